@@ -1,0 +1,96 @@
+# Tidemark.  `make help` lists the targets.
+V ?= release
+CC ?= gcc
+PREFIX ?= /usr/local
+DESTDIR ?=
+B := build/$(V)
+
+LIBS := libmicrohttpd sqlite3 libcurl libcjson libsodium
+APT := build-essential pkg-config libmicrohttpd-dev libsqlite3-dev libcurl4-openssl-dev libcjson-dev libsodium-dev
+ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(shell pkg-config --exists $(LIBS) 2>/dev/null && echo yes),yes)
+$(error A library is missing. Run: apt-get install $(APT))
+endif
+endif
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wwrite-strings \
+	-Wcast-qual -Wpointer-arith -Wundef -Wimplicit-fallthrough -Werror
+CPPFLAGS += -I. -I$(B) -D_GNU_SOURCE $(shell pkg-config --cflags $(LIBS))
+CFLAGS += -std=gnu17 -g -pthread -fstack-protector-strong -fPIE $(WARN)
+LDFLAGS += -pthread -pie -Wl,-z,relro,-z,now
+LDLIBS += $(shell pkg-config --libs $(LIBS)) -lm
+ifeq ($(V),release)
+CFLAGS += -O2 -D_FORTIFY_SOURCE=2
+else ifeq ($(V),debug)
+CFLAGS += -O1 -fno-omit-frame-pointer
+else ifeq ($(V),asan)
+CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+LDFLAGS += -fsanitize=address,undefined
+else ifeq ($(V),tsan)
+CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=thread
+LDFLAGS += -fsanitize=thread
+else
+$(error V is one of debug, release, asan, tsan)
+endif
+
+sources = $(filter-out %/main.c,$(wildcard $(1)/*.c))
+objects = $(patsubst %.c,$(B)/%.o,$(1))
+
+SHARED := $(B)/shared.a
+LOCAL := $(B)/local.a
+CENTRAL := $(B)/central.a
+PROGRAMS := $(B)/tidemark-local $(B)/tidemark-central $(B)/tidemark
+
+.PHONY: all libs help
+all: $(PROGRAMS)
+libs: $(SHARED) $(LOCAL) $(CENTRAL)
+help:
+	@sed -n 's/^#? //p' Makefile
+
+#? make [V=release|debug|asan|tsan]   build into build/V/
+
+# SQL becomes C: a header of names and the texts.
+GEN := $(B)/gen/sql_local $(B)/gen/sql_local_migrations $(B)/gen/sql_central $(B)/gen/sql_central_migrations
+$(B)/gen/sql_local.% : SQL = sql/local/queries.sql
+$(B)/gen/sql_local_migrations.% : SQL = $(sort $(wildcard sql/local/migrations/*.sql))
+$(B)/gen/sql_central.% : SQL = $(wildcard sql/central/queries.sql sql/central/queries.sqlite.sql)
+$(B)/gen/sql_central_migrations.% : SQL = $(sort $(wildcard sql/central/migrations/*.sqlite.sql))
+$(B)/gen/%.h: sql/embed.awk $(wildcard sql/*/*.sql sql/*/migrations/*.sql)
+	@mkdir -p $(@D)
+	awk -v prefix=$* -v out=header -f sql/embed.awk $(SQL) /dev/null > $@.new && mv $@.new $@
+$(B)/gen/%.c: sql/embed.awk $(wildcard sql/*/*.sql sql/*/migrations/*.sql)
+	@mkdir -p $(@D)
+	awk -v prefix=$* -v out=source -f sql/embed.awk $(SQL) /dev/null > $@.new && mv $@.new $@
+.SECONDARY: $(GEN:=.c) $(GEN:=.h)
+
+$(B)/gen/%.o: $(B)/gen/%.c $(B)/gen/%.h
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+$(B)/%.o: %.c | $(GEN:=.h)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(SHARED): $(call objects,$(call sources,shared))
+$(LOCAL): $(call objects,$(call sources,local)) $(B)/gen/sql_local.o $(B)/gen/sql_local_migrations.o
+$(CENTRAL): $(call objects,$(call sources,central)) $(B)/gen/sql_central.o $(B)/gen/sql_central_migrations.o
+$(B)/%.a:
+	@rm -f $@
+	ar rcs $@ $^
+
+$(B)/tidemark-local: $(B)/local/main.o $(LOCAL) $(SHARED)
+$(B)/tidemark-central: $(B)/central/main.o $(CENTRAL) $(SHARED)
+$(B)/tidemark: $(call objects,$(wildcard central/tool/*.c)) $(SHARED)
+$(PROGRAMS):
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
+
+include tests/tests.mk
+
+#? make install DESTDIR= PREFIX=       the three programs
+.PHONY: install clean
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+#? make clean                          remove build/
+clean:
+	rm -rf build
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,26 @@
+/*
+ * plan - what to do next with a node.  Pure: knows neither sockets nor databases nor clocks.
+ *
+ *   paused, halted ─────────────────────────────► REST  (until an operator decides; "now" does not help)
+ *   backing off, not asked ─────────────────────► WAIT delay
+ *   rename_to set ──────────────────────────────► RENAME
+ *   probe set ──────────────────────────────────► PROBE
+ *   at_head and to_push ────────────────────────► PUSH
+ *   else ───────────────────────────────────────► PULL  (parks at the local when the last one reached the head)
+ */
+#ifndef CENTRAL_PLAN_H
+#define CENTRAL_PLAN_H
+
+#include "central/node.h"
+
+enum plan_step { PLAN_REST, PLAN_WAIT, PLAN_RENAME, PLAN_PROBE, PLAN_PUSH, PLAN_PULL };
+
+struct plan {
+	enum plan_step step;
+	int64_t delay_ms; /* WAIT: how long; PULL: how long the local may park it (0: answer at once) */
+};
+
+/* interval_ms: the longest time without a finished exchange. */
+struct plan plan_next(const struct node *n, const struct node_run *run, int64_t now_us, int64_t interval_ms);
+
+#endif

@@ -1,0 +1,156 @@
+/*
+ * store - the durable state of the centre.
+ *
+ * Everything above this header speaks of nodes, pages and records; everything below it
+ * speaks SQL.  tests/contract holds every back-end to these promises:
+ *   - rows, positions, digests, archived losers and the event of an exchange move in one transaction;
+ *   - a reply is applied only if its basis still stands (node_sync_same_basis), else CONFLICT and nothing changes;
+ *   - a transaction that would change nothing is not written;
+ *   - after UNCERTAIN nothing is remembered: the next call reads the database.
+ * A store may be used from any thread; calls may block on the database, none calls back.
+ */
+#ifndef CENTRAL_STORE_H
+#define CENTRAL_STORE_H
+
+#include "central/merge.h"
+#include "central/node.h"
+#include "central/proof.h"
+#include "shared/log.h"
+#include "shared/page.h"
+#include "shared/push.h"
+
+struct store;
+
+struct store_config {
+	const char *url; /* sqlite:FILE (also sqlite:file:/x?vfs=memdb) */
+	enum merge_policy policy;
+};
+
+/* DENIED: locked by another centre; INVALID: not our database, newer schema, unknown kind of URL. */
+enum err store_open(struct store **ret, const struct store_config *c, struct reason *why) MUST_USE;
+void store_close(struct store *st); /* NULL is allowed */
+const char *store_kind(const struct store *st); /* "sqlite" */
+/* Can it write?  For readiness; cheap. */
+enum err store_ping(struct store *st, struct reason *why) MUST_USE;
+/* The id that locals keep acknowledgements under: made once, kept in the store. */
+struct epoch store_centre_id(const struct store *st);
+
+/* --- nodes --- */
+
+struct nodes {
+	struct node *at; /* by name */
+	size_t n;
+};
+void nodes_done(struct nodes *ns);
+enum err store_nodes(struct store *st, struct nodes *ret, struct reason *why) MUST_USE;
+enum err store_node(struct store *st, const char *name, struct node *ret, struct reason *why) MUST_USE; /* GONE */
+/* CONFLICT: the name or URL is taken.  A removed node continues where it was. */
+enum err store_node_add(struct store *st, const char *name, const char *url, const char *title, struct reason *why) MUST_USE;
+/* NULL = unchanged.  GONE, or CONFLICT for a taken URL. */
+enum err store_node_edit(struct store *st, const char *name, const char *url, const char *title, struct reason *why) MUST_USE;
+enum err store_node_remove(struct store *st, const char *name, struct reason *why) MUST_USE; /* its records stay */
+enum err store_node_pause(struct store *st, const char *name, bool paused, struct reason *why) MUST_USE;
+enum err store_node_rotate(struct store *st, const char *name, uint64_t *ret_rotation, struct reason *why) MUST_USE;
+
+/* --- events: changes of state, and every exchange that moved records --- */
+
+struct event {
+	enum log_level level;
+	const char *kind; /* "node.state", "pulled", "WIPED", … as documented */
+	const char *node; /* NULL: of the centre */
+	struct reason text; /* a sentence */
+};
+enum err store_event_add(struct store *st, const struct event *ev, struct reason *why) MUST_USE;
+struct event_query {
+	const char *node; /* NULL = any */
+	int least_level;  /* -1 = any; else this enum log_level and worse */
+	uint64_t after, before; /* 0 = not given; neither = the newest */
+	unsigned limit;
+};
+/* Appends {"events":[{id, at, level, kind, node, text}…],"next":…}. */
+enum err store_events(struct store *st, const struct event_query *q, struct buf *out, struct reason *why) MUST_USE;
+
+/* --- exchanges --- */
+
+/* A page and what became of it. */
+struct pull_apply {
+	const char *node;
+	const struct node_sync *basis; /* as the request was built */
+	const struct page *page;
+	/* out: */
+	enum err result; /* OK; CONFLICT: stale, discarded */
+	struct reason why;
+	struct node_sync sync; /* as stored now */
+	uint64_t taken, kept, conflicts, archived, centre_restored;
+	bool to_push; /* something differs, or the sweep has not ended */
+	enum proof_verdict proof;
+};
+/* All pages in one transaction (each node at most once); not OK: nothing of any was applied. */
+enum err store_apply_pages(struct store *st, struct pull_apply *pages, size_t n, struct reason *why) MUST_USE;
+
+/* What differs of a node, oldest keys first; after a reset also what the sweep finds. */
+struct push_page {
+	struct push_item *items; /* n = 0: nothing (left) to push; a sweep that found its end is then ended */
+	size_t n;
+	char sweep_to[RECORD_ID_MAX + 1]; /* the sweep has looked at everything up to here; "" = did not move */
+	bool sweep_ends;
+	struct arena arena;
+};
+void push_page_done(struct push_page *p);
+/* CONFLICT: the basis moved. */
+enum err store_push_page(struct store *st, const char *node, const struct node_sync *basis, unsigned limit,
+	size_t max_bytes, struct push_page *ret, struct reason *why) MUST_USE;
+
+struct push_apply {
+	const char *node;
+	const struct node_sync *basis;
+	const struct push_page *sent;
+	const struct push_answers *answers;
+	/* out: */
+	struct node_sync sync;
+	uint64_t applied, already, refused, rejected, conflicts, archived;
+	bool to_push;
+};
+/* CONFLICT: stale.  INVALID: the answers are not to what was sent. */
+enum err store_apply_push(struct store *st, struct push_apply *p, struct reason *why) MUST_USE;
+
+/* A decision of exchange_reset.c: the node's new sync, and what to remember of epochs. */
+struct sync_change {
+	struct node_sync to;
+	bool abandon; /* remember `abandoned` with its witness (an older memory of it stays) */
+	struct epoch abandoned;
+	struct position abandoned_witness;
+	struct epoch forget; /* none = none: no longer abandoned */
+};
+/* CONFLICT: stale.  `ev` may be NULL. */
+enum err store_move_node(struct store *st, const char *node, const struct node_sync *basis,
+	const struct sync_change *change, const struct event *ev, struct reason *why) MUST_USE;
+/* GONE: never abandoned. */
+enum err store_abandoned(struct store *st, const char *node, const struct epoch *epoch, struct position *ret_witness,
+	struct reason *why) MUST_USE;
+
+/* How much waits to be pushed; counts rows, so for status only. */
+enum err store_push_backlog(struct store *st, const char *node, uint64_t *ret_records, int64_t *ret_oldest_us,
+	struct reason *why) MUST_USE;
+
+/* --- records, for operators and applications of the centre --- */
+
+/* A tombstone is returned as one.  GONE. */
+enum err store_record(struct store *st, struct span owner, struct span id, struct record *ret, struct arena *a,
+	struct reason *why) MUST_USE;
+/* Appends {"records":[…],"next":"owner/id"|null}. */
+enum err store_records(struct store *st, const struct record_query *q, struct buf *out, struct reason *why) MUST_USE;
+/* New versions of the centre, all or none.  GONE: an unknown owner (*ret_failed says which draft); CONFLICT: precondition. */
+enum err store_put(struct store *st, const struct draft *drafts, size_t n, const struct precondition *p,
+	struct written *ret, size_t *ret_failed, struct reason *why) MUST_USE;
+enum err store_delete(struct store *st, struct span owner, struct span id, const struct precondition *p,
+	struct written *ret, struct reason *why) MUST_USE;
+
+/* Appends {"conflicts":[{id, at, owner, record_id, why, node?, record:{…}}…],"next":…}; `owner` NULL = any. */
+enum err store_conflicts(struct store *st, const char *owner, uint64_t after, unsigned limit, struct buf *out,
+	struct reason *why) MUST_USE;
+/* Makes the archived version the present one, as a new version of the centre.  GONE. */
+enum err store_conflict_promote(struct store *st, uint64_t id, struct written *ret, struct reason *why) MUST_USE;
+enum err store_conflict_count(struct store *st, const char *owner, uint64_t *ret, struct reason *why) MUST_USE;
+
+#endif

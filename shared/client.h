@@ -1,0 +1,33 @@
+/*
+ * client - libcurl's door for one request at a time: the tool and `import`.
+ * No proxies from the environment, no redirects, http and https only, bounded bodies.
+ * A client belongs to one thread.
+ */
+#ifndef SHARED_CLIENT_H
+#define SHARED_CLIENT_H
+
+#include "shared/http.h"
+
+struct client;
+
+struct client_config {
+	const char *base_url;
+	const char *token; /* NULL or "": none */
+	int64_t timeout_ms;
+	size_t max_body;
+};
+
+enum err client_open(struct client **ret, const struct client_config *c, struct reason *why) MUST_USE;
+void client_close(struct client *c);
+
+struct client_reply {
+	int status;
+	struct buf body;
+	char etag[40];
+};
+/* RETRY: could not reach it or timed out (the reason says refused, timeout, …).  Any HTTP status is OK. */
+enum err client_call(struct client *c, enum http_method m, const char *target, struct span body,
+	const char *content_type, struct client_reply *ret, struct reason *why) MUST_USE;
+void client_reply_done(struct client_reply *r);
+
+#endif

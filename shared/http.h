@@ -1,0 +1,71 @@
+/*
+ * http - a request and a reply as plain structs; the rim (server.c, transfer.c, the simulation) fills and sends them.
+ */
+#ifndef SHARED_HTTP_H
+#define SHARED_HTTP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shared/arena.h"
+#include "shared/buf.h"
+#include "shared/err.h"
+
+enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_OTHER };
+const char *http_method_name(enum http_method m);
+enum http_method http_method_parse(const char *name);
+
+#define HTTP_PARAMS_MAX 4
+#define HTTP_QUERY_MAX 16
+
+struct http_pair {
+	struct span name, value; /* percent-decoded, except for the router's raw path */
+};
+
+/* Everything is borrowed from the rim until the reply has been sent. */
+struct http_request {
+	enum http_method method;
+	struct span target; /* as on the request line: path and query, still encoded */
+	struct span body;
+	struct span content_type, if_match, if_none_match, authorization, origin, host;
+	unsigned framing_errors; /* what the rim saw, HTTP_FRAMING_… */
+	bool loopback;		 /* the peer's address is a loopback one */
+	int64_t received_us;	 /* wall clock when the request's head had come */
+
+	/* set by the router, in `arena` */
+	struct span path; /* without the query */
+	struct http_pair params[HTTP_PARAMS_MAX]; /* {name} parts of the route */
+	unsigned n_params;
+	struct http_pair query[HTTP_QUERY_MAX];
+	unsigned n_query;
+	struct arena arena; /* the handler may use it; freed by the rim */
+};
+
+enum { HTTP_FRAMING_TWO_LENGTHS = 1, HTTP_FRAMING_ENCODED = 2, HTTP_FRAMING_NO_LENGTH = 4, HTTP_FRAMING_NUL = 8,
+	HTTP_FRAMING_TWO_HOSTS = 16, HTTP_FRAMING_BODY_ON_GET = 32 };
+
+/* The value of a query member; empty span with at == NULL when absent. */
+struct span http_query(const struct http_request *q, const char *name);
+struct span http_param(const struct http_request *q, const char *name);
+
+struct http_reply {
+	int status;
+	const char *content_type; /* static text; NULL = application/json */
+	struct buf body;
+	char etag[36];	      /* with the quotes; "" = none */
+	char location[256];   /* "" = none */
+	const char *allow;    /* static text, for 405 */
+	unsigned retry_after_s; /* 0 = none */
+	bool close;	      /* end the connection afterwards */
+};
+void http_reply_done(struct http_reply *r);
+
+/* Answers application/problem+json {type, title, status, detail, code}; the status follows from the code by one table. */
+void http_problem(struct http_reply *r, const char *code, const char *fmt, ...) PRINTF(3, 4);
+/* The same with more members: `members` is JSON text like "\"epoch\":\"…\"" or "" */
+void http_problem_with(struct http_reply *r, const char *code, const char *members, const char *fmt, ...) PRINTF(4, 5);
+/* For an err of a store: RETRY → unavailable, GONE → not_found, CONFLICT → conflict, … */
+void http_problem_err(struct http_reply *r, enum err e, const struct reason *why);
+int http_status_of(const char *code); /* 500 for an unknown one */
+
+#endif

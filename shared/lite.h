@@ -1,0 +1,80 @@
+/*
+ * lite - SQLite's door: one connection, its statements prepared at opening, transactions with a sticky error.
+ *
+ * WAL, synchronous=FULL, foreign_keys, trusted_schema off.  After the first failure every
+ * later call does nothing until lite_commit() or lite_rollback() reports and clears it;
+ * so a transaction is written as a straight line and checked once.  A connection belongs to
+ * one thread at a time.  Of the connections to one file only one writes and checkpoints.
+ */
+#ifndef SHARED_LITE_H
+#define SHARED_LITE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shared/buf.h"
+#include "shared/err.h"
+
+struct lite;
+
+struct lite_sql { /* made at build from sql/ */
+	const char *const *text;
+	const char *const *name;
+	size_t n;
+};
+
+struct lite_config {
+	const char *path;  /* a file, or an SQLite URI ("file:/x?vfs=memdb" in the simulation) */
+	bool writer;	   /* creates and migrates; else read-only */
+	const struct lite_sql *queries;
+	const struct lite_sql *migrations; /* applied in order, one transaction each; PRAGMA user_version */
+	int autocheckpoint_pages;	   /* writer only; 0 = SQLite's default */
+	int32_t application_id;		   /* told from other SQLite files; a file of another kind is refused */
+};
+
+/* INVALID: not a database, another application's, or a newer schema (the reason says which). */
+enum err lite_open(struct lite **ret, const struct lite_config *c, struct reason *why) MUST_USE;
+void lite_close(struct lite *l);
+
+/* Takes FILE.lock for this process until lite_unlock(); DENIED when another holds it.  -1 for an in-memory URI. */
+enum err lite_lock(const char *path, int *ret_fd, struct reason *why) MUST_USE;
+void lite_unlock(int fd);
+
+/* BEGIN IMMEDIATE on a writer, BEGIN (one snapshot) on a reader. */
+void lite_begin(struct lite *l);
+/* UNCERTAIN when the outcome is not known; otherwise a failed transaction has been rolled back. */
+enum err lite_commit(struct lite *l, struct reason *why) MUST_USE;
+/* Rolls back; returns the failure that was sticking, or OK. */
+enum err lite_rollback(struct lite *l, struct reason *why);
+/* The failure that sticks, or OK, without ending the transaction. */
+enum err lite_failed(const struct lite *l, struct reason *why);
+void lite_fail(struct lite *l, enum err e, const char *fmt, ...) PRINTF(3, 4);
+/* A nested part: release keeps it, rollback undoes just it (and clears a failure that arose within it). */
+void lite_savepoint(struct lite *l);
+void lite_release(struct lite *l);
+void lite_savepoint_rollback(struct lite *l);
+/* Has the file been deleted or replaced under us?  Ask before acknowledging. */
+bool lite_moved(struct lite *l);
+
+/* A running statement: bind 1…, then step.  At most one run of each statement at a time. */
+struct query {
+	struct lite *lite;
+	int id;
+};
+struct query query_begin(struct lite *l, int id);
+void query_i64(struct query q, int place, int64_t v);
+void query_u64(struct query q, int place, uint64_t v); /* stored as the int64 of the same bits */
+void query_text(struct query q, int place, struct span v); /* borrowed until the query is done */
+void query_blob(struct query q, int place, struct span v);
+void query_null(struct query q, int place);
+bool query_step(struct query q); /* true: a row to read; false: the end or a failure */
+void query_done(struct query q); /* always; resets the statement */
+void query_run(struct query q);	 /* step to the end and done: for statements without rows */
+int64_t query_col_i64(struct query q, int col); /* columns from 0 */
+uint64_t query_col_u64(struct query q, int col);
+struct span query_col_text(struct query q, int col); /* until the next step */
+struct span query_col_blob(struct query q, int col);
+bool query_col_null(struct query q, int col);
+int64_t query_changes(struct query q); /* rows changed by the last finished statement */
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * page - one page of a local's feed: its request, its lines, its end.
+ *
+ * Encoding (local) and decoding (centre) stand side by side so that they cannot
+ * drift.  A page without its last line is truncated and nothing of it counts.
+ */
+#ifndef SHARED_PAGE_H
+#define SHARED_PAGE_H
+
+#include "shared/arena.h"
+#include "shared/position.h"
+#include "shared/record.h"
+
+#define PAGE_LIMIT_DEFAULT 5000
+#define PAGE_LIMIT_MAX 10000
+#define PAGE_BYTES_DEFAULT (4 * 1024 * 1024)
+#define PAGE_BYTES_MAX (16 * 1024 * 1024)
+#define PAGE_WAIT_MAX_MS 25000
+
+/* GET /v1/changes?…  Every replication call says `centre`, `request`, `protocol`, `epoch` and `witness`. */
+struct page_request {
+	struct epoch centre;  /* who asks; acknowledgements are kept per centre */
+	struct epoch request; /* 32 hex digits, echoed by the answer */
+	struct epoch epoch;   /* none before the first contact */
+	uint64_t after;	      /* the cursor */
+	struct position witness;
+	unsigned limit;	    /* records; 0 = a probe: nothing but the end line */
+	unsigned max_bytes; /* the page ends before the record that would pass it, but holds at least one */
+	int64_t wait_ms;    /* hold the request until there is news, at most this long */
+	bool recount;	    /* the digest is to be summed from the rows, not read from the counters */
+};
+void page_request_encode(const struct page_request *q, struct buf *target);
+
+/* The end of a page, all from one read transaction. */
+struct page_end {
+	struct position to;	/* where the page ends: the next cursor */
+	uint64_t head_seq;	/* the log's end */
+	bool more;		/* to is not yet the head */
+	struct digest digest;	/* of all records of the local, at head_seq */
+	int64_t oldest_after_us; /* when the oldest record after `to` was updated; -1 = none or not known */
+	int64_t t_recv_us, t_send_us; /* the local's wall clock around its work */
+	int64_t clock_error_us;	      /* -1: not synchronised */
+};
+
+struct page_begin {
+	char node[RECORD_OWNER_MAX + 1];
+	struct epoch epoch;
+	struct epoch request;
+	char version[32]; /* of the program */
+};
+
+void page_encode_begin(const struct page_begin *b, struct buf *out);
+void page_encode_end(const struct page_end *e, struct buf *out);
+
+struct page {
+	struct page_begin begin;
+	struct record *records; /* rising seq; `owner` is the node's */
+	size_t n;
+	struct page_end end;
+	struct arena arena;
+};
+/*
+ * Spans of the records point into `body`, which must outlive the page.  `owner` is the
+ * node asked: a record of another owner is refused.  INVALID with the line: truncated, not in order, hash that
+ * does not fit, seq not rising or not within (after, to.seq].
+ */
+enum err page_decode(struct page *ret, struct span body, struct span owner, uint64_t after, struct reason *why) MUST_USE;
+void page_done(struct page *p);
+
+#endif

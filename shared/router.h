@@ -1,0 +1,47 @@
+/*
+ * router - the one table of routes: who may call, how large a body, which handler.
+ *
+ * router_dispatch() answers everything that is the same for all calls (framing, Host and
+ * Origin, 404, 405, 401, 413, 415, malformed query) and then calls the handler.
+ * A router is const after router_init(); thread-safe.
+ */
+#ifndef SHARED_ROUTER_H
+#define SHARED_ROUTER_H
+
+#include "shared/http.h"
+
+enum route_access {
+	ROUTE_OPEN,   /* no token: health */
+	ROUTE_APP,    /* applications at a local; operators at the centre */
+	ROUTE_CENTRE, /* replication: the node's token */
+};
+
+typedef void route_fn(void *ctx, struct http_request *q, struct http_reply *r);
+
+struct route {
+	enum http_method method; /* GET serves HEAD too */
+	const char *path;	 /* "/v1/records/{id}" */
+	enum route_access access;
+	size_t max_body; /* 0: a body is refused */
+	route_fn *handler;
+	const char *query; /* the names it takes, each followed by a blank; others are 400 bad_request; NULL = none */
+};
+
+struct router {
+	const struct route *routes;
+	size_t n;
+	void *ctx;
+	struct span app_token, centre_token; /* empty: not asked for */
+	/* Names a Host header may carry besides loopback literals and `localhost`, each followed by a blank. */
+	const char *hosts;
+};
+
+/*
+ * The answer that can be given before the body is read: any refusal by head alone
+ * (`content_length` as announced, -1 = none).  Returns false when the body should be read.
+ */
+bool router_refuse_early(const struct router *t, struct http_request *q, int64_t content_length, struct http_reply *r);
+/* The whole: always fills `r`. */
+void router_dispatch(const struct router *t, struct http_request *q, struct http_reply *r);
+
+#endif

@@ -1,0 +1,20 @@
+# The tests' part of the Makefile.  tests/README.md says what belongs where.
+TEST_LIBS := $(shell pkg-config --libs cmocka 2>/dev/null)
+
+# One binary a file, each runs alone: build/debug/tests/unit/test_record
+UNIT := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c tests/contract/test_*.c))
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(CENTRAL) $(LOCAL) $(SHARED)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS) $(LDLIBS)
+$(B)/tests/contract/%: $(B)/tests/contract/%.o $(CENTRAL) $(LOCAL) $(SHARED)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS) $(LDLIBS)
+
+# The whole system in one process: its own clock and chance stand in for shared/clock.o and entropy.o.
+$(B)/tests/sim/sim: $(call objects,$(wildcard tests/sim/*.c)) $(CENTRAL) $(LOCAL) $(SHARED)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
+
+#? make test | nightly | bench | lint   tests/run does what CI does
+.PHONY: test unit sim nightly bench lint
+unit: $(UNIT)
+sim: $(B)/tests/sim/sim
+test:
+	./tests/run
