@@ -73,7 +73,7 @@ $(SHARED): $(call objects,$(call sources,shared))
 $(LOCAL): $(call objects,$(call sources,local)) $(B)/gen/sql_local.o $(B)/gen/sql_local_migrations.o
 $(CENTRAL): $(call objects,$(call sources,central)) $(B)/gen/sql_central.o $(B)/gen/sql_central_migrations.o
 $(B)/%.a:
-	@rm -f $@
+	@mkdir -p $(@D) && rm -f $@
 	ar rcs $@ $^
 
 $(B)/tidemark-local: $(B)/local/main.o $(LOCAL) $(SHARED)
