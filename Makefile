@@ -51,7 +51,7 @@ help:
 
 # SQL becomes C: a header of names and the texts.
 GEN := $(B)/gen/sql_local $(B)/gen/sql_local_migrations $(B)/gen/sql_central $(B)/gen/sql_central_migrations
-$(B)/gen/sql_local.% : SQL = sql/local/queries.sql
+$(B)/gen/sql_local.% : SQL = $(wildcard sql/local/queries.sql)
 $(B)/gen/sql_local_migrations.% : SQL = $(sort $(wildcard sql/local/migrations/*.sql))
 $(B)/gen/sql_central.% : SQL = $(wildcard sql/central/queries.sql sql/central/queries.sqlite.sql)
 $(B)/gen/sql_central_migrations.% : SQL = $(sort $(wildcard sql/central/migrations/*.sqlite.sql))
