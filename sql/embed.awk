@@ -65,14 +65,14 @@ END {
 		printf "/* made from sql/ by sql/embed.awk */\n#ifndef GEN_%s_H\n#define GEN_%s_H\n\n#include \"shared/lite.h\"\n\nenum {\n", up, up
 		for (i = 1; i <= count; i++)
 			printf "\t%s_%s,\n", up, toupper(names[i])
-		printf "};\n\nextern const struct lite_sql %s;\n\n#endif\n", prefix
+		printf "\t%s_COUNT,\n};\n\nextern const struct lite_sql %s;\n\n#endif\n", up, prefix
 	} else {
 		printf "/* made from sql/ by sql/embed.awk */\n#include \"gen/%s.h\"\n\nstatic const char *const text[] = {\n", prefix
 		for (i = 1; i <= count; i++)
 			printf "\t/* %s */%s,\n", names[i], text[i]
-		printf "};\nstatic const char *const name[] = {\n"
+		printf "\tNULL,\n};\nstatic const char *const name[] = {\n"
 		for (i = 1; i <= count; i++)
 			printf "\t\"%s\",\n", names[i]
-		printf "};\nconst struct lite_sql %s = {text, name, %d};\n", prefix, count
+		printf "\tNULL,\n};\nconst struct lite_sql %s = {text, name, %d};\n", prefix, count
 	}
 }
