@@ -36,7 +36,7 @@ FNR == 1 {
 	if (FILENAME ~ /\/migrations\//) {
 		n = FILENAME
 		sub(/.*\//, "", n)
-		sub(/\.sql$/, "", n)
+		sub(/\..*$/, "", n)
 		start_statement("m" n)
 	}
 }
