@@ -67,12 +67,18 @@ enum err replica_rename_epoch(struct replica *r, const struct rename_request *q,
 
 /* Is the basis of a request ours?  epoch_changed and rewound are answers, not failures. */
 enum feed_verdict { FEED_SERVED, FEED_EPOCH_CHANGED, FEED_REWOUND };
+struct feed_served {
+	enum feed_verdict verdict;
+	struct epoch epoch; /* the present one */
+	size_t records;	    /* in the page; 0 unless served */
+	struct page_end end; /* valid when served */
+};
 /*
- * One page in one read transaction, appended to `out` from the first line to the last.  *ret_epoch is the present one.
+ * One page in one read transaction, appended to `out` from the first line to the last.
  * `after` beyond the log is FEED_REWOUND too.
  */
-enum err replica_feed(struct replica *r, const struct page_request *q, int64_t t_recv_us, enum feed_verdict *ret,
-	struct epoch *ret_epoch, struct buf *out, struct reason *why) MUST_USE;
+enum err replica_feed(struct replica *r, const struct page_request *q, int64_t t_recv_us, struct feed_served *ret,
+	struct buf *out, struct reason *why) MUST_USE;
 /* The same test for a push or rename, inside the write transaction. */
 enum err replica_check_basis(struct replica *r, const struct epoch *epoch, struct position witness,
 	enum feed_verdict *ret, struct epoch *ret_epoch, struct reason *why) MUST_USE;
