@@ -1,5 +1,6 @@
 /*
- * http - a request and a reply as plain structs; the rim (server.c, transfer.c, the simulation) fills and sends them.
+ * http - a request and a reply as plain structs; the rim (server.c, transfer.c, the simulation) fills and
+ * sends them.
  */
 #ifndef SHARED_HTTP_H
 #define SHARED_HTTP_H
@@ -27,13 +28,13 @@ struct http_request {
 	enum http_method method;
 	struct span target; /* as on the request line: path and query, still encoded */
 	struct span body;
-	struct span content_type, if_match, if_none_match, authorization, origin, host;
+	struct span content_type, content_encoding, if_match, if_none_match, authorization, origin, host;
 	unsigned framing_errors; /* what the rim saw, HTTP_FRAMING_… */
-	bool loopback;		 /* the peer's address is a loopback one */
-	int64_t received_us;	 /* wall clock when the request's head had come */
+	bool loopback;           /* the peer's address is a loopback one */
+	int64_t received_us;     /* wall clock when the request's head had come */
 
 	/* set by the router, in `arena` */
-	struct span path; /* without the query */
+	struct span path;                         /* without the query */
 	struct http_pair params[HTTP_PARAMS_MAX]; /* {name} parts of the route */
 	unsigned n_params;
 	struct http_pair query[HTTP_QUERY_MAX];
@@ -41,8 +42,25 @@ struct http_request {
 	struct arena arena; /* the handler may use it; freed by the rim */
 };
 
-enum { HTTP_FRAMING_TWO_LENGTHS = 1, HTTP_FRAMING_ENCODED = 2, HTTP_FRAMING_NO_LENGTH = 4, HTTP_FRAMING_NUL = 8,
-	HTTP_FRAMING_TWO_HOSTS = 16, HTTP_FRAMING_BODY_ON_GET = 32 };
+enum {
+	HTTP_FRAMING_TWO_LENGTHS = 1,
+	HTTP_FRAMING_ENCODED = 2,   /* a Transfer-Encoding */
+	HTTP_FRAMING_NO_LENGTH = 4, /* POST, PUT or PATCH without a Content-Length */
+	HTTP_FRAMING_NUL = 8,       /* in the target or a header */
+	HTTP_FRAMING_TWO_HOSTS = 16,
+	HTTP_FRAMING_BODY_ON_GET = 32,
+	HTTP_FRAMING_TWICE = 64, /* Authorization, Origin, Content-Type, … came twice */
+};
+
+/*
+ * Percent-decodes into the arena (`plus`: a '+' is a blank, as in a query).  INVALID for a bad
+ * escape, a NUL, and what is not UTF-8 afterwards; the reason says which.
+ */
+enum err http_decode(
+	struct arena *a, struct span text, bool plus, struct span *ret, struct reason *why) MUST_USE;
+/* Fills q->query from `raw`, the target's part behind the '?'.  INVALID as above, for a name that
+ * comes twice, and for more than HTTP_QUERY_MAX. */
+enum err http_query_parse(struct http_request *q, struct span raw, struct reason *why) MUST_USE;
 
 /* The value of a query member; empty span with at == NULL when absent. */
 struct span http_query(const struct http_request *q, const char *name);
@@ -52,19 +70,29 @@ struct http_reply {
 	int status;
 	const char *content_type; /* static text; NULL = application/json */
 	struct buf body;
-	char etag[36];	      /* with the quotes; "" = none */
-	char location[256];   /* "" = none */
-	const char *allow;    /* static text, for 405 */
+	char etag[36];          /* with the quotes; "" = none */
+	char location[256];     /* "" = none */
+	const char *allow;      /* for 405; static, or in the request's arena */
 	unsigned retry_after_s; /* 0 = none */
-	bool close;	      /* end the connection afterwards */
+	bool close;             /* end the connection afterwards */
 };
+/* The rim adds Content-Length, Cache-Control: no-store, X-Content-Type-Options: nosniff, and to a 401
+ * WWW-Authenticate: Bearer. */
+
 void http_reply_done(struct http_reply *r);
 
-/* Answers application/problem+json {type, title, status, detail, code}; the status follows from the code by one table. */
+/*
+ * Answers application/problem+json {type, title, status, detail, code}; the status follows from the code by
+ * one table.  What the reply held before goes, but not `close`.  503 and 429 get a Retry-After of a second.
+ */
 void http_problem(struct http_reply *r, const char *code, const char *fmt, ...) PRINTF(3, 4);
 /* The same with more members: `members` is JSON text like "\"epoch\":\"…\"" or "" */
-void http_problem_with(struct http_reply *r, const char *code, const char *members, const char *fmt, ...) PRINTF(4, 5);
-/* For an err of a store: RETRY → unavailable, GONE → not_found, CONFLICT → conflict, … */
+void http_problem_with(struct http_reply *r, const char *code, const char *members, const char *fmt, ...)
+	PRINTF(4, 5);
+/*
+ * For an err of a store: RETRY and UNCERTAIN → unavailable, INVALID → bad_request, GONE → not_found,
+ * DENIED → forbidden, CONFLICT → conflict, INTERNAL → internal.
+ */
 void http_problem_err(struct http_reply *r, enum err e, const struct reason *why);
 int http_status_of(const char *code); /* 500 for an unknown one */
 

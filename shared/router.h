@@ -2,7 +2,8 @@
  * router - the one table of routes: who may call, how large a body, which handler.
  *
  * router_dispatch() answers everything that is the same for all calls (framing, Host and
- * Origin, 404, 405, 401, 413, 415, malformed query) and then calls the handler.
+ * Origin, 404, 405, 401, 415, 413, malformed query; in this order) and then calls the handler.
+ * Segments are percent-decoded one by one; nothing is normalised.  The first route that fits is taken.
  * A router is const after router_init(); thread-safe.
  */
 #ifndef SHARED_ROUTER_H
@@ -20,19 +21,28 @@ typedef void route_fn(void *ctx, struct http_request *q, struct http_reply *r);
 
 struct route {
 	enum http_method method; /* GET serves HEAD too */
-	const char *path;	 /* "/v1/records/{id}" */
+	const char *path;        /* "/v1/records/{id}" */
 	enum route_access access;
 	size_t max_body; /* 0: a body is refused */
 	route_fn *handler;
-	const char *query; /* the names it takes, each followed by a blank; others are 400 bad_request; NULL = none */
+	const char *query; /* the names it takes, each followed by a blank; others are 400 bad_request; NULL =
+			      none */
 };
 
 struct router {
 	const struct route *routes;
 	size_t n;
 	void *ctx;
-	struct span app_token, centre_token; /* empty: not asked for */
-	/* Names a Host header may carry besides loopback literals and `localhost`, each followed by a blank. */
+	/*
+	 * Empty: not asked for.  Each route goes by its own rule: with only centre_token set, replication
+	 * needs it and applications need none; with only app_token set, the other way round.
+	 */
+	struct span app_token, centre_token;
+	/*
+	 * Names a Host header may carry besides loopback literals and `localhost`, each followed by a blank;
+	 * "" = none but those.  NULL = any name: only for a program that asks for tokens, since a web page
+	 * could otherwise reach it by a name of its own that resolves to this machine.
+	 */
 	const char *hosts;
 };
 
@@ -40,7 +50,8 @@ struct router {
  * The answer that can be given before the body is read: any refusal by head alone
  * (`content_length` as announced, -1 = none).  Returns false when the body should be read.
  */
-bool router_refuse_early(const struct router *t, struct http_request *q, int64_t content_length, struct http_reply *r);
+bool router_refuse_early(
+	const struct router *t, struct http_request *q, int64_t content_length, struct http_reply *r);
 /* The whole: always fills `r`. */
 void router_dispatch(const struct router *t, struct http_request *q, struct http_reply *r);
 

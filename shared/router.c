@@ -1,0 +1,345 @@
+#include "shared/router.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+#include <strings.h>
+
+#include "shared/hash.h"
+
+#define SEGMENTS_MAX 8
+
+static bool same_ignoring_case(struct span a, struct span b)
+{
+	return a.len == b.len && strncasecmp(a.at, b.at, a.len) == 0;
+}
+
+/* Is `word` in a list whose words are each followed by a blank, as `same` compares? */
+static bool listed(const char *list, struct span word, bool same(struct span, struct span))
+{
+	while (list && *list != '\0') {
+		struct span next = {list, strcspn(list, " ")};
+		if (same(next, word))
+			return true;
+		list += next.len + strspn(list + next.len, " ");
+	}
+	return false;
+}
+
+static bool refuse_framing(const struct http_request *q, struct http_reply *r)
+{
+	unsigned f = q->framing_errors;
+	if (f == 0)
+		return false;
+	if (f & HTTP_FRAMING_TWO_LENGTHS)
+		http_problem(r, "bad_request", "two Content-Length headers");
+	else if ((f & HTTP_FRAMING_ENCODED) && !(f & HTTP_FRAMING_NO_LENGTH))
+		http_problem(
+			r, "bad_request", "a Transfer-Encoding: send the body with a Content-Length alone");
+	else if (f & HTTP_FRAMING_NUL)
+		http_problem(r, "bad_request", "a NUL byte in the request's head");
+	else if (f & HTTP_FRAMING_TWO_HOSTS)
+		http_problem(r, "bad_request", "two Host headers");
+	else if (f & HTTP_FRAMING_TWICE)
+		http_problem(r, "bad_request", "a header that may come once came twice");
+	else if (f & HTTP_FRAMING_BODY_ON_GET)
+		http_problem(r, "bad_request", "a body on %s", http_method_name(q->method));
+	else
+		http_problem(r, "length_required", "send the body with a Content-Length");
+	r->close = true; /* where the next request would begin is not known */
+	return true;
+}
+
+static bool is_loopback_name(struct span name)
+{
+	char text[INET6_ADDRSTRLEN + 1] = "";
+	struct in_addr v4;
+	struct in6_addr v6;
+	if (same_ignoring_case(name, span_of("localhost")))
+		return true;
+	if (name.len >= sizeof text)
+		return false;
+	memcpy(text, name.at, name.len);
+	if (inet_pton(AF_INET, text, &v4) == 1)
+		return (ntohl(v4.s_addr) >> 24) == 127;
+	return inet_pton(AF_INET6, text, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+/* The name part of "name", "name:port", "[v6]:port"; false when it is none of these. */
+static bool host_name(struct span host, struct span *ret)
+{
+	const char *end = host.at + host.len, *after;
+	if (host.len > 0 && host.at[0] == '[') {
+		const char *close = memchr(host.at, ']', host.len);
+		if (!close)
+			return false;
+		*ret = (struct span){host.at + 1, (size_t)(close - host.at) - 1};
+		after = close + 1;
+	} else {
+		const char *colon = memchr(host.at, ':', host.len);
+		after = colon ? colon : end;
+		*ret = (struct span){host.at, (size_t)(after - host.at)};
+	}
+	uint64_t port;
+	if (after == end)
+		return true;
+	return *after == ':' &&
+	       span_to_u64((struct span){after + 1, (size_t)(end - after) - 1}, 65535, &port);
+}
+
+static bool is_same_origin(struct span origin, struct span host)
+{
+	static const char *const schemes[] = {"http://", "https://"};
+	for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+		size_t len = strlen(schemes[i]);
+		if (origin.len > len && strncasecmp(origin.at, schemes[i], len) == 0)
+			return same_ignoring_case((struct span){origin.at + len, origin.len - len}, host);
+	}
+	return false;
+}
+
+/* A web page must not reach a daemon on loopback: neither by a name that it made resolve here, nor by a form.
+ */
+static bool refuse_host(const struct router *t, const struct http_request *q, struct http_reply *r)
+{
+	struct span name;
+	if (q->host.at && t->hosts) {
+		if (!host_name(q->host, &name) ||
+			!(is_loopback_name(name) || listed(t->hosts, name, same_ignoring_case))) {
+			http_problem(r, "forbidden", "the Host header names none of this server's names");
+			return true;
+		}
+	}
+	if (q->origin.at && !is_same_origin(q->origin, q->host)) {
+		http_problem(r, "forbidden", "the Origin is another than the Host");
+		return true;
+	}
+	return false;
+}
+
+struct path {
+	struct span segments[SEGMENTS_MAX];
+	unsigned n;
+	bool odd; /* no route can fit: too long, or a slash came out of a segment */
+};
+
+/* Cuts q->path at its slashes, then decodes: so that %2f never becomes a separator. */
+static enum err path_parse(struct http_request *q, struct path *ret, struct reason *why)
+{
+	struct span rest = q->path;
+	if (rest.len == 0 || rest.at[0] != '/')
+		return fail(INVALID, why, "the target does not begin with a slash");
+	while (rest.len > 0) {
+		const char *from = rest.at + 1, *end = rest.at + rest.len;
+		const char *slash = memchr(from, '/', (size_t)(end - from));
+		struct span one = {from, (size_t)((slash ? slash : end) - from)};
+		enum err e = http_decode(&q->arena, one, false, &one, why);
+		if (e != OK)
+			return e;
+		if (ret->n == SEGMENTS_MAX || memchr(one.at, '/', one.len))
+			ret->odd = true;
+		else
+			ret->segments[ret->n++] = one;
+		rest = slash ? (struct span){slash, (size_t)(end - slash)} : (struct span){end, 0};
+	}
+	return OK;
+}
+
+/* Does the route's path fit?  Then q->params are its {names}. */
+static bool route_fits(const struct route *route, const struct path *p, struct http_request *q)
+{
+	const char *at = route->path;
+	q->n_params = 0;
+	for (unsigned i = 0; i < p->n; i++) {
+		if (*at != '/')
+			return false;
+		struct span part = {at + 1, strcspn(at + 1, "/")};
+		if (part.len > 2 && part.at[0] == '{') {
+			if (p->segments[i].len == 0 || q->n_params == HTTP_PARAMS_MAX)
+				return false;
+			struct span name = {part.at + 1, part.len - 2};
+			q->params[q->n_params++] = (struct http_pair){name, p->segments[i]};
+		} else if (!span_equal(part, p->segments[i])) {
+			return false;
+		}
+		at += 1 + part.len;
+	}
+	return *at == '\0';
+}
+
+static const char *allow_text(struct http_request *q, unsigned methods)
+{
+	struct buf b = {0};
+	for (unsigned m = 0; m < HTTP_OTHER; m++) {
+		if (methods & (1U << m)) {
+			buf_text(&b, b.len > 0 ? ", " : "");
+			buf_text(&b, http_method_name((enum http_method)m));
+		}
+	}
+	const char *text = arena_copy(&q->arena, b.at, b.len);
+	buf_done(&b);
+	return text;
+}
+
+/* NULL: refused, and `r` says how. */
+static const struct route *find(const struct router *t, struct http_request *q, struct http_reply *r)
+{
+	struct path p = {.n = 0};
+	struct reason why;
+	unsigned methods = 0;
+	enum http_method wanted = q->method == HTTP_HEAD ? HTTP_GET : q->method;
+	if (path_parse(q, &p, &why) != OK) {
+		http_problem(r, "bad_request", "path: %s", why.text);
+		return NULL;
+	}
+	for (size_t i = 0; i < t->n && !p.odd; i++) {
+		if (!route_fits(&t->routes[i], &p, q))
+			continue;
+		if (t->routes[i].method == wanted)
+			return &t->routes[i];
+		methods |= 1U << t->routes[i].method;
+	}
+	q->n_params = 0;
+	if (methods == 0) {
+		http_problem(r, "not_found", "no such path");
+		return NULL;
+	}
+	if (methods & (1U << HTTP_GET))
+		methods |= 1U << HTTP_HEAD;
+	http_problem(r, "method_not_allowed", "this path does not take that method");
+	r->allow = allow_text(q, methods);
+	return NULL;
+}
+
+static bool has_token(const struct http_request *q, struct span token)
+{
+	struct span given = q->authorization, scheme = span_of("Bearer ");
+	if (given.len <= scheme.len || strncasecmp(given.at, scheme.at, scheme.len) != 0)
+		return false;
+	return hash_same_secret((struct span){given.at + scheme.len, given.len - scheme.len}, token);
+}
+
+static bool is_authorised(const struct router *t, const struct route *route, const struct http_request *q)
+{
+	struct span token = {0};
+	switch (route->access) {
+	case ROUTE_OPEN:
+		return true;
+	case ROUTE_APP:
+		token = t->app_token;
+		break;
+	case ROUTE_CENTRE:
+		token = t->centre_token;
+		break;
+	}
+	return token.len == 0 || has_token(q, token);
+}
+
+static struct span trimmed(struct span s)
+{
+	while (s.len > 0 && (s.at[0] == ' ' || s.at[0] == '\t'))
+		s = (struct span){s.at + 1, s.len - 1};
+	while (s.len > 0 && (s.at[s.len - 1] == ' ' || s.at[s.len - 1] == '\t'))
+		s.len--;
+	return s;
+}
+
+/* A charset other than UTF-8 would be other bytes than what is checked and stored; other parameters mean
+ * nothing. */
+static bool is_known_parameter(struct span p)
+{
+	static const char charset[] = "charset=";
+	size_t len = sizeof charset - 1;
+	if (p.len < len || strncasecmp(p.at, charset, len) != 0)
+		return true;
+	struct span value = {p.at + len, p.len - len};
+	return same_ignoring_case(value, span_of("utf-8")) || same_ignoring_case(value, span_of("\"utf-8\""));
+}
+
+static bool is_known_media(struct span type)
+{
+	static const char known[] =
+		"application/json application/x-ndjson application/x-www-form-urlencoded ";
+	bool first = true, good = true;
+	while (type.len > 0 && good) {
+		const char *semi = memchr(type.at, ';', type.len);
+		struct span part = {type.at, semi ? (size_t)(semi - type.at) : type.len};
+		size_t step = part.len + (semi ? 1 : 0);
+		type = (struct span){type.at + step, type.len - step};
+		part = trimmed(part);
+		good = first ? listed(known, part, same_ignoring_case) : is_known_parameter(part);
+		first = false;
+	}
+	return good;
+}
+
+static bool refuse_body(
+	const struct route *route, const struct http_request *q, uint64_t length, struct http_reply *r)
+{
+	bool bodiless = q->method == HTTP_GET || q->method == HTTP_HEAD;
+	if (!bodiless && !is_known_media(q->content_type)) {
+		http_problem(r, "unsupported_media_type",
+			"send application/json or application/x-ndjson in UTF-8");
+		return true;
+	}
+	if (q->content_encoding.len > 0 && !same_ignoring_case(q->content_encoding, span_of("identity"))) {
+		http_problem(r, "unsupported_media_type", "send the body without a Content-Encoding");
+		return true;
+	}
+	if (length > route->max_body) {
+		http_problem(r, "body_too_large", "the body has %llu bytes, at most %zu are taken here",
+			(unsigned long long)length, route->max_body);
+		return true;
+	}
+	return false;
+}
+
+static bool refuse_query(
+	const struct route *route, struct http_request *q, struct span raw, struct http_reply *r)
+{
+	struct reason why;
+	if (http_query_parse(q, raw, &why) != OK) {
+		http_problem(r, "bad_request", "query: %s", why.text);
+		return true;
+	}
+	for (unsigned i = 0; i < q->n_query; i++) {
+		if (!listed(route->query, q->query[i].name, span_equal)) {
+			http_problem(r, "bad_request", "query: %.60s is not known here", q->query[i].name.at);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* All checks but the handler; NULL: refused. */
+static const struct route *admit(
+	const struct router *t, struct http_request *q, uint64_t length, struct http_reply *r)
+{
+	if (refuse_framing(q, r) || refuse_host(t, q, r))
+		return NULL;
+	const char *mark = memchr(q->target.at, '?', q->target.len);
+	q->path = (struct span){q->target.at, mark ? (size_t)(mark - q->target.at) : q->target.len};
+	struct span raw = {0};
+	if (mark)
+		raw = (struct span){mark + 1, q->target.len - q->path.len - 1};
+	const struct route *route = find(t, q, r);
+	if (!route)
+		return NULL;
+	if (!is_authorised(t, route, q)) {
+		http_problem(r, "unauthorised", "a token is needed: Authorization: Bearer TOKEN");
+		return NULL;
+	}
+	return refuse_body(route, q, length, r) || refuse_query(route, q, raw, r) ? NULL : route;
+}
+
+bool router_refuse_early(
+	const struct router *t, struct http_request *q, int64_t content_length, struct http_reply *r)
+{
+	return admit(t, q, content_length < 0 ? 0 : (uint64_t)content_length, r) == NULL;
+}
+
+void router_dispatch(const struct router *t, struct http_request *q, struct http_reply *r)
+{
+	const struct route *route = admit(t, q, q->body.len, r);
+	if (route)
+		route->handler(t->ctx, q, r);
+}
