@@ -1,0 +1,41 @@
+#include "shared/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+const char *err_name(enum err e)
+{
+	switch (e) {
+	case OK:
+		return "ok";
+	case RETRY:
+		return "retry";
+	case UNCERTAIN:
+		return "uncertain";
+	case INVALID:
+		return "invalid";
+	case GONE:
+		return "gone";
+	case DENIED:
+		return "denied";
+	case CONFLICT:
+		return "conflict";
+	case INTERNAL:
+		return "internal";
+	}
+	return "unknown";
+}
+
+enum err fail(enum err e, struct reason *why, const char *fmt, ...)
+{
+	if (why) {
+		/* By way of a second text: `why` may be among its own arguments, to be wrapped. */
+		struct reason text;
+		va_list args;
+		va_start(args, fmt);
+		vsnprintf(text.text, sizeof text.text, fmt, args);
+		va_end(args);
+		*why = text;
+	}
+	return e;
+}
