@@ -1,0 +1,220 @@
+#include "shared/http.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void test_methods(void **state)
+{
+	(void)state;
+	for (unsigned m = HTTP_GET; m < HTTP_OTHER; m++)
+		assert_int_equal(http_method_parse(http_method_name((enum http_method)m)), m);
+	assert_int_equal(http_method_parse("get"), HTTP_OTHER);
+	assert_int_equal(http_method_parse("G@T"), HTTP_OTHER);
+	assert_int_equal(http_method_parse("OPTIONS"), HTTP_OTHER);
+	assert_int_equal(http_method_parse(""), HTTP_OTHER);
+}
+
+static void test_decode(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *plain; /* NULL: refused */
+		bool plus;
+	} cases[] = {
+		{"", "", false},
+		{"a%20b", "a b", false},
+		{"a+b", "a+b", false},
+		{"a+b", "a b", true},
+		{"%2B", "+", true},
+		{"%c3%A9", "\xc3\xa9", false},
+		{"\xe2\x82\xac", "\xe2\x82\xac", false},
+		{"%F0%9F%98%80", "\xf0\x9f\x98\x80", false},
+		{"%f4%8f%bf%bf", "\xf4\x8f\xbf\xbf", false},
+		{"%2f", "/", false},
+		{"%00", NULL, false},
+		{"a%00b", NULL, false},
+		{"%zz", NULL, false},
+		{"%", NULL, false},
+		{"%4", NULL, false},
+		{"%-1", NULL, false},
+		{"%c3", NULL, false},          /* cut */
+		{"%c3a", NULL, false},         /* no second byte */
+		{"%c0%af", NULL, false},       /* overlong slash */
+		{"%e0%80%af", NULL, false},    /* overlong */
+		{"%f0%80%80%af", NULL, false}, /* overlong */
+		{"%ed%a0%80", NULL, false},    /* a surrogate */
+		{"%f4%90%80%80", NULL, false}, /* above U+10FFFF */
+		{"%80", NULL, false},
+		{"%ff", NULL, false},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct arena a = {0};
+		struct span got = {0};
+		struct reason why = {0};
+		enum err e = http_decode(&a, span_of(cases[i].text), cases[i].plus, &got, &why);
+		if (cases[i].plain) {
+			assert_int_equal(e, OK);
+			assert_true(span_is(got, cases[i].plain));
+		} else {
+			assert_int_equal(e, INVALID);
+			assert_true(why.text[0] != '\0');
+			assert_null(got.at);
+		}
+		arena_done(&a);
+	}
+}
+
+static void test_decode_refuses_a_raw_nul(void **state)
+{
+	(void)state;
+	struct arena a = {0};
+	struct span got = {0};
+	assert_int_equal(http_decode(&a, (struct span){"a\0b", 3}, false, &got, NULL), INVALID);
+	arena_done(&a);
+}
+
+static void test_query(void **state)
+{
+	(void)state;
+	struct http_request q = {0};
+	struct reason why;
+	assert_int_equal(http_query_parse(&q, span_of("after=7&&type=a%26b&deleted&x="), &why), OK);
+	assert_int_equal(q.n_query, 4);
+	assert_true(span_is(http_query(&q, "after"), "7"));
+	assert_true(span_is(http_query(&q, "type"), "a&b"));
+	assert_non_null(http_query(&q, "deleted").at);
+	assert_int_equal(http_query(&q, "deleted").len, 0);
+	assert_non_null(http_query(&q, "x").at);
+	assert_null(http_query(&q, "limit").at);
+	assert_null(http_query(&q, "aft").at);
+
+	assert_int_equal(http_query_parse(&q, span_of(""), &why), OK);
+	assert_int_equal(q.n_query, 0);
+	arena_done(&q.arena);
+}
+
+static void test_query_refused(void **state)
+{
+	(void)state;
+	static const char *const bad[] = {"a=1&a=2", "a=1&%61=2", "a=%zz", "%zz=1", "a=%00", "a=%ff",
+		"a&b&c&d&e&f&g&h&i&j&k&l&m&n&o&p&q"};
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		struct http_request q = {0};
+		struct reason why = {0};
+		assert_int_equal(http_query_parse(&q, span_of(bad[i]), &why), INVALID);
+		assert_true(why.text[0] != '\0');
+		arena_done(&q.arena);
+	}
+}
+
+static void test_status_of_codes(void **state)
+{
+	(void)state;
+	static const struct {
+		int status;
+		const char *codes[6];
+	} table[] = {
+		{400, {"bad_json", "bad_request", "bad_id", "bad_type", "incompatible"}},
+		{401, {"unauthorised"}},
+		{403, {"forbidden"}},
+		{404, {"not_found"}},
+		{405, {"method_not_allowed"}},
+		{409, {"conflict", "epoch_changed", "rewound"}},
+		{411, {"length_required"}},
+		{412, {"precondition_failed"}},
+		{413, {"body_too_large", "too_many_records"}},
+		{415, {"unsupported_media_type"}},
+		{429, {"too_many_requests"}},
+		{503, {"unavailable"}},
+		{507, {"disk_full"}},
+		{500, {"internal", "never heard of"}},
+	};
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		for (size_t j = 0; table[i].codes[j]; j++)
+			assert_int_equal(http_status_of(table[i].codes[j]), table[i].status);
+	}
+}
+
+static void test_problem(void **state)
+{
+	(void)state;
+	struct http_reply r = {.status = 200, .etag = "\"x\"", .location = "/y", .close = true};
+	buf_text(&r.body, "half of an answer");
+	http_problem(&r, "bad_id", "\"%s\" is no id", "a/b");
+	assert_int_equal(r.status, 400);
+	assert_string_equal(r.content_type, "application/problem+json");
+	assert_string_equal(r.etag, "");
+	assert_string_equal(r.location, "");
+	assert_true(r.close);
+	assert_int_equal(r.retry_after_s, 0);
+	assert_string_equal(r.body.at, "{\"type\":\"about:blank\",\"title\":\"Bad Request\",\"status\":400,"
+				       "\"detail\":\"\\\"a/b\\\" is no id\",\"code\":\"bad_id\"}\n");
+
+	http_problem_with(&r, "epoch_changed", "\"epoch\":\"e\",\"node\":\"n\"", "another epoch");
+	assert_int_equal(r.status, 409);
+	assert_non_null(strstr(r.body.at, "\"code\":\"epoch_changed\",\"epoch\":\"e\",\"node\":\"n\"}"));
+	http_reply_done(&r);
+	assert_null(r.body.at);
+}
+
+static void test_problem_masks_what_is_not_utf8(void **state)
+{
+	(void)state;
+	struct http_reply r = {0};
+	http_problem(&r, "bad_request", "%s", "x\xff\xc3\xa9\xc3");
+	assert_non_null(strstr(r.body.at, "\"detail\":\"x?\xc3\xa9?\""));
+	http_reply_done(&r);
+}
+
+static void test_problem_of_an_err(void **state)
+{
+	(void)state;
+	static const struct {
+		enum err e;
+		int status;
+		unsigned retry_after_s;
+		const char *code;
+	} cases[] = {
+		{RETRY, 503, 1, "unavailable"},
+		{UNCERTAIN, 503, 1, "unavailable"},
+		{INVALID, 400, 0, "bad_request"},
+		{GONE, 404, 0, "not_found"},
+		{DENIED, 403, 0, "forbidden"},
+		{CONFLICT, 409, 0, "conflict"},
+		{INTERNAL, 500, 0, "internal"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct http_reply r = {0};
+		struct reason why = {"the cause"};
+		char code[64];
+		http_problem_err(&r, cases[i].e, &why);
+		assert_int_equal(r.status, cases[i].status);
+		assert_int_equal(r.retry_after_s, cases[i].retry_after_s);
+		snprintf(code, sizeof code, "\"code\":\"%s\"", cases[i].code);
+		assert_non_null(strstr(r.body.at, code));
+		assert_non_null(strstr(r.body.at, "the cause"));
+		http_reply_done(&r);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_methods),
+		cmocka_unit_test(test_decode),
+		cmocka_unit_test(test_decode_refuses_a_raw_nul),
+		cmocka_unit_test(test_query),
+		cmocka_unit_test(test_query_refused),
+		cmocka_unit_test(test_status_of_codes),
+		cmocka_unit_test(test_problem),
+		cmocka_unit_test(test_problem_masks_what_is_not_utf8),
+		cmocka_unit_test(test_problem_of_an_err),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

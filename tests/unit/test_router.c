@@ -1,0 +1,467 @@
+#include "shared/router.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* The handlers say who they are and what they were given. */
+static void tell(const char *who, struct http_request *q, struct http_reply *r)
+{
+	r->status = 200;
+	buf_text(&r->body, who);
+	for (unsigned i = 0; i < q->n_params; i++) {
+		buf_char(&r->body, ' ');
+		buf_put(&r->body, q->params[i].name);
+		buf_char(&r->body, '=');
+		buf_put(&r->body, q->params[i].value);
+	}
+}
+
+static void home(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	(void)ctx;
+	tell("home", q, r);
+}
+
+static void health(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	(void)ctx;
+	tell("health", q, r);
+}
+
+static void list(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	(void)ctx;
+	tell("list", q, r);
+}
+
+static void add(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	(void)ctx;
+	tell("add", q, r);
+}
+
+static void get(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	(void)ctx;
+	tell("get", q, r);
+}
+
+static void put(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	(void)ctx;
+	tell("put", q, r);
+}
+
+static void pause_node(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	(void)ctx;
+	tell("pause", q, r);
+}
+
+static void feed(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	(void)ctx;
+	tell("feed", q, r);
+}
+
+static const struct route ROUTES[] = {
+	{HTTP_GET, "/", ROUTE_OPEN, 0, home, NULL},
+	{HTTP_GET, "/healthz", ROUTE_OPEN, 0, health, NULL},
+	{HTTP_GET, "/v1/records", ROUTE_APP, 0, list, "after limit "},
+	{HTTP_POST, "/v1/records", ROUTE_APP, 8, add, NULL},
+	{HTTP_GET, "/v1/records/{owner}/{id}", ROUTE_APP, 0, get, NULL},
+	{HTTP_PUT, "/v1/records/{owner}/{id}", ROUTE_APP, 8, put, NULL},
+	{HTTP_POST, "/v1/nodes/{name}/pause", ROUTE_APP, 0, pause_node, NULL},
+	{HTTP_GET, "/v1/changes", ROUTE_CENTRE, 0, feed, "after "},
+};
+
+static struct router a_router(void)
+{
+	return (struct router){.routes = ROUTES, .n = sizeof ROUTES / sizeof ROUTES[0], .hosts = ""};
+}
+
+/* One request through router_dispatch(): what is 0 or NULL stands for an ordinary one. */
+struct ask {
+	enum http_method method;
+	const char *target, *body, *type, *encoding, *token, *host, *origin;
+	unsigned framing;
+};
+
+struct answer {
+	int status;
+	bool close;
+	char allow[64], text[512];
+};
+
+static struct span header(const char *text)
+{
+	return text ? span_of(text) : (struct span){0};
+}
+
+static struct http_request request_of(const struct ask *a)
+{
+	struct http_request q = {
+		.method = a->method, .target = span_of(a->target), .framing_errors = a->framing};
+	q.body = header(a->body);
+	q.content_type = header(a->type);
+	q.content_encoding = header(a->encoding);
+	q.authorization = header(a->token);
+	q.host = header(a->host);
+	q.origin = header(a->origin);
+	return q;
+}
+
+static struct answer ask_router(const struct router *t, struct ask a)
+{
+	struct http_request q = request_of(&a);
+	struct http_reply r = {0};
+	struct answer ret = {0};
+	router_dispatch(t, &q, &r);
+	ret.status = r.status;
+	ret.close = r.close;
+	snprintf(ret.allow, sizeof ret.allow, "%s", r.allow ? r.allow : "");
+	snprintf(ret.text, sizeof ret.text, "%s", r.body.at ? r.body.at : "");
+	http_reply_done(&r);
+	arena_done(&q.arena);
+	return ret;
+}
+
+static void assert_answer(const struct router *t, struct ask a, int status, const char *text)
+{
+	struct answer got = ask_router(t, a);
+	if (got.status != status || !strstr(got.text, text))
+		fail_msg("%s %s: %d %s, not %d %s", http_method_name(a.method), a.target, got.status,
+			got.text, status, text);
+}
+
+static void test_paths(void **state)
+{
+	(void)state;
+	static const struct {
+		enum http_method method;
+		const char *target;
+		int status;
+		const char *text;
+	} cases[] = {
+		{HTTP_GET, "/", 200, "home"},
+		{HTTP_GET, "/healthz", 200, "health"},
+		{HTTP_HEAD, "/healthz", 200, "health"},
+		{HTTP_GET, "/healthz?", 200, "health"},
+		{HTTP_GET, "/%68ealthz", 200, "health"},
+		{HTTP_GET, "/v1/records", 200, "list"},
+		{HTTP_GET, "/v1/records/site-a/x%3a1", 200, "get owner=site-a id=x:1"},
+		{HTTP_PUT, "/v1/records/a/..", 200, "put owner=a id=.."},
+		{HTTP_POST, "/v1/nodes/n/pause", 200, "pause name=n"},
+		{HTTP_GET, "", 400, "bad_request"},
+		{HTTP_GET, "*", 400, "bad_request"},
+		{HTTP_GET, "http://evil/healthz", 400, "bad_request"},
+		{HTTP_GET, "/v1/records/a/%00", 400, "bad_request"},
+		{HTTP_GET, "/v1/records/a/%zz", 400, "bad_request"},
+		{HTTP_GET, "/v1/records/a/%ff", 400, "bad_request"},
+		{HTTP_GET, "/%zz/1/2/3/4/5/6/7/8/9", 400, "bad_request"},
+		{HTTP_GET, "/1/2/3/4/5/6/7/8/9/%zz", 400, "bad_request"},
+		{HTTP_GET, "/nothing", 404, "not_found"},
+		{HTTP_GET, "//", 404, "not_found"},
+		{HTTP_GET, "/healthz/", 404, "not_found"},
+		{HTTP_GET, "//healthz", 404, "not_found"},
+		{HTTP_GET, "/./healthz", 404, "not_found"},
+		{HTTP_GET, "/v1/../healthz", 404, "not_found"},
+		{HTTP_GET, "/v1/records/", 404, "not_found"},
+		{HTTP_GET, "/v1/records/a/", 404, "not_found"},
+		{HTTP_GET, "/v1/records//b", 404, "not_found"},
+		{HTTP_GET, "/v1/records/a/b/c", 404, "not_found"},
+		{HTTP_GET, "/v1/records/a%2fb", 404, "not_found"},
+		{HTTP_GET, "/v1/records/a/..%2f..%2fetc", 404, "not_found"},
+		{HTTP_GET, "/v1/records/1/2/3/4/5/6/7/8/9", 404, "not_found"},
+		{HTTP_GET, "/HEALTHZ", 404, "not_found"},
+	};
+	struct router t = a_router();
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		assert_answer(&t, (struct ask){.method = cases[i].method, .target = cases[i].target},
+			cases[i].status, cases[i].text);
+}
+
+static void test_methods(void **state)
+{
+	(void)state;
+	static const struct {
+		enum http_method method;
+		const char *target, *allow;
+	} cases[] = {
+		{HTTP_DELETE, "/v1/records", "GET, HEAD, POST"},
+		{HTTP_OTHER, "/v1/records/a/b", "GET, HEAD, PUT"},
+		{HTTP_GET, "/v1/nodes/n/pause", "POST"},
+		{HTTP_HEAD, "/v1/nodes/n/pause", "POST"},
+	};
+	struct router t = a_router();
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct answer got =
+			ask_router(&t, (struct ask){.method = cases[i].method, .target = cases[i].target});
+		assert_int_equal(got.status, 405);
+		assert_non_null(strstr(got.text, "method_not_allowed"));
+		assert_string_equal(got.allow, cases[i].allow);
+	}
+}
+
+static void test_framing(void **state)
+{
+	(void)state;
+	static const struct {
+		unsigned framing;
+		int status;
+	} cases[] = {
+		{HTTP_FRAMING_TWO_LENGTHS, 400},
+		{HTTP_FRAMING_ENCODED, 400},
+		{HTTP_FRAMING_ENCODED | HTTP_FRAMING_NO_LENGTH, 411},
+		{HTTP_FRAMING_NO_LENGTH, 411},
+		{HTTP_FRAMING_NUL, 400},
+		{HTTP_FRAMING_TWO_HOSTS, 400},
+		{HTTP_FRAMING_TWICE, 400},
+		{HTTP_FRAMING_BODY_ON_GET, 400},
+	};
+	struct router t = a_router();
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct answer got =
+			ask_router(&t, (struct ask){.target = "/healthz", .framing = cases[i].framing});
+		assert_int_equal(got.status, cases[i].status);
+		assert_true(got.close);
+	}
+}
+
+static void test_hosts(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *hosts, *host, *origin;
+		int status;
+	} cases[] = {
+		{"", NULL, NULL, 200},
+		{"", "localhost", NULL, 200},
+		{"", "LocalHost:7100", NULL, 200},
+		{"", "127.0.0.1:7100", NULL, 200},
+		{"", "127.9.9.9", NULL, 200},
+		{"", "[::1]:7100", NULL, 200},
+		{"", "[::1]", NULL, 200},
+		{"", "", NULL, 403},
+		{"", "evil.example", NULL, 403},
+		{"", "evil.example:7100", NULL, 403},
+		{"", "localhost.evil.example", NULL, 403},
+		{"", "127.0.0.1.evil.example", NULL, 403},
+		{"", "128.0.0.1", NULL, 403},
+		{"", "[::2]", NULL, 403},
+		{"", "[::1", NULL, 403},
+		{"", "[::1]x", NULL, 403},
+		{"", "localhost:", NULL, 403},
+		{"", "localhost:x", NULL, 403},
+		{"", "localhost:99999", NULL, 403},
+		{"", "localhost@evil.example", NULL, 403},
+		{"a.example b.example ", "B.example:1", NULL, 200},
+		{"a.example b.example ", "a.exampl", NULL, 403},
+		{"a.example b.example ", "a.example b.example", NULL, 403},
+		{NULL, "anything.example", NULL, 200},
+		{"", "localhost:1", "http://localhost:1", 200},
+		{"", "localhost:1", "https://LOCALHOST:1", 200},
+		{"", "localhost:1", "http://localhost:2", 403},
+		{"", "localhost:1", "http://localhost", 403},
+		{"", "localhost:1", "http://evil.example", 403},
+		{"", "localhost:1", "localhost:1", 403},
+		{"", "localhost:1", "null", 403},
+		{"", "localhost:1", "", 403},
+		{"", NULL, "http://localhost:1", 403},
+		{NULL, "b.example", "http://a.example", 403},
+		{NULL, "b.example", "http://b.example", 200},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct router t = a_router();
+		t.hosts = cases[i].hosts;
+		struct answer got = ask_router(&t,
+			(struct ask){.target = "/healthz", .host = cases[i].host, .origin = cases[i].origin});
+		if (got.status != cases[i].status)
+			fail_msg("Host %s, Origin %s: %d", cases[i].host, cases[i].origin, got.status);
+	}
+}
+
+static void test_tokens(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *app, *centre, *target, *token;
+		int status;
+	} cases[] = {
+		{"", "", "/v1/records", NULL, 200},
+		{"", "", "/v1/records", "Bearer whatever", 200},
+		{"app", "node", "/healthz", NULL, 200},
+		{"app", "node", "/v1/records", "Bearer app", 200},
+		{"app", "node", "/v1/records", "bearer app", 200},
+		{"app", "node", "/v1/changes", "Bearer node", 200},
+		{"app", "node", "/v1/records", NULL, 401},
+		{"app", "node", "/v1/records", "", 401},
+		{"app", "node", "/v1/records", "Bearer", 401},
+		{"app", "node", "/v1/records", "Bearer ", 401},
+		{"app", "node", "/v1/records", "app", 401},
+		{"app", "node", "/v1/records", "Basic app", 401},
+		{"app", "node", "/v1/records", "Bearer ap", 401},
+		{"app", "node", "/v1/records", "Bearer apq", 401},
+		{"app", "node", "/v1/records", "Bearer appp", 401},
+		{"app", "node", "/v1/records", "Bearer  app", 401},
+		{"app", "node", "/v1/records", "Bearer node", 401},
+		{"app", "node", "/v1/changes", "Bearer app", 401},
+		{"", "node", "/v1/records", NULL, 200},
+		{"", "node", "/v1/changes", NULL, 401},
+		{"app", "", "/v1/records", NULL, 401},
+		{"app", "", "/v1/changes", NULL, 200},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct router t = a_router();
+		t.app_token = span_of(cases[i].app);
+		t.centre_token = span_of(cases[i].centre);
+		struct answer got =
+			ask_router(&t, (struct ask){.target = cases[i].target, .token = cases[i].token});
+		if (got.status != cases[i].status)
+			fail_msg("%s %s with %s: %d", cases[i].target, cases[i].app, cases[i].token,
+				got.status);
+	}
+}
+
+static void test_media(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *type, *encoding;
+		int status;
+	} cases[] = {
+		{NULL, NULL, 200},
+		{"", NULL, 200},
+		{"application/json", NULL, 200},
+		{"Application/JSON; Charset=UTF-8", NULL, 200},
+		{"application/json;charset=\"utf-8\"", NULL, 200},
+		{"application/x-ndjson", NULL, 200},
+		{"application/x-www-form-urlencoded", NULL, 200},
+		{"application/json; charset=latin1", NULL, 415},
+		{"application/jsonx", NULL, 415},
+		{"text/plain", NULL, 415},
+		{"text/plain; application/json", NULL, 415},
+		{"multipart/form-data; boundary=x", NULL, 415},
+		{";", NULL, 415},
+		{"application/json", "identity", 200},
+		{"application/json", "gzip", 415},
+	};
+	struct router t = a_router();
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct answer got = ask_router(&t, (struct ask){.method = HTTP_POST,
+							   .target = "/v1/records",
+							   .body = "{}",
+							   .type = cases[i].type,
+							   .encoding = cases[i].encoding});
+		if (got.status != cases[i].status)
+			fail_msg("%s, %s: %d", cases[i].type, cases[i].encoding, got.status);
+	}
+	assert_answer(&t, (struct ask){.target = "/healthz", .type = "text/plain"}, 200, "health");
+}
+
+static void test_sizes(void **state)
+{
+	(void)state;
+	struct router t = a_router();
+	struct ask a = {.method = HTTP_POST, .target = "/v1/records", .body = "12345678"};
+	assert_answer(&t, a, 200, "add");
+	a.body = "123456789";
+	assert_answer(&t, a, 413, "body_too_large");
+	a = (struct ask){.method = HTTP_POST, .target = "/v1/nodes/n/pause", .body = "x"};
+	assert_answer(&t, a, 413, "body_too_large");
+}
+
+static void test_query_names(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *target;
+		int status;
+	} cases[] = {
+		{"/v1/records?after=1&limit=2", 200},
+		{"/v1/records?limit=", 200},
+		{"/v1/records?Limit=2", 400},
+		{"/v1/records?afte=1", 400},
+		{"/v1/records?after%20limit=1", 400},
+		{"/v1/records?=1", 400},
+		{"/v1/records?after=1&after=1", 400},
+		{"/v1/records?after=%zz", 400},
+		{"/healthz?x=1", 400},
+	};
+	struct router t = a_router();
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		assert_answer(&t, (struct ask){.target = cases[i].target}, cases[i].status, "");
+}
+
+/* A request wrong in every way is refused for the first; mended step by step, for the next. */
+static void test_order(void **state)
+{
+	(void)state;
+	struct router t = a_router();
+	t.app_token = span_of("secret");
+	struct ask a = {.method = HTTP_DELETE,
+		.target = "/v1/nowhere?x=1",
+		.body = "123456789",
+		.type = "text/plain",
+		.host = "evil",
+		.framing = HTTP_FRAMING_TWO_HOSTS};
+	assert_answer(&t, a, 400, "two Host");
+	a.framing = 0;
+	assert_answer(&t, a, 403, "forbidden");
+	a.host = "localhost";
+	assert_answer(&t, a, 404, "not_found");
+	a.target = "/v1/records?x=1";
+	assert_answer(&t, a, 405, "method_not_allowed");
+	a.method = HTTP_POST;
+	assert_answer(&t, a, 401, "unauthorised");
+	a.token = "Bearer secret";
+	assert_answer(&t, a, 415, "unsupported_media_type");
+	a.type = NULL;
+	assert_answer(&t, a, 413, "body_too_large");
+	a.body = "";
+	assert_answer(&t, a, 400, "x is not known here");
+	a.target = "/v1/records";
+	assert_answer(&t, a, 200, "add");
+}
+
+static void test_early(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t length;
+		bool refused;
+	} cases[] = {{-1, false}, {0, false}, {8, false}, {9, true}, {INT64_MAX, true}};
+	struct router t = a_router();
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct ask a = {.method = HTTP_POST, .target = "/v1/records"};
+		struct http_request q = request_of(&a);
+		struct http_reply r = {0};
+		assert_int_equal(router_refuse_early(&t, &q, cases[i].length, &r), cases[i].refused);
+		assert_int_equal(r.status, cases[i].refused ? 413 : 0);
+		http_reply_done(&r);
+		arena_done(&q.arena);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_methods),
+		cmocka_unit_test(test_framing),
+		cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_tokens),
+		cmocka_unit_test(test_media),
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_query_names),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_early),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
