@@ -8,18 +8,25 @@
 
 struct generator;
 
-/* rate in records a second; 0 = none (and *ret is NULL).  Starts a thread of its own. */
-enum err generator_start(struct generator **ret, struct writer *w, double rate, struct reason *why) MUST_USE;
+struct generator_config {
+	double rate;    /* records a second on average; 0 = none */
+	unsigned burst; /* about once a minute so many records at once; 0 = none */
+};
+
+/* rate and burst 0: *ret is NULL.  Starts a thread of its own. */
+enum err generator_start(struct generator **ret, struct writer *w, const struct generator_config *c,
+	struct reason *why) MUST_USE;
 void generator_stop(struct generator *g); /* NULL is allowed; waits for the thread */
 double generator_rate(const struct generator *g);
 uint64_t generator_written(const struct generator *g);
 
-/* One reading of sensor `which` as JSON, the walk moved one step: pure but for chance. */
+/* One sensor: a walk that is drawn back to its mean, so that it stays plausible for ever. */
 struct sensor {
 	const char *name, *unit;
 	double value, mean, step;
 	int decimals;
 };
+/* Moves the walk one step and appends a reading as JSON.  Pure but for chance. */
 void sensor_step(struct sensor *s, struct buf *body);
 
 #endif

@@ -7,8 +7,8 @@
  * every centre's acknowledged witness and the last POSITIONS_KEPT seqs, so that a centre's witness can be
  * looked up; a position below that horizon which is in no row counts as not in the log.
  *
- * Threads: one writer connection, used only between replica_write_begin() and _end() (writer.h sees to that), and a
- * pool of readers; all reading functions may be called from any thread.
+ * Threads: one writer connection, used only between replica_write_begin() and _end() (writer.h sees to that),
+ * and a pool of readers; all reading functions may be called from any thread.
  */
 #ifndef LOCAL_REPLICA_H
 #define LOCAL_REPLICA_H
@@ -23,7 +23,7 @@ struct replica;
 
 struct replica_config {
 	const char *path;
-	const char *node;	 /* DENIED when the database is another node's */
+	const char *node;        /* DENIED when the database is another node's */
 	uint64_t positions_kept; /* 0 = POSITIONS_KEPT; small in tests */
 };
 
@@ -47,15 +47,16 @@ void replica_job_begin(struct replica *r);
 void replica_job_end(struct replica *r, bool keep);
 
 /* Makes a version of a draft.  CONFLICT: the precondition failed.  The draft's limits have been checked. */
-enum err replica_put(struct replica *r, const struct draft *d, const struct precondition *p, struct written *ret,
-	struct reason *why) MUST_USE;
+enum err replica_put(struct replica *r, const struct draft *d, const struct precondition *p,
+	struct written *ret, struct reason *why) MUST_USE;
 /* GONE when there never was one; deleting a deleted one changes nothing. */
 enum err replica_delete(struct replica *r, struct span id, const struct precondition *p, struct written *ret,
 	struct reason *why) MUST_USE;
 
-/* Compare-and-set of one pushed record: *ret says what to answer.  conflict: `*ret_own` (a must) is the local's version, in `a`. */
-enum err replica_apply(struct replica *r, const struct push_item *item, struct push_answer *ret, struct arena *a,
-	struct reason *why) MUST_USE;
+/* Compare-and-set of one pushed record: *ret says what to answer.  conflict: `*ret_own` (a must) is the
+ * local's version, in `a`. */
+enum err replica_apply(struct replica *r, const struct push_item *item, struct push_answer *ret,
+	struct arena *a, struct reason *why) MUST_USE;
 /* Within the same transaction: where the log and digest stand now. */
 void replica_position(struct replica *r, struct position *ret, struct digest *digest);
 
@@ -69,23 +70,23 @@ enum err replica_rename_epoch(struct replica *r, const struct rename_request *q,
 enum feed_verdict { FEED_SERVED, FEED_EPOCH_CHANGED, FEED_REWOUND };
 struct feed_served {
 	enum feed_verdict verdict;
-	struct epoch epoch; /* the present one */
-	size_t records;	    /* in the page; 0 unless served */
+	struct epoch epoch;  /* the present one */
+	size_t records;      /* in the page; 0 unless served */
 	struct page_end end; /* valid when served */
 };
 /*
  * One page in one read transaction, appended to `out` from the first line to the last.
  * `after` beyond the log is FEED_REWOUND too.
  */
-enum err replica_feed(struct replica *r, const struct page_request *q, int64_t t_recv_us, struct feed_served *ret,
-	struct buf *out, struct reason *why) MUST_USE;
+enum err replica_feed(struct replica *r, const struct page_request *q, int64_t t_recv_us,
+	struct feed_served *ret, struct buf *out, struct reason *why) MUST_USE;
 /* The same test for a push or rename, inside the write transaction. */
 enum err replica_check_basis(struct replica *r, const struct epoch *epoch, struct position witness,
 	enum feed_verdict *ret, struct epoch *ret_epoch, struct reason *why) MUST_USE;
 
 /*
- * A centre's request says how far it holds everything.  Kept in memory at once, and on disk with the next write:
- * an older one on disk only makes more be kept.
+ * A centre's request says how far it holds everything.  Kept in memory at once, and on disk with the next
+ * write: an older one on disk only makes more be kept.
  */
 void replica_acknowledge(struct replica *r, const struct epoch *centre, struct position witness);
 
@@ -95,25 +96,28 @@ void replica_wait_news(struct replica *r, uint64_t after, int64_t timeout_ms);
 void replica_wake(struct replica *r, bool for_good);
 
 /* A record and its bytes, in `a`.  GONE when there is none; a tombstone is returned as one. */
-enum err replica_get(struct replica *r, struct span id, struct record *ret, struct arena *a, struct reason *why) MUST_USE;
+enum err replica_get(
+	struct replica *r, struct span id, struct record *ret, struct arena *a, struct reason *why) MUST_USE;
 
 /* Appends `{"records":[…],"next":…}`. */
-enum err replica_list(struct replica *r, const struct record_query *q, struct buf *out, struct reason *why) MUST_USE;
+enum err replica_list(
+	struct replica *r, const struct record_query *q, struct buf *out, struct reason *why) MUST_USE;
 
 struct replica_status {
 	struct epoch epoch;
 	struct position head;
 	struct digest digest;
-	struct position acknowledged; /* the oldest centre's; seq 0 = none */
-	int64_t acknowledged_at_us;   /* -1 = never in this run */
-	uint64_t unacknowledged;      /* records with a later seq */
+	struct position acknowledged;     /* the oldest centre's; seq 0 = none */
+	int64_t acknowledged_at_us;       /* -1 = never in this run */
+	uint64_t unacknowledged;          /* records with a later seq */
 	int64_t oldest_unacknowledged_us; /* -1 = none */
-	int64_t disk_free_bytes;	  /* -1 = not known */
+	int64_t disk_free_bytes;          /* -1 = not known */
 	bool usable;
 };
 enum err replica_status(struct replica *r, struct replica_status *ret, struct reason *why) MUST_USE;
 
-/* Bucket digests by scanning: appends {"epoch","seq","bits","buckets":[{"bucket":n,"count":…,"sum":…},…]}, empty buckets left out. */
+/* Bucket digests by scanning: appends {"epoch","seq","bits","buckets":[{"bucket":n,"count":…,"sum":…},…]},
+ * empty buckets left out. */
 enum err replica_buckets(struct replica *r, unsigned bits, struct buf *out, struct reason *why) MUST_USE;
 /* The records of the given buckets, one a line, then a page's end line. */
 enum err replica_fetch(struct replica *r, unsigned bits, const uint32_t *buckets, size_t n, struct buf *out,

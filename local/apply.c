@@ -1,0 +1,138 @@
+#include "local/apply.h"
+
+#include <stdio.h>
+
+#include "local/basis.h"
+#include "shared/build.h"
+#include "shared/clock.h"
+
+struct apply_job {
+	const struct page_request *basis;
+	const struct push *push;
+	struct feed_served served; /* the verdict, and where the log stands afterwards */
+	struct push_answer *answers;
+	struct arena arena;
+};
+
+static enum err apply_items(void *ctx, struct replica *r, struct reason *why)
+{
+	struct apply_job *j = ctx;
+	enum err e = replica_check_basis(
+		r, &j->basis->epoch, j->basis->witness, &j->served.verdict, &j->served.epoch, why);
+
+	if (e != OK)
+		return e;
+	if (j->served.verdict != FEED_SERVED)
+		return fail(CONFLICT, why, "the basis is not this database's");
+	for (size_t i = 0; i < j->push->n && e == OK; i++)
+		e = replica_apply(r, &j->push->items[i], &j->answers[i], &j->arena, why);
+	if (e == OK) {
+		replica_position(r, &j->served.end.to, &j->served.end.digest);
+		j->served.end.head_seq = j->served.end.to.seq;
+	}
+	return e;
+}
+
+static void encode_answers(
+	const struct local *l, const struct apply_job *j, int64_t t_recv_us, struct buf *out)
+{
+	struct page_begin begin = {
+		.epoch = j->served.epoch, .request = j->basis->request, .version = TIDEMARK_VERSION};
+	struct page_end end = j->served.end;
+
+	snprintf(begin.node, sizeof(begin.node), "%s", replica_node(l->replica));
+	page_encode_begin(&begin, out);
+	for (size_t i = 0; i < j->push->n; i++)
+		push_answer_encode(&j->answers[i], out);
+	for (size_t i = 0; i < j->push->n_bad; i++) {
+		const struct push_bad *bad = &j->push->bad[i];
+		struct push_answer a = {
+			.id = bad->id, .result = PUSH_REJECTED, .reason = span_of(bad->why.text)};
+
+		push_answer_encode(&a, out);
+	}
+	end.oldest_after_us = -1;
+	end.t_recv_us = t_recv_us;
+	end.t_send_us = clock_wall_us();
+	end.clock_error_us = clock_error_us();
+	page_encode_end(&end, out);
+}
+
+static void answer(struct local *l, enum err e, const struct apply_job *j, const struct reason *why,
+	const struct http_request *q, struct http_reply *r)
+{
+	if (e == CONFLICT) {
+		basis_refuse(l, j->basis, &j->served, r);
+		return;
+	}
+	if (e != OK) {
+		local_problem(r, e, why);
+		return;
+	}
+	replica_acknowledge(l->replica, &j->basis->centre, j->basis->witness);
+	encode_answers(l, j, q->received_us, &r->body);
+	r->status = 200;
+	r->content_type = "application/x-ndjson";
+}
+
+void apply_post(void *local, struct http_request *q, struct http_reply *r)
+{
+	struct local *l = local;
+	struct page_request basis;
+	struct push push = {0};
+	struct reason why;
+
+	if (!basis_read(q, &basis, r))
+		return;
+	if (push_decode(&push, q->body, span_of(replica_node(l->replica)), &why) != OK) {
+		http_problem(r, "bad_request", "%s", why.text);
+		return;
+	}
+	struct apply_job j = {.basis = &basis, .push = &push};
+	j.answers = arena_alloc(&j.arena, (push.n + 1) * sizeof(*j.answers));
+	enum err e = local_write(l, apply_items, &j, &why);
+	answer(l, e, &j, &why, q, r);
+	/* Parked requests of a centre that has gone on must not outlive it. */
+	replica_wake(l->replica, false);
+	arena_done(&j.arena);
+	push_done(&push);
+}
+
+struct epoch_job {
+	const struct rename_request *request;
+	enum rename_result result;
+	struct epoch now;
+};
+
+static enum err rename_epoch(void *ctx, struct replica *r, struct reason *why)
+{
+	struct epoch_job *j = ctx;
+
+	return replica_rename_epoch(r, j->request, &j->result, &j->now, why);
+}
+
+void apply_epoch(void *local, struct http_request *q, struct http_reply *r)
+{
+	struct local *l = local;
+	struct rename_request request;
+	struct reason why;
+
+	if (rename_request_decode(&request, q->body, &why) != OK) {
+		http_problem(r, "bad_request", "%s", why.text);
+		return;
+	}
+	struct epoch_job j = {.request = &request};
+	enum err e = local_write(l, rename_epoch, &j, &why);
+	if (e == CONFLICT) {
+		struct page_request basis = {.request = request.request};
+		struct feed_served served = {.verdict = FEED_EPOCH_CHANGED, .epoch = j.now};
+
+		basis_refuse(l, &basis, &served, r);
+	} else if (e != OK) {
+		local_problem(r, e, &why);
+	} else {
+		rename_answer_encode(j.result, &j.now, &request.request, &r->body);
+		r->status = 200;
+		replica_wake(l->replica, false);
+	}
+}

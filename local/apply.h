@@ -1,0 +1,13 @@
+/*
+ * apply - POST /v1/apply: records pushed by the centre, compared and set one by one in one transaction;
+ * and POST /v1/epoch: a rewound database gets another epoch.
+ */
+#ifndef LOCAL_APPLY_H
+#define LOCAL_APPLY_H
+
+#include "local/local.h"
+
+void apply_post(void *local, struct http_request *q, struct http_reply *r);
+void apply_epoch(void *local, struct http_request *q, struct http_reply *r);
+
+#endif

@@ -1,0 +1,64 @@
+#include "local/feed.h"
+
+#include "local/basis.h"
+
+static bool read_request(const struct http_request *q, struct page_request *p, struct http_reply *r)
+{
+	uint64_t limit, max_bytes, wait = 0, recount = 0;
+
+	if (!basis_read(q, p, r))
+		return false;
+	limit = p->limit;
+	max_bytes = p->max_bytes;
+	if (!basis_number(q, "after", INT64_MAX, &p->after, r) ||
+		!basis_number(q, "limit", PAGE_LIMIT_MAX, &limit, r) ||
+		!basis_number(q, "max_bytes", PAGE_BYTES_MAX, &max_bytes, r) ||
+		!basis_number(q, "wait", PAGE_WAIT_MAX_MS, &wait, r) ||
+		!basis_number(q, "recount", 1, &recount, r))
+		return false;
+	p->limit = (unsigned)limit;
+	p->max_bytes = (unsigned)max_bytes;
+	p->wait_ms = (int64_t)wait;
+	p->recount = recount;
+	return true;
+}
+
+/*
+ * The page is made before the request is parked and made anew afterwards: a write that came
+ * between the two is seen by replica_wait_news(), which compares with the log's end first.
+ */
+static enum err serve(struct local *l, const struct page_request *p, int64_t t_recv_us,
+	struct feed_served *served, struct buf *out, struct reason *why)
+{
+	enum err e = replica_feed(l->replica, p, t_recv_us, served, out, why);
+
+	if (e != OK || served->verdict != FEED_SERVED)
+		return e;
+	replica_acknowledge(l->replica, &p->centre, p->witness);
+	if (served->records || p->limit == 0 || p->wait_ms == 0 || l->never_wait)
+		return OK;
+	replica_wait_news(l->replica, p->after, p->wait_ms);
+	buf_clear(out);
+	return replica_feed(l->replica, p, t_recv_us, served, out, why);
+}
+
+void feed_get(void *local, struct http_request *q, struct http_reply *r)
+{
+	struct local *l = local;
+	struct page_request p;
+	struct feed_served served = {0};
+	struct reason why;
+
+	if (!read_request(q, &p, r))
+		return;
+	enum err e = serve(l, &p, q->received_us, &served, &r->body, &why);
+	if (e != OK) {
+		buf_clear(&r->body);
+		http_problem_err(r, e, &why);
+	} else if (served.verdict != FEED_SERVED) {
+		basis_refuse(l, &p, &served, r);
+	} else {
+		r->status = 200;
+		r->content_type = "application/x-ndjson";
+	}
+}

@@ -1,0 +1,99 @@
+/* tidemark-local: builds the parts in order, runs, takes them down in reverse. */
+#include <stdio.h>
+#include <string.h>
+
+#include "local/routes.h"
+#include "local/settings.h"
+#include "shared/build.h"
+#include "shared/clock.h"
+#include "shared/log.h"
+#include "shared/server.h"
+#include "shared/stop.h"
+
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_REFUSED = 6 };
+
+static int complain(enum err e, const struct reason *why)
+{
+	fprintf(stderr, "tidemark-local: %s\n", why->text);
+	if (e == INVALID)
+		fprintf(stderr, "Try: tidemark-local --help\n");
+	return e == INVALID ? EXIT_USAGE : EXIT_REFUSED;
+}
+
+struct site {
+	struct settings settings;
+	struct local local;
+	struct router router;
+	struct buf token, app_token;
+	struct server *server;
+};
+
+static enum err site_open(struct site *s, struct reason *why)
+{
+	const struct replica_config replica = {.path = s->settings.db, .node = s->settings.node};
+	const struct server_config server = {.listen = s->settings.listen, .router = &s->router};
+	enum err e = OK;
+
+	s->local.started_us = clock_mono_us();
+	if (s->settings.token_file)
+		e = option_read_secret(s->settings.token_file, &s->token, why);
+	if (e == OK && s->settings.app_token_file)
+		e = option_read_secret(s->settings.app_token_file, &s->app_token, why);
+	if (e == OK)
+		e = replica_open(&s->local.replica, &replica, why);
+	if (e != OK)
+		return e;
+	s->local.writer = writer_new(s->local.replica);
+	e = generator_start(&s->local.generator, s->local.writer, &s->settings.generator, why);
+	routes_init(&s->router, &s->local);
+	s->router.centre_token = buf_span(&s->token);
+	s->router.app_token = buf_span(&s->app_token);
+	s->router.hosts = server_listen_is_loopback(s->settings.listen) ? "" : NULL;
+	if (e == OK)
+		e = server_open(&s->server, &server, why);
+	return e;
+}
+
+static void site_close(struct site *s)
+{
+	generator_stop(s->local.generator);
+	if (s->local.replica)
+		replica_wake(s->local.replica, true);
+	server_close(s->server);
+	writer_free(s->local.writer);
+	replica_close(s->local.replica);
+	buf_done(&s->token);
+	buf_done(&s->app_token);
+}
+
+int main(int argc, char **argv)
+{
+	struct site site = {0};
+	struct reason why = {""};
+	struct buf out = {0};
+	enum options_do todo;
+	enum err e = settings_read(&site.settings, argc, argv, &todo, &out, &why);
+
+	if (e != OK)
+		return complain(e, &why);
+	if (todo != OPTIONS_RUN) {
+		fputs(out.at ? out.at : "", stdout);
+		buf_done(&out);
+		options_free();
+		return EXIT_OK;
+	}
+	stop_init();
+	log_init(log_level_parse(site.settings.log_level), strcmp(site.settings.log_format, "json") == 0);
+	e = site_open(&site, &why);
+	if (e == OK) {
+		log_event(LOG_INFO, "listening", "url", server_url(site.server), "node", site.settings.node,
+			"db", site.settings.db, "version", TIDEMARK_VERSION, NULL);
+		stop_wait(-1);
+		log_event(LOG_INFO, "stopping", NULL);
+	}
+	site_close(&site);
+	options_free();
+	if (e != OK)
+		return complain(e == INVALID ? DENIED : e, &why);
+	return atomic_load(&site.local.broken) ? EXIT_FAILED : EXIT_OK;
+}

@@ -1,0 +1,86 @@
+#include "local/settings.h"
+
+#include "shared/build.h"
+#include "shared/record.h"
+#include "shared/server.h"
+
+static enum err check(const struct settings *s, struct reason *why)
+{
+	if (!s->node)
+		return fail(INVALID, why, "--node NAME is missing: the name of this site");
+	if (!record_owner_ok(span_of(s->node)))
+		return fail(INVALID, why,
+			"--node %s: a name is a-z 0-9 . _ -, starts with a letter or digit, 63 at most",
+			s->node);
+	if (!s->db)
+		return fail(INVALID, why,
+			"--db FILE is missing: where the records are kept; it is made if absent");
+	if (!s->token_file && !server_listen_is_loopback(s->listen))
+		return fail(DENIED, why,
+			"--listen %s: without --token-file only a loopback address is allowed", s->listen);
+	if (!s->app_token_file && !server_listen_is_loopback(s->listen))
+		return fail(DENIED, why,
+			"--listen %s: without --app-token-file only a loopback address is allowed",
+			s->listen);
+	return OK;
+}
+
+enum err settings_read(struct settings *ret, int argc, char **argv, enum options_do *ret_do, struct buf *out,
+	struct reason *why)
+{
+	static struct settings s; /* options write into it */
+	static int64_t burst;
+	const struct option table[] = {
+		{"node", OPTION_TEXT, &s.node, NULL, 0, 0, NULL, "NAME", "the name of this site"},
+		{"db", OPTION_TEXT, &s.db, NULL, 0, 0, NULL, "FILE",
+			"the database; everything is kept in it and in names that begin with it"},
+		{"listen", OPTION_TEXT, &s.listen, "127.0.0.1:7101", 0, 0, NULL, "HOST:PORT",
+			"where to serve HTTP; port 0 takes a free one"},
+		{"token-file", OPTION_TEXT, &s.token_file, NULL, 0, 0, NULL, "FILE",
+			"the token that the centre must show"},
+		{"app-token-file", OPTION_TEXT, &s.app_token_file, NULL, 0, 0, NULL, "FILE",
+			"the token that applications must show"},
+		{"generate", OPTION_NUMBER, &s.generator.rate, "0", 0, 1e6, NULL, "RATE",
+			"make so many sensor-like records a second"},
+		{"generate-burst", OPTION_INTEGER, &burst, "0", 0, 1e6, NULL, "N",
+			"and about once a minute so many at once"},
+		{"log-level", OPTION_CHOICE, &s.log_level, "info", 0, 0, "error warn info debug", "LEVEL",
+			"the least to log"},
+		{"log-format", OPTION_CHOICE, &s.log_format, "logfmt", 0, 0, "logfmt json", "FORMAT",
+			"one line an event"},
+	};
+	const struct options o = {
+		.program = "tidemark-local",
+		.usage = "tidemark-local --node NAME --db FILE [OPTION]…",
+		.epilogue = "Serves the site's applications and the centre over HTTP; never connects to "
+			    "anybody.\n"
+			    "Example: tidemark-local --node shop-1 --db shop-1.db --generate 5\n",
+		.environment = "TIDEMARK",
+		.at = table,
+		.n = sizeof(table) / sizeof(*table),
+	};
+	struct option_list rest;
+	enum err e = options_read(&o, argc, argv, ret_do, &rest, why);
+
+	if (e != OK)
+		return e;
+	s.generator.burst = (unsigned)burst;
+	switch (*ret_do) {
+	case OPTIONS_HELP:
+		options_help(&o, out);
+		return OK;
+	case OPTIONS_VERSION:
+		buf_text(out, "tidemark-local " TIDEMARK_VERSION "\n");
+		return OK;
+	case OPTIONS_PRINT:
+		options_print(&o, out);
+		return OK;
+	case OPTIONS_CHECK:
+	case OPTIONS_RUN:
+		break;
+	}
+	e = check(&s, why);
+	if (e == OK)
+		*ret = s;
+	return e;
+}

@@ -1,0 +1,144 @@
+#include "local/status.h"
+
+#include "shared/build.h"
+#include "shared/clock.h"
+
+void status_healthz(void *local, struct http_request *q, struct http_reply *r)
+{
+	(void)local;
+	(void)q;
+	buf_text(&r->body, "{\"status\":\"ok\"}\n");
+	r->status = 200;
+}
+
+void status_readyz(void *local, struct http_request *q, struct http_reply *r)
+{
+	struct local *l = local;
+	struct replica_status s;
+	struct reason why;
+
+	(void)q;
+	if (replica_status(l->replica, &s, &why) != OK) {
+		http_problem(r, "unavailable", "%s", why.text);
+	} else if (!s.usable) {
+		http_problem(r, "unavailable", "the database file was deleted or replaced");
+	} else {
+		buf_text(&r->body, "{\"status\":\"ready\"}\n");
+		r->status = 200;
+	}
+}
+
+static void put_time(struct buf *out, int64_t us)
+{
+	if (us < 0) {
+		buf_text(out, "null");
+		return;
+	}
+	buf_char(out, '"');
+	buf_time(out, us);
+	buf_char(out, '"');
+}
+
+/* Seconds since a wall-clock time, with three digits; null when not known. */
+static void put_age(struct buf *out, int64_t us)
+{
+	int64_t age_us = clock_wall_us() - us;
+
+	if (us < 0)
+		buf_text(out, "null");
+	else
+		buf_printf(out, "%.3f", age_us < 0 ? 0.0 : (double)age_us / 1e6);
+}
+
+static void put_clock(struct buf *out)
+{
+	int64_t error_us = clock_error_us();
+
+	if (error_us < 0)
+		buf_text(out, "\"clock\":{\"synchronised\":false,\"error_us\":null,\"chrony\":null}");
+	else
+		buf_printf(out, "\"clock\":{\"synchronised\":true,\"error_us\":%lld,\"chrony\":null}",
+			(long long)error_us);
+}
+
+static void put_generator(const struct generator *g, struct buf *out)
+{
+	buf_printf(out, "\"generator\":{\"rate\":%g,\"written\":%llu}", g ? generator_rate(g) : 0.0,
+		(unsigned long long)(g ? generator_written(g) : 0));
+}
+
+void status_get(void *local, struct http_request *q, struct http_reply *r)
+{
+	struct local *l = local;
+	struct replica_status s;
+	struct buf *out = &r->body;
+	struct reason why;
+	enum err e = replica_status(l->replica, &s, &why);
+
+	(void)q;
+	if (e != OK) {
+		http_problem_err(r, e, &why);
+		return;
+	}
+	buf_printf(out,
+		"{\"node\":\"%s\",\"epoch\":\"%s\",\"version\":\"%s\",\"uptime_s\":%lld,\"head_seq\":%llu,"
+		"\"records\":%llu,",
+		replica_node(l->replica), s.epoch.hex, TIDEMARK_VERSION,
+		(long long)((clock_mono_us() - l->started_us) / 1000000), (unsigned long long)s.head.seq,
+		(unsigned long long)s.digest.count);
+	buf_printf(out, "\"acknowledged\":{\"seq\":%llu,\"at\":", (unsigned long long)s.acknowledged.seq);
+	put_time(out, s.acknowledged_at_us);
+	buf_printf(out,
+		"},\"unacknowledged\":{\"records\":%llu,\"oldest_s\":", (unsigned long long)s.unacknowledged);
+	put_age(out, s.oldest_unacknowledged_us);
+	buf_text(out, "},\"digest\":");
+	digest_encode(s.digest, out);
+	buf_char(out, ',');
+	put_generator(l->generator, out);
+	buf_char(out, ',');
+	put_clock(out);
+	buf_text(out, ",\"disk\":{\"free_bytes\":");
+	if (s.disk_free_bytes < 0)
+		buf_text(out, "null");
+	else
+		buf_i64(out, s.disk_free_bytes);
+	buf_printf(out, ",\"ok\":%s}}\n", s.usable ? "true" : "false");
+	r->status = 200;
+}
+
+static void put_metric(struct buf *out, const char *name, const char *type, const char *help, double value)
+{
+	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", name, help, name, type, name, value);
+}
+
+void status_metrics(void *local, struct http_request *q, struct http_reply *r)
+{
+	struct local *l = local;
+	struct replica_status s;
+	struct buf *out = &r->body;
+	struct reason why;
+	enum err e = replica_status(l->replica, &s, &why);
+
+	(void)q;
+	if (e != OK) {
+		http_problem_err(r, e, &why);
+		return;
+	}
+	buf_printf(out,
+		"# HELP tidemark_build_info The running program.\n# TYPE tidemark_build_info gauge\n"
+		"tidemark_build_info{version=\"%s\",node=\"%s\"} 1\n",
+		TIDEMARK_VERSION, replica_node(l->replica));
+	put_metric(out, "tidemark_head_seq", "gauge", "The end of the log.", (double)s.head.seq);
+	put_metric(out, "tidemark_records", "gauge", "Records held, tombstones included.",
+		(double)s.digest.count);
+	put_metric(out, "tidemark_unacknowledged_records", "gauge", "Records no centre is known to hold yet.",
+		(double)s.unacknowledged);
+	put_metric(out, "tidemark_generated_records_total", "counter",
+		"Records the generator wrote in this run.",
+		(double)(l->generator ? generator_written(l->generator) : 0));
+	if (s.disk_free_bytes >= 0)
+		put_metric(out, "tidemark_disk_free_bytes", "gauge", "Free bytes where the database lies.",
+			(double)s.disk_free_bytes);
+	r->status = 200;
+	r->content_type = "text/plain; version=0.0.4; charset=utf-8";
+}
