@@ -24,19 +24,20 @@ struct lite_sql { /* made at build from sql/ */
 };
 
 struct lite_config {
-	const char *path;  /* a file, or an SQLite URI ("file:/x?vfs=memdb" in the simulation) */
-	bool writer;	   /* creates and migrates; else read-only */
+	const char *path; /* a file, or an SQLite URI ("file:/x?vfs=memdb" in the simulation) */
+	bool writer;      /* creates and migrates; else read-only */
 	const struct lite_sql *queries;
 	const struct lite_sql *migrations; /* applied in order, one transaction each; PRAGMA user_version */
-	int autocheckpoint_pages;	   /* writer only; 0 = SQLite's default */
-	int32_t application_id;		   /* told from other SQLite files; a file of another kind is refused */
+	int autocheckpoint_pages;          /* writer only; 0 = SQLite's default */
+	int32_t application_id; /* told from other SQLite files; a file of another kind is refused */
 };
 
 /* INVALID: not a database, another application's, or a newer schema (the reason says which). */
 enum err lite_open(struct lite **ret, const struct lite_config *c, struct reason *why) MUST_USE;
 void lite_close(struct lite *l);
 
-/* Takes FILE.lock for this process until lite_unlock(); DENIED when another holds it.  -1 for an in-memory URI. */
+/* Takes FILE.lock for this process until lite_unlock(); DENIED when another holds it.  -1 for an in-memory
+ * URI. */
 enum err lite_lock(const char *path, int *ret_fd, struct reason *why) MUST_USE;
 void lite_unlock(int fd);
 
@@ -63,13 +64,13 @@ struct query {
 };
 struct query query_begin(struct lite *l, int id);
 void query_i64(struct query q, int place, int64_t v);
-void query_u64(struct query q, int place, uint64_t v); /* stored as the int64 of the same bits */
+void query_u64(struct query q, int place, uint64_t v);     /* stored as the int64 of the same bits */
 void query_text(struct query q, int place, struct span v); /* borrowed until the query is done */
 void query_blob(struct query q, int place, struct span v);
 void query_null(struct query q, int place);
-bool query_step(struct query q); /* true: a row to read; false: the end or a failure */
-void query_done(struct query q); /* always; resets the statement */
-void query_run(struct query q);	 /* step to the end and done: for statements without rows */
+bool query_step(struct query q);                /* true: a row to read; false: the end or a failure */
+void query_done(struct query q);                /* always; resets the statement */
+void query_run(struct query q);                 /* step to the end and done: for statements without rows */
 int64_t query_col_i64(struct query q, int col); /* columns from 0 */
 uint64_t query_col_u64(struct query q, int col);
 struct span query_col_text(struct query q, int col); /* until the next step */
