@@ -110,14 +110,15 @@ struct node_run {
 	} proof;
 	struct {
 		bool known;
-		int64_t offset_us, error_us, rtt_us;
+		int64_t offset_us, error_us, rtt_us; /* of the quickest of the last exchanges */
+		int64_t mono_us;		     /* monotonic: when that was */
 		bool synchronised;
 	} clock;
 	char version[32]; /* of the local's program; "" = not known */
 	uint64_t polls_ok, polls_failed, pulled, pushed;
 	int64_t last_ms;
 	bool asked;	      /* somebody wants it now */
-	int64_t next_attempt_us; /* monotonic; 0 = not waiting */
+	int64_t next_attempt_us; /* monotonic; not after now = not waiting */
 };
 
 /* Pure.  `reason` gets a sentence for people.  now and interval: monotonic µs, ms. */

@@ -1,0 +1,172 @@
+#include "central/node.h"
+
+#include <inttypes.h>
+
+/* A proof counts for three intervals, and at least for this long: a short interval is no reason to flap. */
+#define PROOF_AGE_LEAST_US (3 * INT64_C(1000000))
+
+static const char *const state_names[NODE_STATES] = {
+	[NODE_IN_SYNC] = "in_sync",
+	[NODE_CATCHING_UP] = "catching_up",
+	[NODE_RECONCILING] = "reconciling",
+	[NODE_OFFLINE] = "offline",
+	[NODE_PAUSED] = "paused",
+	[NODE_NEVER_SEEN] = "never_seen",
+	[NODE_DIVERGED] = "diverged",
+	[NODE_IDENTITY_CONFLICT] = "identity_conflict",
+	[NODE_INCOMPATIBLE] = "incompatible",
+};
+
+static const char *const result_names[POLL_RESULTS] = {
+	[POLL_OK] = "ok",
+	[POLL_REFUSED] = "refused",
+	[POLL_TIMEOUT] = "timeout",
+	[POLL_RESOLVE] = "resolve",
+	[POLL_TLS] = "tls",
+	[POLL_NETWORK] = "network",
+	[POLL_HTTP] = "http",
+	[POLL_UNAUTHORISED] = "unauthorised",
+	[POLL_NOT_TIDEMARK] = "not_tidemark",
+	[POLL_WRONG_NODE] = "wrong_node",
+	[POLL_BAD_BODY] = "bad_body",
+	[POLL_EPOCH] = "epoch",
+	[POLL_INCOMPATIBLE] = "incompatible",
+	[POLL_STORE] = "store",
+	[POLL_STALE] = "stale",
+};
+
+const char *node_state_name(enum node_state s)
+{
+	return state_names[s];
+}
+
+bool node_state_parse(struct span word, enum node_state *ret)
+{
+	for (int i = 0; i < NODE_STATES; i++) {
+		if (!span_is(word, state_names[i]))
+			continue;
+		*ret = (enum node_state)i;
+		return true;
+	}
+	return false;
+}
+
+const char *poll_result_name(enum poll_result r)
+{
+	return result_names[r];
+}
+
+bool node_sync_same_basis(const struct node_sync *a, const struct node_sync *b)
+{
+	return epoch_equal(&a->epoch, &b->epoch) && a->cursor == b->cursor &&
+	       position_equal(a->witness, b->witness) && a->generation == b->generation &&
+	       epoch_equal(&a->rename_to, &b->rename_to) && epoch_equal(&a->probe, &b->probe) &&
+	       a->halt == b->halt;
+}
+
+/* Sets the reason as fail() does, and gives the state. */
+#define SAY(state, why, ...) ((void)fail(OK, (why), __VA_ARGS__), (state))
+
+static enum node_state state_of_halt(const struct node_sync *s, struct reason *why)
+{
+	switch (s->halt) {
+	case HALT_IDENTITY:
+		return SAY(NODE_IDENTITY_CONFLICT, why,
+			"a database that was left behind (epoch %.8s) answers again with all it had: a clone "
+			"or an older disk put "
+			"back; nothing moves until an operator resumes it and so accepts what answers now",
+			s->probe.hex);
+	case HALT_DIVERGED:
+		return SAY(NODE_DIVERGED, why,
+			"both ends counted their records again and still differ, and nothing was written "
+			"between; nothing moves "
+			"until an operator resumes it");
+	case HALT_NONE:
+		break;
+	}
+	return SAY(NODE_CATCHING_UP, why, "not halted");
+}
+
+static enum node_state state_of_failure(const struct node *n, const struct node_run *run, struct reason *why)
+{
+	const char *text =
+		run->last_reason.text[0] ? run->last_reason.text : poll_result_name(run->last_result);
+
+	if (run->last_result == POLL_INCOMPATIBLE)
+		return SAY(NODE_INCOMPATIBLE, why, "it speaks another version of the protocol: %s", text);
+	if (run->last_result == POLL_STORE)
+		return SAY(NODE_CATCHING_UP, why, "the centre could not store what came: %s", text);
+	if (epoch_is_none(&n->sync.epoch) && !run->heard)
+		return SAY(NODE_NEVER_SEEN, why, "it has never answered; the last attempt failed: %s", text);
+	return SAY(NODE_OFFLINE, why, "the last exchange failed: %s", text);
+}
+
+static enum node_state state_of_repair(
+	const struct node_sync *s, const struct node_run *run, struct reason *why)
+{
+	if (!epoch_is_none(&s->rename_to))
+		return SAY(NODE_RECONCILING, why,
+			"its database went back to an older state; it is being given a new epoch");
+	if (!epoch_is_none(&s->probe))
+		return SAY(NODE_RECONCILING, why,
+			"a database that was left behind answers; it is being asked what it holds");
+	if (!run->at_head && run->head_seq > s->cursor)
+		return SAY(NODE_RECONCILING, why,
+			"both ends are compared record by record: read %" PRIu64 " of %" PRIu64, s->cursor,
+			run->head_seq);
+	if (run->to_push)
+		return SAY(NODE_RECONCILING, why,
+			"the node has been read to its end; what it lacks is being pushed");
+	return SAY(NODE_RECONCILING, why, "both ends are compared record by record");
+}
+
+static bool proof_is_fresh(const struct node_run *run, int64_t now_us, int64_t interval_ms)
+{
+	int64_t most = 3 * interval_ms * 1000;
+
+	if (most < PROOF_AGE_LEAST_US)
+		most = PROOF_AGE_LEAST_US;
+	return run->proof.known && run->proof.equal && now_us - run->proof.mono_us <= most;
+}
+
+/* Neither failed nor in repair: how much is left? */
+static enum node_state state_of_progress(
+	const struct node_run *run, int64_t now_us, bool fresh, struct reason *why)
+{
+	int64_t age_s = run->proof.known ? (now_us - run->proof.mono_us) / 1000000 : 0;
+
+	if (fresh && !run->to_push)
+		return SAY(NODE_IN_SYNC, why,
+			"both ends hold the same %" PRIu64 " records, proven %" PRId64 " s ago",
+			run->proof.digest.count, age_s);
+	if (run->pull_backlog > 0)
+		return SAY(NODE_CATCHING_UP, why, "%" PRIu64 " change%s left to pull", run->pull_backlog,
+			run->pull_backlog == 1 ? "" : "s");
+	if (run->to_push)
+		return SAY(NODE_CATCHING_UP, why, "records of the centre are left to push");
+	if (run->proof.known && run->proof.equal)
+		return SAY(NODE_CATCHING_UP, why,
+			"the last proof that both ends are equal is %" PRId64 " s old", age_s);
+	return SAY(NODE_CATCHING_UP, why, "it answers; no proof yet that both ends are equal");
+}
+
+enum node_state node_state(const struct node *n, const struct node_run *run, int64_t now_us,
+	int64_t interval_ms, struct reason *reason)
+{
+	const struct node_sync *s = &n->sync;
+
+	if (n->paused)
+		return SAY(NODE_PAUSED, reason,
+			"paused by an operator; nothing is exchanged until it is resumed");
+	if (s->halt != HALT_NONE)
+		return state_of_halt(s, reason);
+	if (run->failures > 0)
+		return state_of_failure(n, run, reason);
+	if (epoch_is_none(&s->epoch) && !run->heard)
+		return SAY(NODE_NEVER_SEEN, reason, "not yet asked; it has never answered before");
+	if (!run->heard)
+		return SAY(NODE_CATCHING_UP, reason, "not yet asked since the centre started");
+	if (s->reconciling || !epoch_is_none(&s->rename_to) || !epoch_is_none(&s->probe))
+		return state_of_repair(s, run, reason);
+	return state_of_progress(run, now_us, proof_is_fresh(run, now_us, interval_ms), reason);
+}
