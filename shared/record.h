@@ -14,6 +14,7 @@
 #include "shared/buf.h"
 #include "shared/err.h"
 #include "shared/hash.h"
+#include "shared/members.h"
 #include "shared/version.h"
 
 #define RECORD_OWNER_MAX 63
@@ -36,6 +37,12 @@ struct record {
 	uint64_t seq;		/* its place in a local's log; 0 = not said */
 };
 
+/* Said to whoever broke it. */
+#define RECORD_OWNER_RULE "not a node's name: 1 to 63 of a-z 0-9 . _ -, a letter or digit first"
+#define RECORD_ID_RULE "not 1 to 64 of A-Z a-z 0-9 . _ : -"
+#define RECORD_TYPE_RULE "not 1 to 32 of a-z 0-9 _ -"
+#define RECORD_BODY_RULE "larger than 262144 bytes"
+
 bool record_owner_ok(struct span owner); /* [a-z0-9][a-z0-9._-]{0,62} */
 bool record_id_ok(struct span id);
 bool record_type_ok(struct span type);
@@ -47,6 +54,8 @@ struct hash record_chain(struct hash head, uint64_t seq, struct span id, struct 
 
 /* One JSON object without a line end. */
 void record_encode(const struct record *r, struct buf *out);
+/* The same without the closing brace, for more members. */
+void record_encode_open(const struct record *r, struct buf *out);
 
 /*
  * Reads one such object, strictly, and checks limits and hash.  Unknown fields are passed
@@ -54,10 +63,9 @@ void record_encode(const struct record *r, struct buf *out);
  * empty) is refused.  `extra`, where given, is called for every unknown field.
  * Spans point into `line` or `a`.  INVALID with the cause.
  */
-typedef void record_extra_fn(void *ctx, struct span key, struct span raw_value);
 struct record_decode {
 	struct span owner; /* empty: any */
-	record_extra_fn *extra;
+	members_extra_fn *extra;
 	void *ctx;
 };
 enum err record_decode(struct record *ret, struct span line, const struct record_decode *how, struct arena *a,
@@ -101,7 +109,8 @@ void drafts_done(struct drafts *d);
 /*
  * One object, an array of objects, or objects one a line.  At most 10,000.
  * INVALID: `*ret_line` (from 1) and `*ret_code` ("bad_json", "bad_id", "bad_type", "bad_request",
- * "too_many_records") say where and what.  `owner_wanted`: `owner` is a required member, else refused.
+ * "too_many_records", "body_too_large") say where and what.  `owner_wanted`: `owner` is a required member;
+ * else it is passed over, as all members of a record that a draft does not have (what was exported can be imported).
  */
 enum err drafts_parse(struct drafts *ret, struct span text, bool owner_wanted, size_t *ret_line,
 	const char **ret_code, struct reason *why) MUST_USE;

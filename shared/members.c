@@ -1,0 +1,93 @@
+#include "shared/members.h"
+
+/* Members mostly come in the order of the names: the next one is tried first. */
+static size_t find(const struct members *m, struct span key, size_t next)
+{
+	for (size_t k = 0; k < m->n; k++) {
+		size_t i = next + k < m->n ? next + k : next + k - m->n;
+
+		if (span_equal(m->names[i], key))
+			return i;
+	}
+	return m->n;
+}
+
+enum err members_read(struct members *m, struct span object, struct reason *why)
+{
+	struct json_iter it;
+	struct json_value value;
+	struct span key;
+	size_t next = 0;
+
+	m->failed_at = object.at;
+	if (!json_open(&it, object) || it.kind != JSON_OBJECT)
+		return fail(INVALID, why, "not a JSON object");
+	while (json_next(&it, &key, &value)) {
+		size_t i = find(m, key, next);
+
+		m->failed_at = value.raw.at;
+		if (i == m->n) {
+			if (m->extra)
+				m->extra(m->ctx, key, value.raw);
+			continue;
+		}
+		if (m->values[i].raw.at)
+			return fail(INVALID, why, "%.*s: comes twice", (int)key.len, key.at);
+		m->values[i] = value;
+		next = i + 1 < m->n ? i + 1 : 0;
+	}
+	m->failed_at = it.at;
+	if (it.failed)
+		return fail(INVALID, why, "%s", it.why.text);
+	if (!json_ended(&it))
+		return fail(INVALID, why, "something follows the JSON object");
+	m->failed_at = object.at;
+	return OK;
+}
+
+bool members_has(const struct members *m, size_t i)
+{
+	return m->values[i].raw.at != NULL;
+}
+
+bool members_null(const struct members *m, size_t i)
+{
+	return !m->values[i].raw.at || m->values[i].kind == JSON_NULL;
+}
+
+enum err members_refuse(const struct members *m, size_t i, struct reason *why, const char *what)
+{
+	return fail(INVALID, why, "%.*s: %s", (int)m->names[i].len, m->names[i].at,
+		members_has(m, i) ? what : "missing");
+}
+
+enum err members_text(
+	const struct members *m, size_t i, struct arena *a, struct span *ret, struct reason *why)
+{
+	if (!members_has(m, i) || m->values[i].kind != JSON_TEXT)
+		return members_refuse(m, i, why, "not a text");
+	*ret = json_text(&m->values[i], a);
+	return OK;
+}
+
+enum err members_u64(const struct members *m, size_t i, uint64_t *ret, struct reason *why)
+{
+	if (!members_has(m, i) || m->values[i].kind != JSON_NUMBER || !json_u64(&m->values[i], ret))
+		return members_refuse(m, i, why, "not a whole number from 0 to 9223372036854775807");
+	return OK;
+}
+
+enum err members_i64(const struct members *m, size_t i, int64_t *ret, struct reason *why)
+{
+	if (!members_has(m, i) || m->values[i].kind != JSON_NUMBER || !json_i64(&m->values[i], ret))
+		return members_refuse(m, i, why, "not a whole number");
+	return OK;
+}
+
+enum err members_bool(const struct members *m, size_t i, bool *ret, struct reason *why)
+{
+	if (!members_has(m, i) || (m->values[i].kind != JSON_TRUE && m->values[i].kind != JSON_FALSE))
+		return members_refuse(m, i, why, "not true or false");
+	*ret = m->values[i].kind == JSON_TRUE;
+	return OK;
+}
