@@ -1,8 +1,16 @@
 /*
  * proof - do both ends hold the same records?  Judged at the head with nothing to push.  Pure.
  *
- * Unequal once: a reset of the same epoch (generation + 1, cursor 0, the witness stays), digests summed from the
- * rows at both ends at the next proof.  Unequal again with no write between: diverged, a stop, never a loop.
+ *   settled ── unequal ─► doubted: a reset of the same epoch (the witness stays); the next proof sums the
+ * rows at both ends doubted ── equal ───► mended: one proof by the counters must still follow ── unequal by
+ * the same difference ─► diverged: a stop ── unequal by another ─────────────► doubted anew mended ─── equal
+ * ───► settled ── unequal ──► the local's counters lie: no reset; from now on, in this epoch, every proof
+ * sums the rows
+ *
+ * The difference of the two digests, not the digests themselves: it stays the same while both ends replicate
+ * further writes, so a busy node that has diverged does not re-read its feed for ever, and on a quiet one at
+ * most two resets follow each other.  Equal rows never stop a node: only a difference that survived a full
+ * re-read does.
  */
 #ifndef CENTRAL_PROOF_H
 #define CENTRAL_PROOF_H
@@ -12,10 +20,19 @@
 
 enum proof_verdict { PROOF_NONE, PROOF_EQUAL, PROOF_DOUBTED, PROOF_DIVERGED };
 
-/* `sync` is as after the page was applied (cursor at page end, digest counted); it is changed where the verdict asks. */
+/*
+ * `sync` is as after the page was applied (cursor at page end, digest counted, or summed from the rows if
+ * sync->recount); it is changed where the verdict asks, and only there.
+ */
 enum proof_verdict proof_judge(struct node_sync *sync, const struct page_end *end, bool to_push);
 
-/* The start of every reset: another or the same epoch, generation + 1, cursor 0, the sweep anew. */
+/* Will proof_judge() give a verdict?  So that rows are summed only then. */
+bool proof_is_due(const struct node_sync *sync, const struct page_end *end, bool to_push);
+
+/*
+ * The start of every reset: another or the same epoch, generation + 1, cursor 0, the sweep anew.  Doubts end
+ * with their epoch; a pending rename, probe or halt is left to the caller.
+ */
 void sync_reset(struct node_sync *sync, const struct epoch *epoch, struct position witness);
 
 #endif

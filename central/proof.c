@@ -1,0 +1,93 @@
+#include "central/proof.h"
+
+static const struct digest nothing;
+
+static struct digest difference(struct digest a, struct digest b)
+{
+	return (struct digest){a.count - b.count, {a.lane[0] - b.lane[0], a.lane[1] - b.lane[1]}};
+}
+
+/* An empty log can be doubted too, so the seq alone does not tell; two unequal digests are never both zero.
+ */
+static bool doubts(const struct node_sync *s)
+{
+	return s->doubt_seq > 0 || !digest_equal(s->doubt_local, nothing) ||
+	       !digest_equal(s->doubt_centre, nothing);
+}
+
+static void doubt(struct node_sync *s, uint64_t seq, struct digest local, struct digest centre)
+{
+	s->doubt_seq = seq;
+	s->doubt_local = local;
+	s->doubt_centre = centre;
+}
+
+bool proof_is_due(const struct node_sync *s, const struct page_end *end, bool to_push)
+{
+	return s->halt == HALT_NONE && !to_push && !end->more && end->to.seq == end->head_seq &&
+	       s->cursor == end->to.seq;
+}
+
+/* Remembered in the place of a doubt, as one without a difference: the local's counters are not to be
+ * believed. */
+static bool counters_lie(const struct node_sync *s)
+{
+	return doubts(s) && digest_equal(s->doubt_local, s->doubt_centre);
+}
+
+static enum proof_verdict judge_equal(struct node_sync *s)
+{
+	s->reconciling = false;
+	if (counters_lie(s))
+		return PROOF_EQUAL;
+	if (!s->recount)
+		doubt(s, 0, nothing, nothing);
+	s->recount = false;
+	return PROOF_EQUAL;
+}
+
+static enum proof_verdict judge_unequal(struct node_sync *s, const struct page_end *end)
+{
+	struct digest now = difference(end->digest, s->digest);
+	struct digest before = difference(s->doubt_local, s->doubt_centre);
+
+	if (doubts(s) && !s->recount) {
+		struct digest any = digest_equal(end->digest, nothing) ? s->digest : end->digest;
+
+		doubt(s, end->to.seq, any, any);
+		s->recount = true;
+		return PROOF_NONE;
+	}
+	if (doubts(s) && digest_equal(now, before)) {
+		s->halt = HALT_DIVERGED;
+		return PROOF_DIVERGED;
+	}
+	doubt(s, end->to.seq, end->digest, s->digest);
+	sync_reset(s, &s->epoch, s->witness);
+	s->recount = true;
+	return PROOF_DOUBTED;
+}
+
+enum proof_verdict proof_judge(struct node_sync *sync, const struct page_end *end, bool to_push)
+{
+	if (!proof_is_due(sync, end, to_push))
+		return PROOF_NONE;
+	if (digest_equal(sync->digest, end->digest))
+		return judge_equal(sync);
+	return judge_unequal(sync, end);
+}
+
+void sync_reset(struct node_sync *sync, const struct epoch *epoch, struct position witness)
+{
+	if (!epoch_equal(&sync->epoch, epoch)) {
+		sync->recount = false;
+		doubt(sync, 0, nothing, nothing);
+	}
+	sync->epoch = *epoch;
+	sync->witness = witness;
+	sync->generation++;
+	sync->cursor = 0;
+	sync->reconciling = true;
+	sync->swept = false;
+	sync->sweep_after[0] = '\0';
+}
