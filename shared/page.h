@@ -30,6 +30,8 @@ struct page_request {
 	bool recount;	    /* the digest is to be summed from the rows, not read from the counters */
 };
 void page_request_encode(const struct page_request *q, struct buf *target);
+/* "?centre=…&request=…&protocol=…&epoch=…&witness=…", as in every replication call. */
+void page_request_encode_basis(const struct page_request *q, struct buf *target);
 
 /* The end of a page, all from one read transaction. */
 struct page_end {
@@ -51,6 +53,9 @@ struct page_begin {
 
 void page_encode_begin(const struct page_begin *b, struct buf *out);
 void page_encode_end(const struct page_end *e, struct buf *out);
+/* The first line of an answer's body: also to tell a wrong node from a wrong page. */
+enum err page_decode_begin(struct page_begin *ret, struct span body, struct reason *why) MUST_USE;
+enum err page_decode_end(struct page_end *ret, struct span line, struct reason *why) MUST_USE;
 
 struct page {
 	struct page_begin begin;
@@ -66,5 +71,19 @@ struct page {
  */
 enum err page_decode(struct page *ret, struct span body, struct span owner, uint64_t after, struct reason *why) MUST_USE;
 void page_done(struct page *p);
+
+/* The lines of such an answer, for all that are framed like a page: begin, one line each, end. */
+struct page_lines {
+	struct span *at; /* without their ends; at least two */
+	size_t n;
+};
+/* INVALID: no whole lines, or more than `max` between the first and the last. */
+enum err page_lines_split(struct page_lines *ret, struct span body, size_t max, struct arena *a, struct reason *why)
+	MUST_USE;
+/* Reads the first and the last line; an answer of another node than `owner` is refused. */
+enum err page_lines_frame(const struct page_lines *lines, struct span owner, struct page_begin *begin,
+	struct page_end *end, struct reason *why) MUST_USE;
+/* INVALID "line N: …" */
+enum err page_lines_fail(size_t line, struct reason *why, const struct reason *inner);
 
 #endif

@@ -1,4 +1,5 @@
 /* What people and applications hand in: one object, an array, or objects one a line. */
+#include <assert.h>
 #include <string.h>
 
 #include "shared/record.h"
@@ -101,7 +102,7 @@ static const char *find_close(const char *at, const char *end)
 	bool quoted = false;
 
 	for (; at < end; at++) {
-		if (quoted && *at == '\\')
+		if (quoted && *at == '\\' && at + 1 < end)
 			at++;
 		else if (*at == '"')
 			quoted = !quoted;
@@ -140,6 +141,7 @@ static enum err take_next(struct reader *t)
 	close = find_close(t->at, t->end);
 	if (take_draft(t, (struct span){t->at, (size_t)((close ? close : t->end) - t->at)}, add_draft(t)))
 		return INVALID;
+	assert(close);
 	t->at = close;
 	skip_blanks(t);
 	return OK;

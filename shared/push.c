@@ -1,0 +1,285 @@
+#include "shared/push.h"
+
+#include <string.h>
+
+/* --- the request --- */
+
+void push_request_encode(const struct push_request *q, struct buf *target)
+{
+	const struct page_request basis = {
+		.centre = q->centre, .request = q->request, .epoch = q->epoch, .witness = q->witness};
+
+	buf_text(target, "/v1/apply");
+	page_request_encode_basis(&basis, target);
+}
+
+static void encode_hash(struct hash h, struct buf *out)
+{
+	char hex[33];
+
+	hash_hex(h, hex);
+	buf_char(out, '"');
+	buf_text(out, hex);
+	buf_char(out, '"');
+}
+
+void push_item_encode(const struct push_item *item, struct buf *out)
+{
+	record_encode_open(&item->record, out);
+	buf_text(out, ",\"expected\":");
+	if (hash_is_none(item->expected))
+		buf_text(out, "null");
+	else
+		encode_hash(item->expected, out);
+	buf_text(out, "}\n");
+}
+
+struct expected {
+	struct span raw;
+	unsigned times;
+};
+
+static void take_extra(void *ctx, struct span key, struct span raw)
+{
+	struct expected *x = ctx;
+
+	if (span_is(key, "expected")) {
+		x->raw = raw;
+		x->times++;
+	}
+}
+
+static enum err decode_item(
+	struct push_item *ret, struct span line, struct span owner, struct arena *a, struct reason *why)
+{
+	struct expected x = {0};
+	const struct record_decode how = {.owner = owner, .extra = take_extra, .ctx = &x};
+	struct push_item item = {0};
+	enum err e = record_decode(&item.record, line, &how, a, why);
+
+	if (e)
+		return e;
+	if (x.times != 1)
+		return fail(INVALID, why, "expected: %s", x.times == 0 ? "missing" : "comes twice");
+	if (!span_is(x.raw, "null")) {
+		if (x.raw.len != 34 || !hash_parse((struct span){x.raw.at + 1, 32}, &item.expected) ||
+			hash_is_none(item.expected))
+			return fail(INVALID, why, "expected: neither null nor 32 hex digits");
+	}
+	*ret = item;
+	return OK;
+}
+
+/* The id of a line that is no good otherwise, so that the answer can name it; empty when it cannot be read.
+ */
+static struct span find_id(struct span line)
+{
+	struct json_iter it;
+	struct json_value value;
+	struct span key, id;
+
+	if (!json_open(&it, line) || it.kind != JSON_OBJECT)
+		return (struct span){0};
+	while (json_next(&it, &key, &value)) {
+		if (value.kind != JSON_TEXT || !span_is(key, "id"))
+			continue;
+		id = (struct span){value.raw.at + 1, value.raw.len - 2};
+		return record_id_ok(id) ? id : (struct span){0};
+	}
+	return (struct span){0};
+}
+
+static struct span next_line(const char **at, const char *end)
+{
+	const char *stop = memchr(*at, '\n', (size_t)(end - *at));
+	struct span line = {*at, (size_t)((stop ? stop : end) - *at)};
+
+	*at = stop ? stop + 1 : end;
+	return line;
+}
+
+static size_t count_lines(struct span body)
+{
+	const char *at = body.at, *end = at + body.len;
+	size_t n = 0;
+
+	for (; at < end; n++)
+		(void)next_line(&at, end);
+	return n;
+}
+
+enum err push_decode(struct push *ret, struct span body, struct span owner, struct reason *why)
+{
+	const char *at = body.at, *end = at + body.len;
+	size_t lines = count_lines(body);
+	struct push p = {0};
+
+	if (lines > PUSH_LIMIT_MAX)
+		return fail(INVALID, why, "%zu records, where at most %d are allowed", lines, PUSH_LIMIT_MAX);
+	p.items = arena_alloc(&p.arena, lines * sizeof(*p.items));
+	p.bad = arena_alloc(&p.arena, lines * sizeof(*p.bad));
+	for (size_t line = 1; line <= lines; line++) {
+		struct span text = next_line(&at, end);
+		struct push_bad *bad = &p.bad[p.n_bad];
+
+		if (decode_item(&p.items[p.n], text, owner, &p.arena, &bad->why) == OK) {
+			p.n++;
+			continue;
+		}
+		bad->line = line;
+		bad->id = find_id(text);
+		p.n_bad++;
+	}
+	*ret = p;
+	return OK;
+}
+
+void push_done(struct push *p)
+{
+	arena_done(&p->arena);
+	*p = (struct push){0};
+}
+
+/* --- the answer --- */
+
+static const char *const results[] = {
+	[PUSH_APPLIED] = "applied",
+	[PUSH_ALREADY] = "already",
+	[PUSH_CONFLICT] = "conflict",
+	[PUSH_REJECTED] = "rejected",
+};
+
+void push_answer_encode(const struct push_answer *a, struct buf *out)
+{
+	buf_text(out, "{\"id\":");
+	buf_json_text(out, a->id);
+	buf_printf(out, ",\"result\":\"%s\"", results[a->result]);
+	switch (a->result) {
+	case PUSH_APPLIED:
+	case PUSH_ALREADY:
+		buf_text(out, ",\"hash\":");
+		encode_hash(a->hash, out);
+		break;
+	case PUSH_CONFLICT:
+		buf_text(out, ",\"record\":");
+		if (a->has_record)
+			record_encode(&a->record, out);
+		else
+			buf_text(out, "null");
+		break;
+	case PUSH_REJECTED:
+		buf_text(out, ",\"reason\":");
+		buf_json_text(out, a->reason);
+		break;
+	}
+	buf_text(out, "}\n");
+}
+
+enum name { OF_ID, OF_RESULT, OF_HASH, OF_RECORD, OF_REASON, NAMES };
+
+static const struct span names[NAMES] = {
+	[OF_ID] = MEMBER("id"),
+	[OF_RESULT] = MEMBER("result"),
+	[OF_HASH] = MEMBER("hash"),
+	[OF_RECORD] = MEMBER("record"),
+	[OF_REASON] = MEMBER("reason"),
+};
+
+static enum err take_hash(const struct members *m, struct hash *ret, struct reason *why)
+{
+	const struct json_value *v = &m->values[OF_HASH];
+
+	if (!members_has(m, OF_HASH) || v->kind != JSON_TEXT ||
+		!hash_parse((struct span){v->raw.at + 1, v->raw.len - 2}, ret))
+		return members_refuse(m, OF_HASH, why, "not 32 hex digits");
+	return OK;
+}
+
+static enum err take_record(const struct members *m, struct span owner, struct arena *a,
+	struct push_answer *ret, struct reason *why)
+{
+	const struct record_decode how = {.owner = owner};
+	struct reason inner = {0};
+
+	if (!members_has(m, OF_RECORD))
+		return members_refuse(m, OF_RECORD, why, "");
+	if (m->values[OF_RECORD].kind == JSON_NULL)
+		return OK;
+	if (record_decode(&ret->record, m->values[OF_RECORD].raw, &how, a, &inner))
+		return members_refuse(m, OF_RECORD, why, inner.text);
+	if (!span_equal(ret->record.id, ret->id))
+		return members_refuse(m, OF_RECORD, why, "of another id");
+	ret->has_record = true;
+	return OK;
+}
+
+static enum err take_result(const struct members *m, enum push_result *ret, struct reason *why)
+{
+	const struct json_value *v = &m->values[OF_RESULT];
+
+	if (members_has(m, OF_RESULT) && v->kind == JSON_TEXT)
+		for (unsigned i = 0; i < sizeof(results) / sizeof(results[0]); i++)
+			if (span_is((struct span){v->raw.at + 1, v->raw.len - 2}, results[i])) {
+				*ret = (enum push_result)i;
+				return OK;
+			}
+	return members_refuse(m, OF_RESULT, why, "not applied, already, conflict or rejected");
+}
+
+static enum err decode_answer(
+	struct push_answer *ret, struct span line, struct span owner, struct arena *a, struct reason *why)
+{
+	struct json_value values[NAMES] = {0};
+	struct members m = {.names = names, .values = values, .n = NAMES};
+	enum err e;
+
+	if ((e = members_read(&m, line, why)) || (e = members_text(&m, OF_ID, a, &ret->id, why)) ||
+		(e = take_result(&m, &ret->result, why)))
+		return e;
+	switch (ret->result) {
+	case PUSH_APPLIED:
+	case PUSH_ALREADY:
+		return take_hash(&m, &ret->hash, why);
+	case PUSH_CONFLICT:
+		return take_record(&m, owner, a, ret, why);
+	case PUSH_REJECTED:
+		return members_text(&m, OF_REASON, a, &ret->reason, why);
+	}
+	return INTERNAL;
+}
+
+static enum err decode_answers(
+	struct push_answers *p, struct span body, struct span owner, struct reason *why)
+{
+	struct page_lines lines;
+	struct reason inner = {0};
+	enum err e;
+
+	if ((e = page_lines_split(&lines, body, PUSH_LIMIT_MAX, &p->arena, why)) ||
+		(e = page_lines_frame(&lines, owner, &p->begin, &p->end, why)))
+		return e;
+	p->answers = arena_alloc(&p->arena, (lines.n - 2) * sizeof(*p->answers));
+	for (; p->n < lines.n - 2; p->n++)
+		if (decode_answer(&p->answers[p->n], lines.at[p->n + 1], owner, &p->arena, &inner))
+			return page_lines_fail(p->n + 2, why, &inner);
+	return OK;
+}
+
+enum err push_answers_decode(
+	struct push_answers *ret, struct span body, struct span owner, struct reason *why)
+{
+	struct push_answers p = {0};
+	enum err e = decode_answers(&p, body, owner, why);
+
+	if (e)
+		push_answers_done(&p);
+	else
+		*ret = p;
+	return e;
+}
+
+void push_answers_done(struct push_answers *p)
+{
+	arena_done(&p->arena);
+	*p = (struct push_answers){0};
+}
