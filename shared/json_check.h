@@ -32,9 +32,9 @@ enum err json_check(struct span text, struct json_value *ret, struct reason *why
  * json_next() ends with false and it->failed when the text is wrong.
  */
 struct json_iter {
-	const char *at, *end;
+	const char *begin, *at, *end;
 	enum json_kind kind; /* JSON_ARRAY or JSON_OBJECT */
-	bool first, failed;
+	bool first, closed, failed;
 	struct reason why;
 };
 
