@@ -158,6 +158,10 @@ enum err http_query_parse(struct http_request *q, struct span raw, struct reason
 void http_reply_done(struct http_reply *r)
 {
 	buf_done(&r->body);
+	if (r->stream_done)
+		r->stream_done(r->stream_ctx);
+	r->stream = NULL;
+	r->stream_done = NULL;
 }
 
 /* The one table of codes; interface and documents list them in this order. */

@@ -46,7 +46,7 @@ enum {
 	HTTP_FRAMING_TWO_LENGTHS = 1,
 	HTTP_FRAMING_ENCODED = 2,   /* a Transfer-Encoding */
 	HTTP_FRAMING_NO_LENGTH = 4, /* POST, PUT or PATCH without a Content-Length */
-	HTTP_FRAMING_NUL = 8,       /* in the target or a header */
+	HTTP_FRAMING_NUL = 8,       /* a NUL, a blank or another control byte in the target */
 	HTTP_FRAMING_TWO_HOSTS = 16,
 	HTTP_FRAMING_BODY_ON_GET = 32,
 	HTTP_FRAMING_TWICE = 64, /* Authorization, Origin, Content-Type, … came twice */
@@ -75,10 +75,22 @@ struct http_reply {
 	const char *allow;      /* for 405; static, or in the request's arena */
 	unsigned retry_after_s; /* 0 = none */
 	bool close;             /* end the connection afterwards */
-};
-/* The rim adds Content-Length, Cache-Control: no-store, X-Content-Type-Options: nosniff, and to a 401
- * WWW-Authenticate: Bearer. */
+	const char *policy;     /* a page's Content-Security-Policy; static text, NULL = none */
 
+	/*
+	 * A body that goes on (server-sent events): when not NULL it is called again and again on the
+	 * connection's own thread after `body` was sent, may wait, appends to `out`, and ends the answer with
+	 * false.  A client that went away shows at the next bytes only, so send some every few seconds.
+	 * `stream_done` (may be NULL) is called once, whatever happens.
+	 */
+	bool (*stream)(void *stream_ctx, struct buf *out);
+	void (*stream_done)(void *stream_ctx);
+	void *stream_ctx;
+};
+/*
+ * The rim adds Content-Length (no stream), Cache-Control: no-store, X-Content-Type-Options: nosniff, and to a
+ * 401 WWW-Authenticate: Bearer.
+ */
 void http_reply_done(struct http_reply *r);
 
 /*

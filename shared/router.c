@@ -28,7 +28,7 @@ static bool listed(const char *list, struct span word, bool same(struct span, st
 static bool refuse_framing(const struct http_request *q, struct http_reply *r)
 {
 	unsigned f = q->framing_errors;
-	if (f == 0)
+	if (f == 0 || f == HTTP_FRAMING_NO_LENGTH) /* without a length there is no body: see refuse_body() */
 		return false;
 	if (f & HTTP_FRAMING_TWO_LENGTHS)
 		http_problem(r, "bad_request", "two Content-Length headers");
@@ -36,7 +36,7 @@ static bool refuse_framing(const struct http_request *q, struct http_reply *r)
 		http_problem(
 			r, "bad_request", "a Transfer-Encoding: send the body with a Content-Length alone");
 	else if (f & HTTP_FRAMING_NUL)
-		http_problem(r, "bad_request", "a NUL byte in the request's head");
+		http_problem(r, "bad_request", "a NUL, a blank or a control byte in the target");
 	else if (f & HTTP_FRAMING_TWO_HOSTS)
 		http_problem(r, "bad_request", "two Host headers");
 	else if (f & HTTP_FRAMING_TWICE)
@@ -283,6 +283,10 @@ static bool refuse_body(
 	}
 	if (q->content_encoding.len > 0 && !same_ignoring_case(q->content_encoding, span_of("identity"))) {
 		http_problem(r, "unsupported_media_type", "send the body without a Content-Encoding");
+		return true;
+	}
+	if ((q->framing_errors & HTTP_FRAMING_NO_LENGTH) && route->max_body > 0) {
+		http_problem(r, "length_required", "send the body with a Content-Length");
 		return true;
 	}
 	if (length > route->max_body) {

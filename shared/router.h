@@ -2,7 +2,7 @@
  * router - the one table of routes: who may call, how large a body, which handler.
  *
  * router_dispatch() answers everything that is the same for all calls (framing, Host and
- * Origin, 404, 405, 401, 415, 413, malformed query; in this order) and then calls the handler.
+ * Origin, 404, 405, 401, 415, 411, 413, malformed query; in this order) and then calls the handler.
  * Segments are percent-decoded one by one; nothing is normalised.  The first route that fits is taken.
  * A router is const after router_init(); thread-safe.
  */
@@ -23,7 +23,7 @@ struct route {
 	enum http_method method; /* GET serves HEAD too */
 	const char *path;        /* "/v1/records/{id}" */
 	enum route_access access;
-	size_t max_body; /* 0: a body is refused */
+	size_t max_body; /* 0: a body is refused, and none need be announced (`curl -X POST`) */
 	route_fn *handler;
 	const char *query; /* the names it takes, each followed by a blank; others are 400 bad_request; NULL =
 			      none */

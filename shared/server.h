@@ -3,7 +3,11 @@
  *
  * A thread per connection, so that a handler is a linear function that may wait (a long
  * poll, a group commit).  Bounded: connections, header and body bytes, the time of a
- * whole request (a slow drip is reaped), whatever a peer does.
+ * whole request (a slow drip is reaped), whatever a peer does.  A body and an answer may
+ * take longer than the timeouts by one second for each 16 KiB, so that a slow link is no drip.
+ *
+ * What libmicrohttpd refuses by itself (an unreadable request line, a head over 32 KiB, a
+ * Content-Length that is no number) it answers with its own HTML or by closing.
  */
 #ifndef SHARED_SERVER_H
 #define SHARED_SERVER_H
@@ -13,17 +17,20 @@
 struct server;
 
 struct server_config {
-	const char *listen; /* "127.0.0.1:7100", "[::1]:0"; port 0 = a free one */
+	const char *listen;          /* "127.0.0.1:7100", "[::1]:0"; port 0 = a free one */
 	const struct router *router; /* outlives the server */
 	unsigned max_connections;    /* 0 = 256 */
 	int64_t request_timeout_ms;  /* from the first byte to the whole request; 0 = 10 s */
 	int64_t reply_timeout_ms;    /* a reader that does not read; 0 = 60 s */
 };
 
-/* DENIED: the address is taken or not allowed; INVALID: not an address. */
+/* DENIED: the address is taken or not this machine's; INVALID: not an address. */
 enum err server_open(struct server **ret, const struct server_config *c, struct reason *why) MUST_USE;
 const char *server_url(const struct server *s); /* http://127.0.0.1:41234 */
-/* Stops accepting, waits for handlers to return; the caller first wakes those that wait. NULL is allowed. */
+/*
+ * Stops accepting, lets answers under way go out for up to two seconds, waits for handlers to return; the
+ * caller first wakes those that wait.  NULL is allowed.
+ */
 void server_close(struct server *s);
 
 /* Is "HOST:PORT" a loopback address?  A program without tokens listens on nothing else. */

@@ -1,0 +1,443 @@
+#include "shared/server.h"
+
+#include <assert.h>
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "shared/clock.h"
+#include "shared/listen.h"
+#include "shared/reaper.h"
+
+/* A thread needs this for its handler; libmicrohttpd alone makes do with a few KiB. */
+#define STACK_BYTES (256 * 1024)
+#define HEAD_BYTES (32 * 1024)
+/* A refused body up to here is read and dropped, so that the connection lives and the answer surely arrives.
+ */
+#define DRAIN_BYTES (64 * 1024)
+#define STREAM_BLOCK_BYTES (16 * 1024)
+#define IDLE_US 60000000 /* between two requests */
+#define DRAIN_US 2000000
+/* 16 KiB a second: the link a peer must at least have once a timeout is over. */
+#define US_PER_BYTE 61
+
+struct server {
+	struct MHD_Daemon *daemon;
+	struct reaper *reaper;
+	const struct router *router;
+	int listen_fd;
+	int64_t request_timeout_us, reply_timeout_us;
+	char url[80];
+};
+
+/* Made with the request line, freed when the request is over; owned by the connection's thread. */
+struct exchange {
+	struct server *server;
+	struct reaper_entry *entry;
+	struct http_request q;
+	struct http_reply r;
+	struct buf body;
+	const char *raw; /* the target where libmicrohttpd keeps it */
+	char *target;    /* a copy from before its own parsing wrote into it */
+	bool begun, refused;
+};
+
+static void exchange_free(struct exchange *x)
+{
+	http_reply_done(&x->r);
+	buf_done(&x->body);
+	arena_done(&x->q.arena);
+	free(x->target);
+	free(x);
+}
+
+static struct reaper_entry *entry_of(struct MHD_Connection *c)
+{
+	return MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
+/* Connections. */
+
+static void on_connection(
+	void *cls, struct MHD_Connection *c, void **context, enum MHD_ConnectionNotificationCode what)
+{
+	struct server *s = cls;
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		struct reaper_entry *e = calloc(1, sizeof *e);
+		assert(e);
+		int fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+		reaper_add(s->reaper, e, fd, clock_mono_us() + s->request_timeout_us);
+		*context = e;
+	} else if (*context) {
+		reaper_drop(s->reaper, *context);
+		free(*context);
+		*context = NULL;
+	}
+}
+
+/* The request line has come; what this returns is the access handler's first *con_cls. */
+static void *on_target(void *cls, const char *uri, struct MHD_Connection *c)
+{
+	struct server *s = cls;
+	struct exchange *x = calloc(1, sizeof *x);
+	char *target = strdup(uri);
+	if (!x || !target) {
+		free(target);
+		free(x);
+		return NULL;
+	}
+	*x = (struct exchange){.server = s, .entry = entry_of(c), .raw = uri, .target = target};
+	reaper_set(s->reaper, x->entry, clock_mono_us() + s->request_timeout_us);
+	return x;
+}
+
+static void on_completed(
+	void *cls, struct MHD_Connection *c, void **con_cls, enum MHD_RequestTerminationCode code)
+{
+	struct server *s = cls;
+	struct exchange *x = *con_cls;
+	(void)c;
+	(void)code;
+	if (!x)
+		return;
+	reaper_end(s->reaper, x->entry, clock_mono_us() + IDLE_US);
+	exchange_free(x);
+	*con_cls = NULL;
+}
+
+/* Paths are decoded by the router alone: libmicrohttpd would make slashes of %2f and ends of %00. */
+static size_t keep_encoded(void *cls, struct MHD_Connection *c, char *text)
+{
+	(void)cls;
+	(void)c;
+	return strlen(text);
+}
+
+/* Answers. */
+
+static void add_header(struct MHD_Response *response, const char *name, const char *value)
+{
+	if (value && value[0] != '\0')
+		(void)!MHD_add_response_header(response, name, value);
+}
+
+struct stream {
+	struct server *server;
+	struct reaper_entry *entry;
+	struct http_reply r; /* its body is what waits to be sent */
+	size_t sent;
+	bool ended;
+};
+
+static ssize_t stream_read(void *cls, uint64_t pos, char *to, size_t max)
+{
+	struct stream *st = cls;
+	(void)pos;
+	while (st->sent == st->r.body.len) {
+		if (st->ended || buf_failed(&st->r.body) || reaper_draining(st->server->reaper))
+			return MHD_CONTENT_READER_END_OF_STREAM;
+		buf_clear(&st->r.body);
+		st->sent = 0;
+		reaper_set(st->server->reaper, st->entry, REAPER_NEVER);
+		st->ended = !st->r.stream(st->r.stream_ctx, &st->r.body);
+	}
+	size_t left = st->r.body.len - st->sent, n = left < max ? left : max;
+	memcpy(to, st->r.body.at + st->sent, n);
+	st->sent += n;
+	reaper_set(st->server->reaper, st->entry, clock_mono_us() + st->server->reply_timeout_us);
+	return (ssize_t)n;
+}
+
+static void stream_free(void *cls)
+{
+	struct stream *st = cls;
+	http_reply_done(&st->r);
+	free(st);
+}
+
+static struct MHD_Response *stream_response(struct exchange *x)
+{
+	struct stream *st = calloc(1, sizeof *st);
+	if (!st)
+		return NULL;
+	*st = (struct stream){.server = x->server, .entry = x->entry, .r = x->r};
+	x->r.body = (struct buf){0};
+	x->r.stream_done = NULL;
+	struct MHD_Response *response = MHD_create_response_from_callback(
+		MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, stream_read, st, stream_free);
+	if (!response)
+		stream_free(st);
+	return response;
+}
+
+static struct MHD_Response *body_response(struct http_reply *r)
+{
+	struct MHD_Response *response;
+	if (r->body.len == 0)
+		return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+	response = MHD_create_response_from_buffer(r->body.len, r->body.at, MHD_RESPMEM_MUST_FREE);
+	if (response)
+		r->body = (struct buf){0}; /* now the response's */
+	return response;
+}
+
+static void add_headers(struct MHD_Response *response, const struct http_reply *r)
+{
+	char seconds[16] = "";
+	if (r->retry_after_s > 0)
+		snprintf(seconds, sizeof seconds, "%u", r->retry_after_s);
+	add_header(response, "Content-Type", r->content_type ? r->content_type : "application/json");
+	add_header(response, "Cache-Control", "no-store");
+	add_header(response, "X-Content-Type-Options", "nosniff");
+	add_header(response, "ETag", r->etag);
+	add_header(response, "Location", r->location);
+	add_header(response, "Allow", r->allow);
+	add_header(response, "Retry-After", seconds);
+	add_header(response, "WWW-Authenticate", r->status == 401 ? "Bearer" : NULL);
+	add_header(response, "Content-Security-Policy", r->policy);
+	add_header(response, "Connection", r->close ? "close" : NULL);
+}
+
+static enum MHD_Result answer(struct exchange *x, struct MHD_Connection *c)
+{
+	struct server *s = x->server;
+	if (buf_failed(&x->r.body))
+		http_problem(&x->r, "unavailable", "out of memory");
+	int64_t patience_us = s->reply_timeout_us + (int64_t)x->r.body.len * US_PER_BYTE;
+	struct MHD_Response *response = x->r.stream ? stream_response(x) : body_response(&x->r);
+	if (!response)
+		return MHD_NO;
+	add_headers(response, &x->r);
+	reaper_set(s->reaper, x->entry, clock_mono_us() + patience_us);
+	enum MHD_Result queued = MHD_queue_response(c, (unsigned)x->r.status, response);
+	MHD_destroy_response(response);
+	return queued;
+}
+
+/* Requests. */
+
+struct head {
+	struct http_request *q;
+	unsigned lengths, hosts, encodings;
+	uint64_t length;
+};
+
+/* A header that may come once; nothing good asks for two. */
+static void take_once(struct head *h, struct span *to, struct span value)
+{
+	if (to->at)
+		h->q->framing_errors |= HTTP_FRAMING_TWICE;
+	*to = value;
+}
+
+static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const char *name, const char *text)
+{
+	struct head *h = cls;
+	struct http_request *q = h->q;
+	const struct {
+		const char *name;
+		struct span *to;
+	} once[] = {
+		{"Content-Type", &q->content_type},
+		{"Content-Encoding", &q->content_encoding},
+		{"If-Match", &q->if_match},
+		{"If-None-Match", &q->if_none_match},
+		{"Authorization", &q->authorization},
+		{"Origin", &q->origin},
+	};
+	struct span value = {text ? text : "", text ? strlen(text) : 0};
+	(void)kind;
+	for (size_t i = 0; i < sizeof once / sizeof once[0]; i++) {
+		if (strcasecmp(name, once[i].name) == 0)
+			take_once(h, once[i].to, value);
+	}
+	if (strcasecmp(name, "Content-Length") == 0) {
+		h->lengths++;
+		if (!span_to_u64(value, INT64_MAX, &h->length))
+			h->length = INT64_MAX;
+	} else if (strcasecmp(name, "Transfer-Encoding") == 0) {
+		h->encodings++;
+	} else if (strcasecmp(name, "Host") == 0) {
+		h->hosts++;
+		q->host = value;
+	}
+	return MHD_YES;
+}
+
+static unsigned framing_of(const struct head *h, const char *version, const struct exchange *x)
+{
+	unsigned f = h->q->framing_errors;
+	enum http_method m = h->q->method;
+	bool takes_body = m == HTTP_POST || m == HTTP_PUT || m == HTTP_PATCH;
+	if (h->lengths > 1)
+		f |= HTTP_FRAMING_TWO_LENGTHS;
+	if (h->encodings > 0)
+		f |= HTTP_FRAMING_ENCODED;
+	if (h->lengths == 0 && takes_body)
+		f |= HTTP_FRAMING_NO_LENGTH;
+	if (h->hosts > 1)
+		f |= HTTP_FRAMING_TWO_HOSTS;
+	if ((m == HTTP_GET || m == HTTP_HEAD) && h->length > 0)
+		f |= HTTP_FRAMING_BODY_ON_GET;
+	/*
+	 * libmicrohttpd hands out the target as a C string.  It lies in the same line as the version, a blank
+	 * before it; so a NUL inside shows as a target that ends too early.
+	 */
+	size_t len = strlen(x->target);
+	if (x->raw + len + 1 != version)
+		f |= HTTP_FRAMING_NUL;
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)x->target[i] <= ' ' || x->target[i] == 0x7F)
+			f |= HTTP_FRAMING_NUL;
+	}
+	return f;
+}
+
+static enum MHD_Result begin(
+	struct exchange *x, struct MHD_Connection *c, const char *method, const char *version)
+{
+	struct head h = {.q = &x->q};
+	x->begun = true;
+	x->q.received_us = clock_wall_us();
+	x->q.method = http_method_parse(method);
+	x->q.target = span_of(x->target);
+	x->q.loopback = listen_is_loopback(
+		MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
+	MHD_get_connection_values(c, MHD_HEADER_KIND, take_header, &h);
+	x->q.framing_errors = framing_of(&h, version, x);
+	int64_t length = h.lengths > 0 ? (int64_t)h.length : -1;
+	x->refused = router_refuse_early(x->server->router, &x->q, length, &x->r);
+	if (!x->refused)
+		return MHD_YES;
+	/*
+	 * libmicrohttpd closes a connection that is answered now.  Right when the body will not be read; else
+	 * the answer waits for the next call.
+	 */
+	if (x->r.close || x->r.status == 413 || length > DRAIN_BYTES) {
+		x->r.close = true;
+		return answer(x, c);
+	}
+	return MHD_YES;
+}
+
+static enum MHD_Result finish(struct exchange *x, struct MHD_Connection *c)
+{
+	if (x->refused)
+		return answer(x, c);
+	x->q.body = x->body.at ? buf_span(&x->body) : (struct span){"", 0};
+	if (!reaper_begin(x->server->reaper, x->entry)) {
+		http_problem(&x->r, "unavailable", "shutting down");
+		x->r.close = true;
+	} else if (buf_failed(&x->body)) {
+		http_problem(&x->r, "unavailable", "out of memory");
+	} else {
+		router_dispatch(x->server->router, &x->q, &x->r);
+		assert(x->r.status != 0);
+	}
+	return answer(x, c);
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const char *url, const char *method,
+	const char *version, const char *bytes, size_t *n_bytes, void **con_cls)
+{
+	struct exchange *x = *con_cls;
+	(void)cls;
+	(void)url;
+	if (!x)
+		return MHD_NO; /* no memory when the target came */
+	if (!x->begun)
+		return begin(x, c, method, version);
+	if (*n_bytes == 0)
+		return finish(x, c);
+	if (!x->refused)
+		buf_add(&x->body, bytes, *n_bytes);
+	reaper_extend(x->server->reaper, x->entry, (int64_t)*n_bytes * US_PER_BYTE);
+	*n_bytes = 0;
+	return MHD_YES;
+}
+
+/* The server. */
+
+static struct MHD_Daemon *start(struct server *s, unsigned connections, bool v6)
+{
+	unsigned flags =
+		MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC;
+	if (v6)
+		flags |= MHD_USE_IPv6;
+	/* One address may take three quarters: behind a proxy everybody has the same. */
+	return MHD_start_daemon(flags, 0, NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET, s->listen_fd,
+		MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+		connections - connections / 4, MHD_OPTION_CONNECTION_TIMEOUT, 0U,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES, MHD_OPTION_THREAD_STACK_SIZE,
+		(size_t)STACK_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK,
+		keep_encoded, NULL, MHD_OPTION_URI_LOG_CALLBACK, on_target, s, MHD_OPTION_NOTIFY_COMPLETED,
+		on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_END);
+}
+
+static int64_t timeout_us(int64_t ms, int64_t otherwise_ms)
+{
+	return (ms > 0 ? ms : otherwise_ms) * 1000;
+}
+
+enum err server_open(struct server **ret, const struct server_config *c, struct reason *why)
+{
+	struct sockaddr_storage address;
+	char text[64];
+	struct server *s = calloc(1, sizeof *s);
+	if (!s)
+		return fail(RETRY, why, "out of memory");
+	s->router = c->router;
+	s->listen_fd = -1;
+	s->request_timeout_us = timeout_us(c->request_timeout_ms, 10000);
+	s->reply_timeout_us = timeout_us(c->reply_timeout_ms, 60000);
+	enum err e = listen_open(c->listen, &s->listen_fd, &address, why);
+	if (e == OK)
+		e = reaper_open(&s->reaper, why);
+	if (e == OK) {
+		listen_format(&address, text);
+		snprintf(s->url, sizeof s->url, "http://%s", text);
+		s->daemon = start(
+			s, c->max_connections > 0 ? c->max_connections : 256, address.ss_family == AF_INET6);
+		if (!s->daemon) {
+			s->listen_fd =
+				-1; /* closed already, or not: once too often would hit somebody else's */
+			e = fail(RETRY, why, "%s: no threads or descriptors left for a server", c->listen);
+		}
+	}
+	if (e != OK) {
+		server_close(s);
+		return e;
+	}
+	*ret = s;
+	return OK;
+}
+
+const char *server_url(const struct server *s)
+{
+	return s->url;
+}
+
+void server_close(struct server *s)
+{
+	if (!s)
+		return;
+	if (s->daemon) {
+		MHD_quiesce_daemon(s->daemon);
+		shutdown(s->listen_fd, SHUT_RDWR); /* who comes now is refused, not left waiting */
+		reaper_drain(s->reaper, clock_mono_us() + DRAIN_US);
+		MHD_stop_daemon(s->daemon);
+	}
+	reaper_close(s->reaper);
+	if (s->listen_fd >= 0)
+		close(s->listen_fd);
+	free(s);
+}
+
+bool server_listen_is_loopback(const char *listen)
+{
+	struct sockaddr_storage a;
+	return listen_parse(listen, &a, NULL) == OK && listen_is_loopback((struct sockaddr *)&a);
+}
