@@ -1,0 +1,25 @@
+/* commands - the commands of `tidemark`, each taking its arguments from t->args. */
+#ifndef CENTRAL_TOOL_COMMANDS_H
+#define CENTRAL_TOOL_COMMANDS_H
+
+#include "central/tool/tool.h"
+
+/* nodes.c */
+int command_status(struct tool *t);
+int command_nodes(struct tool *t);
+int command_node(struct tool *t); /* NAME | add | rm | pause | resume */
+/* progress.c */
+int command_pull(struct tool *t);
+int command_push(struct tool *t);
+int command_verify(struct tool *t);
+int command_wait(struct tool *t);
+/* records.c */
+int command_records(struct tool *t);
+int command_record(struct tool *t);
+int command_put(struct tool *t);
+int command_delete(struct tool *t);
+/* events.c */
+int command_events(struct tool *t);
+int command_conflicts(struct tool *t);
+
+#endif

@@ -1,0 +1,77 @@
+/* What happened, and what lost. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "central/tool/commands.h"
+
+static void print_events(const struct json_doc *d, uint64_t *last)
+{
+	size_t n = json_doc_count(d, "events");
+
+	for (size_t i = 0; i < n; i++) {
+		printf("%s  %-5s  %-14s %-12s %s\n", tool_text(d, "events.%zu.at", i),
+			tool_text(d, "events.%zu.level", i), tool_text(d, "events.%zu.kind", i),
+			tool_text(d, "events.%zu.node", i), tool_text(d, "events.%zu.text", i));
+		if (tool_u64(d, "events.%zu.id", i) > *last)
+			*last = tool_u64(d, "events.%zu.id", i);
+	}
+	fflush(stdout);
+}
+
+static void events_target(const struct tool *t, uint64_t last, struct buf *target)
+{
+	buf_printf(target, "/v1/events?limit=%lld", (long long)(t->limit ? t->limit : 100));
+	if (last)
+		buf_printf(target, "&after=%llu", (unsigned long long)last);
+	if (t->node) {
+		buf_text(target, "&node=");
+		buf_percent(target, span_of(t->node));
+	}
+}
+
+int command_events(struct tool *t)
+{
+	const struct timespec second = {1, 0};
+	uint64_t last = 0;
+	int code;
+
+	do {
+		struct buf target = {0};
+		struct json_doc *d = NULL;
+
+		events_target(t, last, &target);
+		code = t->json && !t->follow ? tool_print_raw(t, target.at) : tool_get(t, target.at, &d);
+		if (code == EXIT_OK && d)
+			print_events(d, &last);
+		json_doc_free(d);
+		buf_done(&target);
+	} while (code == EXIT_OK && t->follow && nanosleep(&second, NULL) == 0);
+	return code;
+}
+
+int command_conflicts(struct tool *t)
+{
+	static const char *const head[] = {"ID", "AT", "OWNER/ID", "WHY", "HASH"};
+	struct table table = {.columns = sizeof(head) / sizeof(*head)};
+	struct json_doc *d = NULL;
+
+	if (t->json)
+		return tool_print_raw(t, "/v1/conflicts?limit=1000");
+	int code = tool_get(t, "/v1/conflicts?limit=1000", &d);
+	if (code != EXIT_OK)
+		return code;
+	for (size_t i = 0; i < table.columns; i++)
+		table_cell(&table, "%s", head[i]);
+	for (size_t i = 0; i < json_doc_count(d, "conflicts"); i++) {
+		table_cell(&table, "%llu", (unsigned long long)tool_u64(d, "conflicts.%zu.id", i));
+		table_cell(&table, "%.19s", tool_text(d, "conflicts.%zu.at", i));
+		table_cell(&table, "%s/%s", tool_text(d, "conflicts.%zu.record.owner", i),
+			tool_text(d, "conflicts.%zu.record.id", i));
+		table_cell(&table, "%s", tool_text(d, "conflicts.%zu.why", i));
+		table_cell(&table, "%s", tool_text(d, "conflicts.%zu.record.hash", i));
+	}
+	table_print(&table);
+	json_doc_free(d);
+	return EXIT_OK;
+}

@@ -1,0 +1,159 @@
+/* tidemark: the operator's tool.  Speaks to the centre's HTTP API and to nothing else. */
+#include <stdio.h>
+#include <string.h>
+
+#include "central/tool/commands.h"
+#include "shared/build.h"
+
+static const struct command {
+	const char *name;
+	int (*run)(struct tool *t);
+	const char *usage, *help;
+} commands[] = {
+	{"status", command_status, "status [--check]",
+		"one screen; --check exits as a monitoring plugin does"},
+	{"nodes", command_nodes, "nodes", "a line per node, worst first"},
+	{"node", command_node, "node NAME | add NAME URL | rm NAME | pause NAME | resume NAME",
+		"everything about one node; or change it"},
+	{"pull", command_pull, "pull NODE", "pull now, until proven equal"},
+	{"push", command_push, "push NODE", "push now, until proven equal"},
+	{"verify", command_verify, "verify NODE",
+		"sum all rows anew at both ends and compare; 4 if they differ"},
+	{"wait", command_wait, "wait [NODE…] --in-sync",
+		"until proven equal, by a proof made after the call; 5 on --timeout"},
+	{"records", command_records,
+		"records [--owner NODE] [--type T] [--after KEY] [--limit N] [--deleted]",
+		"a page of records"},
+	{"record", command_record, "record OWNER/ID", "one record as it is"},
+	{"put", command_put, "put OWNER/ID --type T FILE|-",
+		"write a record at the centre; it is pushed to its owner"},
+	{"delete", command_delete, "delete OWNER/ID", "delete a record at the centre; likewise"},
+	{"events", command_events, "events [-f] [--node NODE] [--limit N]", "what happened; -f follows"},
+	{"conflicts", command_conflicts, "conflicts", "versions that lost, kept whole"},
+};
+#define COMMANDS (sizeof(commands) / sizeof(*commands))
+
+static void commands_help(struct buf *out)
+{
+	buf_text(out, "Commands:\n");
+	for (size_t i = 0; i < COMMANDS; i++)
+		buf_printf(out, "  %s\n      %s\n", commands[i].usage, commands[i].help);
+	buf_text(out,
+		"\nExit codes: 0 ok, 1 failed, 2 usage, 3 unreachable, 4 differs, 5 timed out, 6 refused.\n");
+}
+
+/* How many letters differ at the same place, or are missing: enough to guess a slip. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t n = 0;
+
+	for (; *a && *b; a++, b++)
+		n += *a != *b;
+	return n + strlen(a) + strlen(b);
+}
+
+static int unknown(const char *name)
+{
+	const struct command *near = &commands[0];
+
+	for (size_t i = 1; i < COMMANDS; i++)
+		if (distance(name, commands[i].name) < distance(name, near->name))
+			near = &commands[i];
+	return tool_usage("no command '%s'; did you mean '%s'?", name, near->name);
+}
+
+static enum err read_options(
+	struct tool *t, int argc, char **argv, enum options_do *todo, struct buf *out, struct reason *why)
+{
+	struct buf epilogue = {0};
+	const struct option table[] = {
+		{"central", OPTION_TEXT, &t->central, "http://127.0.0.1:7100", 0, 0, NULL, "URL",
+			"the centre"},
+		{"token-file", OPTION_TEXT, &t->token_file, NULL, 0, 0, NULL, "FILE", "the centre's secret"},
+		{"json", OPTION_FLAG, &t->json, NULL, 0, 0, NULL, NULL,
+			"print what the centre answers, as JSON"},
+		{"timeout", OPTION_DURATION, &t->timeout_ms, NULL, 0, 0, NULL, "DURATION",
+			"for a request (10s), or for the whole of wait, pull, push, verify (none)"},
+		{"check", OPTION_FLAG, &t->check, NULL, 0, 0, NULL, NULL,
+			"status: exit 0 ok, 1 warning, 2 critical, 3 unknown"},
+		{"in-sync", OPTION_FLAG, &t->in_sync, NULL, 0, 0, NULL, NULL, "wait: for proven equality"},
+		{"follow", OPTION_FLAG, &t->follow, NULL, 0, 0, NULL, NULL, "events: go on (-f)"},
+		{"owner", OPTION_TEXT, &t->owner, NULL, 0, 0, NULL, "NODE", "records: of this node"},
+		{"type", OPTION_TEXT, &t->type, NULL, 0, 0, NULL, "TYPE", "records, put: of this type"},
+		{"after", OPTION_TEXT, &t->after, NULL, 0, 0, NULL, "KEY", "records: after this OWNER/ID"},
+		{"deleted", OPTION_FLAG, &t->deleted, NULL, 0, 0, NULL, NULL, "records: deleted ones too"},
+		{"limit", OPTION_INTEGER, &t->limit, NULL, 1, 1000, NULL, "N", "at most so many (100)"},
+		{"node", OPTION_TEXT, &t->node, NULL, 0, 0, NULL, "NODE", "events: of this node"},
+		{"title", OPTION_TEXT, &t->title, NULL, 0, 0, NULL, "TEXT", "node add: a name for people"},
+	};
+	struct options o = {.program = "tidemark",
+		.usage = "tidemark [OPTION]… COMMAND",
+		.environment = "TIDEMARK",
+		.at = table,
+		.n = sizeof(table) / sizeof(*table),
+		.positional = true};
+
+	commands_help(&epilogue);
+	o.epilogue = epilogue.at;
+	enum err e = options_read(&o, argc, argv, todo, &t->args, why);
+	if (e == OK && *todo == OPTIONS_HELP)
+		options_help(&o, out);
+	if (e == OK && *todo == OPTIONS_VERSION)
+		buf_text(out, "tidemark " TIDEMARK_VERSION "\n");
+	if (e == OK && *todo == OPTIONS_PRINT)
+		options_print(&o, out);
+	buf_done(&epilogue);
+	return e;
+}
+
+static int run(struct tool *t, struct reason *why)
+{
+	const struct command *c = NULL;
+	const char *name = t->args.n ? t->args.at[0] : NULL;
+
+	if (!name)
+		return tool_usage("which command?");
+	for (size_t i = 0; i < COMMANDS && !c; i++)
+		if (!strcmp(commands[i].name, name))
+			c = &commands[i];
+	if (!c)
+		return unknown(name);
+	t->args = (struct option_list){t->args.at + 1, t->args.n - 1};
+	if (t->token_file && option_read_secret(t->token_file, &t->token, why) != OK) {
+		fprintf(stderr, "tidemark: %s\n", why->text);
+		return EXIT_REFUSED;
+	}
+	const struct client_config config = {.base_url = t->central,
+		.token = t->token.at,
+		.timeout_ms = t->timeout_ms ? t->timeout_ms : 10000,
+		.max_body = 64 * 1024 * 1024};
+	if (client_open(&t->client, &config, why) != OK)
+		return tool_usage("%s", why->text);
+	int code = c->run(t);
+	client_close(t->client);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	static char follow[] = "--follow";
+	struct tool t = {0};
+	struct reason why = {""};
+	struct buf out = {0};
+	enum options_do todo;
+	int code = EXIT_OK;
+
+	for (int i = 1; i < argc; i++)
+		if (!strcmp(argv[i], "-f"))
+			argv[i] = follow;
+	if (read_options(&t, argc, argv, &todo, &out, &why) != OK)
+		return tool_usage("%s", why.text);
+	if (todo == OPTIONS_RUN)
+		code = run(&t, &why);
+	else
+		fputs(out.at ? out.at : "", stdout);
+	buf_done(&out);
+	buf_done(&t.token);
+	options_free();
+	return code;
+}

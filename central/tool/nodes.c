@@ -1,0 +1,259 @@
+/* The commands that show and change nodes. */
+#include <stdio.h>
+#include <string.h>
+
+#include "central/tool/commands.h"
+
+/* How loud a state is: 0 fine, 1 worth a look, 2 needs somebody. */
+static int severity(const char *state)
+{
+	static const char *const look[] = {"catching_up", "reconciling", "paused"};
+
+	if (!strcmp(state, "in_sync"))
+		return 0;
+	for (size_t i = 0; i < sizeof(look) / sizeof(*look); i++)
+		if (!strcmp(state, look[i]))
+			return 1;
+	return 2;
+}
+
+static void print_summary(const struct json_doc *s)
+{
+	struct buf line = {0};
+
+	printf("centre     tidemark-central %s, store %s, up %llu s\n", tool_text(s, "version"),
+		tool_text(s, "store.kind"), (unsigned long long)tool_u64(s, "uptime_s"));
+	printf("nodes      %llu, %llu in sync\n", (unsigned long long)tool_u64(s, "nodes.total"),
+		(unsigned long long)tool_u64(s, "nodes.in_sync"));
+	printf("records    %llu, conflicts %llu, quarantined %llu\n",
+		(unsigned long long)tool_u64(s, "records"), (unsigned long long)tool_u64(s, "conflicts"),
+		(unsigned long long)tool_u64(s, "quarantined"));
+	buf_text(&line, "backlog    pull ");
+	tool_put_number(&line, s, "backlog.pull", 0, "");
+	buf_text(&line, ", push ");
+	tool_put_number(&line, s, "backlog.push", 0, "");
+	buf_text(&line, ", oldest ");
+	tool_put_number(&line, s, "backlog.oldest_s", 1, " s");
+	puts(line.at);
+	buf_done(&line);
+}
+
+/* A sentence for each node that is not in sync; returns the worst severity. */
+static int print_attention(const struct json_doc *nodes)
+{
+	size_t n = json_doc_count(nodes, "nodes");
+	int worst = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *state = tool_text(nodes, "nodes.%zu.state", i);
+		int how = severity(state);
+
+		if (how)
+			printf("%s  %-10s %s since %.19s: %s\n", how == 2 ? "!" : "~",
+				tool_text(nodes, "nodes.%zu.name", i), state,
+				tool_text(nodes, "nodes.%zu.since", i),
+				tool_text(nodes, "nodes.%zu.reason", i));
+		worst = how > worst ? how : worst;
+	}
+	return worst;
+}
+
+int command_status(struct tool *t)
+{
+	struct json_doc *status = NULL, *nodes = NULL;
+	int worst = 0;
+
+	if (t->json && !t->check)
+		return tool_print_raw(t, "/v1/status");
+	int code = tool_get(t, "/v1/status", &status);
+	if (code == EXIT_OK)
+		code = tool_get(t, "/v1/nodes?limit=1000", &nodes);
+	if (code == EXIT_OK) {
+		print_summary(status);
+		worst = print_attention(nodes);
+	}
+	json_doc_free(status);
+	json_doc_free(nodes);
+	if (t->check) /* a monitoring plugin's codes: 0 ok, 1 warning, 2 critical, 3 unknown */
+		return code == EXIT_OK ? worst : 3;
+	return code;
+}
+
+static void put_proof(struct buf *out, const struct json_doc *d, size_t i)
+{
+	char path[64];
+	bool equal = false;
+	struct reason why;
+
+	snprintf(path, sizeof(path), "nodes.%zu.proof.equal", i);
+	if (json_doc_bool(d, path, &equal, &why) != OK)
+		buf_char(out, '-');
+	else
+		buf_printf(
+			out, "%s %.19s", equal ? "equal" : "UNEQUAL", tool_text(d, "nodes.%zu.proof.at", i));
+}
+
+static void number_cell(
+	struct table *table, const struct json_doc *d, size_t i, const char *field, const char *unit)
+{
+	struct buf text = {0};
+	char path[64];
+
+	snprintf(path, sizeof(path), "nodes.%zu.%s", i, field);
+	tool_put_number(&text, d, path, 0, unit);
+	table_cell(table, "%s", text.at);
+	buf_done(&text);
+}
+
+static void add_row(struct table *table, const struct json_doc *d, size_t i)
+{
+	struct buf proof = {0};
+
+	put_proof(&proof, d, i);
+	table_cell(table, "%s", tool_text(d, "nodes.%zu.name", i));
+	table_cell(table, "%s", tool_text(d, "nodes.%zu.state", i));
+	number_cell(table, d, i, "records", "");
+	number_cell(table, d, i, "backlog.pull", "");
+	number_cell(table, d, i, "backlog.push", "");
+	table_cell(table, "%s", proof.at);
+	number_cell(table, d, i, "clock.offset_us", " us");
+	table_cell(table, "%s", tool_text(d, "nodes.%zu.reason", i));
+	buf_done(&proof);
+}
+
+int command_nodes(struct tool *t)
+{
+	static const char *const head[] = {
+		"NODE", "STATE", "RECORDS", "PULL", "PUSH", "PROOF", "CLOCK", "REASON"};
+	struct table table = {.columns = sizeof(head) / sizeof(*head)};
+	struct json_doc *d = NULL;
+
+	if (t->json)
+		return tool_print_raw(t, "/v1/nodes?limit=1000");
+	int code = tool_get(t, "/v1/nodes?limit=1000", &d);
+	if (code != EXIT_OK)
+		return code;
+	for (size_t i = 0; i < table.columns; i++)
+		table_cell(&table, "%s", head[i]);
+	for (int how = 2; how >= 0; how--) /* worst first */
+		for (size_t i = 0; i < json_doc_count(d, "nodes"); i++)
+			if (severity(tool_text(d, "nodes.%zu.state", i)) == how)
+				add_row(&table, d, i);
+	table_print(&table);
+	json_doc_free(d);
+	return EXIT_OK;
+}
+
+static void print_field(const struct json_doc *d, const char *label, const char *path)
+{
+	double number;
+	bool flag;
+	struct reason why;
+
+	printf("%-16s ", label);
+	if (json_doc_bool(d, path, &flag, &why) == OK)
+		puts(flag ? "yes" : "no");
+	else if (json_doc_number(d, path, &number, &why) == OK)
+		printf("%.15g\n", number);
+	else
+		puts(tool_text(d, "%s", path));
+}
+
+static int show_node(struct tool *t, const char *target)
+{
+	static const char *const fields[][2] = {{"name", "name"}, {"title", "title"}, {"url", "url"},
+		{"state", "state"}, {"since", "since"}, {"reason", "reason"},
+		{"next attempt", "next_attempt_at"}, {"epoch", "epoch"}, {"cursor", "cursor"},
+		{"head", "head_seq"}, {"records", "records"}, {"to pull", "backlog.pull"},
+		{"to push", "backlog.push"}, {"proof equal", "proof.equal"}, {"proof at", "proof.at"},
+		{"proof position", "proof.seq"}, {"clock offset us", "clock.offset_us"},
+		{"clock error us", "clock.error_us"}, {"polls ok", "polls.ok"},
+		{"polls failed", "polls.failed"}, {"last poll ms", "polls.last_ms"},
+		{"conflicts", "conflicts"}, {"version", "version"}};
+	struct json_doc *d = NULL;
+
+	if (t->json)
+		return tool_print_raw(t, target);
+	int code = tool_get(t, target, &d);
+	if (code != EXIT_OK)
+		return code;
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
+		print_field(d, fields[i][0], fields[i][1]);
+	json_doc_free(d);
+	return EXIT_OK;
+}
+
+static int print_added(const struct tool *t, const char *name, const struct client_reply *reply)
+{
+	struct json_doc *d = NULL;
+	struct reason why;
+	const char *token;
+
+	if (t->json)
+		fwrite(reply->body.at, 1, reply->body.len, stdout);
+	else if (json_doc_parse(&d, buf_span(&reply->body), &why) == OK &&
+		 json_doc_text(d, "token", &token, &why) == OK)
+		puts(token);
+	else
+		printf("added %s\n", name);
+	json_doc_free(d);
+	return EXIT_OK;
+}
+
+static int add_node(struct tool *t, const char *name, const char *url)
+{
+	struct buf body = {0};
+	struct client_reply reply;
+
+	buf_text(&body, "{\"name\":");
+	buf_json_text(&body, span_of(name));
+	buf_text(&body, ",\"url\":");
+	buf_json_text(&body, span_of(url));
+	if (t->title) {
+		buf_text(&body, ",\"title\":");
+		buf_json_text(&body, span_of(t->title));
+	}
+	buf_char(&body, '}');
+	int code = tool_call(t, HTTP_POST, "/v1/nodes", buf_span(&body), &reply);
+	buf_done(&body);
+	if (code != EXIT_OK)
+		return code;
+	code = print_added(t, name, &reply);
+	client_reply_done(&reply);
+	return code;
+}
+
+static int change_node(struct tool *t, const char *verb, const char *name)
+{
+	struct buf target = {0};
+	struct client_reply reply = {0};
+	bool rm = !strcmp(verb, "rm");
+
+	buf_text(&target, "/v1/nodes/");
+	buf_percent(&target, span_of(name));
+	buf_printf(&target, "%s%s", rm ? "" : "/", rm ? "" : verb);
+	int code = tool_call(t, rm ? HTTP_DELETE : HTTP_POST, target.at, (struct span){0}, &reply);
+	client_reply_done(&reply);
+	buf_done(&target);
+	return code;
+}
+
+int command_node(struct tool *t)
+{
+	const char **args = t->args.at;
+	const char *verb = t->args.n ? args[0] : "";
+	struct buf target = {0};
+
+	if (!strcmp(verb, "add"))
+		return t->args.n == 3 ? add_node(t, args[1], args[2]) : tool_usage("node add takes NAME URL");
+	if (!strcmp(verb, "rm") || !strcmp(verb, "pause") || !strcmp(verb, "resume"))
+		return t->args.n == 2 ? change_node(t, verb, args[1])
+				      : tool_usage("node %s takes NAME", verb);
+	if (t->args.n != 1)
+		return tool_usage("node takes NAME, or add, rm, pause or resume and a NAME");
+	buf_text(&target, "/v1/nodes/");
+	buf_percent(&target, span_of(verb));
+	int code = show_node(t, target.at);
+	buf_done(&target);
+	return code;
+}

@@ -1,0 +1,169 @@
+#include "central/tool/tool.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int tool_usage(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fputs("tidemark: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputs("\nTry: tidemark --help\n", stderr);
+	va_end(ap);
+	return EXIT_USAGE;
+}
+
+/* The problem in the server's words. */
+static int complain(const struct client_reply *reply)
+{
+	struct json_doc *d = NULL;
+	struct reason why;
+	const char *title = NULL, *detail = NULL;
+
+	if (json_doc_parse(&d, buf_span(&reply->body), &why) == OK &&
+		json_doc_text(d, "title", &title, &why) == OK &&
+		json_doc_text(d, "detail", &detail, &why) == OK)
+		fprintf(stderr, "tidemark: %s: %s\n", title, detail);
+	else
+		fprintf(stderr, "tidemark: the centre answered %d; is this a tidemark-central?\n",
+			reply->status);
+	json_doc_free(d);
+	if (reply->status == 401)
+		fputs("Try: --token-file FILE with the centre's secret\n", stderr);
+	return reply->status == 401 || reply->status == 403 ? EXIT_REFUSED : EXIT_FAILED;
+}
+
+int tool_call(
+	struct tool *t, enum http_method m, const char *target, struct span body, struct client_reply *ret)
+{
+	struct client_reply reply = {0};
+	struct reason why;
+
+	if (client_call(t->client, m, target, body, body.at ? "application/json" : NULL, &reply, &why) !=
+		OK) {
+		fprintf(stderr, "tidemark: %s: %s\n", t->central, why.text);
+		client_reply_done(&reply);
+		return EXIT_UNREACHABLE;
+	}
+	if (reply.status / 100 == 2) {
+		*ret = reply;
+		return EXIT_OK;
+	}
+	int code = complain(&reply);
+	client_reply_done(&reply);
+	return code;
+}
+
+int tool_get(struct tool *t, const char *target, struct json_doc **ret)
+{
+	struct client_reply reply;
+	struct reason why;
+	int code = tool_call(t, HTTP_GET, target, (struct span){0}, &reply);
+
+	if (code != EXIT_OK)
+		return code;
+	if (json_doc_parse(ret, buf_span(&reply.body), &why) != OK) {
+		fprintf(stderr, "tidemark: %s answered something else than JSON: %s\n", t->central, why.text);
+		code = EXIT_FAILED;
+	}
+	client_reply_done(&reply);
+	return code;
+}
+
+int tool_print_raw(struct tool *t, const char *target)
+{
+	struct client_reply reply;
+	int code = tool_call(t, HTTP_GET, target, (struct span){0}, &reply);
+
+	if (code != EXIT_OK)
+		return code;
+	fwrite(reply.body.at, 1, reply.body.len, stdout);
+	client_reply_done(&reply);
+	return EXIT_OK;
+}
+
+const char *tool_text(const struct json_doc *d, const char *path_fmt, ...)
+{
+	char path[256];
+	const char *text = NULL;
+	struct reason why;
+	va_list ap;
+
+	va_start(ap, path_fmt);
+	vsnprintf(path, sizeof(path), path_fmt, ap);
+	va_end(ap);
+	return json_doc_text(d, path, &text, &why) == OK ? text : "-";
+}
+
+uint64_t tool_u64(const struct json_doc *d, const char *path_fmt, ...)
+{
+	char path[256];
+	uint64_t n = 0;
+	struct reason why;
+	va_list ap;
+
+	va_start(ap, path_fmt);
+	vsnprintf(path, sizeof(path), path_fmt, ap);
+	va_end(ap);
+	return json_doc_u64(d, path, &n, &why) == OK ? n : 0;
+}
+
+void tool_put_number(
+	struct buf *out, const struct json_doc *d, const char *path, int decimals, const char *unit)
+{
+	double number;
+	struct reason why;
+
+	if (json_doc_number(d, path, &number, &why) == OK)
+		buf_printf(out, "%.*f%s", decimals, number, unit);
+	else
+		buf_char(out, '-');
+}
+
+void table_cell(struct table *t, const char *fmt, ...)
+{
+	char cell[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(cell, sizeof(cell), fmt, ap);
+	va_end(ap);
+	buf_add(&t->text, cell, strlen(cell) + 1);
+	t->cells++;
+}
+
+/* Characters, not bytes: UTF-8's continuation bytes do not count. */
+static size_t width_of(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s; s++)
+		n += ((unsigned char)*s & 0xc0) != 0x80;
+	return n;
+}
+
+void table_print(struct table *t)
+{
+	size_t width[16] = {0}, i = 0;
+
+	if (buf_failed(&t->text) || !t->cells)
+		return;
+	for (const char *c = t->text.at; i < t->cells; c += strlen(c) + 1, i++)
+		if (width_of(c) > width[i % t->columns])
+			width[i % t->columns] = width_of(c);
+	i = 0;
+	for (const char *c = t->text.at; i < t->cells; c += strlen(c) + 1, i++) {
+		bool last = (i + 1) % t->columns == 0;
+
+		fputs(c, stdout);
+		for (size_t pad = width_of(c); !last && pad < width[i % t->columns] + 2; pad++)
+			putchar(' ');
+		if (last)
+			putchar('\n');
+	}
+	buf_done(&t->text);
+	t->cells = 0;
+}

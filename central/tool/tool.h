@@ -1,0 +1,66 @@
+/*
+ * tool - what the commands of `tidemark` share: one client, one way to fail, one way to print.
+ *
+ * A command returns the program's exit code.  Data goes to standard output, everything else to standard
+ * error.
+ */
+#ifndef CENTRAL_TOOL_TOOL_H
+#define CENTRAL_TOOL_TOOL_H
+
+#include "shared/client.h"
+#include "shared/json.h"
+#include "shared/options.h"
+
+enum {
+	EXIT_OK = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_UNREACHABLE = 3,
+	EXIT_DIFFERS = 4,
+	EXIT_TIMEOUT = 5,
+	EXIT_REFUSED = 6
+};
+
+struct tool {
+	const char *central, *token_file;
+	int64_t timeout_ms; /* 0: not given */
+	bool json;
+	/* of single commands */
+	bool check, in_sync, follow, deleted;
+	const char *owner, *type, *after, *title, *node;
+	int64_t limit;
+
+	struct client *client;
+	struct buf token;
+	struct option_list args; /* after the command's own word */
+};
+
+int tool_usage(const char *fmt, ...) PRINTF(1, 2);
+
+/*
+ * One call.  EXIT_OK: `ret` holds a reply of status 2xx (client_reply_done() it).  Otherwise the problem has
+ * been printed in the server's words and the code is what to exit with.
+ */
+int tool_call(struct tool *t, enum http_method m, const char *target, struct span body,
+	struct client_reply *ret) MUST_USE;
+/* The same for control messages, parsed; the caller frees the doc. */
+int tool_get(struct tool *t, const char *target, struct json_doc **ret) MUST_USE;
+/* Prints the reply as it is: what --json asks for. */
+int tool_print_raw(struct tool *t, const char *target);
+
+/* From a doc, for printing: never fails; absent and null are "-". The text lives as long as the doc. */
+const char *tool_text(const struct json_doc *d, const char *path_fmt, ...) PRINTF(2, 3);
+uint64_t tool_u64(const struct json_doc *d, const char *path_fmt, ...) PRINTF(2, 3); /* absent = 0 */
+/* A number with its unit, "-" where it is null. */
+void tool_put_number(
+	struct buf *out, const struct json_doc *d, const char *path, int decimals, const char *unit);
+
+/* A table whose columns are as wide as their widest cell; at most 16 columns. */
+struct table {
+	struct buf text; /* cells, each ended by a NUL */
+	size_t columns, cells;
+};
+void table_cell(struct table *t, const char *fmt, ...) PRINTF(2, 3);
+void table_print(struct table *t); /* and empties it; the first row is the head */
+
+#endif
