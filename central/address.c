@@ -1,0 +1,160 @@
+#include "central/address.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+static void map_v4(const struct in_addr *a, unsigned char ret[16])
+{
+	memset(ret, 0, 10);
+	ret[10] = ret[11] = 0xff;
+	memcpy(ret + 12, a, 4);
+}
+
+/* Returns how many bits precede the address's own (96 for IPv4), or -1. */
+static int parse_literal(const char *text, unsigned char ret[16])
+{
+	struct in_addr v4;
+	if (inet_pton(AF_INET, text, &v4) == 1) {
+		map_v4(&v4, ret);
+		return 96;
+	}
+	return inet_pton(AF_INET6, text, ret) == 1 ? 0 : -1;
+}
+
+enum err networks_add(struct networks *ns, const char *cidr, struct reason *why)
+{
+	char text[64];
+	const char *slash = strchr(cidr, '/');
+	size_t len = slash ? (size_t)(slash - cidr) : strlen(cidr);
+	struct network net;
+	if (len >= sizeof text)
+		return fail(INVALID, why, "%.40s…: not a network", cidr);
+	memcpy(text, cidr, len);
+	text[len] = 0;
+	int before = parse_literal(text, net.at);
+	if (before < 0)
+		return fail(INVALID, why, "%s: not a network such as 10.0.0.0/8 or fd00::/8", cidr);
+	net.bits = 128;
+	if (slash) {
+		char *end;
+		unsigned long bits = strtoul(slash + 1, &end, 10);
+		if (slash[1] < '0' || slash[1] > '9' || *end || bits > 128 - (unsigned long)before)
+			return fail(INVALID, why, "%s: the part after / is no length of a network", cidr);
+		net.bits = (unsigned)bits + (unsigned)before;
+	}
+	if (ns->n == NETWORKS_MAX)
+		return fail(INVALID, why, "more than %d networks", NETWORKS_MAX);
+	ns->at[ns->n++] = net;
+	return OK;
+}
+
+void networks_add_loopback(struct networks *ns)
+{
+	struct reason why;
+	enum err e = networks_add(ns, "127.0.0.0/8", &why);
+	if (e == OK)
+		e = networks_add(ns, "::1/128", &why);
+	(void)e; /* a full list allows less, never more */
+}
+
+static bool network_has(const struct network *net, const unsigned char a[16])
+{
+	unsigned whole = net->bits / 8, rest = net->bits % 8;
+	if (memcmp(net->at, a, whole) != 0)
+		return false;
+	return rest == 0 || (net->at[whole] ^ a[whole]) >> (8 - rest) == 0;
+}
+
+static bool allow_bytes(const struct networks *ns, const unsigned char a[16])
+{
+	for (size_t i = 0; i < ns->n; i++)
+		if (network_has(&ns->at[i], a))
+			return true;
+	return false;
+}
+
+bool networks_allow(const struct networks *ns, const struct sockaddr *address)
+{
+	unsigned char a[16];
+	if (address->sa_family == AF_INET) {
+		struct sockaddr_in in;
+		memcpy(&in, address, sizeof in);
+		map_v4(&in.sin_addr, a);
+	} else if (address->sa_family == AF_INET6) {
+		struct sockaddr_in6 in6;
+		memcpy(&in6, address, sizeof in6);
+		memcpy(a, &in6.sin6_addr, 16);
+	} else {
+		return false;
+	}
+	return allow_bytes(ns, a);
+}
+
+static bool port_ok(const char *at)
+{
+	char *end;
+	if (*at < '0' || *at > '9')
+		return false;
+	unsigned long port = strtoul(at, &end, 10);
+	return port >= 1 && port <= 65535 && (*end == 0 || *end == '/');
+}
+
+/* HOST[:PORT] from `at`; the host without brackets goes to ret. */
+static bool split_host(const char *at, char *ret, size_t size)
+{
+	const char *end;
+	if (*at == '[') {
+		end = strchr(++at, ']');
+		if (!end || (end[1] && end[1] != ':' && end[1] != '/'))
+			return false;
+	} else {
+		end = at + strcspn(at, ":/");
+	}
+	size_t len = (size_t)(end - at);
+	if (len == 0 || len >= size)
+		return false;
+	memcpy(ret, at, len);
+	ret[len] = 0;
+	if (*end == ']')
+		end++;
+	return *end != ':' || port_ok(end + 1);
+}
+
+/* Only letters, digits, '-' and '.' can be a name; a name of digits and dots alone is an alias of an address.
+ */
+static bool name_ok(const char *host)
+{
+	if (host[strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_")])
+		return false;
+	return host[strspn(host, "0123456789.")] != 0;
+}
+
+enum err node_url_check(const struct networks *ns, const char *url, struct reason *why)
+{
+	char host[256];
+	unsigned char literal[16];
+	const char *rest = !strncmp(url, "http://", 7)    ? url + 7
+			   : !strncmp(url, "https://", 8) ? url + 8
+							  : NULL;
+	if (!rest)
+		return fail(INVALID, why, "the URL does not start with http:// or https://");
+	for (const char *c = url; *c; c++)
+		if (*c <= ' ' || *c >= 127 || strchr("@?#\\\"<>", *c))
+			return fail(
+				INVALID, why, "the URL may hold neither user, query, fragment nor blanks");
+	if (!split_host(rest, host, sizeof host))
+		return fail(INVALID, why, "the URL is not http://HOST:PORT");
+	bool is_literal = parse_literal(host, literal) >= 0;
+	if (!is_literal && !strcasecmp(host, "localhost"))
+		is_literal = parse_literal("127.0.0.1", literal) >= 0;
+	if (!is_literal && !name_ok(host))
+		return fail(INVALID, why, "%.100s is neither a name nor an address", host);
+	if (is_literal && !allow_bytes(ns, literal))
+		return fail(DENIED, why,
+			"%.100s is in no allowed network; start the centre with --allow-network", host);
+	return OK;
+}

@@ -1,0 +1,43 @@
+/*
+ * address - where a node may live: the form of its URL, and the networks the centre will connect to.
+ *
+ * A centre that is told a URL connects to it with a token in its hand, so only networks that were named are
+ * allowed; the rule is applied to literal addresses when a node is added and to the real socket address
+ * whenever one is opened (transfer.h), so a name that resolves elsewhere is refused as well.
+ * Pure; a const list may be shared by threads.
+ */
+#ifndef CENTRAL_ADDRESS_H
+#define CENTRAL_ADDRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "shared/err.h"
+
+struct sockaddr;
+
+/* IPv4 stands inside IPv6 as ::ffff:a.b.c.d, so that both are one rule. */
+struct network {
+	unsigned char at[16];
+	unsigned bits;
+};
+
+#define NETWORKS_MAX 64
+struct networks {
+	struct network at[NETWORKS_MAX];
+	size_t n;
+};
+
+/* "10.0.0.0/8", "fd00::/8"; an address alone is itself.  INVALID: not one, or too many. */
+enum err networks_add(struct networks *ns, const char *cidr, struct reason *why) MUST_USE;
+void networks_add_loopback(struct networks *ns); /* 127.0.0.0/8 and ::1 */
+bool networks_allow(const struct networks *ns, const struct sockaddr *address);
+
+/*
+ * http[s]://HOST[:PORT][/PREFIX] without user, query, fragment or blanks.  INVALID: another form;
+ * DENIED: a literal address (or `localhost`) in no allowed network.  Other names are judged when they are
+ * resolved.
+ */
+enum err node_url_check(const struct networks *ns, const char *url, struct reason *why) MUST_USE;
+
+#endif
