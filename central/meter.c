@@ -1,0 +1,60 @@
+#include "central/meter.h"
+
+#include <assert.h>
+
+const double histogram_bounds[HISTOGRAM_BUCKETS] = {
+	0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10};
+
+/* Empties the seconds that have passed since the last call. */
+static void rate_move(struct rate *r, int64_t now_us)
+{
+	int64_t now = now_us / 1000000;
+	int64_t from = r->second + 1;
+	if (now - from > RATE_WINDOW_S)
+		from = now - RATE_WINDOW_S;
+	for (int64_t s = from; s <= now; s++)
+		r->counts[s % (RATE_WINDOW_S + 1)] = 0;
+	if (now > r->second)
+		r->second = now;
+}
+
+void rate_add(struct rate *r, uint64_t n, int64_t now_us)
+{
+	rate_move(r, now_us);
+	r->counts[r->second % (RATE_WINDOW_S + 1)] += n;
+}
+
+double rate_per_s(struct rate *r, int64_t now_us)
+{
+	uint64_t sum = 0;
+	rate_move(r, now_us);
+	for (int64_t i = 0; i <= RATE_WINDOW_S; i++)
+		if (i != r->second % (RATE_WINDOW_S + 1)) /* the present second is not over */
+			sum += r->counts[i];
+	return (double)sum / RATE_WINDOW_S;
+}
+
+void histogram_add(struct histogram *h, double seconds)
+{
+	for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
+		if (seconds <= histogram_bounds[i])
+			h->buckets[i]++;
+	h->count++;
+	h->sum += seconds;
+}
+
+void history_add(struct history *h, struct poll_seen p)
+{
+	h->at[h->n++ % HISTORY_MAX] = p;
+}
+
+unsigned history_count(const struct history *h)
+{
+	return h->n < HISTORY_MAX ? (unsigned)h->n : HISTORY_MAX;
+}
+
+struct poll_seen history_get(const struct history *h, unsigned i)
+{
+	assert(i < history_count(h));
+	return h->at[(h->n - history_count(h) + i) % HISTORY_MAX];
+}

@@ -1,0 +1,44 @@
+/*
+ * meter - what is counted while running: rates, one histogram, the last polls of a node.
+ * Memory only.  Not locked: whoever owns the struct locks.
+ */
+#ifndef CENTRAL_METER_H
+#define CENTRAL_METER_H
+
+#include "central/node.h"
+
+/* Events per second over the last RATE_WINDOW_S whole seconds. */
+#define RATE_WINDOW_S 10
+struct rate {
+	uint64_t counts[RATE_WINDOW_S + 1];
+	int64_t second; /* the one counts[second % …] belongs to */
+};
+void rate_add(struct rate *r, uint64_t n, int64_t now_us); /* monotonic */
+double rate_per_s(struct rate *r, int64_t now_us);
+
+/* Seconds in buckets, as Prometheus counts them: each bucket holds what is not above its bound. */
+#define HISTOGRAM_BUCKETS 12
+extern const double histogram_bounds[HISTOGRAM_BUCKETS];
+struct histogram {
+	uint64_t buckets[HISTOGRAM_BUCKETS];
+	uint64_t count;
+	double sum;
+};
+void histogram_add(struct histogram *h, double seconds);
+
+struct poll_seen {
+	int64_t at_us; /* wall */
+	int64_t ms;
+	enum poll_result result;
+	uint64_t pulled, pushed;
+};
+#define HISTORY_MAX 60
+struct history {
+	struct poll_seen at[HISTORY_MAX];
+	uint64_t n; /* ever; the newest is at[(n - 1) % HISTORY_MAX] */
+};
+void history_add(struct history *h, struct poll_seen p);
+unsigned history_count(const struct history *h);
+struct poll_seen history_get(const struct history *h, unsigned i); /* 0 = the oldest kept */
+
+#endif

@@ -1,0 +1,355 @@
+#include "central/scheduler.h"
+
+#include "central/applier.h"
+#include "central/slots.h"
+#include "shared/clock.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define WORKERS_MAX 16
+#define REREAD_US 1000000
+/* All nodes' pages together, roughly: what may have to be held when every node answers at once. */
+#define PAGES_BYTES (128 * 1024 * 1024)
+#define PAGE_BYTES_LEAST (64 * 1024)
+
+struct scheduler {
+	struct applier applier;
+	struct transfer *transfer;
+	const struct networks *allowed;
+	unsigned n_workers;
+	pthread_t workers[WORKERS_MAX];
+	pthread_mutex_t lock;
+	pthread_cond_t news; /* of slots */
+	/* under the lock: */
+	bool stopping;
+	struct slots slots;
+};
+
+/* The fewer bytes a page the more nodes there are, so that all of them together stay bounded. */
+static void size_pages(struct scheduler *s)
+{
+	struct exchange_limits l = EXCHANGE_LIMITS_DEFAULT;
+	size_t share = PAGES_BYTES / (s->slots.n ? s->slots.n : 1);
+	if (share < PAGE_BYTES_LEAST)
+		share = PAGE_BYTES_LEAST;
+	if (l.pull_bytes > share)
+		l.pull_bytes = (unsigned)share;
+	if (l.push_bytes > share)
+		l.push_bytes = (unsigned)share;
+	s->applier.limits = l;
+}
+
+static struct slot *insert(struct scheduler *s, const struct node *n)
+{
+	struct slot *slot = slot_new(n, s->applier.interval_ms);
+	slots_insert(&s->slots, slot);
+	size_pages(s);
+	return slot;
+}
+
+/* Somebody set a flag of the slot: see that it is looked at soon. */
+static void nudge(struct scheduler *s, struct slot *slot, bool interrupt)
+{
+	switch (slot->place) {
+	case SLOT_WAITING:
+		slots_stop_waiting(&s->slots, slot);
+		slots_make_ready(&s->slots, slot);
+		break;
+	case SLOT_IDLE:
+		slots_make_ready(&s->slots, slot);
+		break;
+	case SLOT_TRANSFER:
+		if (interrupt)
+			transfer_cancel(s->transfer, &slot->call);
+		break;
+	case SLOT_READY:
+	case SLOT_WORKING:
+		break; /* looks at the flags before the next request goes out */
+	}
+}
+
+/* On the transfer's thread. */
+static void call_done(struct transfer_call *call)
+{
+	struct scheduler *s = call->ctx;
+	struct slot *slot = (struct slot *)(void *)((char *)call - offsetof(struct slot, call));
+	pthread_mutex_lock(&s->lock);
+	slot->answered = !call->cancelled;
+	slots_make_ready(&s->slots, slot);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* --- workers --- */
+
+static bool has_news(const struct slot *slot)
+{
+	if (slot->changed)
+		return true;
+	if (!slot->asked && !slot->edited)
+		return false;
+	return slot->exchange.kind == PLAN_PULL && slot->exchange.parked_ms > 0;
+}
+
+/* What came in while the worker planned shortens its wait; a row that could not be read is tried again soon.
+ */
+static int64_t due_with_news(const struct slot *slot, int64_t due_us)
+{
+	int64_t now = clock_mono_us();
+	if (slot->asked || slot->edited)
+		return now;
+	return slot->changed && due_us > now + REREAD_US ? now + REREAD_US : due_us;
+}
+
+static void dispatch(struct scheduler *s, struct slot *slot, enum applier_next next, int64_t due_us)
+{
+	switch (next) {
+	case APPLIER_SEND:
+		if (has_news(slot)) {
+			slots_make_ready(&s->slots, slot);
+			break;
+		}
+		if (s->stopping) {
+			slot->place = SLOT_IDLE;
+			break;
+		}
+		slot->place = SLOT_TRANSFER;
+		slot->call.done = call_done;
+		slot->call.ctx = s;
+		transfer_start(s->transfer, &slot->call);
+		break;
+	case APPLIER_WAIT:
+		slots_make_waiting(&s->slots, slot, due_with_news(slot, due_us));
+		break;
+	case APPLIER_REST:
+		slot->place = SLOT_IDLE;
+		if (slot->changed)
+			slots_make_ready(&s->slots, slot);
+		break;
+	case APPLIER_GONE:
+		slot->place = SLOT_IDLE;
+		slots_forget(&s->slots, slot);
+		size_pages(s);
+		break;
+	}
+}
+
+/* One slot, or several whose answers can be applied together.  Under the lock. */
+static size_t take_batch(struct scheduler *s, struct slot **batch)
+{
+	size_t n = 0;
+	while (s->slots.ready && n < APPLIER_BATCH_MAX &&
+		(n == 0 || (s->slots.ready->answered && batch[0]->answered)))
+		batch[n++] = slots_take_ready(&s->slots);
+	return n;
+}
+
+static void work(struct scheduler *s, struct slot **batch, size_t n)
+{
+	if (batch[0]->answered)
+		applier_finish(&s->applier, batch, n);
+	for (size_t i = 0; i < n; i++) {
+		int64_t due_us = 0;
+		enum applier_next next = applier_next(&s->applier, batch[i], &due_us);
+		pthread_mutex_lock(&s->lock);
+		dispatch(s, batch[i], next, due_us);
+		pthread_mutex_unlock(&s->lock);
+	}
+}
+
+static void wait_news(struct scheduler *s)
+{
+	if (!s->slots.waiting) {
+		pthread_cond_wait(&s->news, &s->lock);
+		return;
+	}
+	int64_t due = s->slots.waiting->due_us;
+	struct timespec until = {.tv_sec = due / 1000000, .tv_nsec = due % 1000000 * 1000};
+	pthread_cond_timedwait(&s->news, &s->lock, &until);
+}
+
+static void *worker_run(void *ctx)
+{
+	struct scheduler *s = ctx;
+	struct slot *batch[APPLIER_BATCH_MAX];
+	pthread_mutex_lock(&s->lock);
+	while (!s->stopping) {
+		slots_wake_due(&s->slots, clock_mono_us());
+		size_t n = take_batch(s, batch);
+		if (n == 0) {
+			wait_news(s);
+			continue;
+		}
+		pthread_mutex_unlock(&s->lock);
+		work(s, batch, n);
+		pthread_mutex_lock(&s->lock);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return NULL;
+}
+
+/* --- life --- */
+
+static void init_lock(struct scheduler *s)
+{
+	pthread_condattr_t attr;
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->news, &attr);
+	pthread_condattr_destroy(&attr);
+	pthread_mutex_init(&s->lock, NULL);
+}
+
+enum err scheduler_open(struct scheduler **ret, const struct scheduler_config *c, struct reason *why)
+{
+	struct nodes ns = {0};
+	enum err e = store_nodes(c->store, &ns, why);
+	if (e != OK)
+		return e;
+	struct scheduler *s = calloc(1, sizeof *s);
+	assert(s && c->workers <= WORKERS_MAX);
+	init_lock(s);
+	s->allowed = c->allowed;
+	s->n_workers = c->workers ? c->workers : 2;
+	slots_init(&s->slots, &s->news);
+	s->applier = (struct applier){
+		.store = c->store, .interval_ms = c->interval_ms, .secret = c->secret, .lock = &s->lock};
+	for (size_t i = 0; i < ns.n; i++)
+		slots_make_ready(&s->slots, insert(s, &ns.at[i]));
+	nodes_done(&ns);
+	*ret = s;
+	return OK;
+}
+
+enum err scheduler_start(struct scheduler *s, struct reason *why)
+{
+	enum err e = transfer_open(&s->transfer, s->allowed, why);
+	unsigned n = 0;
+	while (e == OK && n < s->n_workers) {
+		int r = pthread_create(&s->workers[n], NULL, worker_run, s);
+		if (r != 0)
+			e = fail(RETRY, why, "no thread for the scheduler: %s", strerror(r));
+		else
+			n++;
+	}
+	s->n_workers = n;
+	return e;
+}
+
+static void stop_threads(struct scheduler *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->stopping = true;
+	pthread_cond_broadcast(&s->news);
+	pthread_mutex_unlock(&s->lock);
+	for (unsigned i = 0; s->transfer && i < s->n_workers; i++)
+		pthread_join(s->workers[i], NULL);
+	transfer_close(s->transfer);
+}
+
+void scheduler_close(struct scheduler *s)
+{
+	if (!s)
+		return;
+	stop_threads(s);
+	slots_done(&s->slots);
+	pthread_cond_destroy(&s->news);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+/* --- from outside --- */
+
+void scheduler_changed(struct scheduler *s, const char *name)
+{
+	struct node n;
+	struct reason why;
+	enum err e = store_node(s->applier.store, name, &n, &why);
+	pthread_mutex_lock(&s->lock);
+	struct slot *slot = slots_find(&s->slots, name);
+	if (slot) {
+		slot->changed = true;
+		nudge(s, slot, true);
+	} else if (e == OK) {
+		slot = insert(s, &n);
+		slot->changed = true; /* it may have gone since it was read */
+		slots_make_ready(&s->slots, slot);
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+void scheduler_ask(struct scheduler *s, const char *name)
+{
+	pthread_mutex_lock(&s->lock);
+	struct slot *slot = slots_find(&s->slots, name);
+	if (slot) {
+		slot->asked = true;
+		nudge(s, slot, slot_interrupt(slot, clock_mono_us()));
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+void scheduler_edited(struct scheduler *s, const char *name)
+{
+	pthread_mutex_lock(&s->lock);
+	struct slot *slot = slots_find(&s->slots, name);
+	if (slot) {
+		slot->edited = true;
+		nudge(s, slot, slot_interrupt(slot, clock_mono_us()));
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void view_slot(struct scheduler *s, struct slot *slot, struct node_view *ret)
+{
+	int64_t wait = slot->due_us - clock_mono_us();
+	slot_settle(slot, s->applier.interval_ms);
+	*ret = (struct node_view){.node = slot->node,
+		.run = slot->run,
+		.state = slot->state,
+		.since_us = slot->since_us,
+		.reason = slot->why,
+		.next_attempt_us = -1};
+	if (slot->place == SLOT_WAITING && wait > 0)
+		ret->next_attempt_us = clock_wall_us() + wait;
+	memcpy(ret->results, slot->results, sizeof ret->results);
+}
+
+void scheduler_views(struct scheduler *s, struct node_view **ret, size_t *ret_n)
+{
+	pthread_mutex_lock(&s->lock);
+	struct node_view *views = calloc(s->slots.n ? s->slots.n : 1, sizeof *views);
+	assert(views);
+	for (size_t i = 0; i < s->slots.n; i++)
+		view_slot(s, s->slots.at[i], &views[i]);
+	*ret_n = s->slots.n;
+	pthread_mutex_unlock(&s->lock);
+	*ret = views;
+}
+
+bool scheduler_view(struct scheduler *s, const char *name, struct node_view *ret, struct history *history)
+{
+	pthread_mutex_lock(&s->lock);
+	struct slot *slot = slots_find(&s->slots, name);
+	if (slot) {
+		view_slot(s, slot, ret);
+		if (history)
+			*history = slot->history;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return slot != NULL;
+}
+
+struct scheduler_totals scheduler_totals(struct scheduler *s)
+{
+	pthread_mutex_lock(&s->lock);
+	int64_t now = clock_mono_us();
+	struct scheduler_totals t = {.pulled_per_s = rate_per_s(&s->applier.pulled, now),
+		.pushed_per_s = rate_per_s(&s->applier.pushed, now),
+		.applied = s->applier.applied,
+		.store_failed = s->applier.store_failed};
+	pthread_mutex_unlock(&s->lock);
+	return t;
+}

@@ -1,0 +1,63 @@
+/*
+ * scheduler - keeps every node's exchange going: who is asked when, by which worker, and what is known of it.
+ *
+ * A few workers apply answers and prepare requests (applier.h), one thread carries them (transfer.h).  Each
+ * node is in one place (slot.h); nothing waits for a node that is down.  All calls may come from any thread.
+ */
+#ifndef CENTRAL_SCHEDULER_H
+#define CENTRAL_SCHEDULER_H
+
+#include "central/address.h"
+#include "central/meter.h"
+#include "central/store.h"
+
+struct scheduler;
+
+struct scheduler_config {
+	struct store *store;
+	const struct networks *allowed; /* outlives the scheduler */
+	struct span secret;             /* likewise; empty: nodes are asked without a token */
+	int64_t interval_ms;            /* the longest time without a finished exchange */
+	unsigned workers;               /* 0 = 2 */
+};
+
+/* Reads the nodes of the store; nothing is asked before scheduler_start(). */
+enum err scheduler_open(
+	struct scheduler **ret, const struct scheduler_config *c, struct reason *why) MUST_USE;
+enum err scheduler_start(struct scheduler *s, struct reason *why) MUST_USE;
+/* Cancels what is under way; what was not applied yet is simply asked for again another time.  NULL is
+ * allowed. */
+void scheduler_close(struct scheduler *s);
+
+/* The node's row was added, removed, paused, resumed or changed in the store: what is under way is cancelled.
+ */
+void scheduler_changed(struct scheduler *s, const char *name);
+/* Somebody wants an exchange now, backoff or not. */
+void scheduler_ask(struct scheduler *s, const char *name);
+/* A record of this owner was changed at the centre: push it. */
+void scheduler_edited(struct scheduler *s, const char *name);
+
+/* A node as it is shown. */
+struct node_view {
+	struct node node;
+	struct node_run run;
+	enum node_state state;
+	int64_t since_us; /* wall; the state's beginning in this run */
+	struct reason reason;
+	int64_t next_attempt_us; /* wall; -1 = not waiting */
+	uint64_t results[POLL_RESULTS];
+};
+/* All of them by name; free() the array. */
+void scheduler_views(struct scheduler *s, struct node_view **ret, size_t *ret_n);
+/* `history` may be NULL.  False: no such node. */
+bool scheduler_view(
+	struct scheduler *s, const char *name, struct node_view *ret, struct history *history) MUST_USE;
+
+struct scheduler_totals {
+	double pulled_per_s, pushed_per_s;
+	struct histogram applied;
+	bool store_failed;
+};
+struct scheduler_totals scheduler_totals(struct scheduler *s);
+
+#endif

@@ -1,0 +1,50 @@
+#include "central/slot.h"
+
+#include "shared/clock.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct slot *slot_new(const struct node *n, int64_t interval_ms)
+{
+	struct slot *s = calloc(1, sizeof *s);
+	assert(s);
+	memcpy(s->name, n->name, sizeof s->name);
+	s->node = *n;
+	s->run.oldest_us = -1;
+	s->run.last_ms = -1;
+	s->state = node_state(&s->node, &s->run, clock_mono_us(), interval_ms, &s->why);
+	s->told_state = s->state;
+	s->since_us = clock_wall_us();
+	return s;
+}
+
+void slot_free(struct slot *s)
+{
+	assert(s->place != SLOT_TRANSFER);
+	exchange_done(&s->exchange);
+	transfer_call_done(&s->call);
+	free(s);
+}
+
+void slot_settle(struct slot *s, int64_t interval_ms)
+{
+	struct reason why = {""};
+	enum node_state now = node_state(&s->node, &s->run, clock_mono_us(), interval_ms, &why);
+	s->why = why;
+	if (now == s->state)
+		return;
+	s->state = now;
+	s->since_us = clock_wall_us();
+}
+
+bool slot_interrupt(struct slot *s, int64_t now_us)
+{
+	if (s->place != SLOT_TRANSFER || s->exchange.kind != PLAN_PULL || s->exchange.parked_ms == 0)
+		return false;
+	if (s->cancelled_us != 0 && now_us - s->cancelled_us < SLOT_INTERRUPT_US)
+		return false;
+	s->cancelled_us = now_us;
+	return true;
+}

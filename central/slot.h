@@ -1,0 +1,65 @@
+/*
+ * slot - one node in the scheduler's hands, and where it is.
+ *
+ *   idle ◄── nothing to do ──┐            nudged
+ *     │                      │ ┌─────────────────────────┐
+ *     └──── nudged ───► ready ─┴► working ──► in transfer ┘ (answered or cancelled) ──► ready
+ *                         ▲          │
+ *                         └─ due ─ waiting
+ *
+ * A slot is in exactly one place, so a node has at most one exchange and every queue is bounded by the number
+ * of nodes.  node, run, the flags and what is shown are guarded by the scheduler's lock; exchange and call
+ * belong to the worker while working, to the transfer while in transfer.
+ */
+#ifndef CENTRAL_SLOT_H
+#define CENTRAL_SLOT_H
+
+#include "central/meter.h"
+#include "central/transfer.h"
+
+enum slot_place { SLOT_IDLE, SLOT_WAITING, SLOT_READY, SLOT_WORKING, SLOT_TRANSFER };
+
+struct slot {
+	char name[RECORD_OWNER_MAX + 1];
+	enum slot_place place;
+	struct slot *next; /* in the ready or the waiting list */
+	int64_t due_us;    /* waiting: monotonic */
+
+	struct node node;
+	struct node_run run;
+
+	/* What came in meanwhile; seen before the next request goes out. */
+	bool changed; /* the node's row is to be read again */
+	bool asked;   /* somebody wants it now */
+	bool edited;  /* a record of it was changed at the centre */
+
+	struct exchange exchange;
+	struct transfer_call call;
+	bool answered;        /* call holds an answer to apply */
+	unsigned shrink;      /* pages are halved this often: the line is slow */
+	int64_t cancelled_us; /* monotonic: when a parked pull was last cancelled; 0 = never */
+
+	/* What is shown. */
+	enum node_state state, told_state;
+	int64_t since_us; /* wall */
+	struct reason why;
+	uint64_t results[POLL_RESULTS];
+	struct history history;
+};
+
+struct slot *slot_new(const struct node *n, int64_t interval_ms);
+void slot_free(struct slot *s); /* not in transfer */
+
+/* Follows the word from what is known; `since` moves when it changes. */
+void slot_settle(struct slot *s, int64_t interval_ms);
+
+/*
+ * Should what is under way be cancelled for a push or a question?  Only a parked pull, and not again within
+ * SLOT_INTERRUPT_US, since a cancelled request stays at the local until its time is over; true counts as
+ * done.
+ */
+bool slot_interrupt(struct slot *s, int64_t now_us) MUST_USE;
+#define SLOT_INTERRUPT_US 1000000
+#define SLOT_SHRINK_MAX 6
+
+#endif
