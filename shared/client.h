@@ -11,10 +11,10 @@
 struct client;
 
 struct client_config {
-	const char *base_url;
-	const char *token; /* NULL or "": none */
-	int64_t timeout_ms;
-	size_t max_body;
+	const char *base_url; /* http://HOST:PORT, perhaps with a path; a slash at the end does not matter */
+	const char *token;    /* NULL or "": none */
+	int64_t timeout_ms;   /* of a whole call, 0 = 10 s; for connecting 5 s at most */
+	size_t max_body;      /* of an answer */
 };
 
 enum err client_open(struct client **ret, const struct client_config *c, struct reason *why) MUST_USE;
@@ -25,7 +25,12 @@ struct client_reply {
 	struct buf body;
 	char etag[40];
 };
-/* RETRY: could not reach it or timed out (the reason says refused, timeout, …).  Any HTTP status is OK. */
+/*
+ * RETRY: could not reach it or timed out (the reason says connection refused, timed out, …).  UNCERTAIN: the
+ * same after a POST or PATCH may have been sent.  INVALID: no URL, or an answer over max_body.  Any HTTP
+ * status is OK. `target` begins with a slash and is encoded; `content_type` may be NULL.  A POST goes out
+ * once at most.
+ */
 enum err client_call(struct client *c, enum http_method m, const char *target, struct span body,
 	const char *content_type, struct client_reply *ret, struct reason *why) MUST_USE;
 void client_reply_done(struct client_reply *r);

@@ -1,0 +1,260 @@
+#include "shared/client.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define CONNECT_TIMEOUT_MS 5000
+#define DEFAULT_TIMEOUT_MS 10000
+
+struct client {
+	CURL *curl;
+	char *base, *token;
+	size_t max_body;
+	int64_t timeout_ms;
+};
+
+static void curl_init(void)
+{
+	(void)!curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static bool is_http(const char *url)
+{
+	return strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0;
+}
+
+/* What is the same for all calls. */
+static bool set_up(CURL *curl)
+{
+	return curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_PROXY, "") == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_HTTP09_ALLOWED, 0L) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_MAXCONNECTS, 1L) == CURLE_OK;
+}
+
+enum err client_open(struct client **ret, const struct client_config *c, struct reason *why)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	pthread_once(&once, curl_init);
+	if (!is_http(c->base_url))
+		return fail(INVALID, why, "%s: a URL begins with http:// or https://", c->base_url);
+	struct client *cl = calloc(1, sizeof *cl);
+	if (!cl)
+		return fail(RETRY, why, "out of memory");
+	cl->curl = curl_easy_init();
+	cl->base = strdup(c->base_url);
+	cl->token = strdup(c->token ? c->token : "");
+	cl->max_body = c->max_body;
+	cl->timeout_ms = c->timeout_ms > 0 ? c->timeout_ms : DEFAULT_TIMEOUT_MS;
+	if (!cl->curl || !cl->base || !cl->token || !set_up(cl->curl)) {
+		client_close(cl);
+		return fail(INTERNAL, why, "libcurl does not take its settings");
+	}
+	for (size_t n = strlen(cl->base); n > 0 && cl->base[n - 1] == '/'; n--)
+		cl->base[n - 1] = '\0'; /* every target begins with one */
+	*ret = cl;
+	return OK;
+}
+
+void client_close(struct client *c)
+{
+	if (!c)
+		return;
+	curl_easy_cleanup(c->curl);
+	free(c->base);
+	free(c->token);
+	free(c);
+}
+
+void client_reply_done(struct client_reply *r)
+{
+	buf_done(&r->body);
+}
+
+/* One call's state: what its callbacks write into. */
+struct call {
+	struct client_reply reply;
+	size_t max_body;
+	bool too_large;
+};
+
+static size_t on_body(char *at, size_t size, size_t n, void *arg)
+{
+	struct call *call = arg;
+	(void)size; /* always 1 */
+	if (n > call->max_body - call->reply.body.len) {
+		call->too_large = true;
+		return 0;
+	}
+	buf_add(&call->reply.body, at, n);
+	return buf_failed(&call->reply.body) ? 0 : n;
+}
+
+static size_t on_header(char *at, size_t size, size_t n, void *arg)
+{
+	struct call *call = arg;
+	(void)size;
+	static const char name[] = "ETag:";
+	if (n > 5 && memcmp(at, "HTTP/", 5) == 0)
+		call->reply.etag[0] = '\0'; /* another answer begins, after 100 Continue */
+	if (n < sizeof name - 1 || strncasecmp(at, name, sizeof name - 1) != 0)
+		return n;
+	struct span value = {at + sizeof name - 1, n - (sizeof name - 1)};
+	while (value.len > 0 && strchr(" \t", value.at[0]))
+		value = (struct span){value.at + 1, value.len - 1};
+	while (value.len > 0 && strchr(" \t\r\n", value.at[value.len - 1]))
+		value.len--;
+	if (value.len < sizeof call->reply.etag) {
+		memcpy(call->reply.etag, value.at, value.len);
+		call->reply.etag[value.len] = '\0';
+	}
+	return n;
+}
+
+static bool add_header(struct curl_slist **list, const char *name, const char *value)
+{
+	struct buf line = {0};
+	buf_printf(&line, "%s: %s", name, value);
+	struct curl_slist *longer = buf_failed(&line) ? NULL : curl_slist_append(*list, line.at);
+	buf_done(&line);
+	if (longer)
+		*list = longer;
+	return longer != NULL;
+}
+
+static bool add_headers(struct curl_slist **list, const struct client *c, const char *content_type)
+{
+	struct buf token = {0};
+	buf_printf(&token, "Bearer %s", c->token);
+	bool good = !buf_failed(&token);
+	if (good && c->token[0] != '\0')
+		good = add_header(list, "Authorization", token.at);
+	if (good) /* an empty one keeps libcurl from adding its own */
+		good = add_header(list, "Content-Type", content_type ? content_type : "");
+	buf_done(&token);
+	return good;
+}
+
+/*
+ * A POST is not idempotent, and libcurl silently sends a request again when a kept connection turns out to be
+ * dead: so a POST never goes over a kept one.
+ */
+static void set_method(CURL *curl, enum http_method m, struct span body)
+{
+	bool once = m == HTTP_POST || m == HTTP_PATCH;
+	curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, once ? 1L : 0L);
+	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, NULL);
+	if (m == HTTP_HEAD) {
+		curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+	} else if (m == HTTP_GET || (m == HTTP_DELETE && body.len == 0)) {
+		curl_easy_setopt(curl, CURLOPT_NOBODY, 0L);
+		curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
+	} else {
+		curl_easy_setopt(curl, CURLOPT_NOBODY, 0L);
+		curl_easy_setopt(curl, CURLOPT_POST, 1L);
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.len > 0 ? body.at : "");
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
+	}
+	if (m != HTTP_GET && m != HTTP_HEAD && m != HTTP_POST)
+		curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, http_method_name(m));
+}
+
+static const char *cause_of(CURL *curl, CURLcode code)
+{
+	long error = 0;
+	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &error);
+	switch (code) {
+	case CURLE_COULDNT_RESOLVE_HOST:
+		return "the host's name cannot be resolved";
+	case CURLE_COULDNT_CONNECT:
+		return error == ECONNREFUSED ? "connection refused"
+		       : error               ? strerror((int)error)
+					     : "cannot connect";
+	case CURLE_OPERATION_TIMEDOUT:
+		return "timed out";
+	case CURLE_GOT_NOTHING:
+	case CURLE_PARTIAL_FILE:
+	case CURLE_RECV_ERROR:
+	case CURLE_SEND_ERROR:
+		return "the connection broke";
+	case CURLE_UNSUPPORTED_PROTOCOL:
+	case CURLE_WEIRD_SERVER_REPLY:
+		return "what answers there is no HTTP server";
+	case CURLE_URL_MALFORMAT:
+		return "not a URL";
+	case CURLE_PEER_FAILED_VERIFICATION:
+		return "its TLS certificate is not trusted";
+	case CURLE_SSL_CONNECT_ERROR:
+		return "no TLS connection";
+	default: /* libcurl's list, not ours */
+		return curl_easy_strerror(code);
+	}
+}
+
+static enum err failed(const struct client *c, const struct call *call, enum http_method m, CURLcode code,
+	struct reason *why)
+{
+	double connected = 0;
+	bool idempotent = m != HTTP_POST && m != HTTP_PATCH;
+	curl_easy_getinfo(c->curl, CURLINFO_CONNECT_TIME, &connected);
+	if (call->too_large)
+		return fail(INVALID, why, "%s: the answer has more than %zu bytes", c->base, c->max_body);
+	if (code == CURLE_URL_MALFORMAT)
+		return fail(INVALID, why, "%s: %s", c->base, cause_of(c->curl, code));
+	if (idempotent || connected <= 0)
+		return fail(RETRY, why, "%s: %s", c->base, cause_of(c->curl, code));
+	return fail(UNCERTAIN, why, "%s: %s; it may have been done", c->base, cause_of(c->curl, code));
+}
+
+static CURLcode perform(struct client *c, struct call *call, const char *target, struct curl_slist *headers)
+{
+	struct buf url = {0};
+	buf_printf(&url, "%s%s", c->base, target);
+	if (buf_failed(&url))
+		return CURLE_OUT_OF_MEMORY;
+	int64_t connect_ms = c->timeout_ms < CONNECT_TIMEOUT_MS ? c->timeout_ms : CONNECT_TIMEOUT_MS;
+	curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
+	curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, (long)c->timeout_ms);
+	curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, call);
+	curl_easy_setopt(c->curl, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(c->curl, CURLOPT_HEADERDATA, call);
+	CURLcode code = curl_easy_setopt(c->curl, CURLOPT_URL, url.at);
+	if (code == CURLE_OK)
+		code = curl_easy_perform(c->curl);
+	buf_done(&url);
+	return code;
+}
+
+enum err client_call(struct client *c, enum http_method m, const char *target, struct span body,
+	const char *content_type, struct client_reply *ret, struct reason *why)
+{
+	struct call call = {.max_body = c->max_body};
+	struct curl_slist *headers = NULL;
+	CURLcode code = CURLE_OUT_OF_MEMORY;
+	set_method(c->curl, m, body);
+	if (add_headers(&headers, c, content_type))
+		code = perform(c, &call, target, headers);
+	curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, NULL);
+	curl_slist_free_all(headers);
+	if (code != CURLE_OK) {
+		enum err e = failed(c, &call, m, code, why);
+		client_reply_done(&call.reply);
+		return e;
+	}
+	long status = 0;
+	curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+	call.reply.status = (int)status;
+	*ret = call.reply;
+	return OK;
+}
