@@ -250,6 +250,7 @@ static void prepare_call(
 static void nothing_to_push(struct applier *a, struct slot *s)
 {
 	pthread_mutex_lock(a->lock);
+	exchange_note_nothing(&s->run);
 	s->run.to_push = s->edited;
 	s->changed = true; /* a sweep may have ended */
 	pthread_mutex_unlock(a->lock);

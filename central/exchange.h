@@ -19,7 +19,8 @@ struct exchange_limits {
 	unsigned pull_records, push_records;
 	unsigned pull_bytes, push_bytes;
 };
-#define EXCHANGE_LIMITS_DEFAULT ((struct exchange_limits){PAGE_LIMIT_DEFAULT, 1000, PAGE_BYTES_DEFAULT, 1024 * 1024})
+#define EXCHANGE_LIMITS_DEFAULT \
+	((struct exchange_limits){PAGE_LIMIT_DEFAULT, 1000, PAGE_BYTES_DEFAULT, 1024 * 1024})
 
 struct exchange {
 	enum plan_step kind; /* PULL, PUSH, RENAME or PROBE */
@@ -33,11 +34,13 @@ struct exchange {
 	int64_t parked_ms; /* how long the local may hold it: added to the time allowed */
 	struct push_page sent;
 };
-void exchange_done(struct exchange *x);
+void exchange_done(struct exchange *x); /* again is harmless */
 
 /*
- * OK with x->method set: send it.  GONE: there was nothing to do after all (nothing to push; the sweep is ended):
- * plan again.  Otherwise the store failed.
+ * OK with x->method set: send it.  GONE: there was nothing to push after all (a sweep that found its end is
+ * then ended): exchange_note_nothing(), read the node again and plan.  CONFLICT: the node moved: read it
+ * again and plan.  Otherwise the store failed.  `x` need not be initialised; after a failure it holds
+ * nothing.
  */
 enum err exchange_begin(struct exchange *x, struct store *st, const struct node *n, struct plan plan,
 	const struct exchange_limits *limits, struct reason *why) MUST_USE;
@@ -45,7 +48,7 @@ enum err exchange_begin(struct exchange *x, struct store *st, const struct node 
 /* What came back, as the carrier saw it. */
 struct answer {
 	enum poll_result result; /* POLL_OK: a status and a whole body came */
-	struct reason why;	 /* else */
+	struct reason why;       /* else */
 	int status;
 	struct span body;
 	int64_t took_us;
@@ -56,42 +59,59 @@ struct answer {
 struct outcome {
 	enum poll_result result;
 	struct reason why;     /* when not POLL_OK */
-	bool stale;	       /* discarded */
+	bool stale;            /* discarded */
 	struct node_sync sync; /* as stored now; valid when applied or changed */
 	bool sync_known;
-	bool pulled;	   /* a page was applied; then page_end is valid */
+	bool pulled; /* a page was applied; then page_end is valid */
 	struct page_end end;
 	char version[32];
-	bool at_head, to_push;
+	bool at_head, to_push; /* after a page; after a push only to_push */
 	enum proof_verdict proof;
 	uint64_t taken, conflicts, archived, pushed;
-	struct event event;    /* what to tell; kind NULL = nothing (already stored, this is for the log) */
+	uint64_t refused;  /* pushed, but the local held another version */
+	uint64_t rejected; /* pushed, but the local cannot hold such a record */
+	struct event
+		event; /* already stored, this is for the log; kind NULL = nothing; its node is x->node */
 };
 
-/* Applies one answer.  Not OK only when our own store failed (RETRY, UNCERTAIN, INTERNAL): forget and plan anew. */
+/*
+ * Applies one answer.  A wrong or stale answer changes nothing, and is OK with its result in *out.  Not OK
+ * only when our own store failed (RETRY, UNCERTAIN, INTERNAL): forget and plan anew; *out then says
+ * POLL_STORE, for exchange_note().
+ */
 enum err exchange_finish(struct exchange *x, struct store *st, const struct answer *a, struct outcome *out,
 	struct reason *why) MUST_USE;
 
-/* The same for several exchanges of different nodes; their pages are applied in one transaction.  results[i] as above. */
+/* The same for several exchanges of different nodes; their pages are applied in one transaction.  results[i]
+ * as above. */
 void exchange_finish_all(struct exchange *const *xs, struct store *st, const struct answer *answers, size_t n,
 	struct outcome *outs, enum err *results, struct reason *whys);
 
-/* Moves the run's memory by an outcome: counters, failures, proof, clock, backlog.  Pure but for the backoff's chance. */
+/* Moves the run's memory by an outcome: counters, failures, proof, clock, backlog.  Pure but for the
+ * backoff's chance. */
 void exchange_note(struct node *n, struct node_run *run, const struct exchange *x, const struct answer *a,
 	const struct outcome *out, int64_t now_us, int64_t interval_ms);
+/* exchange_begin() found nothing to push: the next step is a pull, which brings the proof. */
+void exchange_note_nothing(struct node_run *run);
 
-/* --- decisions --- */
+/* --- decisions: *ret is the whole change, *ev what to tell (kind NULL = nothing) --- */
 
-/* 409 epoch_changed with the local's own epoch. `known_as_abandoned`: it is one of the node's abandoned epochs. */
-bool exchange_decide_epoch_changed(const struct node_sync *s, const struct epoch *now, bool known_as_abandoned,
-	struct sync_change *ret, struct event *ev);
+/*
+ * 409 epoch_changed with the local's own epoch. `known_as_abandoned`: it is one of the node's abandoned
+ * epochs. False: nothing changes.
+ */
+bool exchange_decide_epoch_changed(const struct node_sync *s, const struct epoch *now,
+	bool known_as_abandoned, struct sync_change *ret, struct event *ev);
 /* 409 rewound; `fresh` is the epoch the centre would rename to. False: nothing changes. */
-bool exchange_decide_rewound(const struct node_sync *s, const struct epoch *fresh, struct sync_change *ret, struct event *ev);
+bool exchange_decide_rewound(
+	const struct node_sync *s, const struct epoch *fresh, struct sync_change *ret, struct event *ev);
 /* The answer to POST /v1/epoch. */
-void exchange_decide_renamed(const struct node_sync *s, enum rename_result r, struct sync_change *ret, struct event *ev);
+void exchange_decide_renamed(
+	const struct node_sync *s, enum rename_result r, struct sync_change *ret, struct event *ev);
 /* The probe of an abandoned epoch: does its log contain that epoch's witness? */
-void exchange_decide_probed(const struct node_sync *s, bool contains_witness, struct position abandoned_witness,
-	const struct epoch *fresh, struct sync_change *ret, struct event *ev);
+void exchange_decide_probed(const struct node_sync *s, bool contains_witness,
+	struct position abandoned_witness, const struct epoch *fresh, struct sync_change *ret,
+	struct event *ev);
 /* An operator resumes a halted node: what answers now is accepted. False: it was not halted. */
 bool exchange_decide_resumed(const struct node_sync *s, struct sync_change *ret, struct event *ev);
 

@@ -1,0 +1,196 @@
+#include "central/exchange_private.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+void exchange_done(struct exchange *x)
+{
+	buf_done(&x->target);
+	buf_done(&x->body);
+	push_page_done(&x->sent);
+	x->sent = (struct push_page){0};
+}
+
+static enum err begin(struct exchange *x, struct store *st, struct plan plan,
+	const struct exchange_limits *limits, struct reason *why)
+{
+	switch (plan.step) {
+	case PLAN_PULL:
+		return exchange_begin_pull(x, st, plan, limits);
+	case PLAN_PUSH:
+		return exchange_begin_push(x, st, limits, why);
+	case PLAN_RENAME:
+		return exchange_begin_rename(x, st);
+	case PLAN_PROBE:
+		return exchange_begin_probe(x, st, why);
+	case PLAN_REST:
+	case PLAN_WAIT:
+		break;
+	}
+	assert(!"a plan that asks for an exchange");
+	return INTERNAL;
+}
+
+enum err exchange_begin(struct exchange *x, struct store *st, const struct node *n, struct plan plan,
+	const struct exchange_limits *limits, struct reason *why)
+{
+	*x = (struct exchange){.kind = plan.step, .basis = n->sync, .request = epoch_new()};
+	(void)snprintf(x->node, sizeof x->node, "%s", n->name);
+	enum err e = begin(x, st, plan, limits, why);
+
+	if (e == OK && (buf_failed(&x->target) || buf_failed(&x->body)))
+		e = fail(RETRY, why, "no memory left for a request");
+	if (e != OK)
+		exchange_done(x);
+	return e;
+}
+
+enum err exchange_settle(enum err e, struct outcome *out, struct reason *why)
+{
+	switch (e) {
+	case OK:
+		return OK;
+	case CONFLICT:
+	case GONE: /* removed meanwhile */
+		out->stale = true;
+		exchange_wrong(out, POLL_STALE, "the node moved while the answer was on its way: discarded");
+		return OK;
+	case INVALID:
+		exchange_wrong(out, POLL_BAD_BODY, "%s", why->text);
+		return OK;
+	case RETRY:
+	case UNCERTAIN:
+	case DENIED:
+	case INTERNAL:
+		break;
+	}
+	exchange_wrong(out, POLL_STORE, "%s", why->text);
+	return e;
+}
+
+/* A whole answer of any kind but an ordinary page. */
+static enum err finish_served(
+	struct exchange *x, struct store *st, const struct answer *a, struct outcome *out, struct reason *why)
+{
+	if (x->kind == PLAN_PUSH)
+		return exchange_finish_push(x, st, a, out, why);
+	if (x->kind == PLAN_RENAME)
+		return exchange_finish_renamed(x, st, a, out, why);
+	assert(x->kind == PLAN_PROBE);
+	return exchange_finish_probed(x, st, true, out, why);
+}
+
+/* *is_page: it is an ordinary page and has been decoded, to be applied together with others. */
+static enum err finish_alone(struct exchange *x, struct store *st, const struct answer *a,
+	struct outcome *out, struct page *page, bool *is_page, struct reason *why)
+{
+	struct epoch now;
+
+	*is_page = false;
+	switch (exchange_read_answer(x, a, &now, out)) {
+	case ANSWER_WRONG:
+		return OK;
+	case ANSWER_EPOCH_CHANGED:
+		return exchange_finish_epoch_changed(x, st, &now, out, why);
+	case ANSWER_REWOUND:
+		return x->kind == PLAN_PROBE ? exchange_finish_probed(x, st, false, out, why)
+					     : exchange_finish_rewound(x, st, out, why);
+	case ANSWER_SERVED:
+		break;
+	}
+	if (x->kind != PLAN_PULL)
+		return finish_served(x, st, a, out, why);
+	*is_page = exchange_decode_pull(x, a, page, out);
+	return OK;
+}
+
+struct pulls {
+	struct pull_apply *applies;
+	struct page *pages;
+	size_t *of; /* which exchange */
+	size_t n;
+	struct arena arena;
+};
+
+static void pulls_init(struct pulls *p, size_t most)
+{
+	*p = (struct pulls){.n = 0};
+	p->applies = arena_alloc(&p->arena, most * sizeof *p->applies);
+	p->pages = arena_alloc(&p->arena, most * sizeof *p->pages);
+	p->of = arena_alloc(&p->arena, most * sizeof *p->of);
+}
+
+static void pulls_done(struct pulls *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		page_done(&p->pages[i]);
+	arena_done(&p->arena);
+}
+
+static void settle_pull(const struct pull_apply *p, struct outcome *out, enum err *result, struct reason *why)
+{
+	*why = p->why;
+	if (p->result == OK)
+		exchange_told_pull(p, out);
+	*result = exchange_settle(p->result, out, why);
+}
+
+/* One page that the store cannot take must not hold up the others: then each goes by itself. */
+static void apply_pulls(struct pulls *p, struct store *st)
+{
+	struct reason why = {""};
+	enum err e = store_apply_pages(st, p->applies, p->n, &why);
+	bool may_be_one_page = e != OK && e != RETRY && e != UNCERTAIN && p->n > 1;
+
+	if (e == OK)
+		return;
+	for (size_t i = 0; i < p->n; i++) {
+		p->applies[i].why = why;
+		p->applies[i].result = e;
+		if (!may_be_one_page)
+			continue;
+		enum err alone = store_apply_pages(st, &p->applies[i], 1, &p->applies[i].why);
+
+		if (alone != OK)
+			p->applies[i].result = alone;
+	}
+}
+
+void exchange_finish_all(struct exchange *const *xs, struct store *st, const struct answer *answers, size_t n,
+	struct outcome *outs, enum err *results, struct reason *whys)
+{
+	struct pulls p;
+	bool is_page;
+
+	pulls_init(&p, n);
+	for (size_t i = 0; i < n; i++) {
+		outs[i] = (struct outcome){.result = POLL_OK};
+		whys[i] = (struct reason){""};
+		results[i] =
+			finish_alone(xs[i], st, &answers[i], &outs[i], &p.pages[p.n], &is_page, &whys[i]);
+		if (!is_page)
+			continue;
+		p.applies[p.n] = (struct pull_apply){
+			.node = xs[i]->node, .basis = &xs[i]->basis, .page = &p.pages[p.n]};
+		p.of[p.n++] = i;
+	}
+	if (p.n > 0)
+		apply_pulls(&p, st);
+	for (size_t i = 0; i < p.n; i++)
+		settle_pull(&p.applies[i], &outs[p.of[i]], &results[p.of[i]], &whys[p.of[i]]);
+	for (size_t i = 0; i < n; i++)
+		outs[i].event.node = xs[i]->node;
+	pulls_done(&p);
+}
+
+enum err exchange_finish(
+	struct exchange *x, struct store *st, const struct answer *a, struct outcome *out, struct reason *why)
+{
+	enum err result;
+	struct reason text;
+
+	exchange_finish_all(&x, st, a, 1, out, &result, &text);
+	if (result != OK && why)
+		*why = text;
+	return result;
+}

@@ -1,0 +1,146 @@
+#include "central/exchange_private.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "shared/json.h"
+#include "shared/json_check.h"
+
+void exchange_wrong(struct outcome *out, enum poll_result r, const char *fmt, ...)
+{
+	struct reason text;
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text.text, sizeof text.text, fmt, args);
+	va_end(args);
+	for (char *c = text.text; *c; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+	out->result = r;
+	out->why = text;
+}
+
+const struct epoch *exchange_asked_epoch(const struct exchange *x)
+{
+	return x->kind == PLAN_PROBE ? &x->basis.probe : &x->basis.epoch;
+}
+
+static const char *member(const struct json_doc *d, const char *name)
+{
+	const char *text = NULL;
+
+	return json_doc_text(d, name, &text, NULL) == OK ? text : NULL;
+}
+
+/* Is it the node that was asked, and the request that it answers? */
+static bool is_to_us(const struct exchange *x, const char *node, const char *request, struct outcome *out)
+{
+	if (strcmp(node, x->node) != 0)
+		exchange_wrong(
+			out, POLL_WRONG_NODE, "what answers there is the node %.63s, not %s", node, x->node);
+	else if (strcmp(request, x->request.hex) != 0)
+		exchange_wrong(out, POLL_BAD_BODY, "it answers another request than the one that was sent");
+	else
+		return true;
+	return false;
+}
+
+/* The first line of a page or of the answers to a push. */
+static enum answer_kind read_begin(const struct exchange *x, struct span body, struct outcome *out)
+{
+	struct page_begin b;
+	struct json_value whole;
+	struct reason why = {""};
+
+	if (page_decode_begin(&b, body, &why) != OK) {
+		if (!memchr(body.at, '\n', body.len) && json_check(body, &whole, NULL) != OK)
+			exchange_wrong(out, POLL_BAD_BODY, "truncated in its first line");
+		else
+			exchange_wrong(out, POLL_NOT_TIDEMARK, "what answers there is no Tidemark local: %s",
+				why.text);
+		return ANSWER_WRONG;
+	}
+	if (!is_to_us(x, b.node, b.request.hex, out))
+		return ANSWER_WRONG;
+	if (epoch_equal(&b.epoch, exchange_asked_epoch(x)))
+		return ANSWER_SERVED;
+	exchange_wrong(out, POLL_BAD_BODY, "it answers for another epoch than the one it was asked for");
+	return ANSWER_WRONG;
+}
+
+static enum answer_kind read_served(const struct exchange *x, struct span body, struct outcome *out)
+{
+	if (body.len == 0)
+		exchange_wrong(out, POLL_BAD_BODY, "an empty answer");
+	else if (body.at[0] != '{')
+		exchange_wrong(out, POLL_NOT_TIDEMARK, "what answers there is no Tidemark local");
+	else if (x->kind == PLAN_RENAME) /* one object, read as a whole */
+		return ANSWER_SERVED;
+	else
+		return read_begin(x, body, out);
+	return ANSWER_WRONG;
+}
+
+/* 409: the local's database is not the one the request was made for. */
+static enum answer_kind read_moved(const struct exchange *x, const struct json_doc *d, bool rewound,
+	struct epoch *now, struct outcome *out)
+{
+	const char *node = member(d, "node"), *request = member(d, "request"), *text = member(d, "epoch");
+	struct epoch epoch;
+
+	if (!is_to_us(x, node ? node : "?", request ? request : "", out))
+		return ANSWER_WRONG;
+	if (!text || !epoch_parse(span_of(text), &epoch) || epoch_is_none(&epoch)) {
+		exchange_wrong(out, POLL_BAD_BODY, "it does not say its epoch");
+		return ANSWER_WRONG;
+	}
+	/* Only one of the two can be true; believing the other would ask and answer for ever. */
+	if (epoch_equal(&epoch, exchange_asked_epoch(x)) != rewound) {
+		exchange_wrong(out, POLL_BAD_BODY, "it contradicts itself about its epoch");
+		return ANSWER_WRONG;
+	}
+	*now = epoch;
+	return rewound ? ANSWER_REWOUND : ANSWER_EPOCH_CHANGED;
+}
+
+static enum answer_kind read_problem(const struct exchange *x, const struct answer *a,
+	const struct json_doc *d, struct epoch *now, struct outcome *out)
+{
+	const char *code = member(d, "code"), *detail = member(d, "detail");
+
+	if (!code) {
+		exchange_wrong(
+			out, POLL_NOT_TIDEMARK, "what answers there (%d) is no Tidemark local", a->status);
+		return ANSWER_WRONG;
+	}
+	if (a->status == 409 && strcmp(code, "epoch_changed") == 0)
+		return read_moved(x, d, false, now, out);
+	if (a->status == 409 && strcmp(code, "rewound") == 0)
+		return read_moved(x, d, true, now, out);
+	exchange_wrong(out, strcmp(code, "incompatible") == 0 ? POLL_INCOMPATIBLE : POLL_HTTP,
+		"%d %.40s: %.160s", a->status, code, detail ? detail : "no detail");
+	return ANSWER_WRONG;
+}
+
+enum answer_kind exchange_read_answer(
+	const struct exchange *x, const struct answer *a, struct epoch *now, struct outcome *out)
+{
+	struct json_doc *d = NULL;
+	enum answer_kind kind = ANSWER_WRONG;
+
+	if (a->result != POLL_OK)
+		exchange_wrong(out, a->result, "%s", a->why.text);
+	else if (a->status == 200)
+		kind = read_served(x, a->body, out);
+	else if (a->status == 401 || a->status == 403)
+		exchange_wrong(out, POLL_UNAUTHORISED, "it refused the centre's token (%d)", a->status);
+	else if (a->status == 404 || json_doc_parse(&d, a->body, NULL) != OK)
+		exchange_wrong(
+			out, POLL_NOT_TIDEMARK, "what answers there (%d) is no Tidemark local", a->status);
+	else
+		kind = read_problem(x, a, d, now, out);
+	json_doc_free(d);
+	return kind;
+}

@@ -1,0 +1,159 @@
+#include "central/exchange.h"
+
+#include <stdio.h>
+
+#include "shared/backoff.h"
+
+/* No clock of a peer is believed outside the years 1970 to 9999. */
+#define TIME_MAX_US INT64_C(253402300800000000)
+/* How long the quickest exchange's measure of the clock stands against slower ones: this many intervals. */
+#define CLOCK_KEPT_INTERVALS 8
+#define CLOCK_KEPT_LEAST_US INT64_C(10000000)
+
+static bool time_is_sane(int64_t us)
+{
+	return us >= 0 && us < TIME_MAX_US;
+}
+
+/*
+ * Four timestamps: sent and done are ours, received and sent back the local's.  However long the
+ * local parked the request lies between its two and cancels out.  Half the rest is the bound of the error.
+ */
+static void note_clock(struct node_run *run, const struct answer *a, const struct page_end *e, int64_t now_us,
+	int64_t interval_ms)
+{
+	int64_t kept_us = CLOCK_KEPT_INTERVALS * interval_ms * 1000, rtt_us;
+
+	if (!time_is_sane(e->t_recv_us) || !time_is_sane(e->t_send_us) || e->t_send_us < e->t_recv_us)
+		return;
+	rtt_us = (a->t_done_us - a->t_sent_us) - (e->t_send_us - e->t_recv_us);
+	if (rtt_us < 0) /* one of the clocks was set meanwhile */
+		return;
+	if (kept_us < CLOCK_KEPT_LEAST_US)
+		kept_us = CLOCK_KEPT_LEAST_US;
+	run->clock.synchronised = e->clock_error_us >= 0;
+	if (run->clock.known && rtt_us > run->clock.rtt_us && now_us - run->clock.mono_us < kept_us)
+		return;
+	run->clock.known = true;
+	run->clock.offset_us = ((e->t_recv_us - a->t_sent_us) + (e->t_send_us - a->t_done_us)) / 2;
+	run->clock.rtt_us = rtt_us;
+	run->clock.error_us = (rtt_us + 1) / 2;
+	run->clock.mono_us = now_us;
+}
+
+static void note_proof(
+	struct node_run *run, const struct answer *a, const struct outcome *out, int64_t now_us)
+{
+	switch (out->proof) {
+	case PROOF_NONE:
+		return;
+	case PROOF_EQUAL:
+	case PROOF_DOUBTED:
+	case PROOF_DIVERGED:
+		break;
+	}
+	run->proof.known = true;
+	run->proof.equal = out->proof == PROOF_EQUAL;
+	run->proof.at_us = a->t_done_us;
+	run->proof.mono_us = now_us;
+	run->proof.seq = out->end.to.seq;
+	run->proof.digest = out->end.digest;
+}
+
+static void note_page(struct node_run *run, const struct answer *a, const struct outcome *out, int64_t now_us,
+	int64_t interval_ms)
+{
+	const struct page_end *end = &out->end;
+
+	run->head_seq = end->head_seq;
+	run->pull_backlog = end->head_seq - end->to.seq;
+	run->oldest_us = end->more ? end->oldest_after_us : -1;
+	run->pulled += out->taken;
+	note_proof(run, a, out, now_us);
+	note_clock(run, a, end, now_us, interval_ms);
+}
+
+static void note_failure(struct node_run *run, const struct outcome *out, int64_t now_us, int64_t interval_ms)
+{
+	run->failures++;
+	run->polls_failed++;
+	run->last_result = out->result;
+	run->last_reason = out->why;
+	run->next_attempt_us = now_us + backoff_ms(run->failures, interval_ms) * 1000;
+}
+
+/*
+ * How long to leave the node alone after an exchange that worked, so that no behaviour of a local
+ * makes the centre spin: 0 unless the exchange brought nothing forward.
+ */
+static int64_t pause_us(const struct node_run *before, const struct exchange *x, const struct answer *a,
+	const struct outcome *out, int64_t interval_ms)
+{
+	int64_t interval_us = interval_ms * 1000, early_us = x->parked_ms * 1000 - a->took_us;
+	bool idle = out->end.to.seq == x->basis.cursor && out->at_head && !out->to_push;
+
+	if (out->result == POLL_EPOCH) /* one leads to a repair at once; a row of them leads nowhere */
+		return before->last_result == POLL_EPOCH ? interval_us : 0;
+	switch (x->kind) {
+	case PLAN_PULL: /* no news, and it could have been parked for longer */
+		return idle && early_us > 0 ? early_us : 0;
+	case PLAN_PUSH: /* nothing but records that the local cannot hold */
+		return out->pushed == 0 && out->refused == 0 ? interval_us : 0;
+	case PLAN_RENAME: /* not rewound after all */
+		return out->sync.generation == x->basis.generation ? interval_us : 0;
+	case PLAN_PROBE:
+	case PLAN_REST:
+	case PLAN_WAIT:
+		break;
+	}
+	return 0;
+}
+
+static void note_success(struct node_run *run, const struct exchange *x, const struct answer *a,
+	const struct outcome *out, int64_t now_us, int64_t interval_ms)
+{
+	int64_t pause = pause_us(run, x, a, out, interval_ms);
+
+	run->heard = true;
+	run->failures = 0;
+	run->polls_ok++;
+	run->last_result = out->result;
+	run->last_reason = (struct reason){""};
+	run->at_head = out->at_head;
+	run->to_push = out->to_push;
+	run->pushed += out->pushed;
+	run->next_attempt_us = pause > 0 ? now_us + pause : 0;
+	if (out->version[0])
+		(void)snprintf(run->version, sizeof run->version, "%s", out->version);
+	if (out->sync_known &&
+		!epoch_equal(&out->sync.epoch, &x->basis.epoch)) { /* said of another database */
+		run->proof.known = false;
+		run->head_seq = run->pull_backlog = 0;
+		run->oldest_us = -1;
+	}
+	if (out->pulled)
+		note_page(run, a, out, now_us, interval_ms);
+}
+
+void exchange_note(struct node *n, struct node_run *run, const struct exchange *x, const struct answer *a,
+	const struct outcome *out, int64_t now_us, int64_t interval_ms)
+{
+	if (out->sync_known)
+		n->sync = out->sync;
+	run->last_ms = a->took_us / 1000;
+	if (out->stale) { /* no fault of the node; what it was asked for is still wanted */
+		run->at_head = false;
+		return;
+	}
+	run->asked = false;
+	if (out->result == POLL_OK || out->result == POLL_EPOCH)
+		note_success(run, x, a, out, now_us, interval_ms);
+	else
+		note_failure(run, out, now_us, interval_ms);
+}
+
+void exchange_note_nothing(struct node_run *run)
+{
+	run->to_push = false;
+	run->at_head = false;
+}

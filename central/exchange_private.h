@@ -1,0 +1,52 @@
+/*
+ * exchange_private - what the kinds of exchanges share; only for exchange*.c.
+ */
+#ifndef CENTRAL_EXCHANGE_PRIVATE_H
+#define CENTRAL_EXCHANGE_PRIVATE_H
+
+#include "central/exchange.h"
+
+/* What an answer is, judged by its head alone: status, node, request, epoch. */
+enum answer_kind {
+	ANSWER_SERVED,        /* the answer to what was asked; still to be decoded */
+	ANSWER_EPOCH_CHANGED, /* *now is the local's own epoch, another than the one asked for */
+	ANSWER_REWOUND,
+	ANSWER_WRONG, /* *out says what is wrong; nothing changes */
+};
+enum answer_kind exchange_read_answer(
+	const struct exchange *x, const struct answer *a, struct epoch *now, struct outcome *out);
+
+/* The epoch the request was made for. */
+const struct epoch *exchange_asked_epoch(const struct exchange *x);
+/* Nothing of a wrong answer counts.  What a peer wrote comes out as plain ASCII. */
+void exchange_wrong(struct outcome *out, enum poll_result r, const char *fmt, ...) PRINTF(3, 4);
+/*
+ * What the store said to an answer: stale and refused answers are outcomes (OK is returned),
+ * a failed store is not.
+ */
+enum err exchange_settle(enum err e, struct outcome *out, struct reason *why);
+
+enum err exchange_begin_pull(
+	struct exchange *x, struct store *st, struct plan plan, const struct exchange_limits *limits);
+enum err exchange_begin_push(
+	struct exchange *x, struct store *st, const struct exchange_limits *limits, struct reason *why);
+enum err exchange_begin_rename(struct exchange *x, struct store *st);
+enum err exchange_begin_probe(struct exchange *x, struct store *st, struct reason *why);
+
+/* False: *out says what is wrong. */
+bool exchange_decode_pull(
+	const struct exchange *x, const struct answer *a, struct page *page, struct outcome *out);
+void exchange_told_pull(const struct pull_apply *p, struct outcome *out);
+
+enum err exchange_finish_push(struct exchange *x, struct store *st, const struct answer *a,
+	struct outcome *out, struct reason *why);
+enum err exchange_finish_renamed(struct exchange *x, struct store *st, const struct answer *a,
+	struct outcome *out, struct reason *why);
+enum err exchange_finish_probed(
+	struct exchange *x, struct store *st, bool contains, struct outcome *out, struct reason *why);
+enum err exchange_finish_epoch_changed(struct exchange *x, struct store *st, const struct epoch *now,
+	struct outcome *out, struct reason *why);
+enum err exchange_finish_rewound(
+	struct exchange *x, struct store *st, struct outcome *out, struct reason *why);
+
+#endif

@@ -1,0 +1,94 @@
+#include "central/exchange_private.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum err exchange_begin_pull(
+	struct exchange *x, struct store *st, struct plan plan, const struct exchange_limits *limits)
+{
+	const struct node_sync *s = &x->basis;
+	const struct page_request q = {
+		.centre = store_centre_id(st),
+		.request = x->request,
+		.epoch = s->epoch,
+		.after = s->cursor,
+		.witness = s->witness,
+		.limit = limits->pull_records,
+		.max_bytes = limits->pull_bytes,
+		.wait_ms = plan.delay_ms,
+		.recount = s->recount,
+	};
+
+	x->method = HTTP_GET;
+	x->parked_ms = plan.delay_ms;
+	page_request_encode(&q, &x->target);
+	return OK;
+}
+
+bool exchange_decode_pull(
+	const struct exchange *x, const struct answer *a, struct page *page, struct outcome *out)
+{
+	struct reason why = {""};
+
+	if (page_decode(page, a->body, span_of(x->node), x->basis.cursor, &why) != OK) {
+		exchange_wrong(out, POLL_BAD_BODY, "%s", why.text);
+		return false;
+	}
+	/* Claiming more without having moved, it would be asked for, and answered, for ever. */
+	if (!page->end.more || page->end.to.seq > x->basis.cursor)
+		return true;
+	exchange_wrong(out, POLL_BAD_BODY, "it says that more follows %" PRIu64 " and sends none of it",
+		x->basis.cursor);
+	page_done(page);
+	return false;
+}
+
+static void tell(const struct pull_apply *p, struct event *ev)
+{
+	ev->level = LOG_WARN;
+	if (p->proof == PROOF_DIVERGED) {
+		ev->level = LOG_ERROR;
+		ev->kind = "DIVERGED";
+		(void)fail(OK, &ev->text,
+			"both ends counted their records again and still differ; nothing moves until an "
+			"operator resumes it");
+	} else if (p->proof == PROOF_DOUBTED) {
+		ev->kind = "pulled";
+		(void)fail(OK, &ev->text,
+			"at position %" PRIu64
+			" the two ends are not equal; both are compared record by record",
+			p->page->end.to.seq);
+	} else if (p->centre_restored > 0) {
+		ev->kind = "CENTRE_REWOUND";
+		(void)fail(OK, &ev->text,
+			"the node knows %" PRIu64
+			" versions of the centre that the centre has lost; they were taken back",
+			p->centre_restored);
+	} else if (p->taken > 0) {
+		ev->level = LOG_INFO;
+		ev->kind = "pulled";
+		(void)fail(OK, &ev->text, "%" PRIu64 " taken up to position %" PRIu64 " of %" PRIu64,
+			p->taken, p->page->end.to.seq, p->page->end.head_seq);
+	}
+}
+
+void exchange_told_pull(const struct pull_apply *p, struct outcome *out)
+{
+	const struct page_end *end = &p->page->end;
+	bool reset = p->proof == PROOF_DOUBTED || p->proof == PROOF_DIVERGED;
+	bool proof_waits =
+		p->sync.recount && !p->to_push; /* the rows are to be summed: do not park that request */
+
+	out->sync = p->sync;
+	out->sync_known = true;
+	out->pulled = true;
+	out->end = *end;
+	(void)snprintf(out->version, sizeof out->version, "%s", p->page->begin.version);
+	out->at_head = !end->more && !reset && !proof_waits;
+	out->to_push = p->to_push;
+	out->proof = p->proof;
+	out->taken = p->taken;
+	out->conflicts = p->conflicts;
+	out->archived = p->archived;
+	tell(p, &out->event);
+}
