@@ -1,0 +1,91 @@
+#include "local/replica_private.h"
+
+#include "shared/build.h"
+#include "shared/clock.h"
+
+/* Appends records until the page is full; *ret_to is the last one's place. */
+static size_t encode_rows(struct replica *r, struct lite *l, const struct page_request *q, struct buf *out,
+	struct position *ret_to)
+{
+	size_t begin = out->len, n = 0;
+	struct query rows = query_begin(l, SQL_LOCAL_RECORD_AFTER);
+	query_u64(rows, 1, q->after);
+	query_i64(rows, 2, q->limit);
+	while (query_step(rows)) {
+		struct record v;
+		struct vector vv;
+		size_t before = out->len;
+		row_read(rows, r, &v, &vv);
+		record_encode(&v, out);
+		buf_char(out, '\n');
+		if (n > 0 && out->len - begin > q->max_bytes && !buf_failed(out)) {
+			out->len = before;
+			out->at[before] = '\0';
+			break;
+		}
+		*ret_to = (struct position){.seq = v.seq, .head = row_head(rows)};
+		n++;
+	}
+	query_done(rows);
+	return n;
+}
+
+/* Where a page without records ends: where it began.  (0, none) when that place is no longer known. */
+static struct position begin_of(struct lite *l, uint64_t after)
+{
+	struct position p = {.seq = after, .head = {{0, 0}}};
+	if (after > 0)
+		(void)position_find(l, after, &p.head);
+	return p;
+}
+
+static struct digest recount(struct lite *l)
+{
+	struct digest d = {0};
+	struct query q = query_begin(l, SQL_LOCAL_RECORD_HASHES);
+	while (query_step(q))
+		digest_add(&d, (struct hash){{query_col_u64(q, 1), query_col_u64(q, 2)}});
+	query_done(q);
+	return d;
+}
+
+static void serve(struct replica *r, struct lite *l, const struct log_state *s, const struct page_request *q,
+	struct feed_served *ret, struct buf *out)
+{
+	struct page_begin begin = {.epoch = s->epoch, .request = q->request, .version = TIDEMARK_VERSION};
+	for (size_t i = 0; r->node[i]; i++)
+		begin.node[i] = r->node[i];
+	page_encode_begin(&begin, out);
+	if (q->limit > 0)
+		ret->records = encode_rows(r, l, q, out, &ret->end.to);
+	if (ret->records == 0)
+		ret->end.to = begin_of(l, q->after);
+	struct page_end *end = &ret->end;
+	end->head_seq = s->head.seq;
+	end->more = end->to.seq < s->head.seq;
+	end->digest = q->recount ? recount(l) : s->digest;
+	end->oldest_after_us = end->more ? reader_updated_after(l, end->to.seq) : -1;
+	end->t_send_us = clock_wall_us();
+	end->clock_error_us = clock_error_us();
+	page_encode_end(end, out);
+}
+
+enum err replica_feed(struct replica *r, const struct page_request *q, int64_t t_recv_us,
+	struct feed_served *ret, struct buf *out, struct reason *why)
+{
+	struct lite *l;
+	struct log_state s;
+	enum err e = reader_begin(r, &l, &s, why);
+	if (e != OK)
+		return e;
+	struct feed_served served = {.epoch = s.epoch, .end = {.t_recv_us = t_recv_us}};
+	served.verdict = position_verdict(l, &s, &q->epoch, q->witness);
+	if (served.verdict == FEED_SERVED && q->after > s.head.seq)
+		served.verdict = FEED_REWOUND;
+	if (served.verdict == FEED_SERVED)
+		serve(r, l, &s, q, &served, out);
+	e = reader_end(r, l, out, why);
+	if (e == OK)
+		*ret = served;
+	return e;
+}

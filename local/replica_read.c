@@ -1,0 +1,195 @@
+#include "local/replica_private.h"
+
+#include <string.h>
+#include <sys/statvfs.h>
+
+/* --- the pool --- */
+
+void readers_init(struct readers *p)
+{
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->returned, NULL);
+}
+
+void readers_done(struct readers *p)
+{
+	for (size_t i = 0; i < p->n_idle; i++)
+		lite_close(p->idle[i]);
+	pthread_cond_destroy(&p->returned);
+	pthread_mutex_destroy(&p->lock);
+}
+
+/* NULL: the caller is to open one, and has its place. */
+static struct lite *take(struct readers *p)
+{
+	struct lite *l = NULL;
+	pthread_mutex_lock(&p->lock);
+	while (p->n_idle == 0 && p->n_open == READERS_MAX)
+		pthread_cond_wait(&p->returned, &p->lock);
+	if (p->n_idle > 0)
+		l = p->idle[--p->n_idle];
+	else
+		p->n_open++;
+	pthread_mutex_unlock(&p->lock);
+	return l;
+}
+
+/* NULL: it could not be opened; its place is free again. */
+static void give_back(struct readers *p, struct lite *l)
+{
+	pthread_mutex_lock(&p->lock);
+	if (l)
+		p->idle[p->n_idle++] = l;
+	else
+		p->n_open--;
+	pthread_cond_signal(&p->returned);
+	pthread_mutex_unlock(&p->lock);
+}
+
+enum err reader_begin(struct replica *r, struct lite **ret, struct log_state *state, struct reason *why)
+{
+	struct lite *l = take(&r->readers);
+	if (!l) {
+		enum err e = replica_open_reader(r, &l, why);
+		if (e != OK) {
+			give_back(&r->readers, NULL);
+			return e;
+		}
+	}
+	lite_begin(l);
+	if (!state_read(l, r->node, state))
+		lite_fail(l, INTERNAL, "the database is damaged: its state is gone");
+	if (lite_failed(l, NULL) != OK)
+		return reader_end(r, l, NULL, why);
+	*ret = l;
+	return OK;
+}
+
+enum err reader_end(struct replica *r, struct lite *l, const struct buf *out, struct reason *why)
+{
+	if (out && buf_failed(out))
+		lite_fail(l, RETRY, "out of memory");
+	enum err e = lite_rollback(l, why);
+	give_back(&r->readers, l);
+	return e;
+}
+
+/* --- records --- */
+
+enum err replica_get(
+	struct replica *r, struct span id, struct record *ret, struct arena *a, struct reason *why)
+{
+	struct lite *l;
+	struct log_state s;
+	enum err e = reader_begin(r, &l, &s, why);
+	if (e != OK)
+		return e;
+	struct record found = {0};
+	struct query q = query_begin(l, SQL_LOCAL_RECORD_GET);
+	query_text(q, 1, id);
+	if (query_step(q)) {
+		struct record v;
+		struct vector vv;
+		row_read(q, r, &v, &vv);
+		row_copy(&v, &found, a);
+	} else {
+		lite_fail(l, GONE, "there is no such record");
+	}
+	query_done(q);
+	e = reader_end(r, l, NULL, why);
+	if (e == OK)
+		*ret = found;
+	return e;
+}
+
+enum err replica_list(struct replica *r, const struct record_query *q, struct buf *out, struct reason *why)
+{
+	struct lite *l;
+	struct log_state s;
+	enum err e = reader_begin(r, &l, &s, why);
+	if (e != OK)
+		return e;
+	char last[RECORD_ID_MAX];
+	size_t last_len = 0;
+	unsigned n = 0;
+	bool more = false;
+	struct query rows = query_begin(l, SQL_LOCAL_RECORD_LIST);
+	query_text(rows, 1, q->after);
+	query_text(rows, 2, q->type);
+	query_i64(rows, 3, q->deleted);
+	query_i64(rows, 4, (int64_t)q->limit + 1);
+	buf_text(out, "{\"records\":[");
+	while (query_step(rows) && !(more = n == q->limit)) {
+		struct record v;
+		struct vector vv;
+		row_read(rows, r, &v, &vv);
+		buf_text(out, n++ ? "," : "");
+		record_encode(&v, out);
+		last_len = v.id.len < sizeof last ? v.id.len : sizeof last;
+		memcpy(last, v.id.at, last_len);
+	}
+	query_done(rows);
+	buf_text(out, "],\"next\":");
+	if (more)
+		buf_json_text(out, (struct span){.at = last, .len = last_len});
+	else
+		buf_text(out, "null");
+	buf_char(out, '}');
+	return reader_end(r, l, out, why);
+}
+
+/* --- status --- */
+
+static int64_t number(struct lite *l, int statement, uint64_t after, int64_t otherwise)
+{
+	struct query q = query_begin(l, statement);
+	query_u64(q, 1, after);
+	int64_t n = query_step(q) ? query_col_i64(q, 0) : otherwise;
+	query_done(q);
+	return n;
+}
+
+int64_t reader_updated_after(struct lite *l, uint64_t seq)
+{
+	return number(l, SQL_LOCAL_RECORD_UPDATED_AFTER, seq, -1);
+}
+
+static int64_t disk_free(const struct replica *r)
+{
+	struct statvfs st;
+	if (statvfs(r->path, &st) != 0)
+		return -1;
+	return (int64_t)(st.f_bavail * st.f_frsize);
+}
+
+enum err replica_status(struct replica *r, struct replica_status *ret, struct reason *why)
+{
+	struct lite *l;
+	struct log_state s;
+	enum err e = reader_begin(r, &l, &s, why);
+	if (e != OK)
+		return e;
+	struct heard oldest = {.at_us = -1};
+	known_oldest(&r->known, &oldest);
+	uint64_t upto = oldest.witness.seq;
+	struct replica_status status = {
+		.epoch = s.epoch,
+		.head = s.head,
+		.digest = s.digest,
+		.acknowledged = oldest.witness,
+		.acknowledged_at_us = oldest.at_us,
+		.unacknowledged = upto == 0 ? s.digest.count : 0,
+		.oldest_unacknowledged_us = -1,
+		.disk_free_bytes = disk_free(r),
+		.usable = !atomic_load(&r->unusable),
+	};
+	if (upto < s.head.seq) {
+		if (upto > 0)
+			status.unacknowledged = (uint64_t)number(l, SQL_LOCAL_RECORD_COUNT_AFTER, upto, 0);
+		status.oldest_unacknowledged_us = reader_updated_after(l, upto);
+	}
+	e = reader_end(r, l, NULL, why);
+	if (e == OK)
+		*ret = status;
+	return e;
+}

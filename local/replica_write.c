@@ -1,0 +1,224 @@
+#include "local/replica_private.h"
+
+#include <string.h>
+
+#include "shared/clock.h"
+#include "shared/entropy.h"
+#include "shared/json_check.h"
+
+/* The version that stands in a new one's way; its body in r->old_body. */
+struct present {
+	bool found;
+	struct record record; /* spans into this struct and r->old_body, and the id asked for */
+	struct vector vv;
+	struct hash head;
+	char type[RECORD_TYPE_MAX];
+};
+
+/* A copy, since the statement's own bytes end with it. */
+static void look_up(struct replica *r, struct span id, struct present *ret)
+{
+	memset(ret, 0, sizeof *ret);
+	buf_clear(&r->old_body);
+	struct query q = query_begin(r->lite, SQL_LOCAL_RECORD_GET);
+	query_text(q, 1, id);
+	if (query_step(q)) {
+		struct record *v = &ret->record;
+		row_read(q, r, v, &ret->vv);
+		ret->head = row_head(q);
+		ret->found = true;
+		buf_put(&r->old_body, v->body);
+		if (v->type.len > sizeof ret->type)
+			lite_fail(r->lite, INTERNAL, "the database is damaged: a type of %zu bytes",
+				v->type.len);
+		else if (v->type.len)
+			memcpy(ret->type, v->type.at, v->type.len);
+		v->type.at = ret->type;
+		v->body = buf_span(&r->old_body);
+		v->id = id;
+	}
+	query_done(q);
+	if (buf_failed(&r->old_body))
+		lite_fail(r->lite, RETRY, "out of memory");
+}
+
+/* Makes `v` the newest version of its record: the one place where the log grows. */
+static void append(struct replica *r, struct record *v, const struct present *old)
+{
+	struct log_state *s = &r->tx;
+	v->seq = s->head.seq + 1;
+	struct hash head = record_chain(s->head.head, v->seq, v->id, v->hash);
+	if (old->found) {
+		unsigned char bytes[16];
+		hash_to_bytes(old->head, bytes);
+		struct query q = query_begin(r->lite, SQL_LOCAL_POSITION_ADD);
+		query_u64(q, 1, old->record.seq);
+		bind_hash(q, 2, bytes);
+		query_run(q);
+		digest_drop(&s->digest, old->record.hash);
+		r->overwritten++;
+	}
+	row_write(r->lite, v, head);
+	digest_add(&s->digest, v->hash);
+	s->head = (struct position){.seq = v->seq, .head = head};
+	r->changed = true;
+}
+
+/* The new version's dot, vector, times and hash, over what it replaces. */
+static void make_version(struct replica *r, struct record *v, struct vector *vv, const struct present *old)
+{
+	if (r->actor == 0)
+		r->actor = actor_new(false);
+	v->owner = span_of(r->node);
+	v->dot = (struct dot){.actor = r->actor, .n = r->tx.head.seq + 1};
+	vv->n = 0;
+	if (old->found)
+		vector_succeed(vv, v->dot, old->record.dot, old->record.vv, (struct dot){0, 0}, NULL);
+	v->vv = vv->n ? vv : NULL;
+	v->updated_at_us = clock_wall_us();
+	v->created_at_us = old->found && !old->record.deleted ? old->record.created_at_us : v->updated_at_us;
+	v->clock_error_us = clock_error_us();
+	v->hash = record_hash(v);
+}
+
+static enum err check_precondition(
+	const struct precondition *p, const struct present *old, struct reason *why)
+{
+	if (!p)
+		return OK;
+	if (p->must_be_absent && old->found && !old->record.deleted)
+		return fail(CONFLICT, why, "the record exists already");
+	if (p->must_match && !old->found)
+		return fail(CONFLICT, why, "the record does not exist");
+	if (p->must_match && !hash_equal(p->hash, old->record.hash))
+		return fail(CONFLICT, why, "the record has another version by now");
+	return OK;
+}
+
+static void tell(struct written *ret, const struct record *v, bool created, bool changed)
+{
+	memset(ret, 0, sizeof *ret);
+	memcpy(ret->id, v->id.at, v->id.len);
+	ret->seq = v->seq;
+	ret->hash = v->hash;
+	ret->created = created;
+	ret->changed = changed;
+}
+
+enum err replica_put(struct replica *r, const struct draft *d, const struct precondition *p,
+	struct written *ret, struct reason *why)
+{
+	char made[37];
+	struct record v = {.id = d->id, .type = d->type};
+	if (v.id.len == 0) {
+		entropy_uuid7(made);
+		v.id = span_of(made);
+	}
+	buf_clear(&r->body);
+	json_put_on_one_line(d->body, &r->body);
+	if (buf_failed(&r->body))
+		lite_fail(r->lite, RETRY, "out of memory");
+	v.body = buf_span(&r->body);
+	struct present old;
+	look_up(r, v.id, &old);
+	enum err e = lite_failed(r->lite, why);
+	if (e == OK)
+		e = check_precondition(p, &old, why);
+	if (e != OK)
+		return e;
+	bool lives = old.found && !old.record.deleted;
+	if (lives && span_equal(old.record.type, v.type) && span_equal(old.record.body, v.body)) {
+		tell(ret, &old.record, false, false);
+		return OK;
+	}
+	struct vector vv;
+	make_version(r, &v, &vv, &old);
+	append(r, &v, &old);
+	e = lite_failed(r->lite, why);
+	if (e == OK)
+		tell(ret, &v, !lives, true);
+	return e;
+}
+
+enum err replica_delete(struct replica *r, struct span id, const struct precondition *p, struct written *ret,
+	struct reason *why)
+{
+	struct present old;
+	look_up(r, id, &old);
+	enum err e = lite_failed(r->lite, why);
+	if (e == OK && !old.found)
+		return fail(GONE, why, "there is no such record");
+	if (e == OK)
+		e = check_precondition(p, &old, why);
+	if (e != OK)
+		return e;
+	if (old.record.deleted) {
+		tell(ret, &old.record, false, false);
+		return OK;
+	}
+	struct record v = {.id = id, .type = old.record.type, .body = span_of("null"), .deleted = true};
+	struct vector vv;
+	make_version(r, &v, &vv, &old);
+	append(r, &v, &old);
+	e = lite_failed(r->lite, why);
+	if (e == OK)
+		tell(ret, &v, false, true);
+	return e;
+}
+
+enum err replica_apply(struct replica *r, const struct push_item *item, struct push_answer *ret,
+	struct arena *a, struct reason *why)
+{
+	struct record v = item->record;
+	struct push_answer answer = {.id = v.id, .hash = v.hash};
+	struct present old;
+	look_up(r, v.id, &old);
+	enum err e = lite_failed(r->lite, why);
+	if (e != OK)
+		return e;
+	if (old.found && hash_equal(old.record.hash, v.hash)) {
+		answer.result = PUSH_ALREADY;
+	} else if (old.found ? hash_equal(old.record.hash, item->expected) : hash_is_none(item->expected)) {
+		append(r, &v, &old);
+		answer.result = PUSH_APPLIED;
+	} else {
+		answer.result = PUSH_CONFLICT;
+		answer.hash = (struct hash){{0, 0}};
+		answer.has_record = old.found;
+		if (old.found)
+			row_copy(&old.record, &answer.record, a);
+	}
+	e = lite_failed(r->lite, why);
+	if (e == OK)
+		*ret = answer;
+	return e;
+}
+
+enum err replica_rename_epoch(struct replica *r, const struct rename_request *q, enum rename_result *ret,
+	struct epoch *ret_now, struct reason *why)
+{
+	struct log_state *s = &r->tx;
+	*ret_now = s->epoch;
+	if (epoch_equal(&s->epoch, &q->to)) {
+		*ret = RENAME_DONE;
+		return OK;
+	}
+	enum feed_verdict verdict = position_verdict(r->lite, s, &q->from, q->witness);
+	enum err e = lite_failed(r->lite, why);
+	if (e != OK)
+		return e;
+	switch (verdict) {
+	case FEED_EPOCH_CHANGED:
+		return fail(CONFLICT, why, "the epoch is neither the one to rename nor its new name");
+	case FEED_SERVED:
+		*ret = RENAME_NOT_REWOUND;
+		break;
+	case FEED_REWOUND:
+		s->epoch = q->to;
+		r->changed = true;
+		*ret_now = q->to;
+		*ret = RENAME_DONE;
+		break;
+	}
+	return OK;
+}

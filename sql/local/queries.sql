@@ -1,0 +1,48 @@
+-- The statements of a local's database.
+
+-- name: state_get
+SELECT node, epoch, seq, head, digest_count, digest_lane0, digest_lane1 FROM state
+-- name: state_make
+INSERT INTO state (one, node, epoch, seq, head, digest_count, digest_lane0, digest_lane1)
+VALUES (1, $1, $2, 0, $3, 0, 0, 0)
+-- name: state_set
+UPDATE state SET epoch = $1, seq = $2, head = $3, digest_count = $4, digest_lane0 = $5, digest_lane1 = $6
+
+-- All that read whole records have the same columns in the same order.
+-- name: record_get
+SELECT seq, id, type, body, deleted, actor, n, vv, h0, h1, head, created_at, updated_at, clock_error
+FROM records WHERE id = $1
+-- name: record_after
+SELECT seq, id, type, body, deleted, actor, n, vv, h0, h1, head, created_at, updated_at, clock_error
+FROM records WHERE seq > $1 ORDER BY seq LIMIT $2
+-- name: record_list
+SELECT seq, id, type, body, deleted, actor, n, vv, h0, h1, head, created_at, updated_at, clock_error
+FROM records WHERE id > $1 AND ($2 = '' OR type = $2) AND (deleted = 0 OR $3) ORDER BY id LIMIT $4
+-- name: record_put
+INSERT INTO records (seq, id, type, body, deleted, actor, n, vv, h0, h1, head, created_at, updated_at, clock_error)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, type = excluded.type, body = excluded.body,
+	deleted = excluded.deleted, actor = excluded.actor, n = excluded.n, vv = excluded.vv, h0 = excluded.h0,
+	h1 = excluded.h1, head = excluded.head, created_at = excluded.created_at,
+	updated_at = excluded.updated_at, clock_error = excluded.clock_error
+-- name: record_updated_after
+SELECT updated_at FROM records WHERE seq > $1 ORDER BY seq LIMIT 1
+-- name: record_count_after
+SELECT count(*) FROM records WHERE seq > $1
+-- name: record_hashes
+SELECT id, h0, h1 FROM records
+
+-- name: position_get
+SELECT head FROM records WHERE seq = $1 UNION ALL SELECT head FROM positions WHERE seq = $1
+-- name: position_add
+INSERT INTO positions (seq, head) VALUES ($1, $2)
+-- name: position_prune
+DELETE FROM positions WHERE seq IN (SELECT seq FROM positions WHERE seq < $1 ORDER BY seq LIMIT $2)
+
+-- In the order they were last heard of, the latest first.
+-- name: acknowledgement_all
+SELECT centre, seq, head FROM acknowledgements ORDER BY rowid
+-- name: acknowledgement_clear
+DELETE FROM acknowledgements
+-- name: acknowledgement_add
+INSERT INTO acknowledgements (centre, seq, head, at) VALUES ($1, $2, $3, $4)
