@@ -328,6 +328,7 @@ bool json_open(struct json_iter *it, struct span text)
 static bool iter_failed(struct json_iter *it, const struct scan *s)
 {
 	it->failed = true;
+	it->at = s->at;
 	return fail(INVALID, &it->why, "byte %zu: %s", (size_t)(s->at - it->begin) + 1, s->cause) == OK;
 }
 

@@ -206,12 +206,24 @@ static enum err take_all(struct reader *t)
 	return t->at == t->end ? OK : refuse(t, t->at, "bad_json", "something follows the array");
 }
 
-static size_t line_of(const struct reader *t)
+/* The line of the failure, from 1.  The scanner counts bytes from the record's start, people from the line's.
+ */
+static size_t find_line(struct reader *t)
 {
+	const char *line_start = t->start, *cause = strstr(t->why.text, ": ");
 	size_t line = 1;
 
 	for (const char *at = t->start; at < t->failed_at && at < t->end; at++)
-		line += *at == '\n';
+		if (*at == '\n') {
+			line++;
+			line_start = at + 1;
+		}
+	if (cause && strncmp(t->why.text, "byte ", 5) == 0) {
+		struct reason old = t->why;
+
+		fail(INVALID, &t->why, "byte %zu%s", (size_t)(t->failed_at - line_start) + 1,
+			old.text + (cause - t->why.text));
+	}
 	return line;
 }
 
@@ -235,7 +247,7 @@ enum err drafts_parse(struct drafts *ret, struct span text, bool owner_wanted, s
 		*ret = ds;
 		return OK;
 	}
-	*ret_line = line_of(&t);
+	*ret_line = find_line(&t);
 	*ret_code = t.code;
 	drafts_done(&ds);
 	return fail(INVALID, why, "%s", t.why.text);
