@@ -14,13 +14,13 @@
 #include "shared/err.h"
 
 enum option_type {
-	OPTION_TEXT,	 /* const char ** */
-	OPTION_LIST,	 /* struct option_list *: may be given several times; in a file, separated by blanks */
-	OPTION_FLAG,	 /* bool * */
-	OPTION_INTEGER,	 /* int64_t *, with min and max */
-	OPTION_NUMBER,	 /* double *, with min and max */
+	OPTION_TEXT,    /* const char ** */
+	OPTION_LIST,    /* struct option_list *: may be given several times; in a file, separated by blanks */
+	OPTION_FLAG,    /* bool * */
+	OPTION_INTEGER, /* int64_t *, with min and max */
+	OPTION_NUMBER,  /* double *, with min and max */
 	OPTION_DURATION, /* int64_t * in ms: 500ms, 1s, 5m, 2h */
-	OPTION_CHOICE,	 /* const char **, one of `choices` */
+	OPTION_CHOICE,   /* const char **, one of `choices` */
 };
 
 struct option_list {
@@ -41,8 +41,8 @@ struct option {
 
 struct options {
 	const char *program;
-	const char *usage;    /* the lines after "Usage:" */
-	const char *epilogue; /* after the options in --help; may be NULL */
+	const char *usage;       /* the lines after "Usage:" */
+	const char *epilogue;    /* after the options in --help; may be NULL */
 	const char *environment; /* "TIDEMARK" */
 	const struct option *at;
 	size_t n;
@@ -52,18 +52,20 @@ struct options {
 enum options_do { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_CHECK, OPTIONS_PRINT };
 
 /*
- * Reads everything; --config, --check-config, --print-config, --version, --help are its own.  Options may stand
- * anywhere; `--` ends them.  *ret_args: the positional arguments (pointers into argv).  INVALID: usage error, the
- * reason says what to do.  Values live until options_free() (a process calls it last).
+ * Reads everything; --config, --check-config, --print-config, --version, --help are its own.  Options may
+ * stand anywhere; `--` ends them.  *ret_args: the positional arguments (pointers into argv).  INVALID: usage
+ * error, the reason says what to do.  Values live until options_free() (a process calls it last).
  */
-enum err options_read(const struct options *o, int argc, char **argv, enum options_do *ret_do, struct option_list *ret_args,
-	struct reason *why) MUST_USE;
+enum err options_read(const struct options *o, int argc, char **argv, enum options_do *ret_do,
+	struct option_list *ret_args, struct reason *why) MUST_USE;
 void options_help(const struct options *o, struct buf *out);
-void options_print(const struct options *o, struct buf *out); /* key = value, with where it came from as a comment */
+void options_print(
+	const struct options *o, struct buf *out); /* key = value, with where it came from as a comment */
 void options_free(void);
 
 bool option_parse_duration(const char *text, int64_t *ret_ms) MUST_USE;
-/* The whole of a small file without its trailing line end: a token.  INVALID: empty, too large, readable by others. */
+/* The whole of a small file without its trailing line end: a token.  INVALID: empty, too large, readable by
+ * others. */
 enum err option_read_secret(const char *path, struct buf *ret, struct reason *why) MUST_USE;
 
 #endif

@@ -1,0 +1,175 @@
+#include "shared/options_private.h"
+
+#include <string.h>
+
+#define HELP_COLUMN 32
+
+static const struct option own[] = {
+	{.name = "config",
+		.type = OPTION_TEXT,
+		.value = "FILE",
+		.help = "read \"key = value\" lines from FILE"},
+	{.name = "check-config", .type = OPTION_FLAG, .help = "check the settings and exit"},
+	{.name = "print-config",
+		.type = OPTION_FLAG,
+		.help = "print the settings and where they come from, and exit"},
+	{.name = "version", .type = OPTION_FLAG, .help = "print the version and exit"},
+	{.name = "help", .type = OPTION_FLAG, .help = "print this and exit"},
+};
+
+static const char *type_name(enum option_type type)
+{
+	switch (type) {
+	case OPTION_TEXT:
+		return "TEXT";
+	case OPTION_LIST:
+		return "VALUE";
+	case OPTION_FLAG:
+		return NULL;
+	case OPTION_INTEGER:
+	case OPTION_NUMBER:
+		return "N";
+	case OPTION_DURATION:
+		return "DURATION";
+	case OPTION_CHOICE:
+		return NULL;
+	}
+	return NULL;
+}
+
+static void put_name(const struct option *opt, struct buf *out)
+{
+	buf_text(out, "  --");
+	buf_text(out, opt->name);
+	const char *value = opt->value ? opt->value : type_name(opt->type);
+	if (opt->type == OPTION_FLAG)
+		return;
+	buf_char(out, ' ');
+	for (const char *at = value ? value : opt->choices; at && *at; at++)
+		buf_char(out, value || *at != ' ' ? *at : '|');
+}
+
+static void put_option(const struct option *opt, struct buf *out)
+{
+	size_t from = out->len;
+	put_name(opt, out);
+	size_t width = out->len - from;
+	if (width + 2 > HELP_COLUMN) {
+		buf_char(out, '\n');
+		width = 0;
+	}
+	for (; width < HELP_COLUMN; width++)
+		buf_char(out, ' ');
+	buf_text(out, opt->help ? opt->help : "");
+	if (opt->type == OPTION_LIST)
+		buf_text(out, " (may be repeated)");
+	if (opt->preset && *opt->preset && opt->type != OPTION_FLAG)
+		buf_printf(out, " (default %s)", opt->preset);
+	buf_char(out, '\n');
+}
+
+void options_help(const struct options *o, struct buf *out)
+{
+	buf_printf(out, "Usage:\n%s%s\nOptions:\n", o->usage,
+		o->usage[0] && o->usage[strlen(o->usage) - 1] == '\n' ? "" : "\n");
+	for (size_t i = 0; i < o->n; i++)
+		put_option(&o->at[i], out);
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+		put_option(&own[i], out);
+	buf_printf(out,
+		"\nEach option can also stand in the file of --config, and in the environment as %s_NAME.\n",
+		o->environment);
+	if (o->epilogue)
+		buf_printf(out, "\n%s%s", o->epilogue,
+			o->epilogue[0] && o->epilogue[strlen(o->epilogue) - 1] == '\n' ? "" : "\n");
+}
+
+/* As the file of --config reads it back. */
+static void put_text(struct buf *out, const char *text)
+{
+	if (text[0] != '"' && text[0] != '#' && !strstr(text, " #") && !strstr(text, "\t#") &&
+		text[strspn(text, " \t")] == text[0] &&
+		(text[0] == '\0' || !strchr(" \t", text[strlen(text) - 1]))) {
+		buf_text(out, text);
+		return;
+	}
+	buf_char(out, '"');
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			buf_char(out, '\\');
+		buf_char(out, *text);
+	}
+	buf_char(out, '"');
+}
+
+static void put_duration(struct buf *out, int64_t ms)
+{
+	if (ms != 0 && ms % 3600000 == 0)
+		buf_printf(out, "%lldh", (long long)ms / 3600000);
+	else if (ms != 0 && ms % 60000 == 0)
+		buf_printf(out, "%lldm", (long long)ms / 60000);
+	else if (ms % 1000 == 0)
+		buf_printf(out, "%llds", (long long)ms / 1000);
+	else
+		buf_printf(out, "%lldms", (long long)ms);
+}
+
+static void put_value(const struct option *opt, struct buf *out)
+{
+	switch (opt->type) {
+	case OPTION_TEXT:
+	case OPTION_CHOICE:
+		put_text(out, *(const char **)opt->to);
+		break;
+	case OPTION_LIST: {
+		const struct option_list *list = opt->to;
+		for (size_t i = 0; i < list->n; i++)
+			buf_printf(out, "%s%s", i ? " " : "", list->at[i]);
+		break;
+	}
+	case OPTION_FLAG:
+		buf_text(out, *(bool *)opt->to ? "true" : "false");
+		break;
+	case OPTION_INTEGER:
+		buf_i64(out, *(int64_t *)opt->to);
+		break;
+	case OPTION_NUMBER:
+		buf_printf(out, "%.15g", *(double *)opt->to);
+		break;
+	case OPTION_DURATION:
+		put_duration(out, *(int64_t *)opt->to);
+		break;
+	}
+}
+
+static const char *source_name(enum option_source source)
+{
+	switch (source) {
+	case SOURCE_NONE:
+		return "not set";
+	case SOURCE_DEFAULT:
+		return "default";
+	case SOURCE_FILE:
+		return "file";
+	case SOURCE_ENVIRONMENT:
+		return "environment";
+	case SOURCE_FLAG:
+		return "flag";
+	}
+	return "";
+}
+
+void options_print(const struct options *o, struct buf *out)
+{
+	for (size_t i = 0; i < o->n; i++) {
+		const struct option *opt = &o->at[i];
+		enum option_source source = options_source(i);
+		if (source == SOURCE_NONE && opt->type != OPTION_FLAG) {
+			buf_printf(out, "# %s =  # not set\n", opt->name);
+			continue;
+		}
+		buf_printf(out, "%s = ", opt->name);
+		put_value(opt, out);
+		buf_printf(out, "  # %s\n", source_name(source));
+	}
+}

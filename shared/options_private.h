@@ -1,0 +1,22 @@
+/* options_private - what options.c, options_value.c and options_help.c share. */
+#ifndef SHARED_OPTIONS_PRIVATE_H
+#define SHARED_OPTIONS_PRIVATE_H
+
+#include <stddef.h>
+
+#include "shared/arena.h"
+#include "shared/options.h"
+
+enum option_source { SOURCE_NONE, SOURCE_DEFAULT, SOURCE_FILE, SOURCE_ENVIRONMENT, SOURCE_FLAG };
+
+/* Where the i-th option's value came from. */
+enum option_source options_source(size_t i);
+
+/* Sets *opt->to; a list gets the words of `text` added.  Texts are copied to the arena.  The reason names the
+ * option. */
+enum err option_set(const struct option *opt, const char *text, struct arena *a, struct reason *why) MUST_USE;
+void option_clear(const struct option *opt); /* NULL, empty, 0 or false */
+/* Adds one value as it is, blanks and all. */
+void option_list_add(struct option_list *list, const char *value, size_t len, struct arena *a);
+
+#endif

@@ -1,0 +1,241 @@
+#include "shared/options_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SECRET_MAX_BYTES 4096
+
+bool option_parse_duration(const char *text, int64_t *ret_ms)
+{
+	static const struct {
+		const char *name;
+		int64_t ms;
+	} units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+	size_t digits = strspn(text, "0123456789");
+	uint64_t n;
+	int64_t ms;
+	if (!span_to_u64((struct span){text, digits}, INT64_MAX, &n))
+		return false;
+	if (n == 0 && text[digits] == '\0') {
+		*ret_ms = 0;
+		return true;
+	}
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+		if (strcmp(text + digits, units[i].name) == 0) {
+			if (__builtin_mul_overflow((int64_t)n, units[i].ms, &ms))
+				return false;
+			*ret_ms = ms;
+			return true;
+		}
+	return false;
+}
+
+void option_list_add(struct option_list *list, const char *value, size_t len, struct arena *a)
+{
+	/* Room doubles whenever it is used up, which is at each power of two. */
+	if ((list->n & (list->n - 1)) == 0) {
+		const char **at = arena_alloc(a, (list->n ? 2 * list->n : 1) * sizeof *at);
+		if (list->n > 0)
+			memcpy(at, list->at, list->n * sizeof *at);
+		list->at = at;
+	}
+	list->at[list->n++] = arena_copy(a, value, len);
+}
+
+static enum err check_range(const struct option *opt, double n, struct reason *why)
+{
+	if ((opt->min == 0 && opt->max == 0) || (n >= opt->min && n <= opt->max))
+		return OK;
+	const char *unit = opt->type == OPTION_DURATION ? " ms" : "";
+	if (n < opt->min)
+		return fail(INVALID, why, "%s: at least %g%s", opt->name, opt->min, unit);
+	return fail(INVALID, why, "%s: at most %g%s", opt->name, opt->max, unit);
+}
+
+static enum err set_flag(const struct option *opt, const char *text, struct reason *why)
+{
+	static const char yes[] = " true yes on 1 ", no[] = " false no off 0 ";
+	char word[16] = "";
+	size_t len = strlen(text);
+	if (len > 0 && len < sizeof word - 2 && !strchr(text, ' ')) {
+		word[0] = word[len + 1] = ' ';
+		memcpy(word + 1, text, len);
+	}
+	bool is_yes = word[0] && strstr(yes, word);
+	if (!is_yes && !(word[0] && strstr(no, word)))
+		return fail(INVALID, why, "%s: \"%s\" is neither true nor false", opt->name, text);
+	*(bool *)opt->to = is_yes;
+	return OK;
+}
+
+static enum err set_integer(const struct option *opt, const char *text, struct reason *why)
+{
+	char *end;
+	errno = 0;
+	long long n = strtoll(text, &end, 10);
+	if (!strchr("-0123456789", *text) || end == text || *end || errno)
+		return fail(INVALID, why, "%s: \"%s\" is not an integer", opt->name, text);
+	enum err e = check_range(opt, (double)n, why);
+	if (e == OK)
+		*(int64_t *)opt->to = n;
+	return e;
+}
+
+static enum err set_number(const struct option *opt, const char *text, struct reason *why)
+{
+	char *end;
+	double n = strtod(text, &end);
+	if (strspn(text, "-+.0123456789eE") != strlen(text) || end == text || *end || !isfinite(n))
+		return fail(INVALID, why, "%s: \"%s\" is not a number", opt->name, text);
+	enum err e = check_range(opt, n, why);
+	if (e == OK)
+		*(double *)opt->to = n;
+	return e;
+}
+
+static enum err set_duration(const struct option *opt, const char *text, struct reason *why)
+{
+	int64_t ms;
+	if (!option_parse_duration(text, &ms))
+		return fail(INVALID, why, "%s: \"%s\" is not a duration such as 500ms, 1s, 5m or 2h",
+			opt->name, text);
+	enum err e = check_range(opt, (double)ms, why);
+	if (e == OK)
+		*(int64_t *)opt->to = ms;
+	return e;
+}
+
+static enum err set_choice(const struct option *opt, const char *text, struct arena *a, struct reason *why)
+{
+	size_t len = strlen(text);
+	for (const char *at = opt->choices; *at; at += strspn(at, " ")) {
+		size_t word = strcspn(at, " ");
+		if (word == len && memcmp(at, text, len) == 0) {
+			*(const char **)opt->to = arena_copy(a, text, len);
+			return OK;
+		}
+		at += word;
+	}
+	return fail(INVALID, why, "%s: \"%s\" is none of: %s", opt->name, text, opt->choices);
+}
+
+static void set_list(struct option_list *list, const char *text, struct arena *a)
+{
+	static const char blanks[] = " \t";
+	for (text += strspn(text, blanks); *text; text += strspn(text, blanks)) {
+		size_t len = strcspn(text, blanks);
+		option_list_add(list, text, len, a);
+		text += len;
+	}
+}
+
+void option_clear(const struct option *opt)
+{
+	switch (opt->type) {
+	case OPTION_TEXT:
+	case OPTION_CHOICE:
+		*(const char **)opt->to = NULL;
+		break;
+	case OPTION_LIST:
+		*(struct option_list *)opt->to = (struct option_list){0};
+		break;
+	case OPTION_FLAG:
+		*(bool *)opt->to = false;
+		break;
+	case OPTION_INTEGER:
+	case OPTION_DURATION:
+		*(int64_t *)opt->to = 0;
+		break;
+	case OPTION_NUMBER:
+		*(double *)opt->to = 0;
+		break;
+	}
+}
+
+enum err option_set(const struct option *opt, const char *text, struct arena *a, struct reason *why)
+{
+	switch (opt->type) {
+	case OPTION_TEXT:
+		*(const char **)opt->to = arena_copy(a, text, strlen(text));
+		return OK;
+	case OPTION_LIST:
+		set_list(opt->to, text, a);
+		return OK;
+	case OPTION_FLAG:
+		return set_flag(opt, text, why);
+	case OPTION_INTEGER:
+		return set_integer(opt, text, why);
+	case OPTION_NUMBER:
+		return set_number(opt, text, why);
+	case OPTION_DURATION:
+		return set_duration(opt, text, why);
+	case OPTION_CHOICE:
+		return set_choice(opt, text, a, why);
+	}
+	return INTERNAL;
+}
+
+/* Reads up to the limit and one byte more, by which the caller knows that it is too large. */
+static enum err read_small(int fd, const char *path, struct buf *ret, struct reason *why)
+{
+	char block[SECRET_MAX_BYTES + 1];
+	while (ret->len <= SECRET_MAX_BYTES) {
+		ssize_t n = read(fd, block, sizeof block - ret->len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fail(DENIED, why, "%s: %s", path, strerror(errno));
+		if (n == 0)
+			break;
+		buf_add(ret, block, (size_t)n);
+	}
+	return buf_failed(ret) ? fail(RETRY, why, "out of memory") : OK;
+}
+
+static enum err check_secret(const char *path, struct buf *secret, struct reason *why)
+{
+	if (secret->len > SECRET_MAX_BYTES)
+		return fail(INVALID, why, "%s: larger than %d bytes", path, SECRET_MAX_BYTES);
+	if (secret->len > 0 && secret->at[secret->len - 1] == '\n')
+		secret->at[--secret->len] = '\0';
+	if (secret->len > 0 && secret->at[secret->len - 1] == '\r')
+		secret->at[--secret->len] = '\0';
+	if (secret->len == 0)
+		return fail(INVALID, why, "%s: empty", path);
+	/* It travels in a header's one line. */
+	for (size_t i = 0; i < secret->len; i++)
+		if (secret->at[i] <= ' ' || secret->at[i] > '~')
+			return fail(INVALID, why, "%s: not one word of visible ASCII characters", path);
+	return OK;
+}
+
+enum err option_read_secret(const char *path, struct buf *ret, struct reason *why)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return fail(errno == ENOENT ? GONE : DENIED, why, "%s: %s", path, strerror(errno));
+	enum err e = OK;
+	struct buf secret = {0};
+	if (fstat(fd, &st) != 0 || S_ISDIR(st.st_mode))
+		e = fail(INVALID, why, "%s: not a file", path);
+	else if (st.st_mode & S_IROTH)
+		e = fail(INVALID, why, "%s: readable by everybody; run: chmod o-rwx %s", path, path);
+	if (e == OK)
+		e = read_small(fd, path, &secret, why);
+	if (e == OK)
+		e = check_secret(path, &secret, why);
+	if (e == OK) {
+		buf_done(ret);
+		*ret = secret;
+	} else {
+		buf_done(&secret);
+	}
+	close(fd);
+	return e;
+}
