@@ -1,11 +1,14 @@
 # The tests' part of the Makefile.  tests/README.md says what belongs where.
 TEST_LIBS := $(shell pkg-config --libs cmocka 2>/dev/null)
 
+SUPPORT := $(B)/tests/support.a
+$(SUPPORT): $(call objects,$(wildcard tests/support/*.c))
+
 # One binary a file, each runs alone: build/debug/tests/unit/test_record
 UNIT := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c tests/contract/test_*.c))
-$(B)/tests/unit/%: $(B)/tests/unit/%.o $(CENTRAL) $(LOCAL) $(SHARED)
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(SUPPORT) $(CENTRAL) $(LOCAL) $(SHARED)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS) $(LDLIBS)
-$(B)/tests/contract/%: $(B)/tests/contract/%.o $(CENTRAL) $(LOCAL) $(SHARED)
+$(B)/tests/contract/%: $(B)/tests/contract/%.o $(SUPPORT) $(CENTRAL) $(LOCAL) $(SHARED)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS) $(LDLIBS)
 
 # The whole system in one process: its own clock and chance stand in for shared/clock.o and entropy.o.
