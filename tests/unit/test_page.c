@@ -1,0 +1,370 @@
+/* page: what one end writes the other reads; every cut and every disorder is refused with its line. */
+#include "shared/entropy.h"
+#include "shared/page.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define EPOCH "0123456789abcdef0123456789abcdef"
+#define REQUEST "fedcba9876543210fedcba9876543210"
+
+static const struct page_begin begin = {
+	.node = "site-a", .epoch = {EPOCH}, .request = {REQUEST}, .version = "0.1.0"};
+
+static struct page_end end_at(uint64_t seq, uint64_t head_seq)
+{
+	return (struct page_end){.to = {seq, {{seq ? 1 : 0, seq}}},
+		.head_seq = head_seq,
+		.more = seq < head_seq,
+		.digest = {3, {UINT64_MAX, 7}},
+		.oldest_after_us = seq < head_seq ? 1000000 : -1,
+		.t_recv_us = 5,
+		.t_send_us = 6,
+		.clock_error_us = seq % 2 ? -1 : 250};
+}
+
+static void add_record(struct buf *out, const char *id, uint64_t seq)
+{
+	struct record r = {.owner = span_of("site-a"),
+		.id = span_of(id),
+		.type = span_of("t"),
+		.body = span_of("{\"a\":1}"),
+		.dot = {9, seq},
+		.clock_error_us = -1,
+		.seq = seq};
+
+	r.hash = record_hash(&r);
+	record_encode(&r, out);
+	buf_char(out, '\n');
+}
+
+/* Records 3, 5 and 9 of a log of 9. */
+static void make(struct buf *out)
+{
+	struct page_end end = end_at(9, 9);
+
+	page_encode_begin(&begin, out);
+	add_record(out, "c", 3);
+	add_record(out, "e", 5);
+	add_record(out, "i", 9);
+	page_encode_end(&end, out);
+}
+
+static enum err decode(struct page *p, const struct buf *b, uint64_t after, struct reason *why)
+{
+	return page_decode(p, buf_span(b), span_of("site-a"), after, why);
+}
+
+static void assert_refused(const struct buf *b, uint64_t after, const char *wanted)
+{
+	struct page p = {.n = 77};
+	struct reason why = {0};
+
+	assert_int_equal(decode(&p, b, after, &why), INVALID);
+	assert_string_equal(why.text, wanted);
+	assert_int_equal(p.n, 77);
+}
+
+static void says_the_request(void **unused)
+{
+	struct page_request q = {.centre = {EPOCH},
+		.request = {REQUEST},
+		.after = 12,
+		.witness = {12, {{1, 2}}},
+		.limit = 5000,
+		.max_bytes = 100};
+	struct buf out = {0};
+
+	(void)unused;
+	page_request_encode(&q, &out);
+	assert_string_equal(out.at, "/v1/changes?centre=" EPOCH "&request=" REQUEST
+				    "&protocol=1&epoch=&witness=12.01000000000000000200000000000000"
+				    "&after=12&limit=5000&max_bytes=100");
+	buf_clear(&out);
+	q.epoch = q.centre;
+	q.wait_ms = 1000;
+	q.recount = true;
+	page_request_encode(&q, &out);
+	assert_non_null(strstr(out.at, "&epoch=" EPOCH "&"));
+	assert_non_null(strstr(out.at, "&max_bytes=100&wait=1000&recount=1"));
+	buf_done(&out);
+}
+
+static void says_the_lines_of_the_protocol(void **unused)
+{
+	struct page_end end = end_at(9, 12);
+	struct buf out = {0};
+
+	(void)unused;
+	page_encode_begin(&begin, &out);
+	assert_string_equal(out.at, "{\"node\":\"site-a\",\"epoch\":\"" EPOCH "\",\"request\":\"" REQUEST
+				    "\",\"version\":\"0.1.0\",\"protocol\":1}\n");
+	buf_clear(&out);
+	page_encode_end(&end, &out);
+	assert_string_equal(out.at, "{\"end\":true,\"to_seq\":9,\"to_head\":"
+				    "\"01000000000000000900000000000000\",\"head_seq\":12,\"more\":true,"
+				    "\"digest\":{\"count\":3,\"sum\":\"ffffffffffffffff0000000000000007\"},"
+				    "\"oldest_after\":\"1970-01-01T00:00:01.000000Z\",\"t_recv_us\":5,\"t_"
+				    "send_us\":6,\"clock_error_us\":null}\n");
+	buf_done(&out);
+}
+
+static void reads_what_it_writes(void **unused)
+{
+	struct buf b = {0};
+	struct page p;
+	struct reason why = {0};
+
+	(void)unused;
+	make(&b);
+	assert_int_equal(decode(&p, &b, 2, &why), OK);
+	assert_string_equal(p.begin.node, "site-a");
+	assert_string_equal(p.begin.version, "0.1.0");
+	assert_true(epoch_equal(&p.begin.epoch, &begin.epoch));
+	assert_true(epoch_equal(&p.begin.request, &begin.request));
+	assert_int_equal(p.n, 3);
+	assert_int_equal(p.records[2].seq, 9);
+	assert_true(p.records[2].id.at > b.at && p.records[2].id.at < b.at + b.len);
+	assert_true(position_equal(p.end.to, end_at(9, 9).to));
+	assert_true(digest_equal(p.end.digest, end_at(9, 9).digest));
+	assert_false(p.end.more);
+	assert_int_equal(p.end.oldest_after_us, -1);
+	assert_int_equal(p.end.clock_error_us, -1);
+	page_done(&p);
+	buf_done(&b);
+}
+
+static void reads_an_empty_page(void **unused)
+{
+	struct page_end end = end_at(0, 0);
+	struct buf b = {0};
+	struct page p;
+	struct reason why = {0};
+
+	(void)unused;
+	page_encode_begin(&begin, &b);
+	page_encode_end(&end, &b);
+	assert_int_equal(decode(&p, &b, 0, &why), OK);
+	assert_int_equal(p.n, 0);
+	assert_int_equal(p.end.clock_error_us, 250);
+	page_done(&p);
+	buf_done(&b);
+}
+
+/* Nothing of a page that was cut anywhere may be taken. */
+static void refuses_every_cut(void **unused)
+{
+	struct buf b = {0}, cut = {0};
+
+	(void)unused;
+	make(&b);
+	for (size_t len = 0; len < b.len; len++) {
+		struct page p;
+		struct reason why = {0};
+
+		buf_clear(&cut);
+		buf_add(&cut, b.at, len);
+		assert_int_equal(decode(&p, &cut, 2, &why), INVALID);
+		assert_non_null(strstr(why.text, "line "));
+		assert_non_null(strstr(why.text, "truncated"));
+	}
+	buf_done(&b);
+	buf_done(&cut);
+}
+
+static void names_the_line_of_a_cut(void **unused)
+{
+	struct buf b = {0};
+	size_t whole;
+
+	(void)unused;
+	assert_refused(&b, 2, "line 1: truncated: nothing came");
+	make(&b);
+	whole = b.len;
+	b.len = whole - 1;
+	assert_refused(&b, 2, "line 5: truncated: the line has no end");
+	b.len = (size_t)(strstr(b.at, "{\"end\"") - b.at);
+	assert_refused(&b, 2, "line 4: truncated: the page's end is missing");
+	b.len = (size_t)(strchr(b.at, '\n') + 1 - b.at);
+	assert_refused(&b, 2, "line 2: truncated: the page's end is missing");
+	buf_done(&b);
+}
+
+static void refuses_disorder(void **unused)
+{
+	struct buf b = {0};
+	struct page_end end = end_at(8, 9);
+
+	(void)unused;
+	make(&b);
+	assert_refused(&b, 3, "line 2: seq: 3, where one from 4 to 9 was expected");
+	assert_refused(&b, 10, "line 5: to_seq: before the 10 that was asked for");
+	buf_clear(&b);
+	page_encode_begin(&begin, &b);
+	add_record(&b, "a", 5);
+	add_record(&b, "b", 5);
+	page_encode_end(&end, &b);
+	assert_refused(&b, 2, "line 3: seq: 5, where one from 6 to 8 was expected");
+	buf_clear(&b);
+	page_encode_begin(&begin, &b);
+	add_record(&b, "a", 9);
+	page_encode_end(&end, &b);
+	assert_refused(&b, 2, "line 2: seq: 9, where one from 3 to 8 was expected");
+	buf_clear(&b);
+	page_encode_begin(&begin, &b);
+	add_record(&b, "a", 0);
+	page_encode_end(&end, &b);
+	assert_refused(&b, 2, "line 2: dot: not \"<16 hex digits>.<number>\"");
+	buf_done(&b);
+}
+
+static void refuses_another_node(void **unused)
+{
+	struct buf b = {0};
+	struct page p;
+	struct reason why;
+
+	(void)unused;
+	make(&b);
+	assert_int_equal(page_decode(&p, buf_span(&b), span_of("site-b"), 2, &why), INVALID);
+	assert_string_equal(why.text, "line 1: node: this is site-a, not site-b");
+	buf_done(&b);
+}
+
+static void replace(struct buf *b, const char *old, const char *fresh)
+{
+	struct buf to = {0};
+	const char *at = strstr(b->at, old);
+
+	assert_non_null(at);
+	buf_add(&to, b->at, (size_t)(at - b->at));
+	buf_text(&to, fresh);
+	buf_text(&to, at + strlen(old));
+	buf_done(b);
+	*b = to;
+}
+
+static void refuses_wrong_frames(void **unused)
+{
+	static const struct {
+		const char *old, *fresh, *reason;
+	} cases[] = {
+		{"{\"node\"", "[{\"node\"", "line 1: not a JSON object"},
+		{"\"site-a\"", "7", "line 1: node: not a text"},
+		{"\"site-a\"", "\"Site\"", "line 1: node: " RECORD_OWNER_RULE},
+		{EPOCH, "", "line 1: epoch: not 32 hex digits"},
+		{REQUEST, "xedcba9876543210fedcba9876543210", "line 1: request: not 32 hex digits"},
+		{"\"version\":", "\"v\":", "line 1: version: missing"},
+		{"0.1.0", "01234567890123456789012345678901",
+			"line 1: version: longer than 31 plain characters"},
+		{"\"protocol\":1", "\"protocol\":2", "line 1: protocol: not a version that was offered"},
+		{"\"end\":true", "\"end\":false", "line 5: truncated: the page's end is missing"},
+		{"\"to_seq\":9", "\"to_seq\":-9",
+			"line 5: to_seq: not a whole number from 0 to 9223372036854775807"},
+		{"\"to_seq\":9", "\"to_seq\":10", "line 5: to_seq: past head_seq"},
+		{"\"more\":false", "\"more\":true", "line 5: more: does not fit to_seq and head_seq"},
+		{"\"to_head\":\"01", "\"to_head\":\"0", "line 5: to_head: not 32 hex digits"},
+		{"\"count\":3", "\"count\":3.5",
+			"line 5: digest: count: not a whole number from 0 to 9223372036854775807"},
+		{"\"sum\":\"f", "\"sum\":\"F", "line 5: digest: sum: not 32 hex digits"},
+		{"\"oldest_after\":null", "\"oldest_after\":1", "line 5: oldest_after: not a time"},
+		{"\"t_send_us\":6", "\"t_send_us\":null", "line 5: t_send_us: not a whole number"},
+		{"\"digest\"", "\"more\":true,\"digest\"", "line 5: more: comes twice"},
+		{"\"type\":\"t\"", "\"type\":\"u\"", "line 2: hash: does not fit the record"},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf b = {0};
+
+		make(&b);
+		replace(&b, cases[i].old, cases[i].fresh);
+		assert_refused(&b, 2, cases[i].reason);
+		buf_done(&b);
+	}
+}
+
+static void passes_over_new_members(void **unused)
+{
+	struct buf b = {0};
+	struct page p;
+	struct reason why = {0};
+
+	(void)unused;
+	make(&b);
+	replace(&b, "{\"node\"", "{\"new\":[{}],\"node\"");
+	replace(&b, "{\"owner\"", "{\"new\":1,\"owner\"");
+	replace(&b, "{\"end\"", "{\"new\":null,\"end\"");
+	assert_int_equal(decode(&p, &b, 2, &why), OK);
+	assert_int_equal(p.n, 3);
+	page_done(&p);
+	buf_done(&b);
+}
+
+static void refuses_too_many_records(void **unused)
+{
+	struct buf b = {0};
+
+	(void)unused;
+	for (int i = 0; i < PAGE_LIMIT_MAX + 3; i++)
+		buf_text(&b, "{}\n");
+	assert_refused(&b, 0, "line 10002: more than the 10000 lines that are allowed here");
+	buf_done(&b);
+}
+
+static void survives_random_pages(void **unused)
+{
+	(void)unused;
+	for (int round = 0; round < 200; round++) {
+		uint64_t n = entropy_below(20), seq = 0;
+		struct page_end end;
+		struct buf b = {0};
+		struct page p;
+		struct reason why = {0};
+
+		page_encode_begin(&begin, &b);
+		for (uint64_t i = 0; i < n; i++) {
+			char id[24];
+
+			seq += 1 + entropy_below(1000);
+			snprintf(id, sizeof(id), "id-%llu", (unsigned long long)seq);
+			add_record(&b, id, seq);
+		}
+		end = end_at(seq, seq + entropy_below(2));
+		page_encode_end(&end, &b);
+		if (decode(&p, &b, 0, &why) != OK)
+			fail_msg("%s", why.text);
+		assert_int_equal(p.n, n);
+		assert_true(position_equal(p.end.to, end.to));
+		assert_int_equal(p.end.more, end.more);
+		assert_int_equal(p.end.oldest_after_us, end.oldest_after_us);
+		page_done(&p);
+		buf_done(&b);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(says_the_request),
+		cmocka_unit_test(says_the_lines_of_the_protocol),
+		cmocka_unit_test(reads_what_it_writes),
+		cmocka_unit_test(reads_an_empty_page),
+		cmocka_unit_test(refuses_every_cut),
+		cmocka_unit_test(names_the_line_of_a_cut),
+		cmocka_unit_test(refuses_disorder),
+		cmocka_unit_test(refuses_another_node),
+		cmocka_unit_test(refuses_wrong_frames),
+		cmocka_unit_test(passes_over_new_members),
+		cmocka_unit_test(refuses_too_many_records),
+		cmocka_unit_test(survives_random_pages),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
