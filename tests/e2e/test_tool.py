@@ -1,0 +1,137 @@
+"""The operator's tool: words, JSON, exit codes."""
+import json
+import os
+import subprocess
+
+import lab
+
+
+def run(*args, **kw):
+    return subprocess.run([lab.BIN / "tidemark", *args], capture_output=True, text=True, timeout=60, **kw)
+
+
+def test_without_a_centre_it_says_so_and_exits_3(site):
+    r = run("--central", "http://127.0.0.1:9", "status")
+    assert r.returncode == 3 and "127.0.0.1:9" in r.stderr
+    assert run("--central", "http://127.0.0.1:9", "status", "--check").returncode == 3
+
+
+def test_wrong_use_exits_2_and_says_what_to_do(site):
+    for args in ([], ["stauts"], ["--nonsense"], ["node", "add", "x"], ["wait"], ["put", "a/b"], ["record", "noslash"],
+                 ["--limit", "0", "records"], ["--timeout", "soon", "nodes"]):
+        r = run(*args)
+        assert r.returncode == 2 and "Try:" in r.stderr, args
+    assert "status" in run("stauts").stderr
+    for program in ("tidemark", "tidemark-local", "tidemark-central"):
+        for flag in ("--help", "--version"):
+            r = subprocess.run([lab.BIN / program, flag], capture_output=True, text=True, timeout=10)
+            assert r.returncode == 0 and r.stdout and not r.stderr
+
+
+def test_nodes_are_added_paused_resumed_and_removed(site):
+    a, b = site.local("a"), site.local("b")
+    centre = site.centre(a)
+    centre.tool("node", "add", "b", b.url, "--title", "Büro")
+    b.write({"id": "x", "body": 1})
+    centre.in_sync()
+    assert centre.node("b")["title"] == "Büro"
+    assert centre.tool("node", "add", "b", b.url, check=False).returncode == 1
+    centre.tool("node", "pause", "b")
+    lab.wait_until("paused", lambda: centre.node("b")["state"] == "paused")
+    b.write({"id": "y", "body": 2})
+    assert centre.tool("wait", "--in-sync", "--timeout", "1s", "b", check=False).returncode == 5
+    assert centre.get("/v1/records/b/y").status == 404
+    centre.tool("node", "resume", "b")
+    centre.in_sync("b")
+    assert centre.get("/v1/records/b/y").status == 200
+    centre.tool("node", "rm", "b")
+    assert centre.tool("node", "b", check=False).returncode == 1
+    assert centre.get("/v1/records/b/y").status == 200
+    b.write({"id": "z", "body": 3})
+    centre.tool("node", "add", "b", b.url)
+    centre.in_sync("b")
+    assert lab.same_records(b, centre) == 3
+    assert not centre.events("b", "WIPED")
+
+
+def test_records_are_read_and_written(site):
+    a = site.local("a")
+    centre = site.centre(a)
+    a.write(*({"id": f"r{i:03}", "body": {"i": i}} for i in range(150)))
+    centre.in_sync()
+    r = centre.tool("records", "--owner", "a")
+    assert len(r.stdout.splitlines()) == 101 and "more: --after a/r099" in r.stderr
+    page = json.loads(centre.tool("--json", "records", "--owner", "a", "--after", "a/r099").stdout)
+    assert [x["id"] for x in page["records"]] == [f"r{i:03}" for i in range(100, 150)] and page["next"] is None
+    centre.tool("put", "a/r000", "--type", "t", "-", input='{"i" : 1.50}')
+    centre.in_sync()
+    assert b'{"i" : 1.50}' in a.get("/v1/records/r000").body
+    assert json.loads(centre.tool("record", "a/r000").stdout)["body"] == {"i": 1.5}
+    centre.tool("delete", "a/r001")
+    centre.in_sync()
+    assert a.get("/v1/records/r001").status == 404
+    assert centre.tool("record", "a/r001", check=False).returncode == 1
+    assert centre.tool("put", "a/r002", "--type", "t", "-", input="{", check=False).returncode == 1
+    assert centre.tool("put", "nobody/r002", "--type", "t", "-", input="1", check=False).returncode == 1
+
+
+def test_status_and_verify_and_events(site):
+    a = site.local("a")
+    centre = site.centre(a)
+    a.write({"id": "x", "body": 1})
+    centre.in_sync()
+    assert centre.tool("status", "--check").returncode == 0
+    centre.tool("verify", "a")
+    assert "equal" in centre.tool("nodes").stdout
+    assert json.loads(centre.tool("--json", "status").stdout)["nodes"]["in_sync"] == 1
+    assert "pulled" in centre.tool("events", "--node", "a").stdout
+    assert centre.tool("conflicts").stdout.startswith("ID")
+    a.stop()
+    lab.wait_until("offline", lambda: centre.node("a")["state"] == "offline")
+    r = centre.tool("status", "--check", check=False)
+    assert r.returncode == 2 and "offline" in r.stdout
+    n = centre.node("a")
+    assert "refused" in n["reason"] and n["next_attempt_at"] and n["since"]
+    a.start()
+    centre.in_sync()
+
+
+def test_tokens(site):
+    secret = site.path / "secret"
+    secret.write_text("a long secret of the centre\n")
+    os.chmod(secret, 0o600)
+    token = site.path / "token"
+    token.write_text("x" * 64)
+    os.chmod(token, 0o600)
+    a = site.local("a", options=["--token-file", str(token)])
+    centre = site.centre(options=["--secret-file", str(secret)])
+    assert centre.get("/v1/status").status == 401 and centre.get("/healthz").status == 200
+    r = centre.tool("--token-file", str(secret), "node", "add", "a", a.url)
+    lab.wait_until("401 said", lambda: "401" in call_node(centre, secret)["reason"])
+    a.stop()
+    token.write_text(r.stdout.strip())
+    a.start()
+    a.write({"id": "x", "body": 1})
+    centre.tool("--token-file", str(secret), "wait", "--in-sync", "--timeout", "20s")
+    assert a.get("/v1/changes").status == 401
+    assert centre.tool("status", check=False).returncode == 6
+    for log in (a.log, centre.log):
+        assert "a long secret" not in log.read_text() and r.stdout.strip() not in log.read_text()
+
+
+def call_node(centre, secret):
+    return centre.get("/v1/nodes/a", headers={"Authorization": "Bearer " + secret.read_text().strip()}).json
+
+
+def test_programs_refuse_what_is_not_theirs(site):
+    a = site.local("a")
+    second = subprocess.run(a.argv(), capture_output=True, text=True, timeout=10)
+    assert second.returncode == 6 and "lock" in second.stderr
+    a.stop()
+    for argv, words in (
+            ([lab.BIN / "tidemark-local", "--node", "b", "--db", a.db, "--listen", "127.0.0.1:0"], "a"),
+            ([lab.BIN / "tidemark-local", "--node", "b", "--db", site.path / "b.db", "--listen", "0.0.0.0:0"], "loopback"),
+            ([lab.BIN / "tidemark-central", "--store", f"sqlite:{a.db}", "--listen", "127.0.0.1:0"], "database"),
+            ([lab.BIN / "tidemark-central", "--store", f"sqlite:{site.path}/c.db", "--listen", "0.0.0.0:0"], "loopback")):
+        r = subprocess.run(argv, capture_output=True, text=True, timeout=10)
+        assert r.returncode == 6 and words in r.stderr, (argv, r)
