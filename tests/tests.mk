@@ -11,6 +11,9 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(SUPPORT) $(CENTRAL) $(LOCAL) $(SHARED)
 $(B)/tests/contract/%: $(B)/tests/contract/%.o $(SUPPORT) $(CENTRAL) $(LOCAL) $(SHARED)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS) $(LDLIBS)
 
+# Faults: the k-th call of SQLite fails.
+$(B)/tests/contract/test_replica_faults $(B)/tests/contract/test_writer: LDFLAGS += -Wl,--wrap=sqlite3_step
+
 # The whole system in one process: its own clock and chance stand in for shared/clock.o and entropy.o.
 $(B)/tests/sim/sim: $(call objects,$(wildcard tests/sim/*.c)) $(CENTRAL) $(LOCAL) $(SHARED)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)

@@ -1,0 +1,439 @@
+/* The replica's reading: pages, positions, what a restored database says, status, lists, buckets, news. */
+#include "tests/contract/site.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+
+static void write_some(struct site *s, unsigned n, unsigned *seed)
+{
+	for (unsigned i = 0; i < n; i++)
+		site_random_write(s, seed);
+}
+
+/* --- pages --- */
+
+static void pages_partition_the_log(void **state)
+{
+	struct site *s = *state;
+	unsigned seed = 7;
+	write_some(s, 60, &seed);
+	struct position head = site_status(s).head;
+	for (unsigned round = 0; round < 60; round++) {
+		struct position at = {0};
+		struct digest sum = {0};
+		bool more = true;
+		while (more) {
+			struct page_request q = request_of(s, at.seq, at);
+			q.limit = 1 + chance(&seed, 12);
+			q.max_bytes = chance(&seed, 3) ? PAGE_BYTES_DEFAULT : chance(&seed, 1500);
+			struct served_page p;
+			site_feed(s, &q, &p);
+			assert_int_equal(p.served.verdict, FEED_SERVED);
+			assert_int_equal(p.served.records, p.page.n);
+			assert_true(p.page.n >= 1 && p.page.n <= q.limit);
+			for (size_t i = 0; i < p.page.n; i++) {
+				assert_true(p.page.records[i].seq > at.seq);
+				digest_add(&sum, p.page.records[i].hash);
+			}
+			at = p.page.end.to;
+			more = p.page.end.more;
+			assert_int_equal(more, at.seq < head.seq);
+			assert_int_equal(p.page.end.head_seq, head.seq);
+			assert_int_equal(p.page.end.oldest_after_us != -1, more);
+			assert_int_equal(p.page.end.t_recv_us, 17);
+			assert_true(digest_equal(p.page.end.digest, site_status(s).digest));
+			served_done(&p);
+		}
+		assert_true(position_equal(at, head));
+		assert_true(digest_equal(sum, site_status(s).digest));
+	}
+}
+
+static void a_page_keeps_to_its_bytes_but_holds_one(void **state)
+{
+	struct site *s = *state;
+	for (int i = 0; i < 4; i++)
+		site_put(s, "", "\"0123456789012345678901234567890123456789\"");
+	struct page_request q = request_of(s, 0, (struct position){0});
+	struct served_page p;
+	size_t line;
+	q.max_bytes = 1;
+	site_feed(s, &q, &p);
+	assert_int_equal(p.page.n, 1);
+	struct buf one = {0};
+	record_encode(&p.page.records[0], &one);
+	line = one.len + 1;
+	buf_done(&one);
+	served_done(&p);
+	q.max_bytes = (unsigned)(3 * line);
+	site_feed(s, &q, &p);
+	assert_int_equal(p.page.n, 3);
+	served_done(&p);
+	q.max_bytes--;
+	site_feed(s, &q, &p);
+	assert_int_equal(p.page.n, 2);
+	assert_int_equal(p.page.end.to.seq, 2);
+	served_done(&p);
+}
+
+static void an_empty_page_ends_where_it_began(void **state)
+{
+	struct site *s = *state;
+	struct served_page p;
+	struct page_request q = request_of(s, 0, (struct position){0});
+	site_feed(s, &q, &p);
+	assert_true(p.page.n == 0 && p.page.end.to.seq == 0 && !p.page.end.more);
+	served_done(&p);
+	site_put(s, "a", "1");
+	struct position first = site_status(s).head;
+	site_put(s, "b", "1");
+	struct position head = site_status(s).head;
+	q = request_of(s, head.seq, head);
+	site_feed(s, &q, &p);
+	assert_true(p.page.n == 0 && position_equal(p.page.end.to, head) && !p.page.end.more);
+	served_done(&p);
+	q = request_of(s, first.seq, first);
+	q.limit = 0; /* a probe moves nobody's cursor */
+	site_feed(s, &q, &p);
+	assert_true(p.page.n == 0 && position_equal(p.page.end.to, first) && p.page.end.more);
+	served_done(&p);
+}
+
+static void another_basis_is_not_served(void **state)
+{
+	struct site *s = *state;
+	struct served_page p;
+	site_put(s, "a", "1");
+	struct position head = site_status(s).head, wrong = head, beyond = {.seq = 2, .head = head.head};
+	wrong.head.half[0]++;
+	struct page_request q = request_of(s, 0, (struct position){0});
+	q.epoch = (struct epoch){""};
+	site_feed(s, &q, &p);
+	assert_int_equal(p.served.verdict, FEED_EPOCH_CHANGED);
+	struct epoch now = site_status(s).epoch;
+	assert_true(epoch_equal(&p.served.epoch, &now));
+	assert_int_equal(p.text.len, 0);
+	served_done(&p);
+	q = request_of(s, 0, wrong);
+	site_feed(s, &q, &p);
+	assert_int_equal(p.served.verdict, FEED_REWOUND);
+	served_done(&p);
+	q = request_of(s, 0, beyond);
+	site_feed(s, &q, &p);
+	assert_int_equal(p.served.verdict, FEED_REWOUND);
+	served_done(&p);
+	q = request_of(s, 2, head); /* the cursor beyond the log */
+	site_feed(s, &q, &p);
+	assert_int_equal(p.served.verdict, FEED_REWOUND);
+	served_done(&p);
+	q = request_of(s, 0, (struct position){.seq = 0, .head = {{1, 0}}});
+	site_feed(s, &q, &p);
+	assert_int_equal(p.served.verdict, FEED_REWOUND);
+	served_done(&p);
+	enum feed_verdict verdict;
+	site_begin(s);
+	ASSERT_OK(replica_check_basis(s->r, &now, head, &verdict, &now, &why));
+	assert_int_equal(verdict, FEED_SERVED);
+	ASSERT_OK(replica_check_basis(s->r, &now, wrong, &verdict, &now, &why));
+	assert_int_equal(verdict, FEED_REWOUND);
+	replica_write_rollback(s->r);
+}
+
+/* --- positions --- */
+
+static enum feed_verdict verdict_of(struct site *s, struct position witness)
+{
+	struct page_request q = request_of(s, 0, witness);
+	struct served_page p;
+	q.limit = 0;
+	site_feed(s, &q, &p);
+	enum feed_verdict v = p.served.verdict;
+	served_done(&p);
+	return v;
+}
+
+static void every_place_past_the_acknowledged_is_known(void **state)
+{
+	struct site *s = *state;
+	struct epoch slow = {"00000000000000000000000000000001"}, fast = {"00000000000000000000000000000002"};
+	struct position ends[201] = {0};
+	unsigned seed = 3;
+	uint64_t acknowledged = 0;
+	for (unsigned i = 1; i <= 200; i++) {
+		do
+			write_some(s, 1, &seed);
+		while (site_status(s).head.seq < i);
+		ends[i] = site_status(s).head;
+		replica_acknowledge(s->r, &fast, ends[i]);
+		if (i % 7 == 0 || i == 1) {
+			acknowledged = i > 20 ? i - 20 : 0;
+			replica_acknowledge(s->r, &slow, ends[acknowledged]);
+		}
+		if (i % 50 == 0)
+			site_reopen(s);
+		if (i % 10)
+			continue;
+		for (unsigned k = (unsigned)acknowledged; k <= i; k++)
+			assert_int_equal(verdict_of(s, ends[k]), FEED_SERVED);
+		struct position wrong = ends[i - 1];
+		wrong.head.half[1] ^= 1;
+		assert_int_equal(verdict_of(s, wrong), FEED_REWOUND);
+	}
+	/* And what everybody is past was dropped. */
+	size_t known = 0;
+	for (unsigned k = 1; k < acknowledged - 10; k++)
+		known += verdict_of(s, ends[k]) == FEED_SERVED;
+	assert_true(known <= 9); /* at most what still stands in a row */
+}
+
+static void nothing_is_dropped_before_a_centre_was_heard(void **state)
+{
+	struct site *s = *state;
+	site_put(s, "a", "0");
+	struct position first = site_status(s).head;
+	for (int i = 1; i < 30; i++) {
+		char body[8];
+		snprintf(body, sizeof body, "%d", i);
+		site_put(s, "a", body);
+	}
+	assert_int_equal(verdict_of(s, first), FEED_SERVED);
+}
+
+/* --- a database put back --- */
+
+static void copy_file(const char *from, const char *to)
+{
+	char bytes[65536];
+	ssize_t n;
+	int in = open(from, O_RDONLY), out = open(to, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	assert_true(in >= 0 && out >= 0);
+	while ((n = read(in, bytes, sizeof bytes)) > 0)
+		assert_int_equal(write(out, bytes, (size_t)n), n);
+	assert_int_equal(n, 0);
+	close(in);
+	close(out);
+}
+
+static void a_restored_database_is_recognised(void **state)
+{
+	struct site *s = *state;
+	char copy[128];
+	snprintf(copy, sizeof copy, "%s.copy", s->path);
+	site_put(s, "a", "1");
+	struct position old = site_status(s).head;
+	replica_close(s->r);
+	copy_file(s->path, copy); /* closing put everything into the one file */
+	site_open(s);
+	site_put(s, "b", "1");
+	struct position seen = site_status(s).head;
+	replica_close(s->r);
+	copy_file(copy, s->path);
+	site_open(s);
+	assert_int_equal(verdict_of(s, seen), FEED_REWOUND);
+	site_put(s, "b", "1"); /* as far as before, the same content: yet another write */
+	assert_int_equal(site_status(s).head.seq, seen.seq);
+	assert_int_equal(verdict_of(s, seen), FEED_REWOUND);
+	site_put(s, "c", "1");
+	assert_int_equal(verdict_of(s, seen), FEED_REWOUND);
+	assert_int_equal(verdict_of(s, old), FEED_SERVED);
+}
+
+static uint64_t actor_of(struct site *s, const char *id)
+{
+	struct arena a = {0};
+	struct record v;
+	ASSERT_OK(replica_get(s->r, span_of(id), &v, &a, &why));
+	arena_done(&a);
+	return v.dot.actor;
+}
+
+/* Another connection turns the log back while the replica is open. */
+static void contents_changed_underneath_get_a_fresh_actor(void **state)
+{
+	struct site *s = *state;
+	site_put(s, "a", "1");
+	uint64_t first = actor_of(s, "a");
+	site_put(s, "b", "1");
+	assert_int_equal(actor_of(s, "b"), first);
+	static const char *const text[] = {"DELETE FROM records WHERE seq = 2",
+		"UPDATE state SET seq = 1, head = (SELECT head FROM records WHERE seq = 1)"};
+	static const char *const name[] = {"drop", "turn_back"};
+	static const struct lite_sql turn_back = {text, name, 2};
+	static const struct lite_sql as_many = {text, name, 1}; /* as the schema has migrations */
+	struct lite_config c = {.path = s->path,
+		.writer = true,
+		.queries = &turn_back,
+		.migrations = &as_many,
+		.application_id = 0x54444d4c};
+	struct lite *l = NULL;
+	ASSERT_OK(lite_open(&l, &c, &why));
+	lite_begin(l);
+	query_run(query_begin(l, 0));
+	query_run(query_begin(l, 1));
+	ASSERT_OK(lite_commit(l, &why));
+	lite_close(l);
+	site_put(s, "c", "1");
+	assert_int_equal(site_status(s).head.seq, 2);
+	assert_int_not_equal(actor_of(s, "c"), first);
+}
+
+/* --- status, lists, buckets --- */
+
+static void the_status_counts_what_nobody_has(void **state)
+{
+	struct site *s = *state;
+	struct epoch one = {"00000000000000000000000000000001"}, two = {"00000000000000000000000000000002"};
+	struct replica_status st = site_status(s);
+	assert_true(
+		st.unacknowledged == 0 && st.oldest_unacknowledged_us == -1 && st.acknowledged_at_us == -1);
+	site_put(s, "a", "1");
+	site_put(s, "b", "1");
+	struct position here = site_status(s).head;
+	site_put(s, "c", "1");
+	st = site_status(s);
+	assert_true(st.unacknowledged == 3 && st.oldest_unacknowledged_us > 0 && st.acknowledged.seq == 0);
+	replica_acknowledge(s->r, &one, here);
+	st = site_status(s);
+	assert_true(st.unacknowledged == 1 && position_equal(st.acknowledged, here));
+	assert_true(st.acknowledged_at_us > 0 && st.usable);
+	replica_acknowledge(s->r, &one, st.head);
+	st = site_status(s);
+	assert_true(st.unacknowledged == 0 && st.oldest_unacknowledged_us == -1);
+	replica_acknowledge(s->r, &two, here); /* a second centre makes nothing look safe */
+	assert_int_equal(site_status(s).unacknowledged, 1);
+	site_put(s, "d", "1"); /* takes them to disk */
+	site_reopen(s);
+	st = site_status(s);
+	assert_true(position_equal(st.acknowledged, here) && st.acknowledged_at_us == -1);
+	assert_int_equal(st.unacknowledged, 2);
+	/* Eight more centres: the two of before are forgotten. */
+	for (int i = 0; i < CENTRES_KEPT; i++) {
+		struct epoch c;
+		snprintf(c.hex, sizeof c.hex, "%032x", 16 + i);
+		replica_acknowledge(s->r, &c, st.head);
+	}
+	assert_int_equal(site_status(s).unacknowledged, 0);
+}
+
+static void a_list_goes_by_key(void **state)
+{
+	struct site *s = *state;
+	const char *const ids[] = {"d", "b", "a", "c", "e"};
+	for (size_t i = 0; i < 5; i++)
+		site_put(s, ids[i], "1");
+	site_delete(s, "c");
+	struct buf out = {0};
+	struct record_query q = {.limit = 2};
+	ASSERT_OK(replica_list(s->r, &q, &out, &why));
+	assert_non_null(strstr(out.at, "\"id\":\"a\""));
+	assert_non_null(strstr(out.at, "\"id\":\"b\""));
+	assert_non_null(strstr(out.at, "\"next\":\"b\"}"));
+	buf_clear(&out);
+	q.after = span_of("b");
+	ASSERT_OK(replica_list(s->r, &q, &out, &why));
+	assert_null(strstr(out.at, "\"id\":\"c\""));
+	assert_non_null(strstr(out.at, "\"id\":\"e\""));
+	assert_non_null(strstr(out.at, "\"next\":null}"));
+	buf_clear(&out);
+	q.deleted = true;
+	ASSERT_OK(replica_list(s->r, &q, &out, &why));
+	assert_non_null(strstr(out.at, "\"id\":\"c\""));
+	buf_clear(&out);
+	q = (struct record_query){.limit = 9, .type = span_of("other")};
+	ASSERT_OK(replica_list(s->r, &q, &out, &why));
+	assert_string_equal(out.at, "{\"records\":[],\"next\":null}");
+	buf_done(&out);
+}
+
+static void buckets_cut_the_digest(void **state)
+{
+	struct site *s = *state;
+	for (int i = 0; i < 20; i++) {
+		char id[8];
+		snprintf(id, sizeof id, "n%d", i);
+		site_put(s, id, "1");
+	}
+	struct buf out = {0};
+	ASSERT_OK(replica_buckets(s->r, 0, &out, &why));
+	struct buf whole = {0};
+	digest_encode(site_status(s).digest, &whole);
+	assert_non_null(strstr(out.at, strstr(whole.at, "\"count\""))); /* one bucket, the whole digest */
+	buf_clear(&out);
+	uint32_t bucket = hash_bucket(span_of("n3"), 3);
+	uint32_t wanted[] = {bucket, 999};
+	ASSERT_OK(replica_fetch(s->r, 3, wanted, 2, &out, &why));
+	size_t expected = 0, found = 0;
+	for (int i = 0; i < 20; i++) {
+		char id[8], member[24];
+		snprintf(id, sizeof id, "n%d", i);
+		snprintf(member, sizeof member, "\"id\":\"%s\"", id);
+		bool in = hash_bucket(span_of(id), 3) == bucket;
+		expected += in;
+		found += strstr(out.at, member) != NULL;
+		assert_int_equal(strstr(out.at, member) != NULL, in);
+	}
+	assert_true(found == expected && found >= 1 && found < 20);
+	assert_non_null(strstr(out.at, "\"end\":true"));
+	buf_done(&whole);
+	buf_done(&out);
+}
+
+/* --- news --- */
+
+struct waiting {
+	struct site *site;
+	uint64_t after;
+};
+
+static void *wait_for_news(void *ctx)
+{
+	struct waiting *w = ctx;
+	replica_wait_news(w->site->r, w->after, 60000);
+	return NULL;
+}
+
+static void news_end_a_wait(void **state)
+{
+	struct site *s = *state;
+	struct waiting w = {.site = s};
+	pthread_t thread;
+	assert_int_equal(pthread_create(&thread, NULL, wait_for_news, &w), 0);
+	site_put(s, "a", "1"); /* before or after the other waits: it must not miss it */
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	replica_wait_news(s->r, 0, 60000); /* old news */
+	w.after = 1;
+	replica_wait_news(s->r, 1, 1); /* the deadline */
+	assert_int_equal(pthread_create(&thread, NULL, wait_for_news, &w), 0);
+	replica_wake(s->r, true);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	replica_wait_news(s->r, 1, 60000);
+}
+
+#define ON_FILE(f)                                                 \
+	{                                                          \
+#f ", on a file", f, site_on_file, site_gone, NULL \
+	}
+#define BOTH(f)                                                      \
+	ON_FILE(f),                                                  \
+	{                                                            \
+#f ", in memory", f, site_in_memory, site_gone, NULL \
+	}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		BOTH(pages_partition_the_log),
+		BOTH(a_page_keeps_to_its_bytes_but_holds_one),
+		BOTH(an_empty_page_ends_where_it_began),
+		BOTH(another_basis_is_not_served),
+		BOTH(every_place_past_the_acknowledged_is_known),
+		BOTH(nothing_is_dropped_before_a_centre_was_heard),
+		ON_FILE(a_restored_database_is_recognised),
+		BOTH(contents_changed_underneath_get_a_fresh_actor),
+		BOTH(the_status_counts_what_nobody_has),
+		BOTH(a_list_goes_by_key),
+		BOTH(buckets_cut_the_digest),
+		BOTH(news_end_a_wait),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
