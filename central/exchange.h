@@ -4,9 +4,10 @@
  * exchange_begin() makes the bytes of the request from the store; somebody carries them;
  * exchange_finish() reads the answer and applies it in one transaction, or discards it.
  * No sockets, no threads, no clocks but for showing: the scheduler and the simulation use
- * the same two functions.  exchange_pull.c, exchange_push.c and exchange_reset.c hold the kinds.
+ * the same two functions.  exchange_pull.c, exchange_push.c and exchange_reset.c hold the kinds,
+ * exchange_answer.c judges an answer's head, exchange_note.c keeps the run's memory.
  *
- * exchange_decide_…() are the pure decisions of reset, tested by table.
+ * exchange_decide_…() are the pure decisions of a reset.
  */
 #ifndef CENTRAL_EXCHANGE_H
 #define CENTRAL_EXCHANGE_H

@@ -1,0 +1,395 @@
+/* What a run remembers of exchanges, and with the plan: that nothing a local does makes the centre spin. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "central/exchange.h"
+#include "shared/backoff.h"
+
+#include <cmocka.h> /* last: its fail() is a macro */
+
+#define NOW INT64_C(5000000000)
+#define INTERVAL_MS 1000
+
+static const struct epoch e1 = {"11111111111111111111111111111111"};
+static const struct epoch e2 = {"22222222222222222222222222222222"};
+
+struct scene {
+	struct node n;
+	struct node_run run;
+	struct exchange x;
+	struct answer a;
+	struct outcome out;
+};
+
+static struct node_sync at(uint64_t cursor)
+{
+	return (struct node_sync){.epoch = e1, .cursor = cursor, .witness = {.seq = cursor}, .generation = 1};
+}
+
+/* A page that ended at the head, without news, in answer to a parked request. */
+static struct scene idle_pull(int64_t took_us)
+{
+	struct scene s = {
+		.n = {.name = "a", .sync = at(9)},
+		.run = {.heard = true, .at_head = true, .asked = true, .oldest_us = -1},
+		.x = {.kind = PLAN_PULL, .node = "a", .basis = at(9), .parked_ms = INTERVAL_MS},
+		.a = {.status = 200,
+			.took_us = took_us,
+			.t_sent_us = 1000000,
+			.t_done_us = 1000000 + took_us},
+		.out = {.sync = at(9),
+			.sync_known = true,
+			.pulled = true,
+			.at_head = true,
+			.proof = PROOF_EQUAL},
+	};
+	s.out.end = (struct page_end){.to = {.seq = 9},
+		.head_seq = 9,
+		.oldest_after_us = -1,
+		.clock_error_us = 50,
+		.digest = {.count = 4}};
+	s.out.end.t_recv_us = 1000100;
+	s.out.end.t_send_us = 1000100 + took_us - 200;
+	return s;
+}
+
+static void note(struct scene *s)
+{
+	exchange_note(&s->n, &s->run, &s->x, &s->a, &s->out, NOW, INTERVAL_MS);
+}
+
+static int64_t delay_ms(const struct scene *s, enum plan_step step)
+{
+	struct plan p = plan_next(&s->n, &s->run, NOW, INTERVAL_MS);
+
+	assert_int_equal(p.step, step);
+	return p.delay_ms;
+}
+
+static void test_success(void **state)
+{
+	struct scene s = idle_pull(1000000);
+
+	(void)state;
+	s.run.failures = 3;
+	s.run.last_result = POLL_REFUSED;
+	s.run.next_attempt_us = NOW + 1;
+	strcpy(s.run.last_reason.text, "refused");
+	strcpy(s.out.version, "1.2.3");
+	s.out.taken = 5;
+	note(&s);
+	assert_true(s.run.heard);
+	assert_false(s.run.asked);
+	assert_int_equal(s.run.failures, 0);
+	assert_int_equal(s.run.last_result, POLL_OK);
+	assert_string_equal(s.run.last_reason.text, "");
+	assert_int_equal(s.run.polls_ok, 1);
+	assert_int_equal(s.run.polls_failed, 0);
+	assert_int_equal(s.run.pulled, 5);
+	assert_int_equal(s.run.last_ms, 1000);
+	assert_string_equal(s.run.version, "1.2.3");
+	assert_true(s.run.proof.known && s.run.proof.equal);
+	assert_int_equal(s.run.proof.mono_us, NOW);
+	assert_int_equal(s.run.proof.at_us, 2000000);
+	assert_int_equal(s.run.proof.seq, 9);
+	assert_int_equal(s.run.proof.digest.count, 4);
+	assert_int_equal(delay_ms(&s, PLAN_PULL), INTERVAL_MS); /* parks again at once */
+}
+
+static void test_backlog(void **state)
+{
+	struct scene s = idle_pull(1000);
+
+	(void)state;
+	s.out.end.head_seq = 70;
+	s.out.end.more = true;
+	s.out.end.oldest_after_us = 123;
+	s.out.at_head = false;
+	s.out.proof = PROOF_NONE;
+	note(&s);
+	assert_int_equal(s.run.head_seq, 70);
+	assert_int_equal(s.run.pull_backlog, 61);
+	assert_int_equal(s.run.oldest_us, 123);
+	assert_false(s.run.at_head);
+	assert_false(s.run.proof.known);
+	assert_int_equal(delay_ms(&s, PLAN_PULL), 0);
+}
+
+static void test_doubt(void **state)
+{
+	struct scene s = idle_pull(1000);
+
+	(void)state;
+	s.run.proof.known = s.run.proof.equal = true;
+	s.out.proof = PROOF_DOUBTED;
+	s.out.at_head = false;
+	note(&s);
+	assert_true(s.run.proof.known);
+	assert_false(s.run.proof.equal);
+	assert_int_equal(delay_ms(&s, PLAN_PULL), 0);
+}
+
+static void test_failure(void **state)
+{
+	struct scene s = idle_pull(2000000);
+	int64_t longest = 0;
+
+	(void)state;
+	s.run.proof.known = s.run.proof.equal = true;
+	s.out = (struct outcome){.result = POLL_TIMEOUT, .why = {"no answer"}};
+	for (unsigned i = 1; i <= 20; i++) {
+		note(&s);
+		assert_int_equal(s.run.failures, i);
+		int64_t wait = delay_ms(&s, PLAN_WAIT);
+		assert_in_range(wait, INTERVAL_MS / 2, BACKOFF_CAP_MS);
+		longest = wait > longest ? wait : longest;
+	}
+	assert_true(longest > 4 * INTERVAL_MS); /* it does grow */
+	assert_int_equal(s.run.polls_failed, 20);
+	assert_int_equal(s.run.polls_ok, 0);
+	assert_int_equal(s.run.last_result, POLL_TIMEOUT);
+	assert_string_equal(s.run.last_reason.text, "no answer");
+	assert_false(s.run.asked);
+	assert_true(s.run.proof.known); /* it ages */
+	s.run.asked = true;
+	assert_int_equal(delay_ms(&s, PLAN_PULL), 0);
+}
+
+/* A discarded answer says nothing of the node: no failure, no success, and the wish stands. */
+static void test_stale(void **state)
+{
+	struct scene s = idle_pull(1000);
+
+	(void)state;
+	s.run.to_push = true;
+	s.out = (struct outcome){.result = POLL_STALE, .stale = true};
+	note(&s);
+	assert_int_equal(s.run.failures, 0);
+	assert_int_equal(s.run.polls_failed, 0);
+	assert_int_equal(s.run.last_result, POLL_OK);
+	assert_true(s.run.asked);
+	assert_false(s.run.at_head);
+	assert_int_equal(delay_ms(&s, PLAN_PULL), 0);
+}
+
+static void test_push(void **state)
+{
+	struct scene s = idle_pull(1000);
+
+	(void)state;
+	s.run.to_push = true;
+	s.run.pushed = 1;
+	s.x.kind = PLAN_PUSH;
+	s.out = (struct outcome){.sync = at(9), .sync_known = true, .pushed = 10, .to_push = true};
+	note(&s);
+	assert_int_equal(s.run.pushed, 11);
+	assert_true(s.run.to_push);
+	assert_false(s.run.at_head); /* its own writes are read back before the next push */
+	assert_int_equal(delay_ms(&s, PLAN_PULL), 0);
+}
+
+static void test_nothing_to_push(void **state)
+{
+	struct scene s = idle_pull(1000);
+
+	(void)state;
+	s.run.to_push = true;
+	s.run.asked = false;
+	assert_int_equal(delay_ms(&s, PLAN_PUSH), 0);
+	exchange_note_nothing(&s.run);
+	assert_int_equal(delay_ms(&s, PLAN_PULL), 0);
+}
+
+/* What was said of one database is not said of another. */
+static void test_epoch_forgets(void **state)
+{
+	struct scene s = idle_pull(1000);
+
+	(void)state;
+	s.run.proof.known = s.run.proof.equal = true;
+	s.run.head_seq = 9;
+	s.run.pull_backlog = 3;
+	s.run.oldest_us = 5;
+	s.out = (struct outcome){.result = POLL_EPOCH, .sync = at(0), .sync_known = true};
+	s.out.sync.epoch = e2;
+	note(&s);
+	assert_string_equal(s.n.sync.epoch.hex, e2.hex);
+	assert_false(s.run.proof.known);
+	assert_int_equal(s.run.head_seq, 0);
+	assert_int_equal(s.run.pull_backlog, 0);
+	assert_int_equal(s.run.oldest_us, -1);
+	assert_true(s.run.heard);
+	assert_int_equal(s.run.polls_ok, 1);
+	assert_int_equal(delay_ms(&s, PLAN_PULL), 0);
+}
+
+/* --- no spin --- */
+
+static void test_early_answer_waits(void **state)
+{
+	struct scene s = idle_pull(3000);
+
+	(void)state;
+	note(&s);
+	assert_int_equal(delay_ms(&s, PLAN_WAIT), INTERVAL_MS - 3);
+	s = idle_pull(3000); /* news: at once */
+	s.out.end.to.seq = s.out.end.head_seq = 10;
+	note(&s);
+	assert_int_equal(delay_ms(&s, PLAN_PULL), INTERVAL_MS);
+	s = idle_pull(3000); /* something to push: at once */
+	s.out.to_push = true;
+	note(&s);
+	assert_int_equal(delay_ms(&s, PLAN_PUSH), 0);
+	s = idle_pull(3000); /* the rows are to be summed: at once */
+	s.out.at_head = false;
+	note(&s);
+	assert_int_equal(delay_ms(&s, PLAN_PULL), 0);
+	s = idle_pull(3000); /* it was not allowed to be parked: now it is */
+	s.x.parked_ms = 0;
+	note(&s);
+	assert_int_equal(delay_ms(&s, PLAN_PULL), INTERVAL_MS);
+}
+
+/* Against a local that never parks and never has news: an exchange an interval, counted on a clock of its
+ * own. */
+static void test_idle_rate(void **state)
+{
+	struct scene s = idle_pull(1000);
+	int64_t now = NOW, exchanges = 0;
+
+	(void)state;
+	s.run.asked = false;
+	while (now < NOW + 100 * INTERVAL_MS * 1000) {
+		struct plan p = plan_next(&s.n, &s.run, now, INTERVAL_MS);
+
+		if (p.step == PLAN_WAIT) {
+			now += p.delay_ms * 1000;
+			continue;
+		}
+		assert_int_equal(p.step, PLAN_PULL);
+		now += 1000;
+		s.x.parked_ms = p.delay_ms;
+		exchange_note(&s.n, &s.run, &s.x, &s.a, &s.out, now, INTERVAL_MS);
+		exchanges++;
+	}
+	assert_in_range(exchanges, 99, 101);
+}
+
+/* One refusal by epoch starts a repair at once; a local that goes on so is asked once an interval. */
+static void test_epochs_in_a_row_wait(void **state)
+{
+	struct scene s = idle_pull(1000);
+
+	(void)state;
+	s.out = (struct outcome){.result = POLL_EPOCH, .sync = at(0), .sync_known = true};
+	note(&s);
+	assert_int_equal(delay_ms(&s, PLAN_PULL), 0);
+	note(&s);
+	assert_int_equal(delay_ms(&s, PLAN_WAIT), INTERVAL_MS);
+	s.out.result = POLL_OK;
+	note(&s);
+	assert_int_equal(delay_ms(&s, PLAN_PULL), 0);
+}
+
+static void test_push_of_the_impossible_waits(void **state)
+{
+	struct scene s = idle_pull(1000);
+
+	(void)state;
+	s.x.kind = PLAN_PUSH;
+	s.out = (struct outcome){.sync = at(9), .sync_known = true, .rejected = 2, .to_push = true};
+	note(&s);
+	assert_int_equal(delay_ms(&s, PLAN_WAIT), INTERVAL_MS);
+	s.out.refused = 1;
+	note(&s);
+	assert_int_equal(delay_ms(&s, PLAN_PULL), 0);
+}
+
+static void test_rename_in_vain_waits(void **state)
+{
+	struct scene s = idle_pull(1000);
+
+	(void)state;
+	s.x.kind = PLAN_RENAME;
+	s.out = (struct outcome){.sync = at(9), .sync_known = true};
+	note(&s);
+	assert_int_equal(delay_ms(&s, PLAN_WAIT), INTERVAL_MS);
+	s.out.sync.generation++;
+	note(&s);
+	assert_int_equal(delay_ms(&s, PLAN_PULL), 0);
+}
+
+/* --- clock --- */
+
+static void test_clock(void **state)
+{
+	struct scene s = idle_pull(1000000);
+
+	(void)state;
+	/* 100 µs there, 100 µs back, parked for nearly a second in between; the local is 7 s ahead. */
+	s.out.end.t_recv_us += 7000000;
+	s.out.end.t_send_us += 7000000;
+	note(&s);
+	assert_true(s.run.clock.known && s.run.clock.synchronised);
+	assert_int_equal(s.run.clock.offset_us, 7000000);
+	assert_int_equal(s.run.clock.rtt_us, 200);
+	assert_int_equal(s.run.clock.error_us, 100);
+	/* a slower exchange, all of it on the way back, says less: not believed before the other is old */
+	s.a.t_done_us += 50000;
+	s.out.end.clock_error_us = -1;
+	note(&s);
+	assert_int_equal(s.run.clock.offset_us, 7000000);
+	assert_false(s.run.clock.synchronised);
+	exchange_note(&s.n, &s.run, &s.x, &s.a, &s.out, NOW + 10000000, INTERVAL_MS);
+	assert_int_equal(s.run.clock.offset_us, 7000000 - 25000);
+	assert_int_equal(s.run.clock.error_us, 25100);
+}
+
+/* Nonsense is not shown, and harms nobody. */
+static void test_clock_nonsense(void **state)
+{
+	static const int64_t pairs[][2] = {
+		{INT64_MIN, INT64_MAX},
+		{INT64_MAX, INT64_MAX},
+		{-1, 5},
+		{1000200, 1000100},
+		{1000000, 1999999999}, /* longer at the local than the whole took */
+		{INT64_C(253402300800000000), INT64_C(253402300800000000)},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+		struct scene s = idle_pull(1000);
+
+		s.out.end.t_recv_us = pairs[i][0];
+		s.out.end.t_send_us = pairs[i][1];
+		note(&s);
+		assert_false(s.run.clock.known);
+		assert_true(s.run.proof.known);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_success),
+		cmocka_unit_test(test_backlog),
+		cmocka_unit_test(test_doubt),
+		cmocka_unit_test(test_failure),
+		cmocka_unit_test(test_stale),
+		cmocka_unit_test(test_push),
+		cmocka_unit_test(test_nothing_to_push),
+		cmocka_unit_test(test_epoch_forgets),
+		cmocka_unit_test(test_early_answer_waits),
+		cmocka_unit_test(test_idle_rate),
+		cmocka_unit_test(test_epochs_in_a_row_wait),
+		cmocka_unit_test(test_push_of_the_impossible_waits),
+		cmocka_unit_test(test_rename_in_vain_waits),
+		cmocka_unit_test(test_clock),
+		cmocka_unit_test(test_clock_nonsense),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
