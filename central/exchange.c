@@ -77,7 +77,7 @@ static enum err finish_served(
 	if (x->kind == PLAN_RENAME)
 		return exchange_finish_renamed(x, st, a, out, why);
 	assert(x->kind == PLAN_PROBE);
-	return exchange_finish_probed(x, st, true, out, why);
+	return exchange_decode_probe(x, a, out) ? exchange_finish_probed(x, st, true, out, why) : OK;
 }
 
 /* *is_page: it is an ordinary page and has been decoded, to be applied together with others. */

@@ -42,6 +42,7 @@ enum err exchange_finish_push(struct exchange *x, struct store *st, const struct
 	struct outcome *out, struct reason *why);
 enum err exchange_finish_renamed(struct exchange *x, struct store *st, const struct answer *a,
 	struct outcome *out, struct reason *why);
+bool exchange_decode_probe(const struct exchange *x, const struct answer *a, struct outcome *out);
 enum err exchange_finish_probed(
 	struct exchange *x, struct store *st, bool contains, struct outcome *out, struct reason *why);
 enum err exchange_finish_epoch_changed(struct exchange *x, struct store *st, const struct epoch *now,

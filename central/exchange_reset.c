@@ -108,6 +108,20 @@ enum err exchange_finish_renamed(
 	return move(x, st, &change, out, why);
 }
 
+/* What is said there does not matter, but a halt is not decided on half an answer. */
+bool exchange_decode_probe(const struct exchange *x, const struct answer *a, struct outcome *out)
+{
+	struct page page = {.n = 0};
+	struct reason text = {""};
+
+	if (page_decode(&page, a->body, span_of(x->node), 0, &text) != OK) {
+		exchange_wrong(out, POLL_BAD_BODY, "%s", text.text);
+		return false;
+	}
+	page_done(&page);
+	return true;
+}
+
 enum err exchange_finish_probed(
 	struct exchange *x, struct store *st, bool contains, struct outcome *out, struct reason *why)
 {

@@ -1,0 +1,357 @@
+/* Pushes, renames and probes. */
+#include "tests/unit/exchange_stage.h"
+
+/* --- push --- */
+
+static void test_push(void **state)
+{
+	const struct push_answer answer = {.id = span_of("p1"), .result = PUSH_APPLIED, .hash = {{1, 2}}};
+	struct buf body = {0};
+	struct outcome out;
+
+	(void)state;
+	st.to_push = 1;
+	st.left_to_push = true;
+	struct exchange x = begin("a", PLAN_PUSH);
+	assert_int_equal(x.method, HTTP_POST);
+	assert_non_null(strstr(x.target.at, "/v1/apply?"));
+	assert_non_null(strstr(x.target.at, "witness=4."));
+	assert_non_null(strstr(x.body.at, "\"id\":\"p1\""));
+	assert_non_null(strstr(x.body.at, "\"expected\":null"));
+	add_begin(&body, "a", e1, x.request);
+	push_answer_encode(&answer, &body);
+	add_end(&body, 6, 6);
+	assert_int_equal(finish(&x, 200, buf_span(&body), &out), OK);
+	assert_int_equal(out.result, POLL_OK);
+	assert_int_equal(out.pushed, 1);
+	assert_true(out.to_push && out.sync_known);
+	assert_false(out.at_head || out.pulled);
+	assert_int_equal(out.sync.witness.seq, 6);
+	assert_string_equal(out.event.kind, "pushed");
+	assert_int_equal(finish(&x, 200, buf_span(&body), &out), OK); /* once more */
+	assert_int_equal(out.result, POLL_STALE);
+	assert_null(out.event.kind);
+	buf_done(&body);
+	exchange_done(&x);
+}
+
+static void test_push_answered_wrong(void **state)
+{
+	struct buf body = {0};
+	struct outcome out;
+
+	(void)state;
+	st.to_push = 1;
+	struct exchange x = begin("a", PLAN_PUSH);
+	add_begin(&body, "a", e1, x.request); /* no answer to what was sent */
+	add_end(&body, 6, 6);
+	assert_int_equal(finish(&x, 200, buf_span(&body), &out), OK);
+	assert_int_equal(out.result, POLL_BAD_BODY);
+	assert_string_equal(out.why.text, "0 answers to 1 records");
+	assert_false(out.sync_known);
+	assert_int_equal(sync_of("a")->witness.seq, 4);
+	buf_done(&body);
+	exchange_done(&x);
+}
+
+static void test_push_of_a_rewound(void **state)
+{
+	struct buf body = {0};
+	struct outcome out;
+
+	(void)state;
+	st.to_push = 1;
+	struct exchange x = begin("a", PLAN_PUSH);
+	moved(&body, "rewound", "a", e1, x.request);
+	assert_int_equal(finish(&x, 409, buf_span(&body), &out), OK);
+	assert_int_equal(out.result, POLL_EPOCH);
+	assert_false(epoch_is_none(&sync_of("a")->rename_to));
+	assert_string_equal(st.event, "REWOUND");
+	buf_done(&body);
+	exchange_done(&x);
+}
+
+static void test_begin_without_anything(void **state)
+{
+	static const struct {
+		enum err fails;
+		bool behind;
+		enum err expected;
+	} rows[] = {
+		{OK, false, GONE}, {OK, true, CONFLICT}, {RETRY, false, RETRY}, {INTERNAL, false, INTERNAL}};
+	const struct exchange_limits limits = EXCHANGE_LIMITS_DEFAULT;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct node n = node_named("a");
+		struct exchange x;
+		struct reason why;
+
+		st.fails = rows[i].fails;
+		n.sync.cursor -= rows[i].behind;
+		assert_int_equal(exchange_begin(&x, &st, &n, (struct plan){PLAN_PUSH, 0}, &limits, &why),
+			rows[i].expected);
+		exchange_done(&x); /* holds nothing */
+	}
+}
+
+/* --- epochs --- */
+
+static void test_wiped(void **state)
+{
+	struct exchange x = begin("a", PLAN_PULL);
+	struct buf body = {0};
+	struct outcome out;
+
+	(void)state;
+	moved(&body, "epoch_changed", "a", e2, x.request);
+	assert_int_equal(finish(&x, 409, buf_span(&body), &out), OK);
+	assert_int_equal(out.result, POLL_EPOCH);
+	assert_string_equal(out.event.kind, "WIPED");
+	assert_string_equal(out.event.node, "a");
+	assert_true(out.sync_known && out.sync.reconciling);
+	assert_false(out.at_head);
+	assert_string_equal(sync_of("a")->epoch.hex, e2.hex);
+	assert_true(st.change.abandon);
+	assert_string_equal(st.change.abandoned.hex, e1.hex);
+	assert_int_equal(st.change.abandoned_witness.seq, 4);
+	assert_int_equal(st.events, 1);
+	assert_int_equal(finish(&x, 409, buf_span(&body), &out), OK); /* once more */
+	assert_int_equal(out.result, POLL_STALE);
+	assert_null(out.event.kind);
+	assert_int_equal(st.events, 1);
+	buf_done(&body);
+	exchange_done(&x);
+}
+
+static void test_rewound_and_renamed(void **state)
+{
+	struct exchange x = begin("a", PLAN_PULL), y;
+	struct buf body = {0};
+	struct outcome out;
+	struct epoch to;
+
+	(void)state;
+	moved(&body, "rewound", "a", e1, x.request);
+	assert_int_equal(finish(&x, 409, buf_span(&body), &out), OK);
+	assert_int_equal(out.result, POLL_EPOCH);
+	assert_string_equal(st.event, "REWOUND");
+	to = sync_of("a")->rename_to;
+	assert_false(epoch_is_none(&to));
+	assert_int_equal(finish(&x, 409, buf_span(&body), &out), OK); /* once more: the choice stands */
+	assert_true(out.stale);
+	assert_string_equal(sync_of("a")->rename_to.hex, to.hex);
+
+	st.transactions = 0;
+	y = begin("a", PLAN_RENAME);
+	assert_int_equal(y.method, HTTP_POST);
+	assert_string_equal(y.target.at, "/v1/epoch");
+	assert_non_null(strstr(y.body.at, to.hex));
+	assert_non_null(strstr(y.body.at, e1.hex));
+	buf_clear(&body);
+	rename_answer_encode(RENAME_DONE, &to, &y.request, &body);
+	assert_int_equal(finish(&y, 200, buf_span(&body), &out), OK);
+	assert_int_equal(out.result, POLL_OK);
+	assert_string_equal(sync_of("a")->epoch.hex, to.hex);
+	assert_int_equal(sync_of("a")->generation, 2);
+	assert_int_equal(finish(&y, 200, buf_span(&body), &out), OK); /* once more */
+	assert_true(out.stale);
+	assert_int_equal(sync_of("a")->generation, 2);
+	buf_done(&body);
+	exchange_done(&x);
+	exchange_done(&y);
+}
+
+/* Every log holds the empty one: a local that denies it would be renamed for ever. */
+static void test_rewound_from_nothing(void **state)
+{
+	struct exchange x;
+	struct buf body = {0};
+	struct outcome out;
+
+	(void)state;
+	st.at[0].witness = (struct position){0};
+	st.at[0].cursor = 0;
+	x = begin("a", PLAN_PULL);
+	moved(&body, "rewound", "a", e1, x.request);
+	assert_int_equal(finish(&x, 409, buf_span(&body), &out), OK);
+	assert_int_equal(out.result, POLL_BAD_BODY);
+	assert_int_equal(st.transactions, 0);
+	buf_done(&body);
+	exchange_done(&x);
+}
+
+static void test_rename_answered_wrong(void **state)
+{
+	static const struct {
+		enum rename_result r;
+		const struct epoch *now;
+		bool foreign;
+	} rows[] = {{RENAME_DONE, &e3, false}, {RENAME_DONE, &e2, true}, {RENAME_NOT_REWOUND, &e2, false}};
+
+	(void)state;
+	st.at[0].rename_to = e2;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct exchange x = begin("a", PLAN_RENAME);
+		struct buf body = {0};
+		struct outcome out;
+
+		rename_answer_encode(rows[i].r, rows[i].now, rows[i].foreign ? &e3 : &x.request, &body);
+		for (size_t len = body.len; len > 0; len--) { /* whole, and cut anywhere */
+			assert_int_equal(finish(&x, 200, (struct span){body.at, len}, &out), OK);
+			assert_int_equal(out.result, POLL_BAD_BODY);
+		}
+		assert_int_equal(st.transactions, 0);
+		buf_done(&body);
+		exchange_done(&x);
+	}
+}
+
+static void test_rename_not_rewound(void **state)
+{
+	struct exchange x;
+	struct buf body = {0};
+	struct outcome out;
+
+	(void)state;
+	st.at[0].rename_to = e2;
+	x = begin("a", PLAN_RENAME);
+	rename_answer_encode(RENAME_NOT_REWOUND, &e1, &x.request, &body);
+	assert_int_equal(finish(&x, 200, buf_span(&body), &out), OK);
+	assert_int_equal(out.result, POLL_OK);
+	assert_true(epoch_is_none(&sync_of("a")->rename_to));
+	assert_int_equal(sync_of("a")->generation, 1);
+	buf_done(&body);
+	exchange_done(&x);
+}
+
+/* e2 was left behind at position 8 and answers again. */
+static struct exchange probe(void)
+{
+	struct buf body = {0};
+	struct outcome out;
+
+	st.abandoned = e2;
+	st.abandoned_witness = (struct position){.seq = 8, .head = {{3, 3}}};
+	struct exchange x = begin("a", PLAN_PULL);
+
+	moved(&body, "epoch_changed", "a", e2, x.request);
+	assert_int_equal(finish(&x, 409, buf_span(&body), &out), OK);
+	assert_string_equal(sync_of("a")->probe.hex, e2.hex);
+	buf_done(&body);
+	exchange_done(&x);
+	st.transactions = 0;
+	x = begin("a", PLAN_PROBE);
+	assert_int_equal(x.method, HTTP_GET);
+	assert_non_null(strstr(x.target.at, "epoch=22222222222222222222222222222222"));
+	assert_non_null(strstr(x.target.at, "witness=8."));
+	assert_non_null(strstr(x.target.at, "limit=0"));
+	return x;
+}
+
+static void test_probe_finds_a_clone(void **state)
+{
+	struct exchange x = probe();
+	struct buf body = {0};
+	struct outcome out;
+
+	(void)state;
+	add_begin(&body, "a", e2, x.request);
+	add_end(&body, 0, 9);
+	for (size_t len = 0; len < body.len; len++) { /* a halt is not decided on half an answer */
+		assert_int_equal(finish(&x, 200, (struct span){body.at, len}, &out), OK);
+		assert_int_equal(out.result, POLL_BAD_BODY);
+	}
+	assert_int_equal(finish(&x, 200, buf_span(&body), &out), OK);
+	assert_int_equal(out.result, POLL_OK);
+	assert_int_equal(sync_of("a")->halt, HALT_IDENTITY);
+	assert_string_equal(sync_of("a")->epoch.hex, e1.hex);
+	assert_string_equal(st.event, "CLONED");
+	buf_done(&body);
+	exchange_done(&x);
+}
+
+static void test_probe_finds_an_older_copy(void **state)
+{
+	struct exchange x = probe();
+	struct buf body = {0};
+	struct outcome out;
+
+	(void)state;
+	moved(&body, "rewound", "a", e2, x.request);
+	assert_int_equal(finish(&x, 409, buf_span(&body), &out), OK);
+	assert_int_equal(out.result, POLL_OK);
+	assert_string_equal(sync_of("a")->epoch.hex, e2.hex);
+	assert_int_equal(sync_of("a")->witness.seq, 8);
+	assert_false(epoch_is_none(&sync_of("a")->rename_to));
+	assert_true(epoch_is_none(&sync_of("a")->probe));
+	assert_string_equal(st.event, "REWOUND");
+	assert_int_equal(finish(&x, 409, buf_span(&body), &out), OK); /* once more */
+	assert_true(out.stale);
+	buf_done(&body);
+	exchange_done(&x);
+}
+
+static void test_probe_finds_it_gone(void **state)
+{
+	struct exchange x = probe();
+	struct buf body = {0};
+	struct outcome out;
+
+	(void)state;
+	moved(&body, "epoch_changed", "a", e1, x.request);
+	assert_int_equal(finish(&x, 409, buf_span(&body), &out), OK);
+	assert_int_equal(out.result, POLL_EPOCH);
+	assert_true(epoch_is_none(&sync_of("a")->probe));
+	assert_int_equal(sync_of("a")->generation, 1);
+	assert_int_equal(st.events, 0);
+	buf_done(&body);
+	exchange_done(&x);
+}
+
+/* --- our own store --- */
+
+static void test_store_fails(void **state)
+{
+	static const enum err failures[] = {RETRY, UNCERTAIN, INTERNAL};
+	struct exchange x = begin("a", PLAN_PULL);
+	struct buf page = {0}, wiped = {0};
+	struct outcome out;
+
+	(void)state;
+	add_page(&page, &x);
+	moved(&wiped, "epoch_changed", "a", e2, x.request);
+	for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++) {
+		st.fails = failures[i];
+		assert_int_equal(finish(&x, 200, buf_span(&page), &out), failures[i]);
+		assert_int_equal(out.result, POLL_STORE);
+		assert_false(out.sync_known || out.pulled);
+		assert_int_equal(finish(&x, 409, buf_span(&wiped), &out), failures[i]);
+		assert_int_equal(out.result, POLL_STORE);
+		assert_false(out.sync_known);
+		assert_null(out.event.kind);
+	}
+	buf_done(&page);
+	buf_done(&wiped);
+	exchange_done(&x);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_push, setup),
+		cmocka_unit_test_setup(test_push_answered_wrong, setup),
+		cmocka_unit_test_setup(test_push_of_a_rewound, setup),
+		cmocka_unit_test_setup(test_begin_without_anything, setup),
+		cmocka_unit_test_setup(test_wiped, setup),
+		cmocka_unit_test_setup(test_rewound_and_renamed, setup),
+		cmocka_unit_test_setup(test_rewound_from_nothing, setup),
+		cmocka_unit_test_setup(test_rename_answered_wrong, setup),
+		cmocka_unit_test_setup(test_rename_not_rewound, setup),
+		cmocka_unit_test_setup(test_probe_finds_a_clone, setup),
+		cmocka_unit_test_setup(test_probe_finds_an_older_copy, setup),
+		cmocka_unit_test_setup(test_probe_finds_it_gone, setup),
+		cmocka_unit_test_setup(test_store_fails, setup),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
