@@ -262,6 +262,15 @@ void scheduler_close(struct scheduler *s)
 
 /* --- from outside --- */
 
+/* Shows at once what an operator changed; the position is left to the worker that may be moving it. */
+static void show_change(struct slot *slot, const struct node *n)
+{
+	bool at_rest = slot->place == SLOT_IDLE || slot->place == SLOT_WAITING;
+	struct node_sync sync = at_rest ? n->sync : slot->node.sync;
+	slot->node = *n;
+	slot->node.sync = sync;
+}
+
 void scheduler_changed(struct scheduler *s, const char *name)
 {
 	struct node n;
@@ -269,13 +278,14 @@ void scheduler_changed(struct scheduler *s, const char *name)
 	enum err e = store_node(s->applier.store, name, &n, &why);
 	pthread_mutex_lock(&s->lock);
 	struct slot *slot = slots_find(&s->slots, name);
-	if (slot) {
-		slot->changed = true;
-		nudge(s, slot, true);
-	} else if (e == OK) {
+	if (!slot && e == OK)
 		slot = insert(s, &n);
-		slot->changed = true; /* it may have gone since it was read */
-		slots_make_ready(&s->slots, slot);
+	if (slot) {
+		slot->changed = true; /* read again by the worker: it may have moved since */
+		slot->gone = e == GONE;
+		if (e == OK)
+			show_change(slot, &n);
+		nudge(s, slot, true);
 	}
 	pthread_mutex_unlock(&s->lock);
 }
@@ -322,9 +332,10 @@ void scheduler_views(struct scheduler *s, struct node_view **ret, size_t *ret_n)
 	pthread_mutex_lock(&s->lock);
 	struct node_view *views = calloc(s->slots.n ? s->slots.n : 1, sizeof *views);
 	assert(views);
+	*ret_n = 0;
 	for (size_t i = 0; i < s->slots.n; i++)
-		view_slot(s, s->slots.at[i], &views[i]);
-	*ret_n = s->slots.n;
+		if (!s->slots.at[i]->gone)
+			view_slot(s, s->slots.at[i], &views[(*ret_n)++]);
 	pthread_mutex_unlock(&s->lock);
 	*ret = views;
 }
@@ -333,13 +344,14 @@ bool scheduler_view(struct scheduler *s, const char *name, struct node_view *ret
 {
 	pthread_mutex_lock(&s->lock);
 	struct slot *slot = slots_find(&s->slots, name);
-	if (slot) {
+	bool found = slot && !slot->gone;
+	if (found) {
 		view_slot(s, slot, ret);
 		if (history)
 			*history = slot->history;
 	}
 	pthread_mutex_unlock(&s->lock);
-	return slot != NULL;
+	return found;
 }
 
 struct scheduler_totals scheduler_totals(struct scheduler *s)

@@ -30,6 +30,7 @@ struct slot {
 
 	/* What came in meanwhile; seen before the next request goes out. */
 	bool changed; /* the node's row is to be read again */
+	bool gone;    /* removed: not shown any more, and soon forgotten */
 	bool asked;   /* somebody wants it now */
 	bool edited;  /* a record of it was changed at the centre */
 

@@ -1,0 +1,271 @@
+#include "central/api_edit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "central/api_nodes.h"
+#include "central/token.h"
+#include "shared/json.h"
+
+/* An event that the store did not make by itself; a store that cannot write has said so already. */
+static void tell(struct centre *c, const char *kind, const char *name, const char *text)
+{
+	struct event ev = {.level = LOG_INFO, .kind = kind, .node = name};
+	struct reason why;
+	snprintf(ev.text.text, sizeof ev.text.text, "%s", text);
+	log_event(ev.level, kind, "node", name, "text", text, NULL);
+	if (store_event_add(c->store, &ev, &why) != OK)
+		log_event(LOG_ERROR, "store.failed", "reason", why.text, NULL);
+}
+
+/* ,"token":"…" of the node as it is now; "" without a secret. */
+static enum err token_member(struct centre *c, const char *name, char ret[96], struct reason *why)
+{
+	struct node n;
+	char token[65];
+	ret[0] = 0;
+	enum err e = store_node(c->store, name, &n, why);
+	if (e != OK)
+		return e;
+	token_of_node(c->secret, &n, token);
+	if (token[0])
+		snprintf(ret, 96, ",\"token\":\"%s\"", token);
+	return OK;
+}
+
+/* An optional text member; false: the reply has been filled. */
+static bool read_text(
+	const struct json_doc *d, const char *key, size_t max, const char **ret, struct http_reply *r)
+{
+	struct reason why;
+	enum err e = json_doc_text(d, key, ret, &why);
+	if (e == OK && strlen(*ret) <= max)
+		return true;
+	if (e == GONE) {
+		*ret = NULL;
+		return true;
+	}
+	if (e == OK)
+		http_problem(r, "bad_request", "%s: longer than %zu bytes", key, max);
+	else
+		http_problem(r, "bad_request", "%s", why.text);
+	return false;
+}
+
+static bool url_ok(struct centre *c, const char *url, struct http_reply *r)
+{
+	struct reason why;
+	enum err e = node_url_check(c->allowed, url, &why);
+	if (e != OK)
+		http_problem(r, e == DENIED ? "forbidden" : "bad_request", "url: %s", why.text);
+	return e == OK;
+}
+
+static struct json_doc *read_body(struct http_request *q, struct http_reply *r)
+{
+	struct json_doc *d;
+	struct reason why;
+	if (json_doc_parse(&d, q->body, &why) == OK)
+		return d;
+	http_problem(r, "bad_json", "%s", why.text);
+	return NULL;
+}
+
+static void add(struct centre *c, const char *name, const char *url, const char *title, struct http_reply *r)
+{
+	struct reason why;
+	char token[96] = "";
+	enum err e = store_node_add(c->store, name, url, title ? title : "", &why);
+	if (e == OK) {
+		tell(c, "node.added", name, url);
+		scheduler_changed(c->scheduler, name);
+		e = token_member(c, name, token, &why);
+	}
+	if (e != OK) {
+		centre_problem(r, e, &why);
+		return;
+	}
+	snprintf(r->location, sizeof r->location, "/v1/nodes/%s", name);
+	api_nodes_answer(c, name, 201, token, r);
+}
+
+void api_edit_add(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	struct centre *c = ctx;
+	const char *name, *url, *title;
+	struct json_doc *d = read_body(q, r);
+	if (!d)
+		return;
+	if (read_text(d, "name", RECORD_OWNER_MAX, &name, r) &&
+		read_text(d, "url", sizeof((struct node *)0)->url - 1, &url, r) &&
+		read_text(d, "title", sizeof((struct node *)0)->title - 1, &title, r)) {
+		if (!name || !url)
+			http_problem(r, "bad_request", "wanted: {\"name\", \"url\", \"title\"?}");
+		else if (!record_owner_ok(span_of(name)))
+			http_problem(r, "bad_request",
+				"name: a-z 0-9 . _ -, starting with a letter or digit, %d at most",
+				RECORD_OWNER_MAX);
+		else if (url_ok(c, url, r))
+			add(c, name, url, title, r);
+	}
+	json_doc_free(d);
+}
+
+void api_edit_change(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	struct centre *c = ctx;
+	const char *url, *title;
+	struct reason why;
+	char name[RECORD_OWNER_MAX + 1];
+	if (!centre_node_name(http_param(q, "name"), name, r))
+		return;
+	struct json_doc *d = read_body(q, r);
+	if (!d)
+		return;
+	if (read_text(d, "url", sizeof((struct node *)0)->url - 1, &url, r) &&
+		read_text(d, "title", sizeof((struct node *)0)->title - 1, &title, r) &&
+		(!url || url_ok(c, url, r))) {
+		enum err e = store_node_edit(c->store, name, url, title, &why);
+		if (e == OK) {
+			scheduler_changed(c->scheduler, name);
+			api_nodes_answer(c, name, 200, "", r);
+		} else {
+			centre_problem(r, e, &why);
+		}
+	}
+	json_doc_free(d);
+}
+
+void api_edit_remove(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	struct centre *c = ctx;
+	struct reason why;
+	char name[RECORD_OWNER_MAX + 1];
+	if (!centre_node_name(http_param(q, "name"), name, r))
+		return;
+	enum err e = store_node_remove(c->store, name, &why);
+	if (e != OK) {
+		centre_problem(r, e, &why);
+		return;
+	}
+	tell(c, "node.removed", name, "its records stay");
+	scheduler_changed(c->scheduler, name);
+	buf_printf(&r->body, "{\"name\":\"%s\",\"removed\":true}\n", name);
+	r->status = 200;
+}
+
+/* --- verbs --- */
+
+/* A decision made on the node's present sync; made anew when that moved meanwhile. */
+typedef bool decide_fn(const struct node_sync *s, struct sync_change *ret, struct event *ev);
+
+static enum err move(struct centre *c, const char *name, decide_fn *decide, struct reason *why)
+{
+	enum err e = CONFLICT;
+	for (int i = 0; i < 20 && e == CONFLICT; i++) {
+		struct node n;
+		struct sync_change change = {0};
+		struct event ev = {0};
+		e = store_node(c->store, name, &n, why);
+		if (e != OK || !decide(&n.sync, &change, &ev))
+			return e;
+		ev.node = name;
+		e = store_move_node(c->store, name, &n.sync, &change, ev.kind ? &ev : NULL, why);
+	}
+	return e == CONFLICT ? fail(RETRY, why, "the node moves too fast; try again") : e;
+}
+
+static bool decide_recount(const struct node_sync *s, struct sync_change *ret, struct event *ev)
+{
+	(void)ev;
+	if (s->recount)
+		return false;
+	ret->to = *s;
+	ret->to.recount = true;
+	return true;
+}
+
+static enum err pause_node(struct centre *c, const char *name, bool paused, struct reason *why)
+{
+	enum err e = store_node_pause(c->store, name, paused, why);
+	if (e == OK)
+		tell(c, paused ? "node.paused" : "node.resumed", name, "by an operator");
+	return e;
+}
+
+static enum err resume_node(struct centre *c, const char *name, struct reason *why)
+{
+	struct node n;
+	enum err e = store_node(c->store, name, &n, why);
+	if (e == OK && n.sync.halt != HALT_NONE)
+		e = move(c, name, exchange_decide_resumed, why);
+	if (e == OK && (n.paused || n.sync.halt == HALT_NONE))
+		e = pause_node(c, name, false, why);
+	return e;
+}
+
+void api_edit_do(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	struct centre *c = ctx;
+	struct span verb = http_param(q, "verb");
+	struct node n;
+	struct reason why;
+	char name[RECORD_OWNER_MAX + 1];
+	bool changes = true;
+	if (!centre_node_name(http_param(q, "name"), name, r))
+		return;
+	enum err e = store_node(c->store, name, &n, &why);
+	if (e == OK && span_is(verb, "pause"))
+		e = pause_node(c, name, true, &why);
+	else if (e == OK && span_is(verb, "resume"))
+		e = resume_node(c, name, &why);
+	else if (e == OK && span_is(verb, "verify"))
+		e = move(c, name, decide_recount, &why);
+	else if (span_is(verb, "pull") || span_is(verb, "push"))
+		changes = false;
+	else if (e == OK)
+		e = fail(GONE, &why, "a node can be told pull, push, verify, pause, resume or rotate");
+	if (e != OK) {
+		centre_problem(r, e, &why);
+		return;
+	}
+	if (changes)
+		scheduler_changed(c->scheduler, name);
+	if (!span_is(verb, "pause"))
+		scheduler_ask(c->scheduler, name);
+	api_nodes_answer(c, name, 202, "", r);
+}
+
+void api_edit_token(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	struct centre *c = ctx;
+	struct reason why;
+	char name[RECORD_OWNER_MAX + 1], token[96];
+	if (!centre_node_name(http_param(q, "name"), name, r))
+		return;
+	enum err e = token_member(c, name, token, &why);
+	if (e != OK) {
+		centre_problem(r, e, &why);
+		return;
+	}
+	buf_printf(&r->body, "{\"name\":\"%s\"%s}\n", name, token[0] ? token : ",\"token\":null");
+	r->status = 200;
+}
+
+void api_edit_rotate(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	struct centre *c = ctx;
+	struct reason why;
+	uint64_t rotation;
+	char name[RECORD_OWNER_MAX + 1];
+	if (!centre_node_name(http_param(q, "name"), name, r))
+		return;
+	enum err e = store_node_rotate(c->store, name, &rotation, &why);
+	if (e != OK) {
+		centre_problem(r, e, &why);
+		return;
+	}
+	log_event(LOG_INFO, "node.rotated", "node", name, NULL);
+	scheduler_changed(c->scheduler, name);
+	api_edit_token(ctx, q, r);
+}

@@ -1,0 +1,79 @@
+#include "central/api_events.h"
+
+#include <stdio.h>
+
+#include "central/centre.h"
+
+static bool read_level(struct span word, int *ret, struct http_reply *r)
+{
+	static const char *const words[] = {"error", "warn", "info", "debug"};
+	*ret = -1;
+	if (!word.at)
+		return true;
+	for (int i = 0; i < 4; i++) {
+		if (span_is(word, words[i])) {
+			*ret = i;
+			return true;
+		}
+	}
+	http_problem(r, "bad_request", "level: error, warn, info or debug, and what is worse");
+	return false;
+}
+
+/* A query member that names a node; another word finds nothing. */
+static const char *read_name(struct http_request *q, const char *member)
+{
+	struct span text = http_query(q, member);
+	return text.at ? arena_copy(&q->arena, text.at, text.len) : NULL;
+}
+
+void api_events_list(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	struct centre *c = ctx;
+	struct event_query query = {.node = read_name(q, "node")};
+	struct reason why;
+	if (!read_level(http_query(q, "level"), &query.least_level, r) || !centre_limit(q, &query.limit, r) ||
+		!centre_number(q, "after", &query.after, r) || !centre_number(q, "before", &query.before, r))
+		return;
+	enum err e = store_events(c->store, &query, &r->body, &why);
+	r->status = 200;
+	if (e != OK)
+		centre_problem(r, e, &why);
+}
+
+void api_conflicts_list(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	struct centre *c = ctx;
+	struct reason why;
+	uint64_t after = 0;
+	unsigned limit;
+	if (!centre_limit(q, &limit, r) || !centre_number(q, "after", &after, r))
+		return;
+	enum err e = store_conflicts(c->store, read_name(q, "owner"), after, limit, &r->body, &why);
+	r->status = 200;
+	if (e != OK)
+		centre_problem(r, e, &why);
+}
+
+void api_conflicts_promote(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	struct centre *c = ctx;
+	struct written w = {0};
+	struct reason why;
+	char owner[RECORD_OWNER_MAX + 1], hex[33];
+	uint64_t id;
+	if (!span_to_u64(http_param(q, "id"), INT64_MAX, &id)) {
+		http_problem(r, "not_found", "there is no such conflict");
+		return;
+	}
+	enum err e = store_conflict_promote(c->store, id, owner, &w, &why);
+	if (e != OK) {
+		centre_problem(r, e, &why);
+		return;
+	}
+	scheduler_edited(c->scheduler, owner);
+	hash_hex(w.hash, hex);
+	buf_printf(&r->body, "{\"owner\":\"%s\",\"id\":\"%s\",\"hash\":\"%s\",\"changed\":%s}\n", owner, w.id,
+		hex, w.changed ? "true" : "false");
+	r->status = 200;
+}

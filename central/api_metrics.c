@@ -1,0 +1,187 @@
+#include "central/api_metrics.h"
+
+#include <stdlib.h>
+
+#include "central/backlog.h"
+#include "central/centre.h"
+#include "shared/build.h"
+#include "shared/clock.h"
+
+static void begin(struct buf *out, const char *name, const char *type, const char *help)
+{
+	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void put_build(struct buf *out)
+{
+	begin(out, "tidemark_build_info", "gauge", "The running program.");
+	buf_printf(out, "tidemark_build_info{version=\"%s\"} 1\n", TIDEMARK_VERSION);
+}
+
+static void put_states(struct buf *out, const struct node_view *v, size_t n)
+{
+	uint64_t counts[NODE_STATES] = {0};
+	for (size_t i = 0; i < n; i++)
+		counts[v[i].state]++;
+	begin(out, "tidemark_nodes", "gauge", "Nodes by state.");
+	for (int i = 0; i < NODE_STATES; i++)
+		buf_printf(out, "tidemark_nodes{state=\"%s\"} %llu\n", node_state_name((enum node_state)i),
+			(unsigned long long)counts[i]);
+}
+
+static void put_polls(struct buf *out, const struct node_view *v, size_t n)
+{
+	begin(out, "tidemark_polls_total", "counter", "Finished exchanges by what came of them.");
+	for (size_t i = 0; i < n; i++)
+		for (int k = 0; k < POLL_RESULTS; k++)
+			if (v[i].results[k] > 0 || k == POLL_OK)
+				buf_printf(out, "tidemark_polls_total{node=\"%s\",result=\"%s\"} %llu\n",
+					v[i].node.name, poll_result_name((enum poll_result)k),
+					(unsigned long long)v[i].results[k]);
+}
+
+/* One figure a node; false = not known. */
+typedef bool figure_fn(const struct node_view *v, double *ret);
+
+static bool figure_up(const struct node_view *v, double *ret)
+{
+	*ret = v->run.heard && v->run.failures == 0;
+	return true;
+}
+
+static bool figure_pulled(const struct node_view *v, double *ret)
+{
+	*ret = (double)v->run.pulled;
+	return true;
+}
+
+static bool figure_pushed(const struct node_view *v, double *ret)
+{
+	*ret = (double)v->run.pushed;
+	return true;
+}
+
+static bool figure_records(const struct node_view *v, double *ret)
+{
+	*ret = (double)v->node.sync.digest.count;
+	return true;
+}
+
+/* How old is the oldest record that the node has and the centre lacks? */
+static bool figure_lag(const struct node_view *v, double *ret)
+{
+	int64_t age_us = clock_wall_us() - v->run.oldest_us;
+	if (!v->run.heard || v->run.failures > 0)
+		return false;
+	if (v->run.oldest_us < 0) {
+		*ret = 0;
+		return v->run.pull_backlog == 0;
+	}
+	*ret = age_us > 0 ? (double)age_us / 1e6 : 0;
+	return true;
+}
+
+static bool figure_proof_age(const struct node_view *v, double *ret)
+{
+	*ret = (double)(clock_mono_us() - v->run.proof.mono_us) / 1e6;
+	return v->run.proof.known && v->run.proof.equal;
+}
+
+static bool figure_offset(const struct node_view *v, double *ret)
+{
+	*ret = (double)v->run.clock.offset_us / 1e6;
+	return v->run.clock.known;
+}
+
+static const struct figure {
+	const char *name, *type, *help;
+	figure_fn *get;
+} figures[] = {
+	{"tidemark_node_up", "gauge", "1 when the last exchange with the node was good.", figure_up},
+	{"tidemark_records_pulled_total", "counter", "Records taken from the node in this run.",
+		figure_pulled},
+	{"tidemark_records_pushed_total", "counter", "Records given to the node in this run.", figure_pushed},
+	{"tidemark_records", "gauge", "Records of the node at the centre, tombstones included.",
+		figure_records},
+	{"tidemark_lag_seconds", "gauge", "Age of the oldest record not pulled yet.", figure_lag},
+	{"tidemark_proof_age_seconds", "gauge", "Time since both ends were last proven equal.",
+		figure_proof_age},
+	{"tidemark_clock_offset_seconds", "gauge", "The node's clock minus the centre's.", figure_offset},
+};
+
+static void put_figure(struct buf *out, const struct figure *f, const struct node_view *v, size_t n)
+{
+	double x;
+	begin(out, f->name, f->type, f->help);
+	for (size_t i = 0; i < n; i++)
+		if (f->get(&v[i], &x))
+			buf_printf(out, "%s{node=\"%s\"} %.9g\n", f->name, v[i].node.name, x);
+}
+
+static enum err put_backlogs(
+	struct store *st, struct buf *out, const struct node_view *v, size_t n, struct reason *why)
+{
+	begin(out, "tidemark_backlog_records", "gauge", "Records that wait, by direction.");
+	for (size_t i = 0; i < n; i++) {
+		struct backlog b;
+		enum err e = backlog_of(st, &v[i], &b, why);
+		if (e != OK)
+			return e;
+		if (b.pull_known)
+			buf_printf(out, "tidemark_backlog_records{node=\"%s\",direction=\"pull\"} %llu\n",
+				v[i].node.name, (unsigned long long)b.pull);
+		buf_printf(out, "tidemark_backlog_records{node=\"%s\",direction=\"push\"} %llu\n",
+			v[i].node.name, (unsigned long long)b.push);
+	}
+	return OK;
+}
+
+static void put_histogram(struct buf *out, const struct histogram *h)
+{
+	static const char name[] = "tidemark_apply_seconds";
+	begin(out, name, "histogram", "Time to apply the answers of one transaction.");
+	for (int i = 0; i < HISTOGRAM_BUCKETS; i++)
+		buf_printf(out, "%s_bucket{le=\"%g\"} %llu\n", name, histogram_bounds[i],
+			(unsigned long long)h->buckets[i]);
+	buf_printf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.9g\n%s_count %llu\n", name,
+		(unsigned long long)h->count, name, h->sum, name, (unsigned long long)h->count);
+}
+
+static enum err put_all(
+	struct centre *c, const struct node_view *v, size_t n, struct buf *out, struct reason *why)
+{
+	struct scheduler_totals t = scheduler_totals(c->scheduler);
+	uint64_t conflicts;
+	enum err e = store_conflict_count(c->store, NULL, &conflicts, why);
+	if (e != OK)
+		return e;
+	put_build(out);
+	put_states(out, v, n);
+	put_polls(out, v, n);
+	for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
+		put_figure(out, &figures[i], v, n);
+	e = put_backlogs(c->store, out, v, n, why);
+	put_histogram(out, &t.applied);
+	begin(out, "tidemark_conflicts", "gauge",
+		"Versions that lost a conflict, or were put aside, and are kept.");
+	buf_printf(out, "tidemark_conflicts %llu\n", (unsigned long long)conflicts);
+	begin(out, "tidemark_quarantined", "gauge", "Records that could not be applied and are kept apart.");
+	buf_text(out, "tidemark_quarantined 0\n");
+	return e;
+}
+
+void api_metrics(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	struct centre *c = ctx;
+	struct node_view *views;
+	struct reason why;
+	size_t n;
+	(void)q;
+	scheduler_views(c->scheduler, &views, &n);
+	enum err e = put_all(c, views, n, &r->body, &why);
+	free(views);
+	r->status = 200;
+	r->content_type = "text/plain; version=0.0.4; charset=utf-8";
+	if (e != OK)
+		centre_problem(r, e, &why);
+}

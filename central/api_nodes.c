@@ -1,0 +1,261 @@
+#include "central/api_nodes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "central/backlog.h"
+#include "shared/clock.h"
+
+/* Worst first. */
+static const int rank_of[NODE_STATES] = {
+	[NODE_IDENTITY_CONFLICT] = 0,
+	[NODE_DIVERGED] = 1,
+	[NODE_INCOMPATIBLE] = 2,
+	[NODE_OFFLINE] = 3,
+	[NODE_NEVER_SEEN] = 4,
+	[NODE_RECONCILING] = 5,
+	[NODE_CATCHING_UP] = 6,
+	[NODE_PAUSED] = 7,
+	[NODE_IN_SYNC] = 8,
+};
+
+/* --- one node --- */
+
+static void put_identity(struct buf *out, const struct node_view *v)
+{
+	const struct node *n = &v->node;
+	buf_printf(out, "{\"name\":\"%s\",\"title\":", n->name);
+	buf_json_text(out, span_of(n->title));
+	buf_text(out, ",\"url\":");
+	buf_json_text(out, span_of(n->url));
+	buf_printf(out, ",\"state\":\"%s\",\"since\":", node_state_name(v->state));
+	centre_put_time(out, v->since_us);
+	buf_text(out, ",\"reason\":");
+	buf_json_text(out, span_of(v->reason.text));
+	buf_text(out, ",\"next_attempt_at\":");
+	centre_put_time(out, v->next_attempt_us);
+	buf_printf(out, ",\"paused\":%s,", n->paused ? "true" : "false");
+}
+
+static void put_position(struct buf *out, const struct node_view *v)
+{
+	const struct node_sync *s = &v->node.sync;
+	bool met = !epoch_is_none(&s->epoch);
+	buf_text(out, "\"epoch\":");
+	centre_put_text(out, s->epoch.hex);
+	buf_text(out, ",\"cursor\":");
+	centre_put_known(out, met, (int64_t)s->cursor);
+	buf_text(out, ",\"head_seq\":");
+	centre_put_known(out, v->run.heard, (int64_t)v->run.head_seq);
+	buf_printf(out, ",\"records\":%llu,", (unsigned long long)s->digest.count);
+}
+
+static void put_proof(struct buf *out, const struct node_run *run)
+{
+	bool known = run->proof.known;
+	buf_text(out, ",\"proof\":{\"equal\":");
+	buf_text(out, !known ? "null" : run->proof.equal ? "true" : "false");
+	buf_text(out, ",\"at\":");
+	centre_put_time(out, known ? run->proof.at_us : -1);
+	buf_text(out, ",\"age_s\":");
+	centre_put_seconds(out, known ? (double)(clock_mono_us() - run->proof.mono_us) / 1e6 : -1);
+	buf_text(out, ",\"seq\":");
+	centre_put_known(out, known, (int64_t)run->proof.seq);
+	buf_text(out, ",\"count\":");
+	centre_put_known(out, known, (int64_t)run->proof.digest.count);
+	buf_text(out, ",\"digest\":");
+	if (known) {
+		buf_char(out, '"');
+		buf_hex64(out, run->proof.digest.lane[0]);
+		buf_hex64(out, run->proof.digest.lane[1]);
+		buf_char(out, '"');
+	} else {
+		buf_text(out, "null");
+	}
+	buf_char(out, '}');
+}
+
+static void put_clock(struct buf *out, const struct node_run *run)
+{
+	bool known = run->clock.known;
+	buf_text(out, ",\"clock\":{\"offset_us\":");
+	centre_put_known(out, known, run->clock.offset_us);
+	buf_text(out, ",\"error_us\":");
+	centre_put_known(out, known, run->clock.error_us);
+	buf_text(out, ",\"rtt_us\":");
+	centre_put_known(out, known, run->clock.rtt_us);
+	buf_printf(out, ",\"synchronised\":%s,\"chrony\":null}",
+		!known                    ? "null"
+		: run->clock.synchronised ? "true"
+					  : "false");
+}
+
+static void put_history(struct buf *out, const struct history *h)
+{
+	for (unsigned i = 0; i < history_count(h); i++) {
+		struct poll_seen p = history_get(h, i);
+		buf_printf(out, "%s{\"at\":", i ? "," : "");
+		centre_put_time(out, p.at_us);
+		buf_printf(out, ",\"result\":\"%s\",\"ms\":%lld,\"pulled\":%llu,\"pushed\":%llu}",
+			poll_result_name(p.result), (long long)p.ms, (unsigned long long)p.pulled,
+			(unsigned long long)p.pushed);
+	}
+}
+
+static void put_polls(struct buf *out, const struct node_run *run, const struct history *h)
+{
+	buf_printf(out,
+		",\"polls\":{\"ok\":%llu,\"failed\":%llu,\"last_ms\":", (unsigned long long)run->polls_ok,
+		(unsigned long long)run->polls_failed);
+	centre_put_known(out, run->polls_ok + run->polls_failed > 0 && run->last_ms >= 0, run->last_ms);
+	buf_text(out, ",\"history\":[");
+	put_history(out, h);
+	buf_printf(out, "]},\"pulled\":%llu,\"pushed\":%llu", (unsigned long long)run->pulled,
+		(unsigned long long)run->pushed);
+}
+
+static enum err put_node(struct centre *c, const struct node_view *v, const struct history *h,
+	struct buf *out, struct reason *why)
+{
+	struct backlog b;
+	uint64_t conflicts = 0;
+	enum err e = backlog_of(c->store, v, &b, why);
+	if (e == OK)
+		e = store_conflict_count(c->store, v->node.name, &conflicts, why);
+	if (e != OK)
+		return e;
+	put_identity(out, v);
+	put_position(out, v);
+	backlog_put(out, &b);
+	put_proof(out, &v->run);
+	put_clock(out, &v->run);
+	put_polls(out, &v->run, h);
+	buf_printf(out, ",\"conflicts\":%llu,\"quarantined\":0,\"version\":", (unsigned long long)conflicts);
+	centre_put_text(out, v->run.version);
+	return OK;
+}
+
+void api_nodes_answer(struct centre *c, const char *name, int status, const char *extra, struct http_reply *r)
+{
+	struct node_view v;
+	struct history h;
+	struct reason why;
+	if (!scheduler_view(c->scheduler, name, &v, &h)) {
+		http_problem(r, "not_found", "there is no node %s", name);
+		return;
+	}
+	enum err e = put_node(c, &v, &h, &r->body, &why);
+	if (e != OK) {
+		centre_problem(r, e, &why);
+		return;
+	}
+	buf_text(&r->body, extra);
+	buf_text(&r->body, "}\n");
+	r->status = status;
+}
+
+void api_nodes_get(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	char name[RECORD_OWNER_MAX + 1];
+	if (centre_node_name(http_param(q, "name"), name, r))
+		api_nodes_answer(ctx, name, 200, "", r);
+}
+
+/* --- the list --- */
+
+static int compare_views(const void *a, const void *b)
+{
+	const struct node_view *x = a, *y = b;
+	int by_rank = rank_of[x->state] - rank_of[y->state];
+	return by_rank ? by_rank : strcmp(x->node.name, y->node.name);
+}
+
+/* "RANK.NAME", as `next` gave it. */
+struct list_key {
+	int rank;
+	char name[RECORD_OWNER_MAX + 1];
+};
+
+static bool read_key(struct span text, struct list_key *ret, struct http_reply *r)
+{
+	struct list_key k = {.rank = -1};
+	if (text.at) {
+		if (text.len < 3 || text.at[0] < '0' || text.at[0] > '8' || text.at[1] != '.' ||
+			!record_owner_ok((struct span){text.at + 2, text.len - 2})) {
+			http_problem(r, "bad_request", "after: not what `next` said");
+			return false;
+		}
+		k.rank = text.at[0] - '0';
+		memcpy(k.name, text.at + 2, text.len - 2);
+	}
+	*ret = k;
+	return true;
+}
+
+static bool is_after(const struct node_view *v, const struct list_key *k)
+{
+	int rank = rank_of[v->state];
+	return rank != k->rank ? rank > k->rank : strcmp(v->node.name, k->name) > 0;
+}
+
+/* Keeps what is asked for, in order; returns how many. */
+static size_t select_views(
+	struct node_view *views, size_t n, const enum node_state *state, const struct list_key *after)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < n; i++)
+		if ((!state || views[i].state == *state) && is_after(&views[i], after))
+			views[kept++] = views[i];
+	qsort(views, kept, sizeof *views, compare_views);
+	return kept;
+}
+
+static enum err put_list(struct centre *c, const struct node_view *views, size_t n, unsigned limit,
+	struct buf *out, struct reason *why)
+{
+	enum err e = OK;
+	size_t shown = 0;
+	const char *comma = "";
+	buf_text(out, "{\"nodes\":[");
+	for (size_t i = 0; i < n && i < limit && e == OK; i++, shown++) {
+		struct node_view v;
+		struct history h;
+		if (!scheduler_view(c->scheduler, views[i].node.name, &v, &h))
+			continue; /* removed meanwhile */
+		buf_text(out, comma);
+		comma = ",";
+		e = put_node(c, &views[i], &h, out, why);
+		buf_char(out, '}');
+	}
+	buf_text(out, "],\"next\":");
+	if (n > shown && shown > 0)
+		buf_printf(out, "\"%d.%s\"}\n", rank_of[views[shown - 1].state], views[shown - 1].node.name);
+	else
+		buf_text(out, "null}\n");
+	return e;
+}
+
+void api_nodes_list(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	struct centre *c = ctx;
+	struct span word = http_query(q, "state");
+	enum node_state state;
+	struct list_key after;
+	struct node_view *views;
+	struct reason why;
+	unsigned limit;
+	size_t n;
+	if (!centre_limit(q, &limit, r) || !read_key(http_query(q, "after"), &after, r))
+		return;
+	if (word.at && !node_state_parse(word, &state)) {
+		http_problem(r, "bad_request", "state: not one of the states of a node");
+		return;
+	}
+	scheduler_views(c->scheduler, &views, &n);
+	n = select_views(views, n, word.at ? &state : NULL, &after);
+	enum err e = put_list(c, views, n, limit, &r->body, &why);
+	free(views);
+	r->status = 200;
+	if (e != OK)
+		centre_problem(r, e, &why);
+}

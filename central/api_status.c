@@ -1,0 +1,124 @@
+#include "central/api_status.h"
+
+#include <stdlib.h>
+
+#include "central/backlog.h"
+#include "central/centre.h"
+#include "shared/build.h"
+#include "shared/clock.h"
+
+static const char index_text[] = "tidemark-central " TIDEMARK_VERSION "\n"
+				 "\n"
+				 "/healthz             is the process alive\n"
+				 "/readyz              is the store open and writable\n"
+				 "/metrics             for Prometheus\n"
+				 "/v1/status           everything in one object\n"
+				 "/v1/nodes            every node, worst first; /v1/nodes/NAME for one\n"
+				 "/v1/records          ?owner= &type= &after= &limit= &deleted=true\n"
+				 "/v1/records/OWNER/ID GET, PUT {\"type\", \"body\"}, DELETE\n"
+				 "/v1/events           ?node= &level= &after= &before= &limit=\n"
+				 "/v1/conflicts        versions that lost, and were kept\n";
+
+void api_index(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	(void)ctx;
+	(void)q;
+	buf_text(&r->body, index_text);
+	r->content_type = "text/plain; charset=utf-8";
+	r->status = 200;
+}
+
+void api_healthz(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	(void)ctx;
+	(void)q;
+	buf_text(&r->body, "{\"status\":\"ok\"}\n");
+	r->status = 200;
+}
+
+void api_readyz(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	struct centre *c = ctx;
+	struct reason why;
+	(void)q;
+	if (store_ping(c->store, &why) != OK) {
+		http_problem(r, "unavailable", "%s", why.text);
+		return;
+	}
+	buf_text(&r->body, "{\"status\":\"ready\"}\n");
+	r->status = 200;
+}
+
+/* Sums over all nodes.  What is not known of one node is not known of their sum. */
+struct sums {
+	uint64_t states[NODE_STATES];
+	uint64_t records;
+	struct backlog backlog;
+	uint64_t unknown; /* nodes whose backlog at the node is not known */
+};
+
+static enum err sum_nodes(
+	struct centre *c, const struct node_view *views, size_t n, struct sums *ret, struct reason *why)
+{
+	struct sums s = {.backlog = {.pull_known = true, .oldest_us = -1}};
+	for (size_t i = 0; i < n; i++) {
+		struct backlog b;
+		enum err e = backlog_of(c->store, &views[i], &b, why);
+		if (e != OK)
+			return e;
+		s.states[views[i].state]++;
+		s.records += views[i].node.sync.digest.count;
+		s.backlog.pull += b.pull;
+		s.backlog.push += b.push;
+		if (b.oldest_us >= 0 && (s.backlog.oldest_us < 0 || b.oldest_us < s.backlog.oldest_us))
+			s.backlog.oldest_us = b.oldest_us;
+		if (!b.pull_known)
+			s.unknown++;
+	}
+	s.backlog.pull_known = s.unknown == 0;
+	*ret = s;
+	return OK;
+}
+
+static void put_sums(struct buf *out, const struct sums *s, size_t total)
+{
+	buf_printf(out, "\"nodes\":{\"total\":%zu", total);
+	for (int i = 0; i < NODE_STATES; i++)
+		buf_printf(out, ",\"%s\":%llu", node_state_name((enum node_state)i),
+			(unsigned long long)s->states[i]);
+	buf_text(out, "},\"records\":");
+	buf_u64(out, s->records);
+	buf_char(out, ',');
+	backlog_put(out, &s->backlog);
+}
+
+void api_status(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	struct centre *c = ctx;
+	struct node_view *views;
+	struct buf *out = &r->body;
+	struct sums s;
+	struct reason why;
+	uint64_t conflicts;
+	size_t n;
+	(void)q;
+	scheduler_views(c->scheduler, &views, &n);
+	enum err e = sum_nodes(c, views, n, &s, &why);
+	free(views);
+	if (e == OK)
+		e = store_conflict_count(c->store, NULL, &conflicts, &why);
+	if (e != OK) {
+		centre_problem(r, e, &why);
+		return;
+	}
+	struct scheduler_totals t = scheduler_totals(c->scheduler);
+	bool store_ok = store_ping(c->store, &why) == OK;
+	buf_printf(out, "{\"version\":\"%s\",\"uptime_s\":%lld,\"store\":{\"kind\":\"%s\",\"ok\":%s},",
+		TIDEMARK_VERSION, (long long)((clock_mono_us() - c->started_us) / 1000000),
+		store_kind(c->store), store_ok ? "true" : "false");
+	put_sums(out, &s, n);
+	buf_printf(out,
+		",\"conflicts\":%llu,\"quarantined\":0,\"rates\":{\"pull_s\":%.1f,\"push_s\":%.1f}}\n",
+		(unsigned long long)conflicts, t.pulled_per_s, t.pushed_per_s);
+	r->status = 200;
+}

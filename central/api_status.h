@@ -1,0 +1,9 @@
+/* api_status - the whole at a glance: index, health, readiness, status. */
+#ifndef CENTRAL_API_STATUS_H
+#define CENTRAL_API_STATUS_H
+
+#include "shared/router.h"
+
+route_fn api_index, api_healthz, api_readyz, api_status;
+
+#endif

@@ -1,0 +1,19 @@
+/* backlog - how much of a node waits to be pulled and pushed, and since when.  Unknown is not 0. */
+#ifndef CENTRAL_BACKLOG_H
+#define CENTRAL_BACKLOG_H
+
+#include "central/scheduler.h"
+
+struct backlog {
+	bool pull_known; /* the node answers, so what it last said holds */
+	uint64_t pull, push;
+	int64_t oldest_us; /* wall: when the oldest of both was written; -1 = nothing waits, or not known */
+};
+
+/* Counts rows when something may be left to push. */
+enum err backlog_of(
+	struct store *st, const struct node_view *v, struct backlog *ret, struct reason *why) MUST_USE;
+/* Appends "backlog":{"pull":…,"push":…,"oldest_s":…} */
+void backlog_put(struct buf *out, const struct backlog *b);
+
+#endif

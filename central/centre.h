@@ -1,0 +1,42 @@
+/*
+ * centre - what the handlers of the centre share.
+ */
+#ifndef CENTRAL_CENTRE_H
+#define CENTRAL_CENTRE_H
+
+#include "central/exchange.h"
+#include "central/scheduler.h"
+#include "shared/http.h"
+
+struct centre {
+	struct store *store;
+	struct scheduler *scheduler;
+	const struct networks *allowed;
+	struct span secret; /* empty: none */
+	int64_t interval_ms;
+	int64_t started_us; /* monotonic */
+};
+
+/* --- reading requests; false: the reply has been filled --- */
+
+/* `limit`: 1 … 1000, 100 when absent. */
+bool centre_limit(const struct http_request *q, unsigned *ret, struct http_reply *r) MUST_USE;
+/* An optional whole number; absent leaves *ret alone. */
+bool centre_number(
+	const struct http_request *q, const char *name, uint64_t *ret, struct http_reply *r) MUST_USE;
+/* The {name} of the path or a query member, as a NUL-terminated text; 404 for what cannot be a node's name.
+ */
+bool centre_node_name(struct span text, char ret[RECORD_OWNER_MAX + 1], struct http_reply *r) MUST_USE;
+
+/* --- writing replies --- */
+
+/* Each appends a value. */
+void centre_put_time(struct buf *out, int64_t us);             /* a quoted time; -1 = null */
+void centre_put_seconds(struct buf *out, double s);            /* three digits; negative = null */
+void centre_put_known(struct buf *out, bool known, int64_t n); /* or null */
+void centre_put_text(struct buf *out, const char *text);       /* quoted; "" = null */
+
+/* The answer to a failed call of the store: logs INTERNAL, passes the others on. */
+void centre_problem(struct http_reply *r, enum err e, const struct reason *why);
+
+#endif

@@ -1,0 +1,44 @@
+#include "central/routes.h"
+
+#include "central/api_edit.h"
+#include "central/api_events.h"
+#include "central/api_metrics.h"
+#include "central/api_nodes.h"
+#include "central/api_records.h"
+#include "central/api_status.h"
+
+#define RECORDS_BODY_MAX (8 * 1024 * 1024)
+#define SMALL_BODY_MAX (16 * 1024)
+
+static const struct route routes[] = {
+	/* health */
+	{HTTP_GET, "/healthz", ROUTE_OPEN, 0, api_healthz, NULL},
+	{HTTP_GET, "/readyz", ROUTE_OPEN, 0, api_readyz, NULL},
+	{HTTP_GET, "/", ROUTE_APP, 0, api_index, NULL},
+	{HTTP_GET, "/metrics", ROUTE_APP, 0, api_metrics, NULL},
+	{HTTP_GET, "/v1/status", ROUTE_APP, 0, api_status, NULL},
+	/* nodes */
+	{HTTP_GET, "/v1/nodes", ROUTE_APP, 0, api_nodes_list, "state after limit "},
+	{HTTP_POST, "/v1/nodes", ROUTE_APP, SMALL_BODY_MAX, api_edit_add, NULL},
+	{HTTP_GET, "/v1/nodes/{name}", ROUTE_APP, 0, api_nodes_get, NULL},
+	{HTTP_PATCH, "/v1/nodes/{name}", ROUTE_APP, SMALL_BODY_MAX, api_edit_change, NULL},
+	{HTTP_DELETE, "/v1/nodes/{name}", ROUTE_APP, 0, api_edit_remove, NULL},
+	{HTTP_GET, "/v1/nodes/{name}/token", ROUTE_APP, 0, api_edit_token, NULL},
+	{HTTP_POST, "/v1/nodes/{name}/rotate", ROUTE_APP, 0, api_edit_rotate, NULL},
+	{HTTP_POST, "/v1/nodes/{name}/{verb}", ROUTE_APP, 0, api_edit_do, NULL},
+	/* records */
+	{HTTP_GET, "/v1/records", ROUTE_APP, 0, api_records_list, "owner type after limit deleted "},
+	{HTTP_POST, "/v1/records", ROUTE_APP, RECORDS_BODY_MAX, api_records_post, NULL},
+	{HTTP_GET, "/v1/records/{owner}/{id}", ROUTE_APP, 0, api_records_get, NULL},
+	{HTTP_PUT, "/v1/records/{owner}/{id}", ROUTE_APP, RECORD_LINE_MAX, api_records_put, NULL},
+	{HTTP_DELETE, "/v1/records/{owner}/{id}", ROUTE_APP, 0, api_records_delete, NULL},
+	/* what happened */
+	{HTTP_GET, "/v1/events", ROUTE_APP, 0, api_events_list, "node level after before limit "},
+	{HTTP_GET, "/v1/conflicts", ROUTE_APP, 0, api_conflicts_list, "owner after limit "},
+	{HTTP_POST, "/v1/conflicts/{id}/promote", ROUTE_APP, 0, api_conflicts_promote, NULL},
+};
+
+void routes_init(struct router *ret, struct centre *c)
+{
+	*ret = (struct router){.routes = routes, .n = sizeof routes / sizeof *routes, .ctx = c};
+}
