@@ -149,8 +149,9 @@ enum err store_delete(struct store *st, struct span owner, struct span id, const
 /* Appends {"conflicts":[{id, at, owner, record_id, why, node?, record:{…}}…],"next":…}; `owner` NULL = any. */
 enum err store_conflicts(struct store *st, const char *owner, uint64_t after, unsigned limit, struct buf *out,
 	struct reason *why) MUST_USE;
-/* Makes the archived version the present one, as a new version of the centre.  GONE. */
-enum err store_conflict_promote(struct store *st, uint64_t id, struct written *ret, struct reason *why) MUST_USE;
+/* Makes the archived version the present one, as a new version of the centre; says whose it is.  GONE. */
+enum err store_conflict_promote(struct store *st, uint64_t id, char ret_owner[RECORD_OWNER_MAX + 1],
+	struct written *ret, struct reason *why) MUST_USE;
 enum err store_conflict_count(struct store *st, const char *owner, uint64_t *ret, struct reason *why) MUST_USE;
 
 #endif

@@ -1,0 +1,81 @@
+#include "central/centre.h"
+
+#include <string.h>
+
+#define LIMIT_DEFAULT 100
+#define LIMIT_MAX 1000
+
+bool centre_limit(const struct http_request *q, unsigned *ret, struct http_reply *r)
+{
+	struct span text = http_query(q, "limit");
+	uint64_t n = LIMIT_DEFAULT;
+	if (text.at && (!span_to_u64(text, LIMIT_MAX, &n) || n == 0)) {
+		http_problem(r, "bad_request", "limit: a whole number from 1 to %d", LIMIT_MAX);
+		return false;
+	}
+	*ret = (unsigned)n;
+	return true;
+}
+
+bool centre_number(const struct http_request *q, const char *name, uint64_t *ret, struct http_reply *r)
+{
+	struct span text = http_query(q, name);
+	if (text.at && !span_to_u64(text, INT64_MAX, ret)) {
+		http_problem(r, "bad_request", "%s: not a whole number", name);
+		return false;
+	}
+	return true;
+}
+
+bool centre_node_name(struct span text, char ret[RECORD_OWNER_MAX + 1], struct http_reply *r)
+{
+	if (!record_owner_ok(text)) {
+		http_problem(r, "not_found", "there is no such node");
+		return false;
+	}
+	memcpy(ret, text.at, text.len);
+	ret[text.len] = 0;
+	return true;
+}
+
+void centre_put_time(struct buf *out, int64_t us)
+{
+	if (us < 0) {
+		buf_text(out, "null");
+		return;
+	}
+	buf_char(out, '"');
+	buf_time(out, us);
+	buf_char(out, '"');
+}
+
+void centre_put_seconds(struct buf *out, double s)
+{
+	if (s < 0)
+		buf_text(out, "null");
+	else
+		buf_printf(out, "%.3f", s);
+}
+
+void centre_put_known(struct buf *out, bool known, int64_t n)
+{
+	if (known)
+		buf_i64(out, n);
+	else
+		buf_text(out, "null");
+}
+
+void centre_put_text(struct buf *out, const char *text)
+{
+	if (text[0])
+		buf_json_text(out, span_of(text));
+	else
+		buf_text(out, "null");
+}
+
+void centre_problem(struct http_reply *r, enum err e, const struct reason *why)
+{
+	if (e == INTERNAL)
+		log_event(LOG_ERROR, "store.failed", "error", err_name(e), "reason", why->text, NULL);
+	http_problem_err(r, e, why);
+}

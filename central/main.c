@@ -1,0 +1,137 @@
+/* tidemark-central: builds the parts in order, runs, takes them down in reverse. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "central/routes.h"
+#include "central/settings.h"
+#include "shared/build.h"
+#include "shared/clock.h"
+#include "shared/server.h"
+#include "shared/stop.h"
+
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_REFUSED = 6 };
+
+struct program {
+	struct settings settings;
+	struct centre centre;
+	struct router router;
+	struct buf secret;
+	struct server *server;
+};
+
+static int complain(enum err e, const struct reason *why)
+{
+	fprintf(stderr, "tidemark-central: %s\n", why->text);
+	if (e == INVALID)
+		fprintf(stderr, "Try: tidemark-central --help\n");
+	return e == INVALID ? EXIT_USAGE : e == DENIED || e == CONFLICT ? EXIT_REFUSED : EXIT_FAILED;
+}
+
+/* Each node takes a descriptor while its pull is parked. */
+static void raise_descriptors(void)
+{
+	struct rlimit l;
+	if (getrlimit(RLIMIT_NOFILE, &l) != 0)
+		return;
+	l.rlim_cur = l.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &l);
+}
+
+/* --node: adds it, or changes its URL. */
+static enum err set_nodes(const struct program *p, struct reason *why)
+{
+	enum err e = OK;
+	for (size_t i = 0; e == OK && i < p->settings.nodes.n; i++) {
+		char name[RECORD_OWNER_MAX + 1];
+		const char *url;
+		struct node n;
+		settings_node(p->settings.nodes.at[i], name, &url);
+		e = store_node(p->centre.store, name, &n, why);
+		if (e == GONE)
+			e = store_node_add(p->centre.store, name, url, "", why);
+		else if (e == OK && strcmp(n.url, url) != 0)
+			e = store_node_edit(p->centre.store, name, url, NULL, why);
+	}
+	return e;
+}
+
+static enum err open_data(struct program *p, struct reason *why)
+{
+	const struct store_config store = {.url = p->settings.store, .policy = p->settings.policy};
+	enum err e = OK;
+	if (p->settings.secret_file)
+		e = option_read_secret(p->settings.secret_file, &p->secret, why);
+	if (e == OK)
+		e = store_open(&p->centre.store, &store, why);
+	if (e == OK)
+		e = set_nodes(p, why);
+	return e == INVALID ? DENIED : e; /* a file we refuse, not a wrong command line */
+}
+
+static enum err open_program(struct program *p, struct reason *why)
+{
+	const struct server_config server = {.listen = p->settings.listen, .router = &p->router};
+	enum err e = open_data(p, why);
+	if (e != OK)
+		return e;
+	const struct scheduler_config scheduler = {.store = p->centre.store,
+		.allowed = &p->settings.allowed,
+		.secret = buf_span(&p->secret),
+		.interval_ms = p->settings.poll_interval_ms};
+	p->centre.allowed = &p->settings.allowed;
+	p->centre.secret = buf_span(&p->secret);
+	p->centre.interval_ms = p->settings.poll_interval_ms;
+	p->centre.started_us = clock_mono_us();
+	routes_init(&p->router, &p->centre);
+	p->router.app_token = buf_span(&p->secret);
+	p->router.hosts = p->settings.secret_file ? NULL : "";
+	e = scheduler_open(&p->centre.scheduler, &scheduler, why);
+	return e == OK ? server_open(&p->server, &server, why) : e;
+}
+
+static void close_program(struct program *p)
+{
+	server_close(p->server);
+	scheduler_close(p->centre.scheduler);
+	store_close(p->centre.store);
+	buf_done(&p->secret);
+}
+
+static enum err run(struct program *p, struct reason *why)
+{
+	log_event(LOG_INFO, "listening", "url", server_url(p->server), "store", store_kind(p->centre.store),
+		"version", TIDEMARK_VERSION, NULL);
+	enum err e = scheduler_start(p->centre.scheduler, why);
+	if (e == OK) {
+		stop_wait(-1);
+		log_event(LOG_INFO, "stopping", NULL);
+	}
+	return e;
+}
+
+int main(int argc, char **argv)
+{
+	static struct program p;
+	struct reason why = {""};
+	struct buf out = {0};
+	enum options_do todo;
+	enum err e = settings_read(&p.settings, argc, argv, &todo, &out, &why);
+	if (e != OK)
+		return complain(e, &why);
+	if (todo != OPTIONS_RUN) {
+		fputs(out.at ? out.at : "", stdout);
+		buf_done(&out);
+		options_free();
+		return EXIT_OK;
+	}
+	raise_descriptors();
+	stop_init();
+	log_init(log_level_parse(p.settings.log_level), strcmp(p.settings.log_format, "json") == 0);
+	e = open_program(&p, &why);
+	if (e == OK)
+		e = run(&p, &why);
+	close_program(&p);
+	options_free();
+	return e == OK ? EXIT_OK : complain(e, &why);
+}

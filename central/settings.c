@@ -1,0 +1,112 @@
+#include "central/settings.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "shared/build.h"
+#include "shared/server.h"
+
+void settings_node(const char *pair, char name[RECORD_OWNER_MAX + 1], const char **ret_url)
+{
+	const char *equals = strchr(pair, '=');
+	assert(equals && equals - pair <= RECORD_OWNER_MAX);
+	memcpy(name, pair, (size_t)(equals - pair));
+	name[equals - pair] = 0;
+	*ret_url = equals + 1;
+}
+
+static enum err check_nodes(const struct settings *s, struct reason *why)
+{
+	for (size_t i = 0; i < s->nodes.n; i++) {
+		const char *pair = s->nodes.at[i], *equals = strchr(pair, '=');
+		struct reason cause;
+		if (!equals)
+			return fail(INVALID, why, "--node %s: not NAME=URL", pair);
+		if (!record_owner_ok((struct span){pair, (size_t)(equals - pair)}))
+			return fail(INVALID, why,
+				"--node %s: a name is a-z 0-9 . _ -, starts with a letter or digit, 63 at "
+				"most",
+				pair);
+		enum err e = node_url_check(&s->allowed, equals + 1, &cause);
+		if (e != OK)
+			return fail(e, why, "--node %.80s: %s", pair, cause.text);
+	}
+	return OK;
+}
+
+static enum err check(struct settings *s, const struct option_list *networks, struct reason *why)
+{
+	bool loopback = server_listen_is_loopback(s->listen);
+	enum err e = OK;
+	if (!s->secret_file && !loopback)
+		return fail(DENIED, why,
+			"--listen %s: without --secret-file only a loopback address is allowed", s->listen);
+	s->allowed.n = 0;
+	if (loopback)
+		networks_add_loopback(&s->allowed);
+	for (size_t i = 0; e == OK && i < networks->n; i++)
+		e = networks_add(&s->allowed, networks->at[i], why);
+	return e == OK ? check_nodes(s, why) : e;
+}
+
+static struct options describe(const struct option *table, size_t n)
+{
+	return (struct options){
+		.program = "tidemark-central",
+		.usage = "tidemark-central [--store URL] [--node NAME=URL]… [OPTION]…",
+		.epilogue = "Asks every node for what it has, gives it what it lacks, and proves that both "
+			    "ends are "
+			    "equal.\n"
+			    "Example: tidemark-central --store sqlite:centre.db --node "
+			    "shop-1=http://127.0.0.1:7101\n",
+		.environment = "TIDEMARK",
+		.at = table,
+		.n = n,
+	};
+}
+
+enum err settings_read(struct settings *ret, int argc, char **argv, enum options_do *ret_do, struct buf *out,
+	struct reason *why)
+{
+	static struct settings s; /* options write into it */
+	static struct option_list networks;
+	static const char *conflict;
+	const struct option table[] = {
+		{"store", OPTION_TEXT, &s.store, SETTINGS_STORE_DEFAULT, 0, 0, NULL, "URL",
+			"where everything is kept: sqlite:FILE; made if absent"},
+		{"listen", OPTION_TEXT, &s.listen, "127.0.0.1:7100", 0, 0, NULL, "HOST:PORT",
+			"where to serve HTTP; port 0 takes a free one"},
+		{"poll-interval", OPTION_DURATION, &s.poll_interval_ms, "1s", 10, 3600000, NULL, "DURATION",
+			"the longest time without a finished exchange with a node"},
+		{"secret-file", OPTION_TEXT, &s.secret_file, NULL, 0, 0, NULL, "FILE",
+			"the operator's token; the nodes' tokens are derived from it"},
+		{"node", OPTION_LIST, &s.nodes, NULL, 0, 0, NULL, "NAME=URL",
+			"add a node, or change its URL; nodes already in the store stay"},
+		{"conflict", OPTION_CHOICE, &conflict, "owner", 0, 0, "owner centre", "WHO",
+			"who wins when a record was changed at both ends; the loser is kept"},
+		{"allow-network", OPTION_LIST, &networks, NULL, 0, 0, NULL, "CIDR",
+			"where nodes may be; loopback is allowed while the centre listens on loopback only"},
+		{"log-level", OPTION_CHOICE, &s.log_level, "info", 0, 0, "error warn info debug", "LEVEL",
+			"the least to log"},
+		{"log-format", OPTION_CHOICE, &s.log_format, "logfmt", 0, 0, "logfmt json", "FORMAT",
+			"one line an event"},
+	};
+	const struct options o = describe(table, sizeof table / sizeof *table);
+	struct option_list rest;
+	enum err e = options_read(&o, argc, argv, ret_do, &rest, why);
+	if (e != OK)
+		return e;
+	if (*ret_do == OPTIONS_HELP)
+		options_help(&o, out);
+	else if (*ret_do == OPTIONS_VERSION)
+		buf_text(out, "tidemark-central " TIDEMARK_VERSION "\n");
+	else if (*ret_do == OPTIONS_PRINT)
+		options_print(&o, out);
+	if (*ret_do != OPTIONS_RUN && *ret_do != OPTIONS_CHECK)
+		return OK;
+	s.policy = strcmp(conflict, "centre") == 0 ? POLICY_CENTRE : POLICY_OWNER;
+	e = check(&s, &networks, why);
+	if (e == OK)
+		*ret = s;
+	return e;
+}

@@ -1,0 +1,32 @@
+/*
+ * settings - what `tidemark-central` can be told, read once into a const struct.
+ */
+#ifndef CENTRAL_SETTINGS_H
+#define CENTRAL_SETTINGS_H
+
+#include "central/address.h"
+#include "central/merge.h"
+#include "shared/options.h"
+
+#define SETTINGS_STORE_DEFAULT "sqlite:tidemark-central.db"
+
+struct settings {
+	const char *store, *listen, *secret_file;
+	int64_t poll_interval_ms;
+	struct option_list nodes; /* "NAME=URL" each, checked */
+	struct networks allowed;  /* where nodes may be */
+	enum merge_policy policy;
+	const char *log_level, *log_format;
+};
+
+/* The parts of one of `nodes`. */
+void settings_node(const char *pair, char name[RECORD_OWNER_MAX + 1], const char **ret_url);
+
+/*
+ * Reads flags, environment and file.  OPTIONS_RUN: *ret is whole and checked.  Otherwise what was asked for
+ * (help and the like) has been appended to `out`.  INVALID: a usage error; DENIED: not safe.
+ */
+enum err settings_read(struct settings *ret, int argc, char **argv, enum options_do *ret_do, struct buf *out,
+	struct reason *why) MUST_USE;
+
+#endif
