@@ -11,8 +11,10 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(SUPPORT) $(CENTRAL) $(LOCAL) $(SHARED)
 $(B)/tests/contract/%: $(B)/tests/contract/%.o $(SUPPORT) $(CENTRAL) $(LOCAL) $(SHARED)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS) $(LDLIBS)
 
-# Faults: the k-th call of SQLite fails.
+# Calls that a test stands in for, or makes fail.
 $(B)/tests/contract/test_replica_faults $(B)/tests/contract/test_writer: LDFLAGS += -Wl,--wrap=sqlite3_step
+$(B)/tests/unit/test_clock: LDFLAGS += -Wl,--wrap=ntp_adjtime
+$(B)/tests/unit/test_log: LDFLAGS += -Wl,--wrap=write
 
 # The whole system in one process: its own clock and chance stand in for shared/clock.o and entropy.o.
 $(B)/tests/sim/sim: $(call objects,$(wildcard tests/sim/*.c)) $(CENTRAL) $(LOCAL) $(SHARED)

@@ -1,0 +1,358 @@
+#include "shared/options.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static struct {
+	const char *name, *mode;
+	struct option_list nodes;
+	bool quiet;
+	int64_t count, every;
+	double rate;
+} v;
+
+static const struct option table[] = {
+	{"name", OPTION_TEXT, &v.name, NULL, 0, 0, NULL, "NAME", "what it is called"},
+	{"node", OPTION_LIST, &v.nodes, NULL, 0, 0, NULL, "NAME=URL", "a node"},
+	{"quiet", OPTION_FLAG, &v.quiet, NULL, 0, 0, NULL, NULL, "say less"},
+	{"count", OPTION_INTEGER, &v.count, "3", 1, 10, NULL, NULL, "how many"},
+	{"rate", OPTION_NUMBER, &v.rate, "0.5", 0, 0, NULL, NULL, "how fast"},
+	{"poll-interval", OPTION_DURATION, &v.every, "1s", 100, 60000, NULL, NULL, "how often"},
+	{"mode", OPTION_CHOICE, &v.mode, "fast", 0, 0, "fast slow", NULL, "how"},
+};
+static const struct options options = {"prog", "  prog --name NAME [FILE...]", "See the guide.", "OPTEST",
+	table, sizeof table / sizeof *table, true};
+
+static enum options_do todo;
+static struct option_list args;
+static struct reason why;
+
+/* The arguments are what `line` has between one of `separators` and the next. */
+static enum err run_split(const struct options *o, const char *line, const char *separators)
+{
+	static char copy[512], program[] = "prog", *argv[32];
+	int argc = 0;
+	snprintf(copy, sizeof copy, "%s", line);
+	argv[argc++] = program;
+	for (char *word = strtok(copy, separators); word; word = strtok(NULL, separators))
+		argv[argc++] = word;
+	argv[argc] = NULL;
+	memset(&v, 0xff, sizeof v);
+	why.text[0] = '\0';
+	return options_read(o, argc, argv, &todo, &args, &why);
+}
+
+static enum err run(const struct options *o, const char *line)
+{
+	return run_split(o, line, " ");
+}
+
+static char path[] = "/tmp/test_options.XXXXXX";
+
+static void write_file(const char *text, mode_t mode)
+{
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+	assert_int_equal(chmod(path, mode), 0);
+}
+
+static void defaults_hold(void **state)
+{
+	(void)state;
+	assert_int_equal(run(&options, ""), OK);
+	assert_int_equal(todo, OPTIONS_RUN);
+	assert_null(v.name);
+	assert_int_equal(v.nodes.n, 0);
+	assert_false(v.quiet);
+	assert_int_equal(v.count, 3);
+	assert_true(v.rate == 0.5);
+	assert_int_equal(v.every, 1000);
+	assert_string_equal(v.mode, "fast");
+	assert_int_equal(args.n, 0);
+}
+
+static void flags_are_read(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		run(&options, "one --name=a=b --node x=1 --node y=2 --quiet --count 7 two --rate -1e3 "
+			      "--poll-interval 500ms --mode slow -- --three -"),
+		OK);
+	assert_string_equal(v.name, "a=b");
+	assert_int_equal(v.nodes.n, 2);
+	assert_string_equal(v.nodes.at[0], "x=1");
+	assert_string_equal(v.nodes.at[1], "y=2");
+	assert_true(v.quiet);
+	assert_int_equal(v.count, 7);
+	assert_true(v.rate == -1000);
+	assert_int_equal(v.every, 500);
+	assert_string_equal(v.mode, "slow");
+	assert_int_equal(args.n, 4);
+	assert_string_equal(args.at[0], "one");
+	assert_string_equal(args.at[1], "two");
+	assert_string_equal(args.at[2], "--three");
+	assert_string_equal(args.at[3], "-");
+	assert_int_equal(run(&options, "--quiet --no-quiet"), OK);
+	assert_false(v.quiet);
+	assert_int_equal(run(&options, "--quiet=false"), OK);
+	assert_false(v.quiet);
+}
+
+static void usage_errors_say_what_to_do(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *line, *why;
+	} rows[] = {
+		{"--pol-interval 1s", "unknown option \"--pol-interval\"; did you mean \"--poll-interval\"?"},
+		{"--zzzzzzzzzz", "unknown option \"--zzzzzzzzzz\""},
+		{"-x", "unknown option \"-x\""},
+		{"--no-name", "unknown option \"--no-name\"; did you mean \"--name\"?"},
+		{"--name", "--name: a value is missing"},
+		{"--count x", "--count: \"x\" is not an integer"},
+		{"--count 3.0", "--count: \"3.0\" is not an integer"},
+		{"--count 99999999999999999999", "--count: \"99999999999999999999\" is not an integer"},
+		{"--count 0", "--count: at least 1"},
+		{"--count 11", "--count: at most 10"},
+		{"--rate nan", "--rate: \"nan\" is not a number"},
+		{"--rate 1e999", "--rate: \"1e999\" is not a number"},
+		{"--poll-interval 5", "--poll-interval: \"5\" is not a duration such as 500ms, 1s, 5m or 2h"},
+		{"--poll-interval 99ms", "--poll-interval: at least 100 ms"},
+		{"--mode fas", "--mode: \"fas\" is none of: fast slow"},
+		{"--quiet=maybe", "--quiet: \"maybe\" is neither true nor false"},
+		{"--config /nonexistent/x", "/nonexistent/x: No such file or directory"},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		assert_int_equal(run(&options, rows[i].line), INVALID);
+		assert_string_equal(why.text, rows[i].why);
+	}
+	struct options strict = options;
+	strict.positional = false;
+	assert_int_equal(run(&strict, "file"), INVALID);
+	assert_string_equal(why.text, "\"file\" is no option");
+}
+
+static void layers_go_over_each_other(void **state)
+{
+	(void)state;
+	char line[256];
+	write_file("# a comment\n\n name = from file \ncount=4  # four\r\nnode = a=1 b=2\nnode = c=3\n"
+		   "rate = 2\nquiet = yes\n",
+		0600);
+	snprintf(line, sizeof line, "--config %s --count 5", path);
+	setenv("OPTEST_RATE", "8", 1);
+	setenv("OPTEST_POLL_INTERVAL", "2s", 1);
+	setenv("OPTEST_COUNT", "6", 1);
+	setenv("OPTEST_NAME", "", 1);
+	assert_int_equal(run(&options, line), OK);
+	assert_string_equal(v.name, "from file");
+	assert_int_equal(v.count, 5);
+	assert_true(v.rate == 8);
+	assert_int_equal(v.every, 2000);
+	assert_true(v.quiet);
+	assert_int_equal(v.nodes.n, 3);
+	assert_string_equal(v.nodes.at[2], "c=3");
+
+	setenv("OPTEST_NODE", "z=9", 1);
+	setenv("OPTEST_CONFIG", path, 1);
+	assert_int_equal(run(&options, ""), OK);
+	assert_int_equal(v.nodes.n, 1);
+	assert_string_equal(v.nodes.at[0], "z=9");
+	assert_int_equal(v.count, 6);
+	assert_int_equal(run(&options, "--node f=1 --node g=2"), OK);
+	assert_int_equal(v.nodes.n, 2);
+	assert_string_equal(v.nodes.at[1], "g=2");
+
+	setenv("OPTEST_COUNT", "many", 1);
+	assert_int_equal(run(&options, ""), INVALID);
+	assert_string_equal(why.text, "in the environment: count: \"many\" is not an integer");
+	static const char *const names[] = {"RATE", "POLL_INTERVAL", "COUNT", "NAME", "NODE", "CONFIG"};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		char name[64];
+		snprintf(name, sizeof name, "OPTEST_%s", names[i]);
+		unsetenv(name);
+	}
+}
+
+static void file_errors_name_the_line(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *why;
+	} rows[] = {
+		{"count = 2\nconut = 3\n", ":2: unknown option \"conut\"; did you mean \"count\"?"},
+		{"\n\nnothing\n", ":3: not \"key = value\""},
+		{"count = ten", ":1: count: \"ten\" is not an integer"},
+		{"name = \"open", ":1: name: the quotes do not fit"},
+		{"name = \"a\" b", ":1: name: the quotes do not fit"},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char line[128];
+		write_file(rows[i].text, 0600);
+		snprintf(line, sizeof line, "--config=%s", path);
+		assert_int_equal(run(&options, line), INVALID);
+		assert_memory_equal(why.text, path, strlen(path));
+		assert_string_equal(why.text + strlen(path), rows[i].why);
+	}
+}
+
+static void its_own_options(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *line;
+		enum options_do todo;
+	} rows[] = {
+		{"--help --unknown", OPTIONS_HELP},
+		{"-h", OPTIONS_HELP},
+		{"--version --count x", OPTIONS_VERSION},
+		{"--check-config", OPTIONS_CHECK},
+		{"--print-config", OPTIONS_PRINT},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		assert_int_equal(run(&options, rows[i].line), OK);
+		assert_int_equal(todo, rows[i].todo);
+	}
+	assert_int_equal(run(&options, "--check-config --count x"), INVALID);
+}
+
+static void help_shows_every_option(void **state)
+{
+	(void)state;
+	struct buf out = {0};
+	options_help(&options, &out);
+	for (size_t i = 0; i < options.n; i++) {
+		assert_non_null(strstr(out.at, table[i].name));
+		assert_non_null(strstr(out.at, table[i].help));
+	}
+	assert_non_null(strstr(out.at, "Usage:\n  prog --name NAME [FILE...]\n"));
+	assert_non_null(strstr(out.at, "--mode fast|slow "));
+	assert_non_null(strstr(out.at, "how often (default 1s)\n"));
+	assert_non_null(strstr(out.at, "--print-config"));
+	assert_non_null(strstr(out.at, "OPTEST_NAME"));
+	assert_non_null(strstr(out.at, "See the guide.\n"));
+	buf_done(&out);
+}
+
+/* What --print-config prints, read again, gives the same. */
+static void print_is_read_back(void **state)
+{
+	(void)state;
+	struct buf first = {0}, second = {0};
+	assert_int_equal(
+		run_split(&options, "--name=\"a\\ # b |--node|x=1|--node|y=2|--poll-interval|30s", "|"), OK);
+	options_print(&options, &first);
+	assert_non_null(strstr(first.at, "count = 3  # default\n"));
+	assert_non_null(strstr(first.at, "poll-interval = 30s  # flag\n"));
+	write_file(first.at, 0600);
+	char line[128];
+	snprintf(line, sizeof line, "--config %s", path);
+	assert_int_equal(run(&options, line), OK);
+	assert_string_equal(v.name, "\"a\\ # b ");
+	assert_int_equal(v.nodes.n, 2);
+	assert_string_equal(v.nodes.at[1], "y=2");
+	assert_int_equal(v.every, 30000);
+	options_print(&options, &second);
+	assert_non_null(strstr(second.at, "poll-interval = 30s  # file\n"));
+	buf_done(&first);
+	buf_done(&second);
+}
+
+static void reads_durations(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		int64_t ms;
+	} rows[] = {
+		{"0", 0},
+		{"0s", 0},
+		{"500ms", 500},
+		{"1s", 1000},
+		{"5m", 300000},
+		{"2h", 7200000},
+		{"1d", 86400000},
+		{"", -1},
+		{"s", -1},
+		{"5", -1},
+		{"-5s", -1},
+		{"5 s", -1},
+		{"5sec", -1},
+		{"1.5s", -1},
+		{"9223372036854775807s", -1},
+		{"99999999999999999999ms", -1},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		int64_t ms = -1;
+		assert_int_equal(option_parse_duration(rows[i].text, &ms), rows[i].ms >= 0);
+		assert_int_equal(ms, rows[i].ms);
+	}
+}
+
+static void reads_secrets(void **state)
+{
+	(void)state;
+	static char large[5000];
+	memset(large, 'x', sizeof large - 1);
+	const struct {
+		const char *text;
+		mode_t mode;
+		const char *secret;
+	} rows[] = {
+		{"s3cret\n", 0600, "s3cret"},
+		{"s3cret\r\n", 0640, "s3cret"},
+		{"s3cret", 0400, "s3cret"},
+		{"s3cret\n", 0644, NULL},
+		{"", 0600, NULL},
+		{"\n", 0600, NULL},
+		{"two words", 0600, NULL},
+		{"a\nb\n", 0600, NULL},
+		{"\xc3\xa9", 0600, NULL},
+		{large, 0600, NULL},
+	};
+	struct buf secret = {0};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		chmod(path, 0600);
+		write_file(rows[i].text, rows[i].mode);
+		assert_int_equal(option_read_secret(path, &secret, &why), rows[i].secret ? OK : INVALID);
+		if (rows[i].secret)
+			assert_string_equal(secret.at, rows[i].secret);
+	}
+	assert_string_equal(secret.at, "s3cret");
+	buf_done(&secret);
+	assert_int_equal(option_read_secret("/nonexistent/x", &secret, &why), GONE);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	options_free();
+	unlink(path);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults_hold),
+		cmocka_unit_test(flags_are_read),
+		cmocka_unit_test(usage_errors_say_what_to_do),
+		cmocka_unit_test(layers_go_over_each_other),
+		cmocka_unit_test(file_errors_name_the_line),
+		cmocka_unit_test(its_own_options),
+		cmocka_unit_test(help_shows_every_option),
+		cmocka_unit_test(print_is_read_back),
+		cmocka_unit_test(reads_durations),
+		cmocka_unit_test(reads_secrets),
+	};
+	close(mkstemp(path));
+	return cmocka_run_group_tests_name("options", tests, NULL, teardown);
+}
