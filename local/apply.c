@@ -69,7 +69,6 @@ static void answer(struct local *l, enum err e, const struct apply_job *j, const
 		local_problem(r, e, why);
 		return;
 	}
-	replica_acknowledge(l->replica, &j->basis->centre, j->basis->witness);
 	encode_answers(l, j, q->received_us, &r->body);
 	r->status = 200;
 	r->content_type = "application/x-ndjson";

@@ -24,6 +24,19 @@ static bool read_request(const struct http_request *q, struct page_request *p, s
 }
 
 /*
+ * The centre holds everything up to `after`.  Its witness may be further: an answer to a push tells
+ * a position past writes that were not pulled yet.
+ */
+static void acknowledge(struct local *l, const struct page_request *p)
+{
+	struct position held = p->witness;
+
+	if (p->after < held.seq)
+		held = (struct position){.seq = p->after};
+	replica_acknowledge(l->replica, &p->centre, held);
+}
+
+/*
  * The page is made before the request is parked and made anew afterwards: a write that came
  * between the two is seen by replica_wait_news(), which compares with the log's end first.
  */
@@ -34,7 +47,7 @@ static enum err serve(struct local *l, const struct page_request *p, int64_t t_r
 
 	if (e != OK || served->verdict != FEED_SERVED)
 		return e;
-	replica_acknowledge(l->replica, &p->centre, p->witness);
+	acknowledge(l, p);
 	if (served->records || p->limit == 0 || p->wait_ms == 0 || l->never_wait)
 		return OK;
 	replica_wait_news(l->replica, p->after, p->wait_ms);

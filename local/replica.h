@@ -4,7 +4,7 @@
  * Every change takes the next seq in the writing transaction, and the head is chained
  * over it.  Digest, seq and head move with the rows.  The feed is state-based: the newest version of
  * each record, by seq.  Heads of overwritten rows are kept (`positions`) from the older of
- * every centre's acknowledged witness and the last POSITIONS_KEPT seqs, so that a centre's witness can be
+ * every centre's acknowledged position and the last POSITIONS_KEPT seqs, so that a centre's witness can be
  * looked up; a position below that horizon which is in no row counts as not in the log.
  *
  * Threads: one writer connection, used only between replica_write_begin() and _end() (writer.h sees to that),
@@ -88,7 +88,7 @@ enum err replica_check_basis(struct replica *r, const struct epoch *epoch, struc
  * A centre's request says how far it holds everything.  Kept in memory at once, and on disk with the next
  * write: an older one on disk only makes more be kept.
  */
-void replica_acknowledge(struct replica *r, const struct epoch *centre, struct position witness);
+void replica_acknowledge(struct replica *r, const struct epoch *centre, struct position held);
 
 /* Waits until the log's end is past `after`, the deadline passes, or replica_wake().  Any thread. */
 void replica_wait_news(struct replica *r, uint64_t after, int64_t timeout_ms);
