@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-#include "shared/entropy.h"
 #include "gen/sql_local_migrations.h"
 
 #define APPLICATION_ID 0x54444d4c /* "TDML" */
@@ -51,10 +51,36 @@ static struct lite_config lite_config_of(const char *path, bool writer)
 		.application_id = APPLICATION_ID};
 }
 
+static enum err refuse(struct reason *why)
+{
+	return fail(INTERNAL, why,
+		"the database file was removed or replaced while in use: nothing can be stored");
+}
+
+/* The file the path names now; (0, 0) when it names none, as in memory. */
+static struct file_id file_at(const char *path)
+{
+	struct stat st;
+	if (stat(path, &st) != 0)
+		return (struct file_id){0, 0};
+	return (struct file_id){st.st_dev, st.st_ino};
+}
+
+/* Those that are open go on reading what the writer wrote; a new one must not read another file. */
 enum err replica_open_reader(struct replica *r, struct lite **ret, struct reason *why)
 {
 	struct lite_config c = lite_config_of(r->path, false);
-	return lite_open(ret, &c, why);
+	struct lite *l = NULL;
+	enum err e = lite_open(&l, &c, why);
+	struct file_id now = file_at(r->path);
+	if (now.dev != r->file.dev || now.ino != r->file.ino) {
+		atomic_store(&r->unusable, true);
+		lite_close(l);
+		return refuse(why);
+	}
+	if (e == OK)
+		*ret = l;
+	return e;
 }
 
 enum err replica_open(struct replica **ret, const struct replica_config *c, struct reason *why)
@@ -74,6 +100,7 @@ enum err replica_open(struct replica **ret, const struct replica_config *c, stru
 	struct lite_config lite = lite_config_of(c->path, true);
 	if (e == OK)
 		e = lite_open(&r->lite, &lite, why);
+	r->file = file_at(c->path);
 	if (e == OK)
 		e = load(r, why);
 	if (e != OK) {
@@ -104,12 +131,6 @@ const char *replica_node(const struct replica *r)
 }
 
 /* --- the write transaction --- */
-
-static enum err refuse(struct reason *why)
-{
-	return fail(INTERNAL, why,
-		"the database file was removed or replaced while in use: nothing can be stored");
-}
 
 enum err replica_write_begin(struct replica *r, struct reason *why)
 {

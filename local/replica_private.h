@@ -14,6 +14,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/types.h>
 
 #include "gen/sql_local.h"
 #include "local/replica.h"
@@ -56,8 +57,14 @@ struct readers {
 	size_t n_open;
 };
 
+struct file_id {
+	dev_t dev;
+	ino_t ino;
+};
+
 struct replica {
 	char *path;
+	struct file_id file;
 	char node[RECORD_OWNER_MAX + 1];
 	uint64_t positions_kept;
 	int lock_fd;

@@ -215,7 +215,7 @@ static inline unsigned chance(unsigned *seed, unsigned below)
 /* One of everything that writes; ids are few, so that most overwrite. */
 static inline void site_random_write(struct site *s, unsigned *seed)
 {
-	char id[8], body[64];
+	char id[16], body[64];
 	snprintf(id, sizeof id, "r%u", chance(seed, 9));
 	snprintf(body, sizeof body, "{\"v\":%u}", chance(seed, 1000000));
 	unsigned what = chance(seed, 10);

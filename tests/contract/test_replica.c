@@ -304,6 +304,22 @@ static void a_removed_file_is_not_written_to(void **state)
 		assert_false(status.usable);
 }
 
+static void a_replaced_file_is_not_read(void **state)
+{
+	struct site *s = *state;
+	char away[128];
+	snprintf(away, sizeof away, "%s.away", s->path);
+	site_put(s, "a", "1");
+	assert_int_equal(rename(s->path, away), 0);
+	FILE *other = fopen(s->path, "w");
+	assert_non_null(other);
+	fclose(other);
+	struct replica_status status;
+	assert_int_equal(replica_status(s->r, &status, &why), INTERNAL); /* the first reader to be opened */
+	assert_non_null(strstr(why.text, "removed or replaced"));
+	assert_int_equal(replica_write_begin(s->r, &why), INTERNAL);
+}
+
 static void a_newer_schema_is_refused(void **state)
 {
 	struct site *s = *state;
@@ -345,6 +361,7 @@ int main(void)
 		BOTH(another_nodes_database_is_refused),
 		ON_FILE(a_second_process_is_refused),
 		ON_FILE(a_removed_file_is_not_written_to),
+		ON_FILE(a_replaced_file_is_not_read),
 		ON_FILE(a_newer_schema_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -181,6 +181,61 @@ static void one_alone_simply_writes(void **state)
 	writer_free(w);
 }
 
+struct reading {
+	pthread_t id;
+	struct site *site;
+	struct page_request request;
+	atomic_bool *stop;
+	unsigned pages;
+	bool wrong;
+};
+
+/* Each page is one snapshot: its counters are the sum of its rows, however fast the log grows. */
+static void *read_on(void *ctx)
+{
+	struct reading *t = ctx;
+	do {
+		struct feed_served served;
+		struct buf out = {0};
+		struct page page;
+		struct reason reason;
+		struct digest sum = {0};
+		t->request.recount = t->pages % 2;
+		if (replica_feed(t->site->r, &t->request, 0, &served, &out, &reason) != OK ||
+			page_decode(&page, buf_span(&out), span_of("site-a"), 0, &reason) != OK) {
+			t->wrong = true;
+			return NULL;
+		}
+		for (size_t i = 0; i < page.n; i++)
+			digest_add(&sum, page.records[i].hash);
+		t->wrong |= !digest_equal(sum, page.end.digest) || page.end.more;
+		page_done(&page);
+		buf_done(&out);
+		t->pages++;
+	} while (!t->wrong && !atomic_load(t->stop));
+	return NULL;
+}
+
+static void readers_see_whole_transactions(void **state)
+{
+	struct site *s = *state;
+	static struct thread t[THREADS];
+	struct reading readers[12]; /* more than the pool holds */
+	atomic_bool stop = false;
+	for (size_t i = 0; i < 12; i++) {
+		readers[i] = (struct reading){
+			.site = s, .request = request_of(s, 0, (struct position){0}), .stop = &stop};
+		assert_int_equal(pthread_create(&readers[i].id, NULL, read_on, &readers[i]), 0);
+	}
+	run_threads(s, t);
+	atomic_store(&stop, true);
+	for (size_t i = 0; i < 12; i++) {
+		assert_int_equal(pthread_join(readers[i].id, NULL), 0);
+		assert_true(readers[i].pages > 0 && !readers[i].wrong);
+	}
+	assert_int_equal(site_status(s).head.seq, THREADS * (WRITES - WRITES / 5));
+}
+
 #define BOTH(f)                                                      \
 	{#f ", on a file", f, site_on_file, site_gone, NULL},        \
 	{                                                            \
@@ -193,6 +248,7 @@ int main(void)
 		BOTH(one_alone_simply_writes),
 		BOTH(all_that_was_promised_is_there),
 		BOTH(a_failed_commit_is_everybodys),
+		cmocka_unit_test_setup_teardown(readers_see_whole_transactions, site_on_file, site_gone),
 		BOTH(a_slow_disk_is_shared),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
