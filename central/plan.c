@@ -16,8 +16,8 @@ struct plan plan_next(const struct node *n, const struct node_run *run, int64_t 
 
 	if (n->paused || s->halt != HALT_NONE)
 		return (struct plan){PLAN_REST, 0};
-	if (!run->asked &&
-		run->next_attempt_us > now_us) /* rounded up: not a moment early, so no empty turn */
+	/* rounded up: not a moment early, so no empty turn */
+	if (!run->asked && run->next_attempt_us > now_us)
 		return (struct plan){PLAN_WAIT, (run->next_attempt_us - now_us + 999) / 1000};
 	if (!epoch_is_none(&s->rename_to))
 		return (struct plan){PLAN_RENAME, 0};

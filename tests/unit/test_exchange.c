@@ -46,7 +46,7 @@ static void test_pull_says_where_it_stands(void **state)
 		bool recount, to_push, at_head;
 	} rows[] = {
 		{5, 5, PROOF_EQUAL, false, false, true}, {5, 9, PROOF_NONE, false, false, false},
-		{5, 5, PROOF_DOUBTED, true, false, false}, {5, 5, PROOF_DIVERGED, true, false, false},
+		{5, 5, PROOF_DOUBTED, false, false, false}, {5, 5, PROOF_DIVERGED, false, false, false},
 		{5, 5, PROOF_NONE, true, false, false}, /* the rows are to be summed first */
 		{5, 5, PROOF_NONE, true, true, true},   /* but what is to be pushed goes before */
 	};

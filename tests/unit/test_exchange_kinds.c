@@ -311,6 +311,22 @@ static void test_probe_finds_it_gone(void **state)
 
 /* --- our own store --- */
 
+static void test_node_removed_meanwhile(void **state)
+{
+	struct exchange x = begin("a", PLAN_PULL);
+	struct buf body = {0};
+	struct outcome out;
+
+	(void)state;
+	add_page(&body, &x);
+	st.fails = GONE;
+	assert_int_equal(finish(&x, 200, buf_span(&body), &out), OK);
+	assert_true(out.stale);
+	assert_false(out.sync_known || out.pulled);
+	buf_done(&body);
+	exchange_done(&x);
+}
+
 static void test_store_fails(void **state)
 {
 	static const enum err failures[] = {RETRY, UNCERTAIN, INTERNAL};
@@ -351,6 +367,7 @@ int main(void)
 		cmocka_unit_test_setup(test_probe_finds_a_clone, setup),
 		cmocka_unit_test_setup(test_probe_finds_an_older_copy, setup),
 		cmocka_unit_test_setup(test_probe_finds_it_gone, setup),
+		cmocka_unit_test_setup(test_node_removed_meanwhile, setup),
 		cmocka_unit_test_setup(test_store_fails, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
