@@ -6,10 +6,9 @@ DESTDIR ?=
 B := build/$(V)
 
 LIBS := libmicrohttpd sqlite3 libcurl libcjson libsodium
-APT := build-essential pkg-config libmicrohttpd-dev libsqlite3-dev libcurl4-openssl-dev libcjson-dev libsodium-dev
 ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),all)),)
 ifneq ($(shell pkg-config --exists $(LIBS) 2>/dev/null && echo yes),yes)
-$(error A library is missing. Run: apt-get install $(APT))
+$(error A library is missing. Run: apt-get install $(shell deploy/deps --print build))
 endif
 endif
 
