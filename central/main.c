@@ -83,7 +83,7 @@ static enum err open_program(struct program *p, struct reason *why)
 	p->centre.secret = buf_span(&p->secret);
 	p->centre.interval_ms = p->settings.poll_interval_ms;
 	p->centre.started_us = clock_mono_us();
-	routes_init(&p->router, &p->centre);
+	central_routes_init(&p->router, &p->centre);
 	p->router.app_token = buf_span(&p->secret);
 	p->router.hosts = p->settings.secret_file ? NULL : "";
 	e = scheduler_open(&p->centre.scheduler, &scheduler, why);

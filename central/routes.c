@@ -38,7 +38,7 @@ static const struct route routes[] = {
 	{HTTP_POST, "/v1/conflicts/{id}/promote", ROUTE_APP, 0, api_conflicts_promote, NULL},
 };
 
-void routes_init(struct router *ret, struct centre *c)
+void central_routes_init(struct router *ret, struct centre *c)
 {
 	*ret = (struct router){.routes = routes, .n = sizeof routes / sizeof *routes, .ctx = c};
 }

@@ -8,6 +8,6 @@
 #include "shared/router.h"
 
 /* Fills the router's table and ctx; tokens and hosts are the caller's to set. */
-void routes_init(struct router *ret, struct centre *c);
+void central_routes_init(struct router *ret, struct centre *c);
 
 #endif
