@@ -16,9 +16,10 @@ $(B)/tests/contract/test_replica_faults $(B)/tests/contract/test_writer: LDFLAGS
 $(B)/tests/unit/test_clock: LDFLAGS += -Wl,--wrap=ntp_adjtime
 $(B)/tests/unit/test_log: LDFLAGS += -Wl,--wrap=write
 
-# The whole system in one process: its own clock and chance stand in for shared/clock.o and entropy.o.
+# The whole system in one process: its own clock and chance stand in for shared/clock.o and entropy.o,
+# and it decides what becomes of commits.
 $(B)/tests/sim/sim: $(call objects,$(wildcard tests/sim/*.c)) $(CENTRAL) $(LOCAL) $(SHARED)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=lite_commit -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
 
 #? make test | nightly | bench | lint   tests/run does what CI does
 .PHONY: test unit sim nightly bench lint

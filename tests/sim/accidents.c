@@ -1,0 +1,136 @@
+#include "tests/sim/accidents.h"
+
+#include "tests/sim/carrier.h"
+#include "tests/sim/oracle.h"
+#include "tests/sim/stand_in.h"
+#include "tests/sim/trace.h"
+#include "tests/sim/writes.h"
+
+void accident_crash_site(struct world *w, struct site *s)
+{
+	trace_line("%s CRASH", s->name);
+	site_stop(s);
+	site_start(w, s);
+	oracle_look(w, &(struct cause){.kind = CAUSE_NOTHING});
+}
+
+void accident_crash_centre(struct world *w)
+{
+	trace_line("centre CRASH");
+	centre_stop(w);
+	centre_start(w);
+	oracle_look(w, &(struct cause){.kind = CAUSE_NOTHING});
+}
+
+void accident_copy_site(struct site *s)
+{
+	copy_take(&s->copies[chance_below(COPIES)], &s->db);
+}
+
+void accident_copy_centre(struct world *w)
+{
+	copy_take(&w->copies[chance_below(COPIES)], &w->db);
+}
+
+static void look_after(struct world *w, unsigned sites, bool centre)
+{
+	struct cause c = {.kind = CAUSE_ACCIDENT, .sites = sites, .centre = centre};
+
+	w->tally.accidents++;
+	for (unsigned i = 0; i < w->rules.sites; i++)
+		w->sites[i].disturbed |= centre || (sites >> i & 1) != 0;
+	oracle_look(w, &c);
+}
+
+void accident_wipe(struct world *w, struct site *s)
+{
+	trace_line("%s WIPED", s->name);
+	site_stop(s);
+	database_wipe(&s->db);
+	site_start(w, s);
+	look_after(w, 1u << s->place, false);
+}
+
+static const struct copy *pick(const struct copy copies[COPIES])
+{
+	const struct copy *c = &copies[chance_below(COPIES)];
+
+	return c->bytes == NULL ? NULL : c;
+}
+
+static void put_back_site(struct world *w, struct site *s, const struct copy *c)
+{
+	site_stop(s);
+	copy_put_back(c, &s->db);
+	site_start(w, s);
+	look_after(w, 1u << s->place, false);
+	trace_line("%s RESTORED to %llu of epoch %.4s", s->name, (unsigned long long)s->view.end.seq,
+		s->view.epoch.hex);
+}
+
+static void put_back_centre(struct world *w, const struct copy *c)
+{
+	centre_stop(w);
+	copy_put_back(c, &w->db);
+	centre_start(w);
+	look_after(w, 0, true);
+	trace_line("centre RESTORED");
+}
+
+void accident_restore_site(struct world *w, struct site *s)
+{
+	const struct copy *c = pick(s->copies);
+
+	if (c != NULL)
+		put_back_site(w, s, c);
+}
+
+void accident_restore_past(struct world *w, struct site *s)
+{
+	const struct copy *c = pick(s->copies);
+
+	if (c == NULL)
+		return;
+	put_back_site(w, s, c);
+	for (unsigned i = 0; i < 12 && s->view.end.seq <= w->view.nodes[s->place].cursor; i++)
+		writes_local(w, s);
+}
+
+static void exchange(struct world *w, struct site *s)
+{
+	if (s->flight.x == NULL)
+		carrier_send(w, s);
+	if (s->flight.x == NULL)
+		return;
+	if (!s->flight.answered)
+		carrier_deliver(w, s, &s->flight);
+	carrier_receive(w, s, &s->flight);
+}
+
+void accident_restore_twice(struct world *w, struct site *s)
+{
+	const struct copy *c = pick(s->copies);
+
+	if (c == NULL)
+		return;
+	put_back_site(w, s, c);
+	if (chance_percent(50))
+		writes_local(w, s);
+	for (unsigned i = chance_below(4); i > 0; i--)
+		exchange(w, s);
+	put_back_site(w, s, c);
+}
+
+void accident_restore_centre(struct world *w)
+{
+	const struct copy *c = pick(w->copies);
+
+	if (c != NULL)
+		put_back_centre(w, c);
+}
+
+void accident_restore_both(struct world *w, struct site *s)
+{
+	accident_restore_centre(w);
+	accident_restore_site(w, s);
+}

@@ -1,0 +1,22 @@
+/*
+ * accidents - processes that end, databases that are lost or come back as they were.
+ */
+#ifndef TESTS_SIM_ACCIDENTS_H
+#define TESTS_SIM_ACCIDENTS_H
+
+#include "tests/sim/world.h"
+
+void accident_crash_site(struct world *w, struct site *s);
+void accident_crash_centre(struct world *w);
+void accident_copy_site(struct site *s); /* none yet: the copy that others restore */
+void accident_copy_centre(struct world *w);
+void accident_wipe(struct world *w, struct site *s);
+void accident_restore_site(struct world *w, struct site *s);
+/* The same, and written on past where the centre's cursor stands. */
+void accident_restore_past(struct world *w, struct site *s);
+/* To the same copy again, after an exchange or two. */
+void accident_restore_twice(struct world *w, struct site *s);
+void accident_restore_centre(struct world *w);
+void accident_restore_both(struct world *w, struct site *s);
+
+#endif

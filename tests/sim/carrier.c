@@ -1,0 +1,349 @@
+#include "tests/sim/carrier.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/clock.h"
+#include "tests/sim/oracle.h"
+#include "tests/sim/stand_in.h"
+#include "tests/sim/trace.h"
+#include "tests/sim/words.h"
+
+#define INTERVAL_MS 1000
+
+int carrier_call(
+	struct site *s, enum http_method method, struct span target, struct span body, struct buf *ret)
+{
+	struct http_request q = {
+		.method = method,
+		.target = target,
+		.body = body,
+		.content_type = span_of(body.len > 0 ? "application/x-ndjson" : ""),
+		.host = span_of("localhost"),
+		.loopback = true,
+		.received_us = clock_wall_us(),
+	};
+	struct http_reply r = {0};
+	int status;
+
+	router_dispatch(&s->router, &q, &r);
+	status = r.status;
+	buf_put(ret, buf_span(&r.body));
+	http_reply_done(&r);
+	arena_done(&q.arena);
+	return status;
+}
+
+void carrier_drop(struct flight *f)
+{
+	if (f->x != NULL) {
+		exchange_done(f->x);
+		free(f->x);
+	}
+	buf_done(&f->body);
+	*f = (struct flight){0};
+}
+
+static void past_done(struct past *p)
+{
+	buf_done(&p->target);
+	buf_done(&p->body);
+	buf_done(&p->answer);
+	*p = (struct past){0};
+}
+
+void carrier_forget(struct site *s)
+{
+	for (unsigned i = 0; i < PASTS; i++)
+		past_done(&s->pasts[i]);
+	s->n_pasts = 0;
+}
+
+static void remember_request(struct site *s, const struct exchange *x)
+{
+	struct past *p = &s->pasts[s->n_pasts++ % PASTS];
+
+	past_done(p);
+	p->request = x->request;
+	p->method = x->method;
+	buf_put(&p->target, buf_span(&x->target));
+	buf_put(&p->body, buf_span(&x->body));
+}
+
+static void remember_answer(struct site *s, const struct epoch *request, int status, struct span body)
+{
+	for (unsigned i = 0; i < PASTS; i++) {
+		struct past *p = &s->pasts[i];
+
+		if (p->target.len > 0 && epoch_equal(&p->request, request)) {
+			buf_clear(&p->answer);
+			p->status = status;
+			buf_put(&p->answer, body);
+		}
+	}
+}
+
+/* The plan, with its waiting done. */
+static struct plan next_plan(struct world *w, struct site *s, struct node *n)
+{
+	struct reason why;
+	struct plan p = {PLAN_WAIT, 0};
+
+	if (store_node(w->store, s->name, n, &why) != OK)
+		world_fail(w, "%s is not in the store: %s", s->name, why.text);
+	for (unsigned i = 0; i < 3 && p.step == PLAN_WAIT; i++) {
+		p = plan_next(n, &s->run, clock_mono_us(), INTERVAL_MS);
+		if (p.step == PLAN_WAIT)
+			time_pass(1000 * p.delay_ms);
+	}
+	if (p.step == PLAN_WAIT)
+		world_fail(w, "%s: the plan waits for ever", s->name);
+	s->run.asked = false;
+	return p;
+}
+
+/* Our own store failed: nothing that was in memory may be believed. */
+static void distrust(struct world *w, struct site *s, enum err e, const struct reason *why)
+{
+	if (!commit_fate_met())
+		world_fail(w, "the centre's store failed by itself: %s: %s", err_name(e), why->text);
+	trace_line("  the centre's store: %s", err_name(e));
+	s->run.at_head = false;
+	s->run.to_push = false;
+}
+
+void carrier_send(struct world *w, struct site *s)
+{
+	struct exchange_limits limits = {w->rules.page, w->rules.page, PAGE_BYTES_DEFAULT, PUSH_BYTES_MAX};
+	struct node n;
+	struct plan plan = next_plan(w, s, &n);
+	struct exchange *x;
+	struct reason why;
+	enum err e;
+
+	if (plan.step == PLAN_REST)
+		return;
+	x = calloc(1, sizeof *x);
+	assert(x != NULL);
+	e = exchange_begin(x, w->store, &n, plan, &limits, &why);
+	oracle_look(w, &(struct cause){.kind = CAUSE_BEGIN, .sites = 1u << s->place});
+	if (e != OK) {
+		if (e == GONE) {
+			trace_line("%s nothing to push", s->name);
+			exchange_note_nothing(&s->run);
+		} else {
+			distrust(w, s, e, &why);
+		}
+		exchange_done(x);
+		free(x);
+		return;
+	}
+	s->flight.x = x;
+	s->flight.answered = false;
+	w->tally.exchanges++;
+	remember_request(s, x);
+	trace_line("%s ask   %s", s->name, words_request(x->target, x->body));
+}
+
+static enum cause_kind cause_of(struct span target)
+{
+	static const char epoch[] = "/v1/epoch";
+
+	if (target.len >= sizeof epoch - 1 && memcmp(target.at, epoch, sizeof epoch - 1) == 0)
+		return CAUSE_RENAME;
+	return CAUSE_DELIVERY;
+}
+
+static int call(struct world *w, struct site *s, enum http_method method, const struct buf *target,
+	const struct buf *body, struct buf *ret)
+{
+	int status = carrier_call(s, method, buf_span(target), buf_span(body), ret);
+
+	oracle_look(w, &(struct cause){.kind = cause_of(buf_span(target)),
+			       .sites = 1u << s->place,
+			       .writes_nothing = method == HTTP_GET});
+	return status;
+}
+
+void carrier_deliver(struct world *w, struct site *s, struct flight *f)
+{
+	buf_clear(&f->body);
+	f->status = call(w, s, f->x->method, &f->x->target, &f->x->body, &f->body);
+	f->answered = true;
+	remember_answer(s, &f->x->request, f->status, buf_span(&f->body));
+	trace_line("%s serve %d %s", s->name, f->status, words_answer(f->body));
+}
+
+void carrier_deliver_past(struct world *w, struct site *s, const struct past *p)
+{
+	struct buf answer = {0};
+	int status;
+
+	trace_line("%s again %s", s->name, words_request(p->target, p->body));
+	status = call(w, s, p->method, &p->target, &p->body, &answer);
+	trace_line("%s serve %d %s", s->name, status, words_answer(answer));
+	buf_done(&answer);
+}
+
+/* Did what this exchange was built on move since? */
+static bool is_outdated(const struct world *w, const struct site *s, const struct exchange *x)
+{
+	const struct node_sync *b = &x->basis;
+	unsigned i = s->place;
+
+	return !epoch_equal(&b->epoch, &w->view.nodes[i].epoch) || b->cursor != w->view.nodes[i].cursor ||
+	       b->generation != w->view.nodes[i].generation ||
+	       !position_equal(b->witness, w->view.nodes[i].witness);
+}
+
+/* The centre has learned where the log stood: it must never ask about less again. */
+static void check_witness(
+	struct world *w, const struct site *s, const struct answer *a, const struct outcome *o)
+{
+	uint64_t end = words_end(a->body);
+
+	if (o->stale || o->result != POLL_OK || w->view.nodes[s->place].witness.seq >= end)
+		return;
+	world_fail(w, "%s: the centre learned of %llu in its log and remembers %llu", s->name,
+		(unsigned long long)end, (unsigned long long)w->view.nodes[s->place].witness.seq);
+}
+
+static void tell(struct world *w, struct site *s, const struct answer *a, const struct outcome *o)
+{
+	w->tally.applied += !o->stale && o->result == POLL_OK;
+	w->tally.stale += o->stale;
+	w->tally.doubts += o->proof == PROOF_DOUBTED;
+	trace_line("%s done  %s%s%s%s%s took %u%s%s", s->name, poll_result_name(o->result),
+		a->result == POLL_OK && o->result != POLL_OK ? ": " : "",
+		a->result == POLL_OK && o->result != POLL_OK ? o->why.text : "", o->stale ? " stale" : "",
+		o->at_head ? " head" : "", (unsigned)o->taken, o->to_push ? " to-push" : "",
+		o->proof == PROOF_EQUAL     ? " equal"
+		: o->proof == PROOF_DOUBTED ? " DOUBT"
+					    : "");
+}
+
+static void note(
+	struct world *w, struct site *s, struct exchange *x, const struct answer *a, const struct outcome *o)
+{
+	struct node n;
+	struct reason why;
+
+	if (store_node(w->store, s->name, &n, &why) != OK)
+		world_fail(w, "%s is not in the store: %s", s->name, why.text);
+	check_witness(w, s, a, o);
+	exchange_note(&n, &s->run, x, a, o, clock_mono_us(), INTERVAL_MS);
+	tell(w, s, a, o);
+}
+
+/* Offers an answer to an exchange.  `harmless`: it is none of its own, or not whole. */
+static void finish(struct world *w, struct site *s, struct flight *f, const struct answer *a, bool harmless)
+{
+	struct told told[SITES_MAX] = {0};
+	struct cause c = {.kind = CAUSE_ANSWER, .sites = 1u << s->place, .told = told};
+	struct outcome o = {0};
+	struct reason why;
+	enum err e;
+
+	c.writes_nothing = harmless || a->result != POLL_OK || is_outdated(w, s, f->x);
+	if (a->result == POLL_OK)
+		words_told(a->body, &told[s->place]);
+	e = exchange_finish(f->x, w->store, a, &o, &why);
+	oracle_look(w, &c);
+	if (e == OK)
+		note(w, s, f->x, a, &o);
+	else
+		distrust(w, s, e, &why);
+	carrier_drop(f);
+}
+
+static struct answer answer_of(int status, struct span body)
+{
+	int64_t now_us = clock_wall_us();
+
+	return (struct answer){.result = POLL_OK,
+		.status = status,
+		.body = body,
+		.took_us = 10,
+		.t_sent_us = now_us - 10,
+		.t_done_us = now_us};
+}
+
+void carrier_receive(struct world *w, struct site *s, struct flight *f)
+{
+	struct answer a = answer_of(f->status, buf_span(&f->body));
+
+	finish(w, s, f, &a, false);
+}
+
+/* A line end is no part of the answer: losing just that is no loss. */
+void carrier_receive_cut(struct world *w, struct site *s, size_t len)
+{
+	struct flight *f = &s->flight;
+	size_t least = f->body.len;
+	struct answer a = answer_of(f->status, (struct span){f->body.at, len});
+
+	while (least > 0 && f->body.at[least - 1] == '\n')
+		least--;
+	trace_line("%s cut   %zu of %zu bytes", s->name, len, f->body.len);
+	finish(w, s, f, &a, len < least);
+}
+
+void carrier_receive_other(struct world *w, struct site *s, const struct past *p)
+{
+	struct answer a = answer_of(p->status, buf_span(&p->answer));
+
+	trace_line("%s other %d %s", s->name, p->status, words_answer(p->answer));
+	finish(w, s, &s->flight, &a, true);
+}
+
+void carrier_time_out(struct world *w, struct site *s)
+{
+	struct answer a = {.result = POLL_TIMEOUT};
+
+	snprintf(a.why.text, sizeof a.why.text, "no answer in time");
+	trace_line("%s lost  %s", s->name, s->flight.answered ? "the answer" : "the request");
+	finish(w, s, &s->flight, &a, true);
+}
+
+void carrier_receive_all(struct world *w)
+{
+	struct exchange *xs[SITES_MAX];
+	struct site *sites[SITES_MAX];
+	struct answer answers[SITES_MAX];
+	struct outcome outs[SITES_MAX] = {0};
+	enum err results[SITES_MAX];
+	struct reason whys[SITES_MAX];
+	struct told told[SITES_MAX] = {0};
+	struct cause c = {.kind = CAUSE_ANSWER, .told = told};
+	size_t n = 0;
+
+	for (unsigned i = 0; i < w->rules.sites; i++) {
+		struct site *s = &w->sites[i];
+
+		if (s->flight.x == NULL || !s->flight.answered)
+			continue;
+		c.sites |= 1u << i;
+		words_told(buf_span(&s->flight.body), &told[i]);
+		sites[n] = s;
+		xs[n] = s->flight.x;
+		answers[n++] = answer_of(s->flight.status, buf_span(&s->flight.body));
+	}
+	if (n == 0)
+		return;
+	trace_line("together: %zu", n);
+	exchange_finish_all(xs, w->store, answers, n, outs, results, whys);
+	oracle_look(w, &c);
+	for (size_t i = 0; i < n; i++) {
+		if (results[i] == OK)
+			note(w, sites[i], xs[i], &answers[i], &outs[i]);
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (results[i] != OK) {
+			trace_line("  %s: %s", sites[i]->name, err_name(results[i]));
+			sites[i]->run.at_head = false;
+			sites[i]->run.to_push = false;
+		}
+		carrier_drop(&sites[i]->flight);
+	}
+}

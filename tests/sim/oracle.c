@@ -1,0 +1,177 @@
+#include "tests/sim/oracle_private.h"
+
+#include <string.h>
+
+#include "tests/sim/trace.h"
+
+int oracle_register(
+	struct world *w, const struct site *s, unsigned id, const struct row *r, struct version made)
+{
+	if (lineage_find_dot(&w->lineage, s->place, id, r->dot) >= 0)
+		world_fail(w, "%s/%c: the dot of a new version was used before", s->name, 'a' + (int)id);
+	made.obliged = made.acknowledged;
+	made.site = s->place;
+	made.id = id;
+	made.deleted = r->deleted;
+	memcpy(made.type, r->type, sizeof made.type);
+	made.hash = r->hash;
+	made.dot = r->dot;
+	made.wide = r->wide;
+	return lineage_add(&w->lineage, &made);
+}
+
+int oracle_version(struct world *w, const struct site *s, unsigned id, const struct row *r, const char *where)
+{
+	int v = lineage_find(&w->lineage, r->hash);
+	const struct version *at = v < 0 ? NULL : &w->lineage.at[v];
+
+	if (at == NULL)
+		world_fail(
+			w, "%s: holds a version of %s/%c that nobody wrote", where, s->name, 'a' + (int)id);
+	if (at->site != s->place || at->id != id || at->deleted != r->deleted ||
+		strcmp(at->type, r->type) != 0 || at->dot.actor != r->dot.actor || at->dot.n != r->dot.n)
+		world_fail(w, "%s: %s is not what was written", where, lineage_name(&w->lineage, v));
+	return v;
+}
+
+/* After an accident anything may have gone, but what is there was written once. */
+static void look_at_ruins(struct world *w, const struct cause *c)
+{
+	for (unsigned i = 0; i < w->rules.sites; i++) {
+		struct site *s = &w->sites[i];
+
+		if ((c->sites >> i & 1) == 0)
+			continue;
+		database_written(&s->db);
+		site_view_read(&s->view, &s->db);
+		for (unsigned id = 0; id < IDS_MAX; id++)
+			if (s->view.rows[id].present)
+				s->view.rows[id].version =
+					oracle_version(w, s, id, &s->view.rows[id], s->name);
+	}
+	if (!c->centre)
+		return;
+	database_written(&w->db);
+	centre_view_read(&w->view, &w->db);
+	for (unsigned i = 0; i < w->rules.sites; i++)
+		for (unsigned id = 0; id < IDS_MAX; id++) {
+			struct row *r = &w->view.nodes[i].rows[id];
+
+			if (r->present)
+				r->version = oracle_version(w, &w->sites[i], id, r, "centre");
+		}
+	for (size_t i = 0; i < w->view.n_archive; i++) {
+		struct archived *a = &w->view.archive[i];
+
+		a->row.version = oracle_version(w, &w->sites[a->site], a->id, &a->row, "archive");
+	}
+}
+
+static void keep_rows(struct world *w, const struct row rows[IDS_MAX])
+{
+	for (unsigned id = 0; id < IDS_MAX; id++)
+		if (rows[id].present)
+			lineage_keep(&w->lineage, rows[id].version);
+}
+
+/* Marks every version whose content is carried on by something that is held somewhere. */
+static void mark_kept(struct world *w, bool locals)
+{
+	lineage_keep_begin(&w->lineage);
+	for (unsigned i = 0; i < w->rules.sites; i++) {
+		if (locals)
+			keep_rows(w, w->sites[i].view.rows);
+		keep_rows(w, w->view.nodes[i].rows);
+	}
+	for (size_t i = 0; i < w->view.n_archive; i++)
+		lineage_keep(&w->lineage, w->view.archive[i].row.version);
+}
+
+/*
+ * What an accident destroyed before it was anywhere else is owed no longer.  What it brought back, in an
+ * old copy, is there again and must not be lost silently a second time.
+ */
+static void settle_debts(struct world *w)
+{
+	mark_kept(w, true);
+	for (size_t i = 0; i < w->lineage.n; i++)
+		w->lineage.at[i].obliged = w->lineage.at[i].acknowledged && lineage_kept(&w->lineage, (int)i);
+}
+
+static void check_obligations(struct world *w, bool locals)
+{
+	mark_kept(w, locals);
+	for (size_t i = 0; i < w->lineage.n; i++)
+		if (w->lineage.at[i].obliged && !lineage_kept(&w->lineage, (int)i))
+			world_fail(w, "%s was acknowledged and is lost", lineage_name(&w->lineage, (int)i));
+}
+
+static bool look_at_steps(struct world *w, const struct cause *c)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < w->rules.sites; i++) {
+		struct site *s = &w->sites[i];
+		struct site_view now = {0};
+
+		if (!database_written(&s->db))
+			continue;
+		any = true;
+		if (w->quiet)
+			world_fail(w, "%s wrote, though all was at rest", s->name);
+		site_view_read(&now, &s->db);
+		oracle_check_local_step(w, s, &now, c);
+		site_view_done(&s->view);
+		s->view = now;
+		oracle_check_local(w, s);
+	}
+	if (database_written(&w->db)) {
+		struct centre_view now = {0};
+
+		any = true;
+		if (w->quiet)
+			world_fail(w, "the centre wrote, though all was at rest");
+		centre_view_read(&now, &w->db);
+		oracle_check_centre_step(w, &now, c);
+		centre_view_done(&w->view);
+		w->view = now;
+		oracle_check_centre(w);
+	}
+	return any;
+}
+
+void oracle_look(struct world *w, const struct cause *c)
+{
+	if (c->kind == CAUSE_ACCIDENT) {
+		look_at_ruins(w, c);
+		settle_debts(w);
+	} else if (!look_at_steps(w, c)) {
+		return;
+	}
+	check_obligations(w, true);
+	for (unsigned i = 0; i < w->rules.sites; i++)
+		oracle_check_progress(w, &w->sites[i]);
+}
+
+void oracle_begin(struct world *w)
+{
+	struct cause all = {.kind = CAUSE_ACCIDENT, .sites = (1u << w->rules.sites) - 1, .centre = true};
+
+	oracle_look(w, &all);
+}
+
+void oracle_check_healed(struct world *w)
+{
+	for (unsigned i = 0; i < w->rules.sites; i++)
+		for (unsigned id = 0; id < w->rules.ids; id++) {
+			const struct row *l = &w->sites[i].view.rows[id], *c = &w->view.nodes[i].rows[id];
+
+			if (l->present != c->present || (l->present && !hash_equal(l->hash, c->hash)))
+				world_fail(w,
+					"%s is said to be equal, and %c differs: it holds %s, the centre %s",
+					w->sites[i].name, 'a' + (int)id,
+					l->present ? lineage_name(&w->lineage, l->version) : "nothing",
+					c->present ? lineage_name(&w->lineage, c->version) : "nothing");
+		}
+	check_obligations(w, false);
+}

@@ -1,0 +1,29 @@
+/*
+ * oracle_private - the oracle's parts: what may have changed at a local, at the centre, and what must always
+ * hold.
+ */
+#ifndef TESTS_SIM_ORACLE_PRIVATE_H
+#define TESTS_SIM_ORACLE_PRIVATE_H
+
+#include "tests/sim/oracle.h"
+
+/* A row nobody has seen before becomes a version: `from` and `also` as in lineage.h. */
+int oracle_register(
+	struct world *w, const struct site *s, unsigned id, const struct row *r, struct version made);
+/* The version of a row.  It is a failure if nobody ever wrote it, or its content is not what was written. */
+int oracle_version(
+	struct world *w, const struct site *s, unsigned id, const struct row *r, const char *where);
+
+/* oracle_local.c: may `now` have come from s->view by `c`?  Sets the rows' versions. */
+void oracle_check_local_step(
+	struct world *w, const struct site *s, struct site_view *now, const struct cause *c);
+/* oracle_centre.c: the same from w->view. */
+void oracle_check_centre_step(struct world *w, struct centre_view *now, const struct cause *c);
+
+/* oracle_state.c: what must hold of the views at any time. */
+void oracle_check_local(struct world *w, const struct site *s);
+void oracle_check_centre(struct world *w);
+void oracle_check_progress(
+	struct world *w, const struct site *s); /* cursor, witness and local_hash tell the truth */
+
+#endif

@@ -1,0 +1,16 @@
+/*
+ * steps - what a world does: random steps by a table of weights, and healing.
+ */
+#ifndef TESTS_SIM_STEPS_H
+#define TESTS_SIM_STEPS_H
+
+#include "tests/sim/world.h"
+
+void steps_run(struct world *w, unsigned n);
+/*
+ * No more faults: the system must bring itself to rest, prove both ends equal, and be right; an
+ * operator only resumes what stopped itself.  Then it must not write any more.
+ */
+void steps_heal(struct world *w);
+
+#endif
