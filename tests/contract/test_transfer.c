@@ -1,0 +1,387 @@
+/* What the transfer promises, against a server that misbehaves on purpose. */
+#include "central/transfer.h"
+#include "tests/support/gate.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define MAX_BYTES 65536
+
+/* --- the server: one thread a connection, what it does is in the path --- */
+
+struct peer {
+	int fd, port;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	unsigned connections, requests;
+	char last[4096];          /* the last request's head and body */
+	struct gate silent, gone; /* requests that are held; connections that ended */
+};
+
+struct visitor {
+	struct peer *peer;
+	int fd;
+};
+
+static void put(int fd, const char *text)
+{
+	size_t len = strlen(text);
+	while (len > 0) {
+		ssize_t n = send(fd, text, len, MSG_NOSIGNAL);
+		if (n <= 0)
+			return;
+		text += n;
+		len -= (size_t)n;
+	}
+}
+
+static void put_for_ever(int fd)
+{
+	char chunk[1024 + 16];
+	memset(chunk, 'x', sizeof chunk);
+	memcpy(chunk, "400\r\n", 5);
+	memcpy(chunk + 5 + 1024, "\r\n", 2);
+	put(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+	while (send(fd, chunk, 5 + 1024 + 2, MSG_NOSIGNAL) > 0)
+		;
+}
+
+/* False: the connection ends. */
+static bool act(struct peer *p, int fd, const char *request)
+{
+	if (strstr(request, " /ok")) {
+		put(fd, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+		return true;
+	}
+	if (strstr(request, " /status")) {
+		put(fd, "HTTP/1.1 409 Conflict\r\nContent-Length: 2\r\n\r\n{}");
+		return true;
+	}
+	if (strstr(request, " /away")) {
+		put(fd, "HTTP/1.1 302 Found\r\nLocation: /ok\r\nContent-Length: 0\r\n\r\n");
+		return true;
+	}
+	if (strstr(request, " /silent"))
+		gate_pass(&p->silent);
+	else if (strstr(request, " /endless"))
+		put_for_ever(fd);
+	else if (strstr(request, " /cut"))
+		put(fd, "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhello");
+	else if (strstr(request, " /old"))
+		put(fd, "hello\n");
+	return false;
+}
+
+/* The head and as much of the body as is announced; false at the end. */
+static bool take_request(int fd, char *at, size_t size)
+{
+	size_t len = 0;
+	for (;;) {
+		ssize_t n = recv(fd, at + len, size - 1 - len, 0);
+		if (n <= 0)
+			return false;
+		len += (size_t)n;
+		at[len] = 0;
+		const char *end = strstr(at, "\r\n\r\n"), *body = strstr(at, "Content-Length: ");
+		if (end && len >= (size_t)(end - at) + 4 + (body ? strtoul(body + 16, NULL, 10) : 0))
+			return true;
+	}
+}
+
+static void *visit(void *ctx)
+{
+	struct visitor v = *(struct visitor *)ctx;
+	char request[4096];
+	free(ctx);
+	bool more = true;
+	while (more && take_request(v.fd, request, sizeof request)) {
+		pthread_mutex_lock(&v.peer->lock);
+		v.peer->requests++;
+		memcpy(v.peer->last, request, sizeof request);
+		pthread_mutex_unlock(&v.peer->lock);
+		more = act(v.peer, v.fd, request);
+	}
+	close(v.fd);
+	gate_note(&v.peer->gone);
+	return NULL;
+}
+
+static void *serve(void *ctx)
+{
+	struct peer *p = ctx;
+	int fd;
+	while ((fd = accept(p->fd, NULL, NULL)) >= 0) {
+		struct visitor *v = malloc(sizeof *v);
+		pthread_t t;
+		assert_non_null(v);
+		*v = (struct visitor){p, fd};
+		pthread_mutex_lock(&p->lock);
+		p->connections++;
+		pthread_mutex_unlock(&p->lock);
+		assert_int_equal(pthread_create(&t, NULL, visit, v), 0);
+		pthread_detach(t);
+	}
+	return NULL;
+}
+
+static void peer_open(struct peer *p)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof a;
+	memset(p, 0, sizeof *p);
+	pthread_mutex_init(&p->lock, NULL);
+	gate_init(&p->silent);
+	gate_init(&p->gone);
+	p->fd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind(p->fd, (struct sockaddr *)(void *)&a, sizeof a), 0);
+	assert_int_equal(listen(p->fd, 64), 0);
+	assert_int_equal(getsockname(p->fd, (struct sockaddr *)(void *)&a, &len), 0);
+	p->port = ntohs(a.sin_port);
+	assert_int_equal(pthread_create(&p->thread, NULL, serve, p), 0);
+}
+
+static void peer_close(struct peer *p)
+{
+	gate_open(&p->silent);
+	shutdown(p->fd, SHUT_RDWR);
+	pthread_join(p->thread, NULL);
+	close(p->fd);
+	assert_true(gate_wait(&p->gone, p->connections));
+}
+
+static struct peer_seen {
+	unsigned connections, requests;
+} peer_seen(struct peer *p)
+{
+	pthread_mutex_lock(&p->lock);
+	struct peer_seen s = {p->connections, p->requests};
+	pthread_mutex_unlock(&p->lock);
+	return s;
+}
+
+/* --- the fixture --- */
+
+struct fixture {
+	struct peer peer;
+	struct networks allowed;
+	struct transfer *transfer;
+	struct gate finished;
+};
+
+static int set_up(void **state)
+{
+	static struct fixture f;
+	struct reason why;
+	memset(&f, 0, sizeof f);
+	setenv("http_proxy", "http://127.0.0.1:1", 1);
+	setenv("all_proxy", "http://127.0.0.1:1", 1);
+	peer_open(&f.peer);
+	networks_add_loopback(&f.allowed);
+	gate_init(&f.finished);
+	assert_int_equal(transfer_open(&f.transfer, &f.allowed, &why), OK);
+	*state = &f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+	transfer_close(f->transfer);
+	peer_close(&f->peer);
+	return 0;
+}
+
+static void on_done(struct transfer_call *call)
+{
+	struct fixture *f = call->ctx;
+	gate_note(&f->finished);
+}
+
+static void start(struct fixture *f, struct transfer_call *c, const char *path)
+{
+	buf_clear(&c->url);
+	buf_printf(&c->url, "http://127.0.0.1:%d%s", f->peer.port, path);
+	c->done = on_done;
+	c->ctx = f;
+	c->max_bytes = MAX_BYTES;
+	if (!c->timeout_ms)
+		c->timeout_ms = 5000;
+	transfer_start(f->transfer, c);
+}
+
+static void run(struct fixture *f, struct transfer_call *c, const char *path)
+{
+	unsigned before = f->finished.came;
+	start(f, c, path);
+	assert_true(gate_wait(&f->finished, before + 1));
+}
+
+/* --- tests --- */
+
+static void test_an_answer_comes_whole_and_the_connection_stays(void **state)
+{
+	struct fixture *f = *state;
+	struct transfer_call c = {0};
+	for (int i = 0; i < 3; i++) {
+		run(f, &c, "/ok");
+		assert_int_equal(c.answer.result, POLL_OK);
+		assert_int_equal(c.answer.status, 200);
+		assert_true(span_is(c.answer.body, "hello"));
+		assert_true(c.answer.t_sent_us > 0 && c.answer.t_done_us >= c.answer.t_sent_us);
+	}
+	assert_int_equal(peer_seen(&f->peer).requests, 3);
+	assert_int_equal(peer_seen(&f->peer).connections, 1);
+	transfer_call_done(&c);
+}
+
+static void test_a_post_carries_body_token_and_type(void **state)
+{
+	struct fixture *f = *state;
+	struct transfer_call c = {.method = HTTP_POST,
+		.body = span_of("{\"a\":1}\n"),
+		.content_type = "application/x-ndjson",
+		.token = "geheim"};
+	run(f, &c, "/ok");
+	assert_int_equal(c.answer.result, POLL_OK);
+	assert_int_equal(peer_seen(&f->peer).requests, 1);
+	assert_non_null(strstr(f->peer.last, "POST /ok HTTP/1.1\r\n"));
+	assert_non_null(strstr(f->peer.last, "Authorization: Bearer geheim\r\n"));
+	assert_non_null(strstr(f->peer.last, "Content-Type: application/x-ndjson\r\n"));
+	assert_non_null(strstr(f->peer.last, "\r\n\r\n{\"a\":1}\n"));
+	assert_null(strstr(f->peer.last, "Expect"));
+	transfer_call_done(&c);
+}
+
+static const struct {
+	const char *path;
+	enum poll_result result;
+	int status;
+} kinds[] = {
+	{"/ok", POLL_OK, 200},
+	{"/status", POLL_OK, 409},
+	{"/away", POLL_OK, 302}, /* not followed */
+	{"/endless", POLL_BAD_BODY, 200},
+	{"/cut", POLL_NETWORK, 200},
+	{"/nothing", POLL_NETWORK, 0},
+	{"/old", POLL_NOT_TIDEMARK, 0},
+};
+
+static void test_ends_are_told_apart(void **state)
+{
+	struct fixture *f = *state;
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		struct transfer_call c = {0};
+		run(f, &c, kinds[i].path);
+		if (c.answer.result != kinds[i].result || c.answer.status != kinds[i].status)
+			fail_msg("%s: %s, %d (%s)", kinds[i].path, poll_result_name(c.answer.result),
+				c.answer.status, c.answer.why.text);
+		assert_true(c.reply.len <= MAX_BYTES);
+		assert_int_equal(c.too_large, kinds[i].result == POLL_BAD_BODY);
+		assert_true(c.answer.result == POLL_OK || c.answer.why.text[0]);
+		transfer_call_done(&c);
+	}
+}
+
+static void test_nobody_listens(void **state)
+{
+	struct fixture *f = *state;
+	struct transfer_call c = {0};
+	struct peer gone;
+	int port = f->peer.port;
+	peer_open(&gone);
+	f->peer.port = gone.port;
+	peer_close(&gone);
+	run(f, &c, "/ok");
+	f->peer.port = port;
+	assert_int_equal(c.answer.result, POLL_REFUSED);
+	transfer_call_done(&c);
+}
+
+static void test_silence_ends_at_the_deadline_and_holds_nobody_up(void **state)
+{
+	struct fixture *f = *state;
+	struct transfer_call slow = {.timeout_ms = 300}, quick = {0};
+	start(f, &slow, "/silent");
+	assert_true(gate_wait(&f->peer.silent, 1));
+	run(f, &quick, "/ok");
+	assert_int_equal(quick.answer.result, POLL_OK);
+	assert_true(gate_wait(&f->finished, 2));
+	assert_int_equal(slow.answer.result, POLL_TIMEOUT);
+	assert_true(slow.answer.took_us >= 290000 && slow.answer.took_us < 3000000);
+	transfer_call_done(&slow);
+	transfer_call_done(&quick);
+}
+
+static void test_a_cancelled_call_ends_at_once(void **state)
+{
+	struct fixture *f = *state;
+	struct transfer_call c = {.timeout_ms = 60000};
+	start(f, &c, "/silent");
+	assert_true(gate_wait(&f->peer.silent, 1));
+	transfer_cancel(f->transfer, &c);
+	assert_true(gate_wait(&f->finished, 1));
+	assert_true(c.cancelled);
+	assert_true(c.answer.took_us < 30000000);
+	run(f, &c, "/ok"); /* and can be started again */
+	assert_false(c.cancelled);
+	assert_int_equal(c.answer.result, POLL_OK);
+	transfer_call_done(&c);
+}
+
+static void test_addresses_outside_the_networks_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct transfer_call c = {0};
+	f->allowed.n = 0; /* nothing runs: the thread reads it with the next call */
+	run(f, &c, "/ok");
+	assert_int_equal(c.answer.result, POLL_NETWORK);
+	assert_non_null(strstr(c.answer.why.text, "--allow-network"));
+	assert_int_equal(peer_seen(&f->peer).connections, 0);
+	transfer_call_done(&c);
+}
+
+static void test_closing_cancels_what_is_under_way(void **state)
+{
+	struct fixture *f = *state;
+	struct transfer_call many[32] = {0};
+	for (int i = 0; i < 32; i++) {
+		many[i].timeout_ms = 60000;
+		start(f, &many[i], "/silent");
+	}
+	assert_true(gate_wait(&f->peer.silent, 32));
+	transfer_close(f->transfer);
+	f->transfer = NULL;
+	for (int i = 0; i < 32; i++) {
+		assert_true(many[i].cancelled);
+		transfer_call_done(&many[i]);
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_an_answer_comes_whole_and_the_connection_stays),
+		TEST(test_a_post_carries_body_token_and_type),
+		TEST(test_ends_are_told_apart),
+		TEST(test_nobody_listens),
+		TEST(test_silence_ends_at_the_deadline_and_holds_nobody_up),
+		TEST(test_a_cancelled_call_ends_at_once),
+		TEST(test_addresses_outside_the_networks_are_refused),
+		TEST(test_closing_cancels_what_is_under_way),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,141 @@
+/* Where a node may live: the URL's form and the networks. */
+#include "central/address.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+
+static const struct {
+	const char *cidr;
+	enum err expect;
+} cidrs[] = {
+	{"10.0.0.0/8", OK},
+	{"10.0.0.7", OK},
+	{"0.0.0.0/0", OK},
+	{"fd00::/8", OK},
+	{"::1", OK},
+	{"::/0", OK},
+	{"10.0.0.0/33", INVALID},
+	{"fd00::/129", INVALID},
+	{"10.0.0.0/", INVALID},
+	{"10.0.0.0/8x", INVALID},
+	{"10.0.0.0/-1", INVALID},
+	{"10.0.0/8", INVALID},
+	{"example.com/8", INVALID},
+	{"", INVALID},
+	{"1111:2222:3333:4444:5555:6666:7777:8888:1111:2222:3333:4444:5555:6666", INVALID},
+};
+
+static void test_networks_are_parsed_strictly(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof cidrs / sizeof *cidrs; i++) {
+		struct networks ns = {0};
+		struct reason why = {""};
+		if (networks_add(&ns, cidrs[i].cidr, &why) != cidrs[i].expect)
+			fail_msg("%s: %s", cidrs[i].cidr, why.text);
+		assert_int_equal(ns.n, cidrs[i].expect == OK);
+	}
+}
+
+static bool allowed(const struct networks *ns, const char *address)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+	if (inet_pton(AF_INET, address, &in.sin_addr) == 1)
+		return networks_allow(ns, (const struct sockaddr *)(const void *)&in);
+	assert_int_equal(inet_pton(AF_INET6, address, &in6.sin6_addr), 1);
+	return networks_allow(ns, (const struct sockaddr *)(const void *)&in6);
+}
+
+static void test_addresses_are_judged_by_bits(void **state)
+{
+	struct networks ns = {0};
+	(void)state;
+	assert_int_equal(networks_add(&ns, "10.32.0.0/11", NULL), OK);
+	assert_int_equal(networks_add(&ns, "2001:db8::/33", NULL), OK);
+	assert_true(allowed(&ns, "10.32.0.0"));
+	assert_true(allowed(&ns, "10.63.255.255"));
+	assert_false(allowed(&ns, "10.31.255.255"));
+	assert_false(allowed(&ns, "10.64.0.0"));
+	assert_true(allowed(&ns, "::ffff:10.40.1.1"));
+	assert_false(allowed(&ns, "127.0.0.1"));
+	assert_true(allowed(&ns, "2001:db8:7fff::1"));
+	assert_false(allowed(&ns, "2001:db8:8000::1"));
+	networks_add_loopback(&ns);
+	assert_true(allowed(&ns, "127.0.0.1"));
+	assert_true(allowed(&ns, "127.255.0.3"));
+	assert_true(allowed(&ns, "::1"));
+	assert_false(allowed(&ns, "::2"));
+	assert_false(allowed(&ns, "0.0.0.0"));
+}
+
+static const struct {
+	const char *url;
+	enum err expect;
+} urls[] = {
+	{"http://127.0.0.1:7101", OK},
+	{"https://127.0.0.1:7101/", OK},
+	{"http://127.0.0.1/prefix", OK},
+	{"http://[::1]:7101", OK},
+	{"http://[::1]", OK},
+	{"http://localhost:1", OK},
+	{"http://LOCALHOST", OK},
+	{"http://shop-1.example:65535", OK},
+	{"http://10.0.0.1:7101", DENIED},
+	{"http://169.254.169.254", DENIED},
+	{"http://[::ffff:10.0.0.1]:80", DENIED},
+	{"http://[fd00::1]", DENIED},
+	{"ftp://127.0.0.1", INVALID},
+	{"file:///etc/passwd", INVALID},
+	{"127.0.0.1:7101", INVALID},
+	{"http://", INVALID},
+	{"http:///x", INVALID},
+	{"http://:80", INVALID},
+	{"http://127.0.0.1:", INVALID},
+	{"http://127.0.0.1:0", INVALID},
+	{"http://127.0.0.1:65536", INVALID},
+	{"http://127.0.0.1:80x", INVALID},
+	{"http://127.1", INVALID},
+	{"http://2130706433", INVALID},
+	{"http://user@127.0.0.1", INVALID},
+	{"http://127.0.0.1/?q", INVALID},
+	{"http://127.0.0.1/#f", INVALID},
+	{"http://127.0.0.1/a b", INVALID},
+	{"http://[::1", INVALID},
+	{"http://[::1]x", INVALID},
+	{"http://%31%32%37.0.0.1", INVALID},
+	{"http://a\x01"
+	 "b",
+		INVALID},
+};
+
+static void test_urls_are_judged_by_table(void **state)
+{
+	struct networks ns = {0};
+	(void)state;
+	networks_add_loopback(&ns);
+	for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+		struct reason why = {""};
+		enum err e = node_url_check(&ns, urls[i].url, &why);
+		if (e != urls[i].expect)
+			fail_msg("%s: %s (%s)", urls[i].url, err_name(e), why.text);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_networks_are_parsed_strictly),
+		cmocka_unit_test(test_addresses_are_judged_by_bits),
+		cmocka_unit_test(test_urls_are_judged_by_table),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,65 @@
+/* Rates, the histogram and the ring of polls. */
+#include "central/meter.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define S INT64_C(1000000)
+
+static void test_a_rate_counts_whole_seconds_and_forgets(void **state)
+{
+	struct rate r = {0};
+	(void)state;
+	rate_add(&r, 50, 1000 * S);
+	assert_true(rate_per_s(&r, 1000 * S) == 0); /* not over yet */
+	assert_true(rate_per_s(&r, 1001 * S) == 50.0 / RATE_WINDOW_S);
+	rate_add(&r, 30, 1005 * S + 7);
+	rate_add(&r, 20, 1005 * S + 9);
+	assert_true(rate_per_s(&r, 1006 * S) == 100.0 / RATE_WINDOW_S);
+	assert_true(rate_per_s(&r, 1010 * S) == 100.0 / RATE_WINDOW_S);
+	assert_true(rate_per_s(&r, 1011 * S) == 50.0 / RATE_WINDOW_S);
+	assert_true(rate_per_s(&r, 1016 * S) == 0);
+	rate_add(&r, 10, 5000 * S);
+	assert_true(rate_per_s(&r, 5001 * S) == 10.0 / RATE_WINDOW_S);
+}
+
+static void test_buckets_hold_what_is_not_above_them(void **state)
+{
+	struct histogram h = {0};
+	(void)state;
+	histogram_add(&h, 0.001);
+	histogram_add(&h, 0.0011);
+	histogram_add(&h, 100);
+	assert_int_equal(h.buckets[0], 1);
+	assert_int_equal(h.buckets[1], 2);
+	assert_int_equal(h.buckets[HISTOGRAM_BUCKETS - 1], 2);
+	assert_int_equal(h.count, 3);
+	for (int i = 1; i < HISTOGRAM_BUCKETS; i++)
+		assert_true(histogram_bounds[i] > histogram_bounds[i - 1]);
+}
+
+static void test_the_ring_keeps_the_last(void **state)
+{
+	struct history h = {0};
+	(void)state;
+	assert_int_equal(history_count(&h), 0);
+	for (int i = 0; i < HISTORY_MAX + 5; i++)
+		history_add(&h, (struct poll_seen){.at_us = i});
+	assert_int_equal(history_count(&h), HISTORY_MAX);
+	assert_int_equal(history_get(&h, 0).at_us, 5);
+	assert_int_equal(history_get(&h, HISTORY_MAX - 1).at_us, HISTORY_MAX + 4);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_rate_counts_whole_seconds_and_forgets),
+		cmocka_unit_test(test_buckets_hold_what_is_not_above_them),
+		cmocka_unit_test(test_the_ring_keeps_the_last),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
