@@ -7,15 +7,10 @@
 #include "central/token.h"
 #include "shared/json.h"
 
-/* An event that the store did not make by itself; a store that cannot write has said so already. */
-static void tell(struct centre *c, const char *kind, const char *name, const char *text)
+/* The store has made the event in the same transaction. */
+static void log_change(const char *event, const char *name, const char *url)
 {
-	struct event ev = {.level = LOG_INFO, .kind = kind, .node = name};
-	struct reason why;
-	snprintf(ev.text.text, sizeof ev.text.text, "%s", text);
-	log_event(ev.level, kind, "node", name, "text", text, NULL);
-	if (store_event_add(c->store, &ev, &why) != OK)
-		log_event(LOG_ERROR, "store.failed", "reason", why.text, NULL);
+	log_event(LOG_INFO, event, "node", name, url ? "url" : NULL, url, NULL);
 }
 
 /* ,"token":"…" of the node as it is now; "" without a secret. */
@@ -77,7 +72,7 @@ static void add(struct centre *c, const char *name, const char *url, const char 
 	char token[96] = "";
 	enum err e = store_node_add(c->store, name, url, title ? title : "", &why);
 	if (e == OK) {
-		tell(c, "node.added", name, url);
+		log_change("node.added", name, url);
 		scheduler_changed(c->scheduler, name);
 		e = token_member(c, name, token, &why);
 	}
@@ -148,7 +143,7 @@ void api_edit_remove(void *ctx, struct http_request *q, struct http_reply *r)
 		centre_problem(r, e, &why);
 		return;
 	}
-	tell(c, "node.removed", name, "its records stay");
+	log_change("node.removed", name, NULL);
 	scheduler_changed(c->scheduler, name);
 	buf_printf(&r->body, "{\"name\":\"%s\",\"removed\":true}\n", name);
 	r->status = 200;
@@ -189,7 +184,7 @@ static enum err pause_node(struct centre *c, const char *name, bool paused, stru
 {
 	enum err e = store_node_pause(c->store, name, paused, why);
 	if (e == OK)
-		tell(c, paused ? "node.paused" : "node.resumed", name, "by an operator");
+		log_change(paused ? "node.paused" : "node.resumed", name, NULL);
 	return e;
 }
 
