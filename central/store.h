@@ -4,10 +4,14 @@
  * Everything above this header speaks of nodes, pages and records; everything below it
  * speaks SQL.  tests/contract holds every back-end to these promises:
  *   - rows, positions, digests, archived losers and the event of an exchange move in one transaction;
- *   - a reply is applied only if its basis still stands (node_sync_same_basis), else CONFLICT and nothing changes;
+ *   - a reply is applied only if its basis still stands (node_sync_same_basis); else CONFLICT, nothing
+ * changes;
  *   - a transaction that would change nothing is not written;
  *   - after UNCERTAIN nothing is remembered: the next call reads the database.
  * A store may be used from any thread; calls may block on the database, none calls back.
+ *
+ * Events it adds itself, with what they tell of: node.added, node.removed, node.paused, node.resumed; pulled,
+ * pushed, rejected, conflict, CENTRE_REWOUND, DIVERGED.  The newest 100,000 events are kept.
  */
 #ifndef CENTRAL_STORE_H
 #define CENTRAL_STORE_H
@@ -28,7 +32,7 @@ struct store_config {
 
 /* DENIED: locked by another centre; INVALID: not our database, newer schema, unknown kind of URL. */
 enum err store_open(struct store **ret, const struct store_config *c, struct reason *why) MUST_USE;
-void store_close(struct store *st); /* NULL is allowed */
+void store_close(struct store *st);             /* NULL is allowed */
 const char *store_kind(const struct store *st); /* "sqlite" */
 /* Can it write?  For readiness; cheap. */
 enum err store_ping(struct store *st, struct reason *why) MUST_USE;
@@ -43,32 +47,38 @@ struct nodes {
 };
 void nodes_done(struct nodes *ns);
 enum err store_nodes(struct store *st, struct nodes *ret, struct reason *why) MUST_USE;
-enum err store_node(struct store *st, const char *name, struct node *ret, struct reason *why) MUST_USE; /* GONE */
+/* GONE: never added, or removed. */
+enum err store_node(struct store *st, const char *name, struct node *ret, struct reason *why) MUST_USE;
 /* CONFLICT: the name or URL is taken.  A removed node continues where it was. */
-enum err store_node_add(struct store *st, const char *name, const char *url, const char *title, struct reason *why) MUST_USE;
+enum err store_node_add(
+	struct store *st, const char *name, const char *url, const char *title, struct reason *why) MUST_USE;
 /* NULL = unchanged.  GONE, or CONFLICT for a taken URL. */
-enum err store_node_edit(struct store *st, const char *name, const char *url, const char *title, struct reason *why) MUST_USE;
-enum err store_node_remove(struct store *st, const char *name, struct reason *why) MUST_USE; /* its records stay */
+enum err store_node_edit(
+	struct store *st, const char *name, const char *url, const char *title, struct reason *why) MUST_USE;
+/* Its records and its position stay. */
+enum err store_node_remove(struct store *st, const char *name, struct reason *why) MUST_USE;
 enum err store_node_pause(struct store *st, const char *name, bool paused, struct reason *why) MUST_USE;
-enum err store_node_rotate(struct store *st, const char *name, uint64_t *ret_rotation, struct reason *why) MUST_USE;
+enum err store_node_rotate(
+	struct store *st, const char *name, uint64_t *ret_rotation, struct reason *why) MUST_USE;
 
 /* --- events: changes of state, and every exchange that moved records --- */
 
 struct event {
 	enum log_level level;
-	const char *kind; /* "node.state", "pulled", "WIPED", … as documented */
-	const char *node; /* NULL: of the centre */
+	const char *kind;   /* "node.state", "pulled", "WIPED", … as documented */
+	const char *node;   /* NULL: of the centre */
 	struct reason text; /* a sentence */
 };
 enum err store_event_add(struct store *st, const struct event *ev, struct reason *why) MUST_USE;
 struct event_query {
-	const char *node; /* NULL = any */
-	int least_level;  /* -1 = any; else this enum log_level and worse */
+	const char *node;       /* NULL = any */
+	int least_level;        /* -1 = any; else this enum log_level and worse */
 	uint64_t after, before; /* 0 = not given; neither = the newest */
 	unsigned limit;
 };
 /* Appends {"events":[{id, at, level, kind, node, text}…],"next":…}. */
-enum err store_events(struct store *st, const struct event_query *q, struct buf *out, struct reason *why) MUST_USE;
+enum err store_events(
+	struct store *st, const struct event_query *q, struct buf *out, struct reason *why) MUST_USE;
 
 /* --- exchanges --- */
 
@@ -92,7 +102,7 @@ enum err store_apply_pages(struct store *st, struct pull_apply *pages, size_t n,
 struct push_page {
 	struct push_item *items; /* n = 0: nothing (left) to push; a sweep that found its end is then ended */
 	size_t n;
-	char sweep_to[RECORD_ID_MAX + 1]; /* the sweep has looked at everything up to here; "" = did not move */
+	char sweep_to[RECORD_ID_MAX + 1]; /* the sweep has looked up to here; "" = did not move */
 	bool sweep_ends;
 	struct arena arena;
 };
@@ -108,10 +118,15 @@ struct push_apply {
 	const struct push_answers *answers;
 	/* out: */
 	struct node_sync sync;
-	uint64_t applied, already, refused, rejected, conflicts, archived;
+	/*
+	 * refused: the local held something else.  rejected: it cannot hold the record; that version is not
+	 * offered again until it changes, the node is reset or the store is opened anew, and no proof is
+	 * judged meanwhile.
+	 */
+	uint64_t applied, already, refused, rejected, conflicts, archived, centre_restored;
 	bool to_push;
 };
-/* CONFLICT: stale.  INVALID: the answers are not to what was sent. */
+/* CONFLICT: stale.  INVALID: the answers are not to what was sent, each once; nothing is applied. */
 enum err store_apply_push(struct store *st, struct push_apply *p, struct reason *why) MUST_USE;
 
 /* A decision of exchange_reset.c: the node's new sync, and what to remember of epochs. */
@@ -122,12 +137,15 @@ struct sync_change {
 	struct position abandoned_witness;
 	struct epoch forget; /* none = none: no longer abandoned */
 };
-/* CONFLICT: stale.  `ev` may be NULL. */
+/*
+ * CONFLICT: stale.  GONE: removed.  `ev` may be NULL.  The digest is the store's own (an edit may have moved
+ * it since the basis was read), and so is the sweep unless the generation changes.
+ */
 enum err store_move_node(struct store *st, const char *node, const struct node_sync *basis,
 	const struct sync_change *change, const struct event *ev, struct reason *why) MUST_USE;
 /* GONE: never abandoned. */
-enum err store_abandoned(struct store *st, const char *node, const struct epoch *epoch, struct position *ret_witness,
-	struct reason *why) MUST_USE;
+enum err store_abandoned(struct store *st, const char *node, const struct epoch *epoch,
+	struct position *ret_witness, struct reason *why) MUST_USE;
 
 /* How much waits to be pushed; counts rows, so for status only. */
 enum err store_push_backlog(struct store *st, const char *node, uint64_t *ret_records, int64_t *ret_oldest_us,
@@ -136,22 +154,27 @@ enum err store_push_backlog(struct store *st, const char *node, uint64_t *ret_re
 /* --- records, for operators and applications of the centre --- */
 
 /* A tombstone is returned as one.  GONE. */
-enum err store_record(struct store *st, struct span owner, struct span id, struct record *ret, struct arena *a,
-	struct reason *why) MUST_USE;
+enum err store_record(struct store *st, struct span owner, struct span id, struct record *ret,
+	struct arena *a, struct reason *why) MUST_USE;
 /* Appends {"records":[…],"next":"owner/id"|null}. */
-enum err store_records(struct store *st, const struct record_query *q, struct buf *out, struct reason *why) MUST_USE;
-/* New versions of the centre, all or none.  GONE: an unknown owner (*ret_failed says which draft); CONFLICT: precondition. */
+enum err store_records(
+	struct store *st, const struct record_query *q, struct buf *out, struct reason *why) MUST_USE;
+/*
+ * New versions of the centre, all or none.  GONE: an unknown or removed owner; CONFLICT: the precondition
+ * (*ret_failed says which draft).
+ */
 enum err store_put(struct store *st, const struct draft *drafts, size_t n, const struct precondition *p,
 	struct written *ret, size_t *ret_failed, struct reason *why) MUST_USE;
 enum err store_delete(struct store *st, struct span owner, struct span id, const struct precondition *p,
 	struct written *ret, struct reason *why) MUST_USE;
 
-/* Appends {"conflicts":[{id, at, owner, record_id, why, node?, record:{…}}…],"next":…}; `owner` NULL = any. */
+/* Appends {"conflicts":[{id, at, owner, record_id, why, record:{…}}…],"next":…}; `owner` NULL = any. */
 enum err store_conflicts(struct store *st, const char *owner, uint64_t after, unsigned limit, struct buf *out,
 	struct reason *why) MUST_USE;
 /* Makes the archived version the present one, as a new version of the centre; says whose it is.  GONE. */
 enum err store_conflict_promote(struct store *st, uint64_t id, char ret_owner[RECORD_OWNER_MAX + 1],
 	struct written *ret, struct reason *why) MUST_USE;
-enum err store_conflict_count(struct store *st, const char *owner, uint64_t *ret, struct reason *why) MUST_USE;
+enum err store_conflict_count(
+	struct store *st, const char *owner, uint64_t *ret, struct reason *why) MUST_USE;
 
 #endif

@@ -49,14 +49,18 @@ CREATE TABLE records (
 	h1 INTEGER NOT NULL,
 	local_h0 INTEGER,             -- the version the owner is known to hold; NULL: none,
 	local_h1 INTEGER,
-	local_generation INTEGER,     -- valid only while this is the node's generation
+	local_generation INTEGER NOT NULL, -- valid only while this is the node's generation
+	refused INTEGER,              -- 1: the owner rejected this version; not offered again until it changes,
+	                              -- the node is reset or the store is opened anew
 	created_at INTEGER NOT NULL,
 	updated_at INTEGER NOT NULL,
 	clock_error INTEGER,
 	PRIMARY KEY (owner, id)
 ) WITHOUT ROWID;
--- What is to be pushed is what differs; an ordinary pull never touches this index.
-CREATE INDEX records_differ ON records (owner, id) WHERE h0 IS NOT local_h0 OR h1 IS NOT local_h1;
+-- What is to be pushed is what differs; an ordinary pull never touches these indexes.
+CREATE INDEX records_differ ON records (owner, id)
+	WHERE (h0 IS NOT local_h0 OR h1 IS NOT local_h1) AND refused IS NULL;
+CREATE INDEX records_refused ON records (owner, id) WHERE refused IS NOT NULL;
 -- Losers of conflicts and versions put aside, whole.
 CREATE TABLE conflicts (
 	conflict INTEGER PRIMARY KEY AUTOINCREMENT,

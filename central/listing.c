@@ -1,0 +1,99 @@
+#include "central/listing.h"
+
+void listing_begin(struct listing *g, const char *name, unsigned limit, struct buf *out)
+{
+	*g = (struct listing){.out = out, .limit = limit};
+	buf_text(out, "{");
+	buf_json_text(out, span_of(name));
+	buf_text(out, ":[");
+}
+
+bool listing_room(struct listing *g)
+{
+	if (g->n == g->limit) {
+		g->more = true;
+		return false;
+	}
+	if (g->n++ > 0)
+		buf_char(g->out, ',');
+	return true;
+}
+
+void listing_end_number(struct listing *g, uint64_t last)
+{
+	buf_text(g->out, "],\"next\":");
+	if (g->more)
+		buf_u64(g->out, last);
+	else
+		buf_text(g->out, "null");
+	buf_char(g->out, '}');
+}
+
+void listing_end_key(struct listing *g, struct span owner, struct span id)
+{
+	buf_text(g->out, "],\"next\":");
+	if (g->more) { /* neither has a character that JSON would escape */
+		buf_char(g->out, '"');
+		buf_put(g->out, owner);
+		buf_char(g->out, '/');
+		buf_put(g->out, id);
+		buf_char(g->out, '"');
+	} else {
+		buf_text(g->out, "null");
+	}
+	buf_char(g->out, '}');
+}
+
+static void add_text(struct buf *out, const char *key, struct span value)
+{
+	buf_text(out, key);
+	if (value.at)
+		buf_json_text(out, value);
+	else
+		buf_text(out, "null");
+}
+
+static void add_head(struct buf *out, uint64_t id, int64_t at_us)
+{
+	buf_text(out, "{\"id\":");
+	buf_u64(out, id);
+	buf_text(out, ",\"at\":\"");
+	buf_time(out, at_us);
+	buf_char(out, '"');
+}
+
+static const char *level_name(enum log_level level)
+{
+	switch (level) {
+	case LOG_ERROR:
+		return "error";
+	case LOG_WARN:
+		return "warn";
+	case LOG_INFO:
+		return "info";
+	case LOG_DEBUG:
+		return "debug";
+	}
+	return "info";
+}
+
+void listing_event(struct listing *g, const struct listed_event *e)
+{
+	add_head(g->out, e->id, e->at_us);
+	add_text(g->out, ",\"level\":", span_of(level_name(e->level)));
+	add_text(g->out, ",\"kind\":", e->kind);
+	add_text(g->out, ",\"node\":", e->node);
+	add_text(g->out, ",\"text\":", e->text);
+	buf_char(g->out, '}');
+}
+
+void listing_conflict(struct listing *g, const struct listed_conflict *c)
+{
+	add_head(g->out, c->id, c->at_us);
+	add_text(g->out, ",\"owner\":", c->record.owner);
+	add_text(g->out, ",\"record_id\":", c->record.id);
+	add_text(g->out, ",\"why\":", c->why);
+	buf_text(g->out, ",\"record\":");
+	record_encode(&c->record, g->out);
+	buf_char(g->out, '}');
+}

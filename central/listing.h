@@ -1,0 +1,40 @@
+/*
+ * listing - the JSON of the store's lists: {"NAME":[…],"next":KEY|null}.  Speaks no SQL; pure.
+ */
+#ifndef CENTRAL_LISTING_H
+#define CENTRAL_LISTING_H
+
+#include "shared/log.h"
+#include "shared/record.h"
+
+struct listing {
+	struct buf *out;
+	unsigned limit, n;
+	bool more; /* there was a row over the limit */
+};
+
+void listing_begin(struct listing *g, const char *name, unsigned limit, struct buf *out);
+/* Call for every row, ask the database for one more than the limit; false: that was the one too many, leave
+ * it out. */
+bool listing_room(struct listing *g);
+/* `next` is the last row's key if there are more. */
+void listing_end_number(struct listing *g, uint64_t last);
+void listing_end_key(struct listing *g, struct span owner, struct span id);
+
+struct listed_event {
+	uint64_t id;
+	int64_t at_us;
+	enum log_level level;
+	struct span kind, node, text; /* node.at NULL: of the centre */
+};
+void listing_event(struct listing *g, const struct listed_event *e);
+
+struct listed_conflict {
+	uint64_t id;
+	int64_t at_us;
+	struct span why;
+	struct record record;
+};
+void listing_conflict(struct listing *g, const struct listed_conflict *c);
+
+#endif

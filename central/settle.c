@@ -1,0 +1,192 @@
+#include "central/settle.h"
+
+#include <string.h>
+
+static bool same_progress(const struct node_sync *a, const struct node_sync *b)
+{
+	return a->reconciling == b->reconciling && a->recount == b->recount && a->swept == b->swept &&
+	       strcmp(a->sweep_after, b->sweep_after) == 0;
+}
+
+static bool same_proof(const struct node_sync *a, const struct node_sync *b)
+{
+	return digest_equal(a->digest, b->digest) && a->doubt_seq == b->doubt_seq &&
+	       digest_equal(a->doubt_local, b->doubt_local) && digest_equal(a->doubt_centre, b->doubt_centre);
+}
+
+bool settle_same_sync(const struct node_sync *a, const struct node_sync *b)
+{
+	return node_sync_same_basis(a, b) && same_progress(a, b) && same_proof(a, b);
+}
+
+static void witness_to(struct node_sync *s, struct position p)
+{
+	if (p.seq > s->witness.seq)
+		s->witness = p;
+}
+
+void settle_page(struct node_sync *s, const struct page_end *end)
+{
+	s->cursor = end->to.seq;
+	witness_to(s, end->to);
+}
+
+void settle_push(struct node_sync *s, const struct push_page *sent, const struct page_end *end)
+{
+	witness_to(s, end->to);
+	if (s->swept)
+		return;
+	if (sent->sweep_ends) {
+		s->swept = true;
+		s->sweep_after[0] = '\0';
+	} else if (strcmp(sent->sweep_to, s->sweep_after) > 0) {
+		memcpy(s->sweep_after, sent->sweep_to, sizeof(s->sweep_after));
+	}
+}
+
+void settle_change(const struct node_sync *now, struct node_sync *to)
+{
+	to->digest = now->digest;
+	if (to->generation != now->generation)
+		return;
+	to->swept = now->swept;
+	memcpy(to->sweep_after, now->sweep_after, sizeof(to->sweep_after));
+}
+
+/* --- answers to items --- */
+
+static size_t item_of(const struct push_page *sent, struct span id, size_t likely)
+{
+	if (likely < sent->n && span_equal(sent->items[likely].record.id, id))
+		return likely;
+	for (size_t i = 0; i < sent->n; i++)
+		if (span_equal(sent->items[i].record.id, id))
+			return i;
+	return sent->n;
+}
+
+static const char *wrong_with(const struct push_item *item, const struct push_answer *a)
+{
+	switch (a->result) {
+	case PUSH_APPLIED:
+	case PUSH_ALREADY:
+		return hash_equal(a->hash, item->record.hash) ? NULL : "its hash is not the one sent";
+	case PUSH_CONFLICT:
+		return !a->has_record || span_equal(a->record.id, a->id) ? NULL : "it carries another record";
+	case PUSH_REJECTED:
+		return NULL;
+	}
+	return "no such result";
+}
+
+enum err settle_match(const struct push_page *sent, const struct push_answers *answers,
+	const struct push_answer **ret, struct reason *why)
+{
+	memset(ret, 0, sent->n * sizeof(*ret));
+	if (answers->n != sent->n)
+		return fail(INVALID, why, "%zu records were pushed and %zu answered", sent->n, answers->n);
+	for (size_t k = 0; k < answers->n; k++) {
+		const struct push_answer *a = &answers->answers[k];
+		size_t i = item_of(sent, a->id, k);
+		const char *wrong;
+
+		if (a->id.len == 0 && a->result == PUSH_REJECTED)
+			continue; /* as many remain without an answer as came without an id */
+		if (i == sent->n)
+			return fail(INVALID, why, "an answer for %.*s, which was not pushed", (int)a->id.len,
+				a->id.at);
+		if (ret[i])
+			return fail(INVALID, why, "two answers for %.*s", (int)a->id.len, a->id.at);
+		wrong = wrong_with(&sent->items[i], a);
+		if (wrong)
+			return fail(INVALID, why, "the answer for %.*s: %s", (int)a->id.len, a->id.at, wrong);
+		ret[i] = a;
+	}
+	return OK;
+}
+
+/* --- events --- */
+
+static const char *plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+static struct event *next_event(
+	struct event *ret, unsigned *n, const char *node, const char *kind, enum log_level level)
+{
+	struct event *ev = &ret[(*n)++];
+
+	*ev = (struct event){.level = level, .kind = kind, .node = node};
+	return ev;
+}
+
+#define TELL(ev, ...) ((void)fail(OK, &(ev)->text, __VA_ARGS__))
+
+static void tell_conflicts(struct event *ret, unsigned *n, const char *node, uint64_t conflicts)
+{
+	if (conflicts > 0)
+		TELL(next_event(ret, n, node, "conflict", LOG_WARN),
+			"%llu record%s edited at both ends; the losing version%s kept under conflicts",
+			(unsigned long long)conflicts, plural(conflicts), conflicts == 1 ? " is" : "s are");
+}
+
+static void tell_restored(struct event *ret, unsigned *n, const char *node, uint64_t restored)
+{
+	if (restored > 0)
+		TELL(next_event(ret, n, node, "CENTRE_REWOUND", LOG_WARN),
+			"%llu record%s edits of the centre that it no longer has: its store was put back to "
+			"an "
+			"older copy; they were taken back, and what it held is kept under conflicts",
+			(unsigned long long)restored, restored == 1 ? " carries" : "s carry");
+}
+
+unsigned settle_pull_events(const struct pull_apply *p, struct event ret[SETTLE_EVENTS])
+{
+	unsigned n = 0;
+
+	if (p->taken > 0)
+		TELL(next_event(ret, &n, p->node, "pulled", LOG_INFO),
+			"pulled %llu record%s, now at seq %llu", (unsigned long long)p->taken,
+			plural(p->taken), (unsigned long long)p->page->end.to.seq);
+	tell_conflicts(ret, &n, p->node, p->conflicts);
+	tell_restored(ret, &n, p->node, p->centre_restored);
+	if (p->proof == PROOF_DIVERGED)
+		TELL(next_event(ret, &n, p->node, "DIVERGED", LOG_ERROR),
+			"both ends summed their rows at seq %llu and still differ after everything was read "
+			"again; nothing moves until an operator resumes the node",
+			(unsigned long long)p->page->end.to.seq);
+	return n;
+}
+
+/* A peer's text, short enough to stand whole in a sentence and never cut within a character. */
+static struct span short_text(struct span s, size_t max)
+{
+	if (s.len <= max)
+		return s;
+	while (max > 0 && ((unsigned char)s.at[max] & 0xc0) == 0x80)
+		max--;
+	return (struct span){s.at, max};
+}
+
+unsigned settle_push_events(
+	const struct push_apply *p, const struct push_answer *rejection, struct event ret[SETTLE_EVENTS])
+{
+	uint64_t moved = p->applied + p->already;
+	unsigned n = 0;
+
+	if (moved > 0)
+		TELL(next_event(ret, &n, p->node, "pushed", LOG_INFO), "pushed %llu record%s",
+			(unsigned long long)moved, plural(moved));
+	if (p->rejected > 0) {
+		struct span id = rejection ? rejection->id : span_of("?");
+		struct span cause = rejection ? short_text(rejection->reason, 80) : span_of("unreadable");
+
+		TELL(next_event(ret, &n, p->node, "rejected", LOG_WARN),
+			"the local rejected %llu record%s, first %.*s: %.*s", (unsigned long long)p->rejected,
+			plural(p->rejected), (int)id.len, id.at, (int)cause.len, cause.at);
+	}
+	tell_conflicts(ret, &n, p->node, p->conflicts);
+	tell_restored(ret, &n, p->node, p->centre_restored);
+	return n;
+}

@@ -1,0 +1,34 @@
+/*
+ * settle - what an answer moves once its rows are written: position, sweep, and what is told.
+ *
+ * Speaks no SQL: every back-end of the store uses it, so that they cannot drift.  Pure.
+ */
+#ifndef CENTRAL_SETTLE_H
+#define CENTRAL_SETTLE_H
+
+#include "central/store.h"
+
+/* Are all stored fields the same, so that nothing need be written? */
+bool settle_same_sync(const struct node_sync *a, const struct node_sync *b);
+
+/* The cursor goes to the page's end; the witness only forward. */
+void settle_page(struct node_sync *s, const struct page_end *end);
+/* The witness and the sweep, only forward. */
+void settle_push(struct node_sync *s, const struct push_page *sent, const struct page_end *end);
+/* A decision made from an older reading of the node keeps what others may have moved since. */
+void settle_change(const struct node_sync *now, struct node_sync *to);
+
+/*
+ * Which answer belongs to which item: ret[i] for sent->items[i], NULL = rejected by a local that could not
+ * even read its id.  INVALID unless there is one answer to each.
+ */
+enum err settle_match(const struct push_page *sent, const struct push_answers *answers,
+	const struct push_answer **ret, struct reason *why) MUST_USE;
+
+/* The events of an exchange, up to SETTLE_EVENTS; returns how many. */
+#define SETTLE_EVENTS 4
+unsigned settle_pull_events(const struct pull_apply *p, struct event ret[SETTLE_EVENTS]);
+unsigned settle_push_events(
+	const struct push_apply *p, const struct push_answer *rejection, struct event ret[SETTLE_EVENTS]);
+
+#endif

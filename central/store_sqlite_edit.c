@@ -1,0 +1,231 @@
+/* New versions made by the centre: put, delete, promote. */
+#include "central/store_sqlite_private.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "central/settle.h"
+#include "shared/clock.h"
+#include "shared/entropy.h"
+#include "shared/json_check.h"
+
+/* One transaction of edits; the digest of the owner at hand is kept here and written when the owner changes.
+ */
+struct editing {
+	struct store *st;
+	struct lite *l;
+	struct node owner;
+	bool owner_known, digest_moved;
+	int64_t now_us;
+	struct arena arena;
+};
+
+static void editing_flush(struct editing *ed)
+{
+	if (ed->digest_moved)
+		store_save_sync(ed->l, ed->owner.name, &ed->owner.sync);
+	ed->digest_moved = false;
+}
+
+static enum err editing_owner(struct editing *ed, struct span owner, struct reason *why)
+{
+	if (ed->owner_known && span_is(owner, ed->owner.name))
+		return OK;
+	editing_flush(ed);
+	ed->owner_known = store_load_node(ed->l, owner, &ed->owner) && ed->owner.url[0];
+	if (!ed->owner_known)
+		return fail(GONE, why, "no node %.*s", (int)owner.len, owner.at);
+	return OK;
+}
+
+static enum err check_precondition(
+	const struct precondition *p, const struct record *present, struct reason *why)
+{
+	bool absent = !present || present->deleted;
+
+	if (p && p->must_be_absent && !absent)
+		return fail(CONFLICT, why, "the record exists");
+	if (p && p->must_match && (!present || !hash_equal(present->hash, p->hash)))
+		return fail(CONFLICT, why, "the record is not at that version");
+	return OK;
+}
+
+/* Writes `content` (its key, type, body, deleted, created_at) as a new version that follows `a` and `b` (may
+ * be NULL). */
+static void write_version(struct editing *ed, struct record *content, const struct record *present,
+	const struct record *other, struct written *ret)
+{
+	static const struct dot none;
+	struct standing s;
+	struct vector vv;
+
+	content->dot = store_next_dot(ed->st);
+	vector_succeed(&vv, content->dot, present ? present->dot : none, present ? present->vv : NULL,
+		other ? other->dot : none, other ? other->vv : NULL);
+	content->vv = vv.n > 0 ? &vv : NULL;
+	content->updated_at_us = ed->now_us;
+	content->clock_error_us = clock_error_us();
+	content->hash = record_hash(content);
+	store_look(ed->l, content->owner, content->id, &s);
+	if (s.present) {
+		digest_drop(&ed->owner.sync.digest, s.record.hash);
+		store_replace_record(ed->l, content, &s.known);
+	} else {
+		store_insert_record(ed->l, content, &(struct known){.held = false});
+	}
+	digest_add(&ed->owner.sync.digest, content->hash);
+	ed->digest_moved = true;
+	content->vv = NULL;
+	ret->hash = content->hash;
+	ret->changed = true;
+	ret->created = !present || present->deleted;
+}
+
+static void start_written(struct written *ret, struct span id, const struct record *present)
+{
+	*ret = (struct written){.hash = present ? present->hash : (struct hash){{0}}};
+	assert(id.len <= RECORD_ID_MAX);
+	memcpy(ret->id, id.at, id.len);
+}
+
+static bool same_content(const struct record *a, const struct record *b)
+{
+	return a->deleted == b->deleted && span_equal(a->type, b->type) && span_equal(a->body, b->body);
+}
+
+static struct span one_line(struct span body, struct arena *a)
+{
+	struct buf line = {0};
+	struct span s;
+
+	json_put_on_one_line(body, &line);
+	s = (struct span){arena_copy(a, line.at ? line.at : "", line.len), line.len};
+	buf_done(&line);
+	return s;
+}
+
+static enum err put_one(struct editing *ed, const struct draft *d, const struct precondition *p,
+	struct written *ret, struct reason *why)
+{
+	char made[37];
+	struct record present, r = {.owner = d->owner, .id = d->id, .type = d->type};
+	bool there;
+	enum err e = editing_owner(ed, d->owner, why);
+
+	if (e != OK)
+		return e;
+	if (r.id.len == 0) {
+		entropy_uuid7(made);
+		r.id = span_of(made);
+	}
+	there = store_load_record(ed->l, r.owner, r.id, &present, &ed->arena);
+	e = check_precondition(p, there ? &present : NULL, why);
+	if (e != OK)
+		return e;
+	r.body = one_line(d->body, &ed->arena);
+	r.created_at_us = there && !present.deleted ? present.created_at_us : ed->now_us;
+	start_written(ret, r.id, there ? &present : NULL);
+	if (!there || !same_content(&r, &present))
+		write_version(ed, &r, there ? &present : NULL, NULL, ret);
+	return lite_failed(ed->l, why);
+}
+
+static enum err editing_end(struct editing *ed, enum err e, struct reason *why)
+{
+	if (e == OK)
+		editing_flush(ed);
+	arena_done(&ed->arena);
+	return store_write_end(ed->st, e, why);
+}
+
+enum err store_put(struct store *st, const struct draft *drafts, size_t n, const struct precondition *p,
+	struct written *ret, size_t *ret_failed, struct reason *why)
+{
+	struct editing ed = {.st = st, .l = store_write_begin(st), .now_us = clock_wall_us()};
+	enum err e = OK;
+	size_t i;
+
+	for (i = 0; e == OK && i < n; i++)
+		e = put_one(&ed, &drafts[i], p, &ret[i], why);
+	if (e != OK && ret_failed)
+		*ret_failed = i - 1;
+	return editing_end(&ed, e, why);
+}
+
+static enum err delete_one(struct editing *ed, struct span owner, struct span id,
+	const struct precondition *p, struct written *ret, struct reason *why)
+{
+	struct record present, r;
+	enum err e = editing_owner(ed, owner, why);
+
+	if (e != OK)
+		return e;
+	if (!store_load_record(ed->l, owner, id, &present, &ed->arena))
+		return fail(GONE, why, "no record %.*s/%.*s", (int)owner.len, owner.at, (int)id.len, id.at);
+	e = check_precondition(p, &present, why);
+	if (e != OK)
+		return e;
+	start_written(ret, id, &present);
+	if (present.deleted)
+		return OK;
+	r = present;
+	r.deleted = true;
+	r.body = span_of("null");
+	write_version(ed, &r, &present, NULL, ret);
+	return OK;
+}
+
+enum err store_delete(struct store *st, struct span owner, struct span id, const struct precondition *p,
+	struct written *ret, struct reason *why)
+{
+	struct editing ed = {.st = st, .l = store_write_begin(st), .now_us = clock_wall_us()};
+
+	return editing_end(&ed, delete_one(&ed, owner, id, p, ret, why), why);
+}
+
+static bool load_archived(struct lite *l, uint64_t id, struct record *ret, struct arena *a)
+{
+	struct query q = query_begin(l, SQL_CENTRAL_CONFLICT_GET);
+	struct vector vv;
+	bool found;
+
+	query_u64(q, 1, id);
+	found = query_step(q);
+	if (found) {
+		store_read_record(q, ret, &vv);
+		store_keep_record(ret, a);
+	}
+	query_done(q);
+	return found;
+}
+
+static enum err promote(struct editing *ed, uint64_t id, struct written *ret, struct reason *why)
+{
+	struct record archived, present, r;
+	bool there;
+	enum err e;
+
+	if (!load_archived(ed->l, id, &archived, &ed->arena))
+		return fail(GONE, why, "no conflict %llu", (unsigned long long)id);
+	e = editing_owner(ed, archived.owner, why);
+	if (e != OK)
+		return e;
+	there = store_load_record(ed->l, archived.owner, archived.id, &present, &ed->arena);
+	start_written(ret, archived.id, there ? &present : NULL);
+	if (there && same_content(&archived, &present))
+		return OK;
+	r = archived;
+	write_version(ed, &r, there ? &present : NULL, &archived, ret);
+	return OK;
+}
+
+enum err store_conflict_promote(struct store *st, uint64_t id, char ret_owner[RECORD_OWNER_MAX + 1],
+	struct written *ret, struct reason *why)
+{
+	struct editing ed = {.st = st, .l = store_write_begin(st), .now_us = clock_wall_us()};
+	enum err e = editing_end(&ed, promote(&ed, id, ret, why), why);
+
+	if (e == OK)
+		memcpy(ret_owner, ed.owner.name, RECORD_OWNER_MAX + 1);
+	return e;
+}

@@ -1,0 +1,92 @@
+/* One record of a local meets the store's: COMPARE and what follows from it, written down. */
+#include "central/store_sqlite_private.h"
+
+#include <string.h>
+
+#include "shared/clock.h"
+
+static void archive(struct meeting *m, const struct record *r, const char *cause)
+{
+	if (store_archive(m->l, r, cause))
+		m->archived++;
+}
+
+static void replace(struct meeting *m, struct hash before, const struct record *r, const struct known *k)
+{
+	digest_drop(&m->sync->digest, before);
+	digest_add(&m->sync->digest, r->hash);
+	store_replace_record(m->l, r, k);
+}
+
+static void take(struct meeting *m, const struct record *l, const struct standing *s, struct merge how)
+{
+	struct known k = {true, l->hash, m->sync->generation};
+	struct record c;
+
+	if (how.archive_centre && store_load_record(m->l, l->owner, l->id, &c, &m->arena))
+		archive(m, &c, "centre_restored");
+	m->centre_restored += how.centre_was_restored;
+	replace(m, s->record.hash, l, &k);
+	m->taken++;
+}
+
+/* The local keeps its version until the new one, which then differs, has been pushed. */
+static void settle_conflict(struct meeting *m, const struct record *l, bool local_wins)
+{
+	struct known k = {true, l->hash, m->sync->generation};
+	struct vector vv;
+	struct record c, s;
+
+	if (!store_load_record(m->l, l->owner, l->id, &c, &m->arena))
+		return; /* it was there a moment ago: the read failed, and that sticks */
+	archive(m, local_wins ? &c : l, "conflict");
+	s = merge_successor(local_wins ? l : &c, local_wins ? &c : l, store_next_dot(m->st), clock_wall_us(),
+		clock_error_us(), &vv);
+	replace(m, c.hash, &s, &k);
+	m->conflicts++;
+}
+
+static void meet_present(struct meeting *m, const struct record *l, const struct standing *s)
+{
+	struct known then = store_known(&s->known, m->sync->generation);
+	struct known now = {true, l->hash, m->sync->generation};
+	bool was_known = then.held && hash_equal(then.hash, l->hash);
+	struct merge how = merge_compare(l, &s->record, was_known, m->st->policy);
+
+	switch (how.verdict) {
+	case MERGE_NOTHING:
+		if (!was_known || s->refused)
+			store_note_known(m->l, l, &now, false);
+		break;
+	case MERGE_TAKE:
+		take(m, l, s, how);
+		break;
+	case MERGE_KEEP:
+		if (how.archive_local)
+			archive(m, l, "superseded");
+		if (!was_known)
+			store_note_known(m->l, l, &now, false);
+		m->kept++;
+		break;
+	case MERGE_CONFLICT_LOCAL_WINS:
+	case MERGE_CONFLICT_CENTRE_WINS:
+		settle_conflict(m, l, how.verdict == MERGE_CONFLICT_LOCAL_WINS);
+		break;
+	}
+}
+
+void store_meet(struct meeting *m, const struct record *l)
+{
+	struct standing s;
+
+	store_look(m->l, l->owner, l->id, &s);
+	if (s.present) {
+		meet_present(m, l, &s);
+	} else {
+		struct known k = {true, l->hash, m->sync->generation};
+
+		store_insert_record(m->l, l, &k);
+		digest_add(&m->sync->digest, l->hash);
+		m->taken++;
+	}
+}

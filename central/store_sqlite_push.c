@@ -1,0 +1,276 @@
+#include "central/store_sqlite_private.h"
+
+#include <string.h>
+
+#include "central/settle.h"
+
+/* Room for one line besides its body: names, dot, hashes, times, braces; each entry of a vector comes on top.
+ */
+#define LINE_BYTES 640
+#define DOT_BYTES 40
+
+void push_page_done(struct push_page *p)
+{
+	arena_done(&p->arena);
+	*p = (struct push_page){0};
+}
+
+struct filling {
+	struct push_page *page;
+	unsigned limit;
+	size_t bytes_left;
+	uint64_t generation;
+};
+
+/* False: the page is full without this row. */
+static bool add_item(struct filling *f, struct query q)
+{
+	struct push_page *p = f->page;
+	struct push_item *item = &p->items[p->n];
+	struct vector vv;
+	struct known known, now;
+	size_t bytes;
+
+	if (p->n == f->limit)
+		return false;
+	store_read_record(q, &item->record, &vv);
+	bytes = item->record.body.len + LINE_BYTES + (item->record.vv ? item->record.vv->n * DOT_BYTES : 0);
+	if (p->n > 0 && bytes > f->bytes_left)
+		return false;
+	f->bytes_left -= bytes < f->bytes_left ? bytes : f->bytes_left;
+	store_keep_record(&item->record, &p->arena);
+	known = store_read_known(q, 13);
+	now = store_known(&known, f->generation);
+	item->expected = now.held ? now.hash : (struct hash){{0}};
+	p->n++;
+	return true;
+}
+
+/* Adds the rows of a running query; true: to its end. */
+static bool add_items(struct filling *f, struct query q)
+{
+	bool fits = true;
+
+	while (fits && query_step(q))
+		fits = add_item(f, q);
+	query_done(q);
+	return fits;
+}
+
+static void fill(struct lite *l, const struct node *n, struct filling *f)
+{
+	struct push_page *p = f->page;
+	struct query q = query_begin(l, SQL_CENTRAL_PUSH_DIFFERING);
+	size_t before;
+
+	query_text(q, 1, span_of(n->name));
+	if (!add_items(f, q) || n->sync.swept)
+		return;
+	before = p->n;
+	q = query_begin(l, SQL_CENTRAL_PUSH_SWEEP);
+	query_text(q, 1, span_of(n->name));
+	query_text(q, 2, span_of(n->sync.sweep_after));
+	query_u64(q, 3, n->sync.generation);
+	p->sweep_ends = add_items(f, q);
+	if (!p->sweep_ends && p->n > before) {
+		struct span last = p->items[p->n - 1].record.id;
+
+		memcpy(p->sweep_to, last.at, last.len);
+	}
+}
+
+/* The node of an exchange, if the basis still stands. */
+static enum err check_basis(
+	struct lite *l, const char *name, const struct node_sync *basis, struct node *n, struct reason *why)
+{
+	if (!store_load_node(l, span_of(name), n) || !n->url[0] || n->paused)
+		return fail(CONFLICT, why, "node %s was removed or paused", name);
+	if (!node_sync_same_basis(&n->sync, basis))
+		return fail(CONFLICT, why, "node %s has moved on", name);
+	return OK;
+}
+
+/* Nothing was found up to the end.  What has been edited since the look differs, so the sweep need not see
+ * it. */
+static enum err end_sweep(
+	struct store *st, const char *name, const struct node_sync *basis, struct reason *why)
+{
+	struct lite *l = store_write_begin(st);
+	struct node n;
+	enum err e = check_basis(l, name, basis, &n, why);
+
+	if (e == OK && !n.sync.swept) {
+		settle_push(&n.sync, &(struct push_page){.sweep_ends = true},
+			&(struct page_end){.to = n.sync.witness});
+		store_save_sync(l, name, &n.sync);
+	}
+	return store_write_end(st, e, why);
+}
+
+enum err store_push_page(struct store *st, const char *node, const struct node_sync *basis, unsigned limit,
+	size_t max_bytes, struct push_page *ret, struct reason *why)
+{
+	struct push_page p = {0};
+	struct filling f = {
+		.page = &p, .limit = limit, .bytes_left = max_bytes, .generation = basis->generation};
+	struct lite *l = store_read_begin(st);
+	struct node n;
+	enum err e = check_basis(l, node, basis, &n, why);
+
+	if (e == OK) {
+		p.items = arena_alloc(&p.arena, ((size_t)limit + 1) * sizeof(*p.items));
+		fill(l, &n, &f);
+	}
+	e = store_read_end(st, l, e, why);
+	if (e == OK && p.n == 0 && p.sweep_ends)
+		e = end_sweep(st, node, basis, why);
+	if (e == OK)
+		*ret = p;
+	else
+		push_page_done(&p);
+	return e;
+}
+
+/* --- answers --- */
+
+struct answering {
+	struct push_apply *p;
+	struct meeting meeting;
+	const struct push_answer *rejection; /* the first */
+};
+
+/* Notes what the local now holds, unless that is known. */
+static void note(struct answering *a, const struct record *r, struct known k, bool refused)
+{
+	struct standing s;
+
+	store_look(a->meeting.l, r->owner, r->id, &s);
+	if (!s.present)
+		return;
+	if (s.known.held == k.held && s.known.generation == k.generation && s.refused == refused &&
+		(!k.held || hash_equal(s.known.hash, k.hash)))
+		return;
+	store_note_known(a->meeting.l, r, &k, refused);
+}
+
+/* Not offered again in this generation, unless it has been edited since it was sent. */
+static void note_rejected(struct answering *a, const struct record *r, const struct push_answer *answer)
+{
+	uint64_t generation = a->meeting.sync->generation;
+	struct standing s;
+
+	a->p->rejected++;
+	if (!a->rejection)
+		a->rejection = answer;
+	store_look(a->meeting.l, r->owner, r->id, &s);
+	if (s.present && hash_equal(s.record.hash, r->hash))
+		note(a, r, store_known(&s.known, generation), true);
+}
+
+static void note_answer(struct answering *a, const struct push_item *item, const struct push_answer *answer)
+{
+	uint64_t generation = a->meeting.sync->generation;
+
+	switch (answer ? answer->result : PUSH_REJECTED) {
+	case PUSH_APPLIED:
+		a->p->applied++;
+		note(a, &item->record, (struct known){true, answer->hash, generation}, false);
+		break;
+	case PUSH_ALREADY:
+		a->p->already++;
+		note(a, &item->record, (struct known){true, answer->hash, generation}, false);
+		break;
+	case PUSH_CONFLICT:
+		a->p->refused++;
+		if (answer->has_record)
+			store_meet(&a->meeting, &answer->record);
+		else
+			note(a, &item->record, (struct known){.generation = generation}, false);
+		break;
+	case PUSH_REJECTED:
+		note_rejected(a, &item->record, answer);
+		break;
+	}
+}
+
+static void apply_answers(struct answering *a, const struct push_answer *const *by_item)
+{
+	struct push_apply *p = a->p;
+	struct meeting *m = &a->meeting;
+	struct event events[SETTLE_EVENTS];
+	struct node_sync before = p->sync;
+	unsigned n;
+
+	for (size_t i = 0; i < p->sent->n && lite_failed(m->l, NULL) == OK; i++)
+		note_answer(a, &p->sent->items[i], by_item[i]);
+	p->conflicts = m->conflicts;
+	p->archived = m->archived;
+	p->centre_restored = m->centre_restored;
+	settle_push(&p->sync, p->sent, &p->answers->end);
+	p->to_push = !p->sync.swept || store_any(m->l, SQL_CENTRAL_PUSH_DIFFERS, p->node);
+	if (!settle_same_sync(&before, &p->sync))
+		store_save_sync(m->l, p->node, &p->sync);
+	n = settle_push_events(p, a->rejection, events);
+	for (unsigned i = 0; i < n; i++)
+		store_tell(m->l, &events[i]);
+}
+
+enum err store_apply_push(struct store *st, struct push_apply *p, struct reason *why)
+{
+	struct answering a = {.p = p};
+	const struct push_answer **by_item =
+		arena_alloc(&a.meeting.arena, (p->sent->n + 1) * sizeof(struct push_answer *));
+	enum err e = settle_match(p->sent, p->answers, by_item, why);
+	struct node n;
+
+	if (e == OK) {
+		struct lite *l = store_write_begin(st);
+
+		e = check_basis(l, p->node, p->basis, &n, why);
+		if (e == OK) {
+			p->sync = n.sync;
+			a.meeting.st = st;
+			a.meeting.l = l;
+			a.meeting.sync = &p->sync;
+			apply_answers(&a, by_item);
+		}
+		e = store_write_end(st, e, why);
+	}
+	arena_done(&a.meeting.arena);
+	return e;
+}
+
+enum err store_push_backlog(
+	struct store *st, const char *node, uint64_t *ret_records, int64_t *ret_oldest_us, struct reason *why)
+{
+	struct lite *l = store_read_begin(st);
+	uint64_t records = 0;
+	int64_t oldest = -1;
+	struct node n;
+	enum err e = OK;
+
+	if (!store_load_node(l, span_of(node), &n))
+		e = fail(GONE, why, "no node %s", node);
+	for (int sweep = 0; e == OK && sweep < (n.sync.swept ? 1 : 2); sweep++) {
+		struct query q =
+			query_begin(l, sweep ? SQL_CENTRAL_BACKLOG_SWEEP : SQL_CENTRAL_BACKLOG_DIFFERS);
+
+		query_text(q, 1, span_of(node));
+		if (sweep) {
+			query_text(q, 2, span_of(n.sync.sweep_after));
+			query_u64(q, 3, n.sync.generation);
+		}
+		if (query_step(q) && query_col_u64(q, 0) > 0) {
+			records += query_col_u64(q, 0);
+			if (oldest < 0 || query_col_i64(q, 1) < oldest)
+				oldest = query_col_i64(q, 1);
+		}
+		query_done(q);
+	}
+	e = store_read_end(st, l, e, why);
+	if (e == OK) {
+		*ret_records = records;
+		*ret_oldest_us = oldest;
+	}
+	return e;
+}

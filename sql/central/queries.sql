@@ -1,0 +1,106 @@
+-- What both dialects share.  Values are always bound; $n first appear in order.
+
+-- name: centre_get
+SELECT id FROM centre;
+-- name: centre_put
+INSERT INTO centre (one, id) VALUES (1, $1);
+
+-- name: node_get
+SELECT name, title, url, paused, rotation, added_at, epoch, cursor, witness_seq, witness_head, generation,
+	rename_to, probe, halt, reconciling, recount, swept, sweep_after, digest_count, digest_lane0, digest_lane1,
+	doubt_seq, doubt_local, doubt_centre
+FROM nodes WHERE name = $1;
+-- name: nodes_all
+SELECT name, title, url, paused, rotation, added_at, epoch, cursor, witness_seq, witness_head, generation,
+	rename_to, probe, halt, reconciling, recount, swept, sweep_after, digest_count, digest_lane0, digest_lane1,
+	doubt_seq, doubt_local, doubt_centre
+FROM nodes WHERE url IS NOT NULL ORDER BY name;
+-- name: node_of_url
+SELECT name FROM nodes WHERE url = $1;
+-- name: node_add
+INSERT INTO nodes (name, title, url, paused, rotation, added_at) VALUES ($1, $2, $3, $4, $5, $6);
+-- name: node_settings
+UPDATE nodes SET title = $1, url = $2, paused = $3, rotation = $4, added_at = $5 WHERE name = $6;
+-- name: node_sync
+UPDATE nodes SET epoch = $1, cursor = $2, witness_seq = $3, witness_head = $4, generation = $5, rename_to = $6,
+	probe = $7, halt = $8, reconciling = $9, recount = $10, swept = $11, sweep_after = $12, digest_count = $13,
+	digest_lane0 = $14, digest_lane1 = $15, doubt_seq = $16, doubt_local = $17, doubt_centre = $18
+WHERE name = $19;
+
+-- name: abandoned_get
+SELECT witness_seq, witness_head FROM abandoned WHERE node = $1 AND epoch = $2;
+-- name: abandoned_add
+INSERT INTO abandoned (node, epoch, witness_seq, witness_head) VALUES ($1, $2, $3, $4)
+ON CONFLICT (node, epoch) DO NOTHING;
+-- name: abandoned_forget
+DELETE FROM abandoned WHERE node = $1 AND epoch = $2;
+
+-- name: event_add
+INSERT INTO events (at, level, kind, node, text) VALUES ($1, $2, $3, $4, $5) RETURNING event;
+-- name: events_prune
+DELETE FROM events WHERE event <= $1;
+-- name: events_rising
+SELECT event, at, level, kind, node, text FROM events
+WHERE event > $1 AND event < $2 AND level <= $3 ORDER BY event LIMIT $4;
+-- name: events_newest
+SELECT event, at, level, kind, node, text FROM (
+	SELECT event, at, level, kind, node, text FROM events
+	WHERE event > $1 AND event < $2 AND level <= $3 ORDER BY event DESC LIMIT $4) AS newest
+ORDER BY event;
+-- name: events_rising_of
+SELECT event, at, level, kind, node, text FROM events
+WHERE event > $1 AND event < $2 AND level <= $3 AND node = $4 ORDER BY event LIMIT $5;
+-- name: events_newest_of
+SELECT event, at, level, kind, node, text FROM (
+	SELECT event, at, level, kind, node, text FROM events
+	WHERE event > $1 AND event < $2 AND level <= $3 AND node = $4 ORDER BY event DESC LIMIT $5) AS newest
+ORDER BY event;
+
+-- name: conflict_seen
+SELECT 1 FROM conflicts WHERE owner = $1 AND id = $2 AND h0 = $3 AND h1 = $4;
+-- name: conflict_add
+INSERT INTO conflicts (owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error, at, why)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
+-- name: conflict_get
+SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error
+FROM conflicts WHERE conflict = $1;
+-- name: conflicts_list
+SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error,
+	conflict, at, why
+FROM conflicts WHERE conflict > $1 ORDER BY conflict LIMIT $2;
+-- name: conflicts_list_of
+SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error,
+	conflict, at, why
+FROM conflicts WHERE conflict > $1 AND owner = $2 ORDER BY conflict LIMIT $3;
+-- name: conflicts_count
+SELECT count(*) FROM conflicts;
+-- name: conflicts_count_of
+SELECT count(*) FROM conflicts WHERE owner = $1;
+
+-- name: record_get
+SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error
+FROM records WHERE owner = $1 AND id = $2;
+-- name: record_standing
+SELECT deleted, actor, n, vv, h0, h1, local_h0, local_h1, local_generation, refused
+FROM records WHERE owner = $1 AND id = $2;
+-- name: record_add
+INSERT INTO records (owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error,
+	local_h0, local_h1, local_generation)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16);
+-- name: record_replace
+UPDATE records SET type = $1, body = $2, deleted = $3, actor = $4, n = $5, vv = $6, h0 = $7, h1 = $8, created_at = $9,
+	updated_at = $10, clock_error = $11, local_h0 = $12, local_h1 = $13, local_generation = $14, refused = NULL
+WHERE owner = $15 AND id = $16;
+-- name: record_known
+UPDATE records SET local_h0 = $1, local_h1 = $2, local_generation = $3, refused = $4 WHERE owner = $5 AND id = $6;
+-- name: records_hashes
+SELECT h0, h1 FROM records WHERE owner = $1;
+-- name: records_unrefuse
+UPDATE records SET refused = NULL WHERE refused IS NOT NULL;
+-- name: records_list_of
+SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error
+FROM records WHERE owner = $1 AND id > $2 AND ($3 = '' OR type = $3) AND deleted <= $4 ORDER BY id LIMIT $5;
+-- name: records_list
+SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error
+FROM records WHERE (owner, id) > ($1, $2) AND ($3 = '' OR type = $3) AND deleted <= $4
+ORDER BY owner, id LIMIT $5;

@@ -1,0 +1,22 @@
+-- SQLite's own: IS as the comparison that knows NULL, and the index that must be used.
+
+-- name: push_differs
+SELECT 1 FROM records INDEXED BY records_differ WHERE owner = $1 AND (h0 IS NOT local_h0 OR h1 IS NOT local_h1) AND refused IS NULL LIMIT 1;
+-- name: push_refused
+SELECT 1 FROM records INDEXED BY records_refused WHERE owner = $1 AND refused IS NOT NULL LIMIT 1;
+-- name: push_differing
+SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error,
+	local_h0, local_h1, local_generation
+FROM records INDEXED BY records_differ WHERE owner = $1 AND (h0 IS NOT local_h0 OR h1 IS NOT local_h1) AND refused IS NULL
+ORDER BY id;
+-- What a reset left behind: not looked at in this generation, and not in the index above.
+-- name: push_sweep
+SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error,
+	local_h0, local_h1, local_generation
+FROM records WHERE owner = $1 AND id > $2 AND local_generation <> $3 AND ((h0 IS local_h0 AND h1 IS local_h1) OR refused IS NOT NULL)
+ORDER BY id;
+-- name: backlog_differs
+SELECT count(*), min(updated_at) FROM records INDEXED BY records_differ WHERE owner = $1 AND (h0 IS NOT local_h0 OR h1 IS NOT local_h1) AND refused IS NULL;
+-- name: backlog_sweep
+SELECT count(*), min(updated_at) FROM records
+WHERE owner = $1 AND id > $2 AND local_generation <> $3 AND ((h0 IS local_h0 AND h1 IS local_h1) OR refused IS NOT NULL);

@@ -1,0 +1,259 @@
+/* A store's pages: what a pull moves, when it is discarded, that nothing is written for nothing. */
+#include "tests/support/stage.h" /* before cmocka.h, which makes fail a macro */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const enum stage_kind kinds[STAGE_KINDS] = {STAGE_FILE, STAGE_MEMORY};
+
+/* Runs a test's text on every back-end. */
+static void on_each(void (*text)(struct stage *g, struct far *f))
+{
+	for (unsigned i = 0; i < STAGE_KINDS; i++) {
+		struct stage *g = stage_open(kinds[i], POLICY_OWNER);
+		static struct far f;
+
+		far_open(&f, "site-a", &g->arena);
+		stage_meet(g, &f);
+		text(g, &f);
+		stage_close(g);
+	}
+}
+#define ON_EACH(name)                                            \
+	static void name##_text(struct stage *g, struct far *f); \
+	static void name(void **state)                           \
+	{                                                        \
+		(void)state;                                     \
+		on_each(name##_text);                            \
+	}                                                        \
+	static void name##_text(struct stage *g, struct far *f)
+
+static void put_many(struct far *f, unsigned n)
+{
+	char id[32];
+
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(id, sizeof(id), "r%04u", i);
+		far_put(f, arena_copy(f->arena, id, strlen(id)), "{\"v\":1}");
+	}
+}
+
+ON_EACH(a_page_moves_rows_position_and_digest)
+{
+	struct pull_apply p;
+
+	put_many(f, 5);
+	assert_int_equal(stage_pull(g, f, 3, &p), OK);
+	assert_int_equal(p.taken, 3);
+	assert_int_equal(p.sync.cursor, 3);
+	assert_int_equal(p.sync.witness.seq, 3);
+	assert_int_equal(p.sync.digest.count, 3);
+	assert_int_equal(p.proof, PROOF_NONE);
+	assert_string_equal(stage_body(g, "site-a", "r0002"), "{\"v\":1}");
+	assert_string_equal(stage_body(g, "site-a", "r0003"), "");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(stage_node(g, "site-a").sync.cursor, 5);
+	assert_true(digest_equal(stage_node(g, "site-a").sync.digest, far_digest(f)));
+	assert_false(stage_node(g, "site-a").sync.reconciling);
+	assert_int_equal(stage_events(g, "pulled"), 2);
+}
+
+ON_EACH(the_same_page_twice_changes_nothing)
+{
+	struct node n = stage_node(g, "site-a");
+	struct page page;
+	struct pull_apply p = {.node = "site-a", .basis = &n.sync, .page = &page};
+	const char *after;
+
+	put_many(f, 4);
+	far_page(f, 0, 10, &page);
+	assert_int_equal(store_apply_pages(g->store, &p, 1, &g->why), OK);
+	assert_int_equal(p.result, OK);
+	after = stage_dump(g);
+	assert_int_equal(store_apply_pages(g->store, &p, 1, &g->why), OK);
+	assert_int_equal(p.result, CONFLICT);
+	assert_string_equal(stage_dump(g), after);
+	n = stage_node(g, "site-a"); /* the same records again, asked for */
+	n.sync.cursor = 0;
+	assert_int_equal(store_apply_pages(g->store, &p, 1, &g->why), OK);
+	assert_int_equal(p.result, CONFLICT);
+	assert_string_equal(stage_dump(g), after);
+}
+
+ON_EACH(a_re_read_of_what_is_known_writes_no_record)
+{
+	struct node n;
+	struct sync_change c;
+	struct pull_apply p;
+	const char *before;
+
+	put_many(f, 4);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	before = stage_dump(g);
+	n = stage_node(g, "site-a");
+	c = (struct sync_change){.to = n.sync};
+	c.to.cursor = 0;
+	assert_int_equal(store_move_node(g->store, "site-a", &n.sync, &c, NULL, &g->why), OK);
+	assert_int_equal(stage_pull(g, f, 10, &p), OK);
+	assert_int_equal(p.taken + p.kept + p.conflicts + p.archived, 0);
+	assert_int_equal(p.proof, PROOF_EQUAL);
+	assert_string_equal(stage_dump(g), before);
+}
+
+ON_EACH(a_stale_basis_spoils_its_own_page_alone)
+{
+	static struct far other;
+	struct node a, b;
+	struct page page_a, page_b;
+	struct pull_apply p[2];
+
+	far_open(&other, "site-b", &g->arena);
+	stage_meet(g, &other);
+	put_many(f, 2);
+	put_many(&other, 2);
+	a = stage_node(g, "site-a");
+	b = stage_node(g, "site-b");
+	a.sync.generation--;
+	far_page(f, 0, 10, &page_a);
+	far_page(&other, 0, 10, &page_b);
+	p[0] = (struct pull_apply){.node = "site-a", .basis = &a.sync, .page = &page_a};
+	p[1] = (struct pull_apply){.node = "site-b", .basis = &b.sync, .page = &page_b};
+	assert_int_equal(store_apply_pages(g->store, p, 2, &g->why), OK);
+	assert_int_equal(p[0].result, CONFLICT);
+	assert_int_equal(p[1].result, OK);
+	assert_string_equal(stage_body(g, "site-a", "r0000"), "");
+	assert_string_equal(stage_body(g, "site-b", "r0000"), "{\"v\":1}");
+}
+
+/* Every part of the basis counts. */
+ON_EACH(a_basis_that_moved_is_stale)
+{
+	const char *before;
+
+	put_many(f, 3);
+	assert_int_equal(stage_pull(g, f, 2, NULL), OK);
+	before = stage_dump(g);
+	for (unsigned part = 0; part < 7; part++) {
+		struct node n = stage_node(g, "site-a");
+		struct page page;
+		struct pull_apply p = {.node = "site-a", .basis = &n.sync, .page = &page};
+
+		far_page(f, 2, 10, &page);
+		n.sync.epoch.hex[0] ^= part == 0;
+		n.sync.cursor += part == 1;
+		n.sync.witness.head.half[1] ^= part == 2;
+		n.sync.generation += part == 3;
+		n.sync.halt = part == 4 ? HALT_IDENTITY : HALT_NONE;
+		if (part == 5)
+			n.sync.rename_to = f->epoch;
+		if (part == 6)
+			n.sync.probe = f->epoch;
+		assert_int_equal(store_apply_pages(g->store, &p, 1, &g->why), OK);
+		assert_int_equal(p.result, CONFLICT);
+		assert_string_equal(stage_dump(g), before);
+	}
+}
+
+ON_EACH(a_paused_or_removed_node_takes_nothing)
+{
+	struct node n = stage_node(g, "site-a");
+	struct page page;
+	struct pull_apply p = {.node = "site-a", .basis = &n.sync, .page = &page};
+
+	put_many(f, 1);
+	far_page(f, 0, 10, &page);
+	assert_int_equal(store_node_pause(g->store, "site-a", true, &g->why), OK);
+	assert_int_equal(store_apply_pages(g->store, &p, 1, &g->why), OK);
+	assert_int_equal(p.result, CONFLICT);
+	assert_int_equal(store_node_pause(g->store, "site-a", false, &g->why), OK);
+	assert_int_equal(store_node_remove(g->store, "site-a", &g->why), OK);
+	assert_int_equal(store_apply_pages(g->store, &p, 1, &g->why), OK);
+	assert_int_equal(p.result, CONFLICT);
+	assert_string_equal(stage_body(g, "site-a", "r0000"), "");
+}
+
+/* On a file only: it is the bytes on disk that must not move. */
+static void an_idle_poll_writes_nothing(void **state)
+{
+	struct stage *g = stage_open(STAGE_FILE, POLICY_OWNER);
+	static struct far f;
+	struct hash before;
+	struct push_apply push;
+
+	(void)state;
+	far_open(&f, "site-a", &g->arena);
+	stage_meet(g, &f);
+	put_many(&f, 20);
+	assert_int_equal(stage_settle(g, &f), PROOF_EQUAL);
+	before = stage_mark(g);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(stage_settle(g, &f), PROOF_EQUAL);
+		assert_int_equal(stage_push(g, &f, 10, &push), OK);
+		stage_put(g, "site-a", "r0003", "{\"v\":1}");
+		assert_int_equal(store_ping(g->store, &g->why), OK);
+	}
+	assert_true(hash_equal(stage_mark(g), before));
+	far_put(&f, "r0003", "2");
+	assert_int_equal(stage_pull(g, &f, 10, NULL), OK);
+	assert_false(hash_equal(stage_mark(g), before));
+	stage_close(g);
+}
+
+static void what_was_applied_outlives_the_store(void **state)
+{
+	struct stage *g = stage_open(STAGE_FILE, POLICY_OWNER);
+	static struct far f;
+	const char *before;
+	struct epoch id;
+
+	(void)state;
+	far_open(&f, "site-a", &g->arena);
+	stage_meet(g, &f);
+	put_many(&f, 20);
+	assert_int_equal(stage_settle(g, &f), PROOF_EQUAL);
+	stage_put(g, "site-a", "r0003", "2");
+	before = stage_dump(g);
+	id = store_centre_id(g->store);
+	stage_reopen(g);
+	assert_string_equal(stage_dump(g), before);
+	assert_string_equal(store_centre_id(g->store).hex, id.hex);
+	stage_close(g);
+}
+
+static void a_store_is_opened_once_and_only_as_its_own(void **state)
+{
+	struct stage *g = stage_open(STAGE_FILE, POLICY_OWNER);
+	struct store_config c = {.url = g->url};
+	struct store *second = NULL;
+
+	(void)state;
+	assert_int_equal(store_open(&second, &c, &g->why), DENIED);
+	c.url = "mysql://x";
+	assert_int_equal(store_open(&second, &c, &g->why), INVALID);
+	c.url = "sqlite:";
+	assert_int_equal(store_open(&second, &c, &g->why), INVALID);
+	assert_null(second);
+	stage_close(g);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_page_moves_rows_position_and_digest),
+		cmocka_unit_test(the_same_page_twice_changes_nothing),
+		cmocka_unit_test(a_re_read_of_what_is_known_writes_no_record),
+		cmocka_unit_test(a_stale_basis_spoils_its_own_page_alone),
+		cmocka_unit_test(a_basis_that_moved_is_stale),
+		cmocka_unit_test(a_paused_or_removed_node_takes_nothing),
+		cmocka_unit_test(an_idle_poll_writes_nothing),
+		cmocka_unit_test(what_was_applied_outlives_the_store),
+		cmocka_unit_test(a_store_is_opened_once_and_only_as_its_own),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

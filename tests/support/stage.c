@@ -1,0 +1,285 @@
+#include "tests/support/stage.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "central/settle.h"
+
+static void must(struct stage *g, enum err e, const char *what)
+{
+	if (e == OK)
+		return;
+	fprintf(stderr, "%s: %s: %s\n", what, err_name(e), g->why.text);
+	abort();
+}
+#define MUST(call) must(g, (call), #call)
+
+static void open_store(struct stage *g)
+{
+	struct store_config c = {.url = g->url, .policy = g->policy};
+
+	MUST(store_open(&g->store, &c, &g->why));
+}
+
+struct stage *stage_open(enum stage_kind kind, enum merge_policy policy)
+{
+	static unsigned opened;
+	struct stage *g = calloc(1, sizeof(*g));
+
+	assert(g);
+	g->kind = kind;
+	g->policy = policy;
+	switch (kind) {
+	case STAGE_FILE:
+		snprintf(g->dir, sizeof(g->dir), "/tmp/tidemark-store.XXXXXX");
+		if (!mkdtemp(g->dir))
+			abort();
+		snprintf(g->url, sizeof(g->url), "sqlite:%s/centre.db", g->dir);
+		break;
+	case STAGE_MEMORY:
+		snprintf(g->url, sizeof(g->url), "sqlite:file:/stage-%d-%u?vfs=memdb", (int)getpid(),
+			++opened);
+		break;
+	}
+	open_store(g);
+	return g;
+}
+
+void stage_reopen(struct stage *g)
+{
+	assert(g->kind != STAGE_MEMORY);
+	store_close(g->store);
+	open_store(g);
+}
+
+static const char *const endings[] = {"", "-wal", "-shm", ".lock"};
+
+void stage_close(struct stage *g)
+{
+	char path[128];
+
+	store_close(g->store);
+	arena_done(&g->arena);
+	for (size_t i = 0; g->dir[0] && i < sizeof(endings) / sizeof(endings[0]); i++) {
+		snprintf(path, sizeof(path), "%s/centre.db%s", g->dir, endings[i]);
+		unlink(path);
+	}
+	if (g->dir[0])
+		rmdir(g->dir);
+	free(g);
+}
+
+/* --- what is there --- */
+
+static void dump_node(struct buf *b, const struct node *n)
+{
+	const struct node_sync *s = &n->sync;
+
+	buf_printf(b, "%s '%s' %s paused %d rotation %llu\n", n->name, n->title, n->url, n->paused,
+		(unsigned long long)n->rotation);
+	buf_printf(b, " %s %llu ", s->epoch.hex, (unsigned long long)s->cursor);
+	position_encode(s->witness, b);
+	buf_printf(b, " g%llu rename '%s' probe '%s' halt %d reconciling %d recount %d swept %d '%s'",
+		(unsigned long long)s->generation, s->rename_to.hex, s->probe.hex, s->halt, s->reconciling,
+		s->recount, s->swept, s->sweep_after);
+	digest_encode(s->digest, b);
+	buf_printf(b, " doubt %llu ", (unsigned long long)s->doubt_seq);
+	digest_encode(s->doubt_local, b);
+	digest_encode(s->doubt_centre, b);
+	buf_char(b, '\n');
+}
+
+static void dump_to_push(struct stage *g, struct buf *b, const struct node *n)
+{
+	struct push_page p;
+	char hex[33];
+
+	if (n->paused || !n->sync.swept)
+		return; /* looking for what is left may end the sweep, which is a write */
+	MUST(store_push_page(g->store, n->name, &n->sync, 1000, 1 << 30, &p, &g->why));
+	for (size_t i = 0; i < p.n; i++) {
+		hash_hex(p.items[i].expected, hex);
+		buf_printf(b, "push %.*s over %s\n", (int)p.items[i].record.id.len, p.items[i].record.id.at,
+			hex);
+	}
+	push_page_done(&p);
+}
+
+const char *stage_dump(struct stage *g)
+{
+	struct record_query rq = {.deleted = true, .limit = 1000};
+	struct event_query eq = {.least_level = -1, .limit = 1000};
+	struct nodes ns;
+	struct buf b = {0};
+	const char *text;
+
+	MUST(store_nodes(g->store, &ns, &g->why));
+	for (size_t i = 0; i < ns.n; i++) {
+		dump_node(&b, &ns.at[i]);
+		dump_to_push(g, &b, &ns.at[i]);
+	}
+	nodes_done(&ns);
+	MUST(store_records(g->store, &rq, &b, &g->why));
+	MUST(store_conflicts(g->store, NULL, 0, 1000, &b, &g->why));
+	MUST(store_events(g->store, &eq, &b, &g->why));
+	assert(!buf_failed(&b));
+	text = arena_copy(&g->arena, b.at, b.len);
+	buf_done(&b);
+	return text;
+}
+
+struct hash stage_mark(const struct stage *g)
+{
+	struct hash_state s;
+	char path[128], bytes[65536];
+
+	hash_begin(&s);
+	for (size_t i = 0; i < 2; i++) {
+		FILE *f;
+		size_t n;
+
+		snprintf(path, sizeof(path), "%s/centre.db%s", g->dir, endings[i]);
+		f = fopen(path, "rb");
+		while (f && (n = fread(bytes, 1, sizeof(bytes), f)) > 0)
+			hash_bytes(&s, bytes, n);
+		if (f)
+			fclose(f);
+	}
+	return hash_end(&s);
+}
+
+const char *stage_body(struct stage *g, const char *owner, const char *id)
+{
+	struct record r;
+	enum err e = store_record(g->store, span_of(owner), span_of(id), &r, &g->arena, &g->why);
+
+	if (e == GONE)
+		return "";
+	must(g, e, "store_record");
+	return r.deleted ? "-" : arena_copy(&g->arena, r.body.at, r.body.len);
+}
+
+uint64_t stage_conflicts(struct stage *g, const char *owner)
+{
+	uint64_t n = 0;
+
+	MUST(store_conflict_count(g->store, owner, &n, &g->why));
+	return n;
+}
+
+unsigned stage_events(struct stage *g, const char *kind)
+{
+	struct event_query eq = {.least_level = -1, .limit = 1000};
+	struct buf b = {0};
+	char key[64];
+	unsigned n = 0;
+
+	snprintf(key, sizeof(key), "\"kind\":\"%s\"", kind);
+	MUST(store_events(g->store, &eq, &b, &g->why));
+	for (const char *at = b.at; (at = strstr(at, key)) != NULL; at++)
+		n++;
+	buf_done(&b);
+	return n;
+}
+
+struct node stage_node(struct stage *g, const char *name)
+{
+	struct node n;
+
+	MUST(store_node(g->store, name, &n, &g->why));
+	return n;
+}
+
+/* --- exchanges --- */
+
+void stage_reset(struct stage *g, const struct far *f)
+{
+	struct node n = stage_node(g, f->name);
+	struct sync_change c = {.to = n.sync};
+
+	sync_reset(&c.to, &f->epoch, (struct position){0});
+	MUST(store_move_node(g->store, f->name, &n.sync, &c, NULL, &g->why));
+}
+
+void stage_meet(struct stage *g, struct far *f)
+{
+	char url[128];
+
+	snprintf(url, sizeof(url), "http://127.0.0.1/%s", f->name);
+	MUST(store_node_add(g->store, f->name, url, "", &g->why));
+	stage_reset(g, f);
+}
+
+enum err stage_pull(struct stage *g, const struct far *f, unsigned limit, struct pull_apply *ret)
+{
+	struct node n = stage_node(g, f->name);
+	struct page page;
+	struct pull_apply p = {.node = f->name, .basis = &n.sync, .page = &page};
+	enum err e;
+
+	far_page(f, n.sync.cursor, limit, &page);
+	e = store_apply_pages(g->store, &p, 1, &g->why);
+	p.basis = NULL;
+	p.page = NULL;
+	if (ret)
+		*ret = p;
+	return e == OK ? p.result : e;
+}
+
+enum err stage_push(struct stage *g, struct far *f, unsigned limit, struct push_apply *ret)
+{
+	struct node n = stage_node(g, f->name);
+	struct push_page sent;
+	struct push_answers answers;
+	struct push_apply p = {.node = f->name, .basis = &n.sync, .sent = &sent, .answers = &answers};
+	enum err e = store_push_page(g->store, f->name, &n.sync, limit, 1 << 20, &sent, &g->why);
+
+	if (e != OK)
+		return e;
+	if (sent.n > 0) {
+		far_answer(f, sent.items, sent.n, &answers);
+		e = store_apply_push(g->store, &p, &g->why);
+	}
+	push_page_done(&sent);
+	p.basis = NULL;
+	p.sent = NULL;
+	p.answers = NULL;
+	if (ret)
+		*ret = p;
+	return e;
+}
+
+enum proof_verdict stage_settle(struct stage *g, struct far *f)
+{
+	struct pull_apply p;
+
+	for (unsigned turn = 0; turn < 1000; turn++) {
+		MUST(stage_pull(g, f, 100, &p));
+		if (p.sync.cursor < f->head.seq || p.proof == PROOF_DOUBTED)
+			continue;
+		if (!p.to_push)
+			return p.proof;
+		MUST(stage_push(g, f, 100, NULL));
+	}
+	return PROOF_NONE;
+}
+
+struct hash stage_put(struct stage *g, const char *owner, const char *id, const char *body)
+{
+	struct draft d = {span_of(owner), span_of(id), span_of("reading"), span_of(body)};
+	struct written w;
+
+	MUST(store_put(g->store, &d, 1, NULL, &w, NULL, &g->why));
+	return w.hash;
+}
+
+struct hash stage_delete(struct stage *g, const char *owner, const char *id)
+{
+	struct written w;
+
+	MUST(store_delete(g->store, span_of(owner), span_of(id), NULL, &w, &g->why));
+	return w.hash;
+}

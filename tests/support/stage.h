@@ -1,0 +1,54 @@
+/*
+ * stage - a store for the contract tests, and short words for what is done to it.
+ *
+ * Speaks store.h alone.  STAGE_KINDS is the table of back-ends: every contract test runs on each of them.
+ */
+#ifndef TESTS_SUPPORT_STAGE_H
+#define TESTS_SUPPORT_STAGE_H
+
+#include "central/store.h"
+#include "tests/support/far.h"
+
+enum stage_kind { STAGE_FILE, STAGE_MEMORY };
+#define STAGE_KINDS 2
+
+struct stage {
+	enum stage_kind kind;
+	enum merge_policy policy;
+	char dir[64];
+	char url[128];
+	struct store *store;
+	struct arena arena; /* of the locals and of what was read */
+	struct reason why;  /* of the last call that failed */
+};
+
+struct stage *stage_open(enum stage_kind kind, enum merge_policy policy);
+void stage_reopen(struct stage *g); /* not in memory, where nothing outlives the store */
+void stage_close(struct stage *g);
+
+/* All that the store shows of itself, as text in the stage's arena; without times. */
+const char *stage_dump(struct stage *g);
+/* A mark of every byte on disk: two equal marks, nothing was written between. */
+struct hash stage_mark(const struct stage *g);
+
+/* Adds the node and resets it to the local's epoch, as a first contact does. */
+void stage_meet(struct stage *g, struct far *f);
+void stage_reset(struct stage *g, const struct far *f); /* to its present epoch */
+struct node stage_node(struct stage *g, const char *name);
+
+/* One exchange each.  `ret` may be NULL. */
+enum err stage_pull(struct stage *g, const struct far *f, unsigned limit, struct pull_apply *ret);
+enum err stage_push(struct stage *g, struct far *f, unsigned limit, struct push_apply *ret);
+/* Pulls and pushes until nothing is left and the proof is judged; which verdict came last. */
+enum proof_verdict stage_settle(struct stage *g, struct far *f);
+
+/* A centre's edit; returns its hash. */
+struct hash stage_put(struct stage *g, const char *owner, const char *id, const char *body);
+struct hash stage_delete(struct stage *g, const char *owner, const char *id);
+/* "body" of the record, "-" deleted, "" none. */
+const char *stage_body(struct stage *g, const char *owner, const char *id);
+uint64_t stage_conflicts(struct stage *g, const char *owner);
+/* How many of the stored events have the kind. */
+unsigned stage_events(struct stage *g, const char *kind);
+
+#endif
