@@ -108,7 +108,7 @@ static void on_completed(
 	*con_cls = NULL;
 }
 
-/* Paths are decoded by the router alone: libmicrohttpd would make slashes of %2f and ends of %00. */
+/* Targets are decoded by the router alone, from the copy; so nothing is done twice, or by rules of others. */
 static size_t keep_encoded(void *cls, struct MHD_Connection *c, char *text)
 {
 	(void)cls;
