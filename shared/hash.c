@@ -111,27 +111,38 @@ static void to_hex(const unsigned char *at, size_t len, char *ret)
 	ret[2 * len] = '\0';
 }
 
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
+/* One more than the digit's value; 0 = no digit. */
+static const unsigned char digit[256] = {
+	['0'] = 1,
+	['1'] = 2,
+	['2'] = 3,
+	['3'] = 4,
+	['4'] = 5,
+	['5'] = 6,
+	['6'] = 7,
+	['7'] = 8,
+	['8'] = 9,
+	['9'] = 10,
+	['a'] = 11,
+	['b'] = 12,
+	['c'] = 13,
+	['d'] = 14,
+	['e'] = 15,
+	['f'] = 16,
+};
 
 static bool from_hex(struct span hex, unsigned char *ret, size_t len)
 {
-	if (hex.len != 2 * len)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		int high = digit(hex.at[2 * i]), low = digit(hex.at[2 * i + 1]);
+	bool ok = hex.len == 2 * len;
 
-		if (high < 0 || low < 0)
-			return false;
-		ret[i] = (unsigned char)(high << 4 | low);
+	for (size_t i = 0; ok && i < len; i++) {
+		unsigned high = digit[(unsigned char)hex.at[2 * i]],
+			 low = digit[(unsigned char)hex.at[2 * i + 1]];
+
+		ok = high > 0 && low > 0;
+		ret[i] = (unsigned char)((high - 1) << 4 | (low - 1));
 	}
-	return true;
+	return ok;
 }
 
 void hash_hex(struct hash h, char ret[33])
