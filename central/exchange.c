@@ -68,6 +68,13 @@ enum err exchange_settle(enum err e, struct outcome *out, struct reason *why)
 	return e;
 }
 
+void exchange_tell(struct outcome *out, const struct event *events, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (!out->event.kind || events[i].level < out->event.level)
+			out->event = events[i];
+}
+
 /* A whole answer of any kind but an ordinary page. */
 static enum err finish_served(
 	struct exchange *x, struct store *st, const struct answer *a, struct outcome *out, struct reason *why)

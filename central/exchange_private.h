@@ -20,6 +20,8 @@ enum answer_kind exchange_read_answer(
 const struct epoch *exchange_asked_epoch(const struct exchange *x);
 /* Nothing of a wrong answer counts.  What a peer wrote comes out as plain ASCII. */
 void exchange_wrong(struct outcome *out, enum poll_result r, const char *fmt, ...) PRINTF(3, 4);
+/* Of the events that were stored the log gets the worst, or the first of equals. */
+void exchange_tell(struct outcome *out, const struct event *events, unsigned n);
 /*
  * What the store said to an answer: stale and refused answers are outcomes (OK is returned),
  * a failed store is not.

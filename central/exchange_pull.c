@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "central/settle.h"
+
 enum err exchange_begin_pull(
 	struct exchange *x, struct store *st, struct plan plan, const struct exchange_limits *limits)
 {
@@ -43,38 +45,10 @@ bool exchange_decode_pull(
 	return false;
 }
 
-static void tell(const struct pull_apply *p, struct event *ev)
-{
-	ev->level = LOG_WARN;
-	if (p->proof == PROOF_DIVERGED) {
-		ev->level = LOG_ERROR;
-		ev->kind = "DIVERGED";
-		(void)fail(OK, &ev->text,
-			"both ends counted their records again and still differ; nothing moves until an "
-			"operator resumes it");
-	} else if (p->proof == PROOF_DOUBTED) {
-		ev->kind = "pulled";
-		(void)fail(OK, &ev->text,
-			"at position %" PRIu64
-			" the two ends are not equal; both are compared record by record",
-			p->page->end.to.seq);
-	} else if (p->centre_restored > 0) {
-		ev->kind = "CENTRE_REWOUND";
-		(void)fail(OK, &ev->text,
-			"the node knows %" PRIu64
-			" versions of the centre that the centre has lost; they were taken back",
-			p->centre_restored);
-	} else if (p->taken > 0) {
-		ev->level = LOG_INFO;
-		ev->kind = "pulled";
-		(void)fail(OK, &ev->text, "%" PRIu64 " taken up to position %" PRIu64 " of %" PRIu64,
-			p->taken, p->page->end.to.seq, p->page->end.head_seq);
-	}
-}
-
 void exchange_told_pull(const struct pull_apply *p, struct outcome *out)
 {
 	const struct page_end *end = &p->page->end;
+	struct event events[SETTLE_EVENTS];
 	bool reset = p->proof == PROOF_DOUBTED || p->proof == PROOF_DIVERGED;
 	bool proof_waits =
 		p->sync.recount && !p->to_push; /* the rows are to be summed: do not park that request */
@@ -90,5 +64,5 @@ void exchange_told_pull(const struct pull_apply *p, struct outcome *out)
 	out->taken = p->taken;
 	out->conflicts = p->conflicts;
 	out->archived = p->archived;
-	tell(p, &out->event);
+	exchange_tell(out, events, settle_pull_events(p, events));
 }

@@ -1,7 +1,8 @@
 #include "central/exchange_private.h"
 
-#include <inttypes.h>
 #include <stdio.h>
+
+#include "central/settle.h"
 
 enum err exchange_begin_push(
 	struct exchange *x, struct store *st, const struct exchange_limits *limits, struct reason *why)
@@ -26,8 +27,18 @@ enum err exchange_begin_push(
 	return OK;
 }
 
+static const struct push_answer *first_rejection(const struct push_answers *answers)
+{
+	for (size_t i = 0; i < answers->n; i++)
+		if (answers->answers[i].result == PUSH_REJECTED)
+			return &answers->answers[i];
+	return NULL;
+}
+
 static void told(const struct push_apply *p, const struct push_answers *answers, struct outcome *out)
 {
+	struct event events[SETTLE_EVENTS];
+
 	out->sync = p->sync;
 	out->sync_known = true;
 	(void)snprintf(out->version, sizeof out->version, "%s", answers->begin.version);
@@ -37,18 +48,7 @@ static void told(const struct push_apply *p, const struct push_answers *answers,
 	out->pushed = p->applied + p->already;
 	out->refused = p->refused;
 	out->rejected = p->rejected;
-	if (p->rejected > 0) {
-		out->event.level = LOG_WARN;
-		out->event.kind = "pushed";
-		(void)fail(OK, &out->event.text,
-			"%" PRIu64 " pushed, %" PRIu64 " refused, %" PRIu64 " the node cannot hold",
-			p->applied, p->refused, p->rejected);
-	} else if (p->applied > 0 || p->refused > 0) {
-		out->event.level = LOG_INFO;
-		out->event.kind = "pushed";
-		(void)fail(OK, &out->event.text, "%" PRIu64 " pushed, %" PRIu64 " refused", p->applied,
-			p->refused);
-	}
+	exchange_tell(out, events, settle_push_events(p, first_rejection(answers), events));
 }
 
 enum err exchange_finish_push(
