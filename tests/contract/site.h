@@ -205,6 +205,27 @@ static inline struct digest site_recount(struct site *s)
 	return d;
 }
 
+/* What somebody else does to the database while the replica is open: two statements. */
+static inline void site_meddle(struct site *s, const char *first, const char *second)
+{
+	const char *const text[] = {first, second};
+	static const char *const name[] = {"first", "second"};
+	const struct lite_sql queries = {text, name, 2};
+	const struct lite_sql as_many = {text, name, 1}; /* as the schema has migrations */
+	struct lite_config c = {.path = s->path,
+		.writer = true,
+		.queries = &queries,
+		.migrations = &as_many,
+		.application_id = 0x54444d4c};
+	struct lite *l = NULL;
+	ASSERT_OK(lite_open(&l, &c, &why));
+	lite_begin(l);
+	query_run(query_begin(l, 0));
+	query_run(query_begin(l, 1));
+	ASSERT_OK(lite_commit(l, &why));
+	lite_close(l);
+}
+
 /* Seeded chance, so that a failure repeats. */
 static inline unsigned chance(unsigned *seed, unsigned below)
 {

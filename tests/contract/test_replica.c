@@ -1,8 +1,6 @@
 /* The replica's writing: versions, log, digest, compare-and-set, identity.  On a file and in memory. */
 #include "tests/contract/site.h"
 
-#include <sys/wait.h>
-
 /* --- versions --- */
 
 static void a_put_makes_a_version(void **state)
@@ -160,6 +158,25 @@ static void a_push_compares_and_sets(void **state)
 	arena_done(&a);
 }
 
+static void a_record_is_as_old_as_its_life(void **state)
+{
+	struct site *s = *state;
+	struct arena a = {0};
+	struct vector vv;
+	struct push_answer answer;
+	struct record v;
+	struct push_item item = {.record = centre_version("a", "1", 1, NULL, &vv)};
+	push_one(s, &item, &answer, &a);
+	site_put(s, "a", "2");
+	ASSERT_OK(replica_get(s->r, span_of("a"), &v, &a, &why));
+	assert_true(v.created_at_us == 1000 && v.updated_at_us > 2000);
+	site_delete(s, "a");
+	site_put(s, "a", "3");
+	ASSERT_OK(replica_get(s->r, span_of("a"), &v, &a, &why));
+	assert_int_equal(v.created_at_us, v.updated_at_us);
+	arena_done(&a);
+}
+
 /* --- log and digest --- */
 
 static void the_log_is_a_chain_and_the_digest_its_sum(void **state)
@@ -270,20 +287,14 @@ static void another_nodes_database_is_refused(void **state)
 	site_open(s);
 }
 
-static void a_second_process_is_refused(void **state)
+static void a_second_opening_is_refused(void **state)
 {
 	struct site *s = *state;
-	fflush(NULL);
-	pid_t child = fork();
-	if (child == 0) {
-		struct replica_config c = {.path = s->path, .node = "site-a"};
-		struct replica *r = NULL;
-		enum err e = replica_open(&r, &c, &why);
-		_exit(e == DENIED && strstr(why.text, s->path) ? 0 : 1);
-	}
-	int status = 1;
-	assert_true(waitpid(child, &status, 0) == child);
-	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	struct replica_config c = {.path = s->path, .node = "site-a"};
+	struct replica *r = NULL;
+	assert_int_equal(replica_open(&r, &c, &why), DENIED);
+	assert_non_null(strstr(why.text, s->path));
+	assert_null(r);
 }
 
 static void a_removed_file_is_not_written_to(void **state)
@@ -355,11 +366,12 @@ int main(void)
 		BOTH(preconditions_are_kept),
 		BOTH(an_actor_is_fresh_at_each_opening),
 		BOTH(a_push_compares_and_sets),
+		BOTH(a_record_is_as_old_as_its_life),
 		BOTH(the_log_is_a_chain_and_the_digest_its_sum),
 		BOTH(a_job_is_undone_alone),
 		BOTH(an_epoch_is_renamed_once),
 		BOTH(another_nodes_database_is_refused),
-		ON_FILE(a_second_process_is_refused),
+		ON_FILE(a_second_opening_is_refused),
 		ON_FILE(a_removed_file_is_not_written_to),
 		ON_FILE(a_replaced_file_is_not_read),
 		ON_FILE(a_newer_schema_is_refused),

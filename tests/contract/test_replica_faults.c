@@ -8,6 +8,10 @@
 struct sqlite3_stmt;
 int __wrap_sqlite3_step(struct sqlite3_stmt *s);
 int __real_sqlite3_step(struct sqlite3_stmt *s);
+struct sqlite3;
+struct sqlite3 *sqlite3_db_handle(struct sqlite3_stmt *s);
+int sqlite3_exec(struct sqlite3 *db, const char *sql, int (*row)(void *, int, char **, char **), void *ctx,
+	char **why);
 enum { CODE_BUSY = 5, CODE_NOMEM = 7, CODE_IOERR = 10, CODE_CORRUPT = 11, CODE_FULL = 13 };
 
 static struct {
@@ -15,6 +19,7 @@ static struct {
 	int calls;
 	int code;
 	bool done_first; /* the step is done and yet reported as failed */
+	bool undone;     /* the transaction is rolled back and the step not done */
 	bool hit;
 } fault;
 
@@ -25,6 +30,8 @@ int __wrap_sqlite3_step(struct sqlite3_stmt *s)
 	fault.hit = true;
 	if (fault.done_first)
 		(void)__real_sqlite3_step(s);
+	if (fault.undone)
+		(void)sqlite3_exec(sqlite3_db_handle(s), "ROLLBACK", NULL, NULL, NULL);
 	return fault.code;
 }
 
@@ -53,9 +60,7 @@ static enum err put(struct site *s, const char *id, const char *body)
 
 static enum err put_new(struct site *s)
 {
-	char id[24];
-	snprintf(id, sizeof id, "n%d.%d", fault.at, fault.code);
-	return put(s, fault.done_first ? "" : id, "1");
+	return put(s, "", "1");
 }
 
 static enum err put_over(struct site *s)
@@ -160,9 +165,11 @@ static bool fail_once(struct site *s, write_fn *write, int at)
 	return hit;
 }
 
-static int fail_each(struct site *s, write_fn *write)
+static int fail_each(struct site *s, write_fn *write, bool done_first, bool undone)
 {
 	int k = 1;
+	fault.done_first = done_first;
+	fault.undone = undone;
 	while (site_put(s, "gone", "1"), fail_once(s, write, k)) {
 		uint64_t seq = site_status(s).head.seq;
 		site_put(s, "", "1");
@@ -170,6 +177,7 @@ static int fail_each(struct site *s, write_fn *write)
 		assert_true(digest_equal(site_status(s).digest, site_recount(s)));
 		k++;
 	}
+	fault.done_first = fault.undone = false;
 	return k - 1;
 }
 
@@ -182,10 +190,9 @@ static void every_statement_may_fail(void **state)
 	for (size_t w = 0; w < sizeof writes / sizeof *writes; w++) {
 		for (size_t c = 0; c < sizeof codes / sizeof *codes; c++) {
 			fault.code = codes[c];
-			fault.done_first = false;
-			assert_true(fail_each(s, writes[w]) >= 6);
-			fault.done_first = true;
-			assert_true(fail_each(s, writes[w]) >= 6);
+			assert_true(fail_each(s, writes[w], false, false) >= 6);
+			assert_true(fail_each(s, writes[w], true, false) >= 6);
+			assert_true(fail_each(s, writes[w], false, true) >= 6);
 		}
 	}
 	struct replica_status before = site_status(s);
@@ -203,26 +210,39 @@ static uint64_t actor_of(struct site *s, const char *id)
 	return v.dot.actor;
 }
 
-/* The commit is done and reported as failed: from then on the process writes as another. */
-static void an_uncertain_commit_ends_the_actor(void **state)
+static enum err put_until_uncertain(struct site *s)
 {
-	struct site *s = *state;
-	site_put(s, "over", "a");
-	uint64_t first = actor_of(s, "over");
-	int k = 1;
 	enum err e = OK;
 	fault.code = CODE_IOERR;
-	fault.done_first = true;
-	for (; e != UNCERTAIN; k++) {
+	for (int k = 1; e != UNCERTAIN; k++) {
 		assert_true(k < 100);
 		fault.at = k;
 		fault.calls = 0;
 		e = put_over(s);
 		fault.at = 0;
 	}
-	assert_int_equal(actor_of(s, "over"), first); /* it did happen */
+	return e;
+}
+
+/* Whether it was done or not: from then on the process writes as another. */
+static void an_uncertain_commit_ends_the_actor(void **state)
+{
+	struct site *s = *state;
+	site_put(s, "over", "a");
+	uint64_t first = actor_of(s, "over");
+	fault.undone = true;
+	put_until_uncertain(s);
+	fault.undone = false;
+	assert_int_equal(actor_of(s, "over"), first);
 	site_put(s, "over", "b");
-	assert_int_not_equal(actor_of(s, "over"), first);
+	uint64_t second = actor_of(s, "over");
+	assert_int_not_equal(second, first);
+	fault.done_first = true;
+	put_until_uncertain(s);
+	fault.done_first = false;
+	assert_int_equal(actor_of(s, "over"), second);
+	site_put(s, "over", "c");
+	assert_int_not_equal(actor_of(s, "over"), second);
 }
 
 static void an_opening_that_fails_can_be_repeated(void **state)

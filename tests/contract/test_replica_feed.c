@@ -254,26 +254,21 @@ static void contents_changed_underneath_get_a_fresh_actor(void **state)
 	uint64_t first = actor_of(s, "a");
 	site_put(s, "b", "1");
 	assert_int_equal(actor_of(s, "b"), first);
-	static const char *const text[] = {"DELETE FROM records WHERE seq = 2",
-		"UPDATE state SET seq = 1, head = (SELECT head FROM records WHERE seq = 1)"};
-	static const char *const name[] = {"drop", "turn_back"};
-	static const struct lite_sql turn_back = {text, name, 2};
-	static const struct lite_sql as_many = {text, name, 1}; /* as the schema has migrations */
-	struct lite_config c = {.path = s->path,
-		.writer = true,
-		.queries = &turn_back,
-		.migrations = &as_many,
-		.application_id = 0x54444d4c};
-	struct lite *l = NULL;
-	ASSERT_OK(lite_open(&l, &c, &why));
-	lite_begin(l);
-	query_run(query_begin(l, 0));
-	query_run(query_begin(l, 1));
-	ASSERT_OK(lite_commit(l, &why));
-	lite_close(l);
+	site_meddle(s, "DELETE FROM records WHERE seq = 2",
+		"UPDATE state SET seq = 1, head = (SELECT head FROM records WHERE seq = 1)");
 	site_put(s, "c", "1");
 	assert_int_equal(site_status(s).head.seq, 2);
 	assert_int_not_equal(actor_of(s, "c"), first);
+}
+
+static void a_recount_is_the_truth(void **state)
+{
+	struct site *s = *state;
+	site_put(s, "a", "1");
+	struct digest truth = site_status(s).digest;
+	site_meddle(s, "UPDATE state SET digest_count = 99", "UPDATE state SET digest_lane1 = 5");
+	assert_int_equal(site_status(s).digest.count, 99);
+	assert_true(digest_equal(site_recount(s), truth));
 }
 
 #define ON_FILE(f)                                                 \
@@ -296,6 +291,7 @@ int main(void)
 		BOTH(every_place_past_the_acknowledged_is_known),
 		BOTH(nothing_is_dropped_before_a_centre_was_heard),
 		ON_FILE(a_restored_database_is_recognised),
+		BOTH(a_recount_is_the_truth),
 		BOTH(contents_changed_underneath_get_a_fresh_actor),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,11 @@
 /* The replica's other reading: status, lists, buckets, and waiting for news. */
 #include "tests/contract/site.h"
 
+#include "shared/clock.h"
+
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 
 static void the_status_counts_what_nobody_has(void **state)
 {
@@ -105,12 +109,14 @@ static void buckets_cut_the_digest(void **state)
 struct waiting {
 	struct site *site;
 	uint64_t after;
+	atomic_bool ended;
 };
 
 static void *wait_for_news(void *ctx)
 {
 	struct waiting *w = ctx;
 	replica_wait_news(w->site->r, w->after, 60000);
+	atomic_store(&w->ended, true);
 	return NULL;
 }
 
@@ -125,10 +131,20 @@ static void news_end_a_wait(void **state)
 	replica_wait_news(s->r, 0, 60000); /* old news */
 	w.after = 1;
 	replica_wait_news(s->r, 1, 1); /* the deadline */
+	int64_t begun_us = clock_mono_us();
+	atomic_store(&w.ended, false);
+	assert_int_equal(pthread_create(&thread, NULL, wait_for_news, &w), 0);
+	while (!atomic_load(&w.ended)) { /* it may not wait yet */
+		replica_wake(s->r, false);
+		sched_yield();
+	}
+	assert_true(clock_mono_us() - begun_us < 30000000);
+	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(pthread_create(&thread, NULL, wait_for_news, &w), 0);
 	replica_wake(s->r, true);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	replica_wait_news(s->r, 1, 60000);
+	assert_true(clock_mono_us() - begun_us < 30000000);
 }
 
 #define BOTH(f)                                                      \

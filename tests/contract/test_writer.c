@@ -236,6 +236,20 @@ static void readers_see_whole_transactions(void **state)
 	assert_int_equal(site_status(s).head.seq, THREADS * (WRITES - WRITES / 5));
 }
 
+static void a_group_of_refused_ones_is_not_written(void **state)
+{
+	struct site *s = *state;
+	struct draft d = draft_of("a", "1");
+	struct written w;
+	atomic_store(&commits, 0);
+	site_begin(s);
+	replica_job_begin(s->r);
+	ASSERT_OK(replica_put(s->r, &d, NULL, &w, &why));
+	replica_job_end(s->r, false);
+	site_commit(s);
+	assert_int_equal(atomic_load(&commits), 0);
+}
+
 #define BOTH(f)                                                      \
 	{#f ", on a file", f, site_on_file, site_gone, NULL},        \
 	{                                                            \
@@ -246,6 +260,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BOTH(one_alone_simply_writes),
+		BOTH(a_group_of_refused_ones_is_not_written),
 		BOTH(all_that_was_promised_is_there),
 		BOTH(a_failed_commit_is_everybodys),
 		cmocka_unit_test_setup_teardown(readers_see_whole_transactions, site_on_file, site_gone),
