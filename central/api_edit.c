@@ -52,7 +52,7 @@ static bool url_ok(struct centre *c, const char *url, struct http_reply *r)
 	struct reason why;
 	enum err e = node_url_check(c->allowed, url, &why);
 	if (e != OK)
-		http_problem(r, e == DENIED ? "forbidden" : "bad_request", "url: %s", why.text);
+		http_problem(r, "bad_request", "url: %s", why.text);
 	return e == OK;
 }
 

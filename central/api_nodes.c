@@ -64,14 +64,10 @@ static void put_proof(struct buf *out, const struct node_run *run)
 	buf_text(out, ",\"count\":");
 	centre_put_known(out, known, (int64_t)run->proof.digest.count);
 	buf_text(out, ",\"digest\":");
-	if (known) {
-		buf_char(out, '"');
-		buf_hex64(out, run->proof.digest.lane[0]);
-		buf_hex64(out, run->proof.digest.lane[1]);
-		buf_char(out, '"');
-	} else {
+	if (known)
+		digest_encode(run->proof.digest, out);
+	else
 		buf_text(out, "null");
-	}
 	buf_char(out, '}');
 }
 

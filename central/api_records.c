@@ -29,7 +29,7 @@ static bool read_key(
 	*ret_owner = http_param(q, "owner");
 	*ret_id = http_param(q, "id");
 	if (!record_owner_ok(*ret_owner)) {
-		http_problem(r, "not_found", "there is no such node");
+		http_problem(r, "bad_id", "an owner is 1 to %d of a-z 0-9 . _ -", RECORD_OWNER_MAX);
 		return false;
 	}
 	if (!record_id_ok(*ret_id)) {

@@ -68,11 +68,18 @@ static void tell_state(struct applier *a, struct slot *s)
 	log_store(a, e, &why);
 }
 
+/* What moved is an event; in the log it would drown what matters. */
+static bool is_routine(const struct event *ev)
+{
+	return ev->level == LOG_INFO && (!strcmp(ev->kind, "pulled") || !strcmp(ev->kind, "pushed"));
+}
+
 static void log_outcome(const struct slot *s, const struct outcome *out)
 {
-	if (out->event.kind)
-		log_event(out->event.level, out->event.kind, "node", s->name, "text", out->event.text.text,
-			NULL);
+	const struct event *ev = &out->event;
+	if (ev->kind)
+		log_event(is_routine(ev) ? LOG_DEBUG : ev->level, ev->kind, "node", s->name, "text",
+			ev->text.text, NULL);
 	else if (out->result != POLL_OK)
 		log_event(LOG_DEBUG, "poll.failed", "node", s->name, "result", poll_result_name(out->result),
 			"reason", out->why.text, NULL);
