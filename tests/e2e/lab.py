@@ -47,7 +47,10 @@ def call(url, method="GET", body=None, headers=None, timeout=30.0):
     conn = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
     try:
         target = parts.path + ("?" + parts.query if parts.query else "")
-        conn.request(method, target, body=body, headers=headers or {})
+        try:
+            conn.request(method, target, body=body, headers=headers or {})
+        except BrokenPipeError:
+            pass  # refused before all of the body was sent: the answer is there to read
         r = conn.getresponse()
         return Reply(r.status, r.headers, r.read())
     finally:

@@ -28,7 +28,7 @@ def on_one_line(text):
 
 
 def test_iso_codes_byte_for_byte(site):
-    files = sorted(ISO.glob("*.json"))
+    files = sorted(ISO.glob("iso_*.json"))
     assert files, "Debian's iso-codes is not installed: run deploy/deps test"
     locals_ = [site.local("east"), site.local("west")]
     centre = site.centre(*locals_)
