@@ -7,8 +7,8 @@
  * every centre's acknowledged position and the last POSITIONS_KEPT seqs, so that a centre's witness can be
  * looked up; a position below that horizon which is in no row counts as not in the log.
  *
- * Threads: one writer connection, used only between replica_write_begin() and _end() (writer.h sees to that),
- * and a pool of readers; all reading functions may be called from any thread.
+ * Threads: one writer connection, used only between replica_write_begin() and the commit or rollback
+ * (writer.h sees to that), and a pool of readers; all reading functions may be called from any thread.
  */
 #ifndef LOCAL_REPLICA_H
 #define LOCAL_REPLICA_H
@@ -53,8 +53,8 @@ enum err replica_put(struct replica *r, const struct draft *d, const struct prec
 enum err replica_delete(struct replica *r, struct span id, const struct precondition *p, struct written *ret,
 	struct reason *why) MUST_USE;
 
-/* Compare-and-set of one pushed record: *ret says what to answer.  conflict: `*ret_own` (a must) is the
- * local's version, in `a`. */
+/* Compare-and-set of one pushed record: *ret says what to answer.  conflict: with
+ * the local's version, in `a`. */
 enum err replica_apply(struct replica *r, const struct push_item *item, struct push_answer *ret,
 	struct arena *a, struct reason *why) MUST_USE;
 /* Within the same transaction: where the log and digest stand now. */

@@ -27,6 +27,9 @@ struct reason {
 	char text[240];
 };
 
+/* Stands in the reason when there is no room left, so that a reply can say so (507). */
+#define REASON_DISK_FULL "the disk is full"
+
 const char *err_name(enum err e);
 
 /* Sets `why` (which may be NULL) and returns `e`, so that a failure is one statement. */

@@ -307,5 +307,6 @@ static const char *code_of(enum err e)
 void http_problem_err(struct http_reply *r, enum err e, const struct reason *why)
 {
 	assert(e != OK);
-	http_problem(r, code_of(e), "%s", why->text);
+	bool full = (e == RETRY || e == UNCERTAIN) && strstr(why->text, REASON_DISK_FULL);
+	http_problem(r, full ? "disk_full" : code_of(e), "%s", why->text);
 }

@@ -35,7 +35,7 @@ enum err lite_classify(sqlite3 *db, int rc, const char *doing, struct reason *wh
 	if (db && sqlite3_extended_errcode(db) == rc)
 		text = sqlite3_errmsg(db);
 	if ((rc & 0xff) == SQLITE_FULL)
-		text = "the disk is full";
+		text = REASON_DISK_FULL;
 	return fail(class_of(rc), why, "%s: %s", doing, text);
 }
 

@@ -180,19 +180,23 @@ static void test_problem_of_an_err(void **state)
 		int status;
 		unsigned retry_after_s;
 		const char *code;
+		const char *why;
 	} cases[] = {
-		{RETRY, 503, 1, "unavailable"},
-		{UNCERTAIN, 503, 1, "unavailable"},
-		{INVALID, 400, 0, "bad_request"},
-		{GONE, 404, 0, "not_found"},
-		{DENIED, 403, 0, "forbidden"},
-		{CONFLICT, 409, 0, "conflict"},
-		{INTERNAL, 500, 0, "internal"},
+		{RETRY, 507, 0, "disk_full", "the cause: " REASON_DISK_FULL},
+		{UNCERTAIN, 507, 0, "disk_full", "the cause: " REASON_DISK_FULL},
+		{RETRY, 503, 1, "unavailable", NULL},
+		{UNCERTAIN, 503, 1, "unavailable", NULL},
+		{INVALID, 400, 0, "bad_request", NULL},
+		{GONE, 404, 0, "not_found", NULL},
+		{DENIED, 403, 0, "forbidden", NULL},
+		{CONFLICT, 409, 0, "conflict", NULL},
+		{INTERNAL, 500, 0, "internal", NULL},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct http_reply r = {0};
-		struct reason why = {"the cause"};
+		struct reason why;
 		char code[64];
+		snprintf(why.text, sizeof why.text, "%s", cases[i].why ? cases[i].why : "the cause");
 		http_problem_err(&r, cases[i].e, &why);
 		assert_int_equal(r.status, cases[i].status);
 		assert_int_equal(r.retry_after_s, cases[i].retry_after_s);
