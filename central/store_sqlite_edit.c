@@ -71,7 +71,7 @@ static void write_version(struct editing *ed, struct record *content, const stru
 		digest_drop(&ed->owner.sync.digest, s.record.hash);
 		store_replace_record(ed->l, content, &s.known);
 	} else {
-		store_insert_record(ed->l, content, &(struct known){.held = false});
+		(void)store_insert_record(ed->l, content, &(struct known){.held = false});
 	}
 	digest_add(&ed->owner.sync.digest, content->hash);
 	ed->digest_moved = true;

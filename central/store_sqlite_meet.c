@@ -75,18 +75,27 @@ static void meet_present(struct meeting *m, const struct record *l, const struct
 	}
 }
 
+static bool insert(struct meeting *m, const struct record *l)
+{
+	struct known k = {true, l->hash, m->sync->generation};
+
+	if (!store_insert_record(m->l, l, &k))
+		return false;
+	digest_add(&m->sync->digest, l->hash);
+	m->taken++;
+	return true;
+}
+
 void store_meet(struct meeting *m, const struct record *l)
 {
 	struct standing s;
 
+	if (!m->look_first && insert(m, l))
+		return;
 	store_look(m->l, l->owner, l->id, &s);
-	if (s.present) {
+	m->look_first = s.present;
+	if (s.present)
 		meet_present(m, l, &s);
-	} else {
-		struct known k = {true, l->hash, m->sync->generation};
-
-		store_insert_record(m->l, l, &k);
-		digest_add(&m->sync->digest, l->hash);
-		m->taken++;
-	}
+	else if (lite_failed(m->l, NULL) == OK)
+		insert(m, l);
 }

@@ -78,7 +78,8 @@ void store_keep_record(struct record *r, struct arena *a);
 bool store_load_record(
 	struct lite *l, struct span owner, struct span id, struct record *ret, struct arena *a);
 
-void store_insert_record(struct lite *l, const struct record *r, const struct known *k);
+/* False: there is a row already, and it stays as it is. */
+bool store_insert_record(struct lite *l, const struct record *r, const struct known *k);
 void store_replace_record(struct lite *l, const struct record *r, const struct known *k);
 void store_note_known(struct lite *l, const struct record *r, const struct known *k, bool refused);
 /* False: this version is archived already. */
@@ -91,6 +92,7 @@ struct meeting {
 	struct store *st;
 	struct lite *l;
 	struct node_sync *sync;
+	bool look_first; /* the last record was there: new ones and changed ones come in runs */
 	struct arena arena;
 	uint64_t taken, kept, conflicts, archived, centre_restored;
 };

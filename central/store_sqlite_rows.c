@@ -182,7 +182,7 @@ static void bind_known(struct query q, int place, const struct known *k)
 	query_u64(q, place + 2, k->generation);
 }
 
-void store_insert_record(struct lite *l, const struct record *r, const struct known *k)
+bool store_insert_record(struct lite *l, const struct record *r, const struct known *k)
 {
 	struct query q = query_begin(l, SQL_CENTRAL_RECORD_ADD);
 	unsigned char packed[16 * VECTOR_MAX];
@@ -191,6 +191,7 @@ void store_insert_record(struct lite *l, const struct record *r, const struct kn
 	bind_content(q, 3, r, packed);
 	bind_known(q, 14, k);
 	query_run(q);
+	return query_changes(q) > 0;
 }
 
 void store_replace_record(struct lite *l, const struct record *r, const struct known *k)

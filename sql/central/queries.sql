@@ -86,7 +86,8 @@ FROM records WHERE owner = $1 AND id = $2;
 -- name: record_add
 INSERT INTO records (owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error,
 	local_h0, local_h1, local_generation)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16);
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+ON CONFLICT (owner, id) DO NOTHING;
 -- name: record_replace
 UPDATE records SET type = $1, body = $2, deleted = $3, actor = $4, n = $5, vv = $6, h0 = $7, h1 = $8, created_at = $9,
 	updated_at = $10, clock_error = $11, local_h0 = $12, local_h1 = $13, local_generation = $14, refused = NULL

@@ -9,45 +9,11 @@
 
 #include <cmocka.h>
 
-static const enum stage_kind kinds[STAGE_KINDS] = {STAGE_FILE, STAGE_MEMORY};
-
-/* Runs a test's text on every back-end. */
-static void on_each(void (*text)(struct stage *g, struct far *f))
-{
-	for (unsigned i = 0; i < STAGE_KINDS; i++) {
-		struct stage *g = stage_open(kinds[i], POLICY_OWNER);
-		static struct far f;
-
-		far_open(&f, "site-a", &g->arena);
-		stage_meet(g, &f);
-		text(g, &f);
-		stage_close(g);
-	}
-}
-#define ON_EACH(name)                                            \
-	static void name##_text(struct stage *g, struct far *f); \
-	static void name(void **state)                           \
-	{                                                        \
-		(void)state;                                     \
-		on_each(name##_text);                            \
-	}                                                        \
-	static void name##_text(struct stage *g, struct far *f)
-
-static void put_many(struct far *f, unsigned n)
-{
-	char id[32];
-
-	for (unsigned i = 0; i < n; i++) {
-		snprintf(id, sizeof(id), "r%04u", i);
-		far_put(f, arena_copy(f->arena, id, strlen(id)), "{\"v\":1}");
-	}
-}
-
-ON_EACH(a_page_moves_rows_position_and_digest)
+STAGE_TEST(a_page_moves_rows_position_and_digest)
 {
 	struct pull_apply p;
 
-	put_many(f, 5);
+	far_put_many(f, 5);
 	assert_int_equal(stage_pull(g, f, 3, &p), OK);
 	assert_int_equal(p.taken, 3);
 	assert_int_equal(p.sync.cursor, 3);
@@ -63,14 +29,14 @@ ON_EACH(a_page_moves_rows_position_and_digest)
 	assert_int_equal(stage_events(g, "pulled"), 2);
 }
 
-ON_EACH(the_same_page_twice_changes_nothing)
+STAGE_TEST(the_same_page_twice_changes_nothing)
 {
 	struct node n = stage_node(g, "site-a");
 	struct page page;
 	struct pull_apply p = {.node = "site-a", .basis = &n.sync, .page = &page};
 	const char *after;
 
-	put_many(f, 4);
+	far_put_many(f, 4);
 	far_page(f, 0, 10, &page);
 	assert_int_equal(store_apply_pages(g->store, &p, 1, &g->why), OK);
 	assert_int_equal(p.result, OK);
@@ -85,14 +51,14 @@ ON_EACH(the_same_page_twice_changes_nothing)
 	assert_string_equal(stage_dump(g), after);
 }
 
-ON_EACH(a_re_read_of_what_is_known_writes_no_record)
+STAGE_TEST(a_re_read_of_what_is_known_writes_no_record)
 {
 	struct node n;
 	struct sync_change c;
 	struct pull_apply p;
 	const char *before;
 
-	put_many(f, 4);
+	far_put_many(f, 4);
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	before = stage_dump(g);
 	n = stage_node(g, "site-a");
@@ -105,7 +71,7 @@ ON_EACH(a_re_read_of_what_is_known_writes_no_record)
 	assert_string_equal(stage_dump(g), before);
 }
 
-ON_EACH(a_stale_basis_spoils_its_own_page_alone)
+STAGE_TEST(a_stale_basis_spoils_its_own_page_alone)
 {
 	static struct far other;
 	struct node a, b;
@@ -114,8 +80,8 @@ ON_EACH(a_stale_basis_spoils_its_own_page_alone)
 
 	far_open(&other, "site-b", &g->arena);
 	stage_meet(g, &other);
-	put_many(f, 2);
-	put_many(&other, 2);
+	far_put_many(f, 2);
+	far_put_many(&other, 2);
 	a = stage_node(g, "site-a");
 	b = stage_node(g, "site-b");
 	a.sync.generation--;
@@ -131,11 +97,11 @@ ON_EACH(a_stale_basis_spoils_its_own_page_alone)
 }
 
 /* Every part of the basis counts. */
-ON_EACH(a_basis_that_moved_is_stale)
+STAGE_TEST(a_basis_that_moved_is_stale)
 {
 	const char *before;
 
-	put_many(f, 3);
+	far_put_many(f, 3);
 	assert_int_equal(stage_pull(g, f, 2, NULL), OK);
 	before = stage_dump(g);
 	for (unsigned part = 0; part < 7; part++) {
@@ -159,13 +125,13 @@ ON_EACH(a_basis_that_moved_is_stale)
 	}
 }
 
-ON_EACH(a_paused_or_removed_node_takes_nothing)
+STAGE_TEST(a_paused_or_removed_node_takes_nothing)
 {
 	struct node n = stage_node(g, "site-a");
 	struct page page;
 	struct pull_apply p = {.node = "site-a", .basis = &n.sync, .page = &page};
 
-	put_many(f, 1);
+	far_put_many(f, 1);
 	far_page(f, 0, 10, &page);
 	assert_int_equal(store_node_pause(g->store, "site-a", true, &g->why), OK);
 	assert_int_equal(store_apply_pages(g->store, &p, 1, &g->why), OK);
@@ -188,7 +154,7 @@ static void an_idle_poll_writes_nothing(void **state)
 	(void)state;
 	far_open(&f, "site-a", &g->arena);
 	stage_meet(g, &f);
-	put_many(&f, 20);
+	far_put_many(&f, 20);
 	assert_int_equal(stage_settle(g, &f), PROOF_EQUAL);
 	before = stage_mark(g);
 	for (int i = 0; i < 3; i++) {
@@ -214,7 +180,7 @@ static void what_was_applied_outlives_the_store(void **state)
 	(void)state;
 	far_open(&f, "site-a", &g->arena);
 	stage_meet(g, &f);
-	put_many(&f, 20);
+	far_put_many(&f, 20);
 	assert_int_equal(stage_settle(g, &f), PROOF_EQUAL);
 	stage_put(g, "site-a", "r0003", "2");
 	before = stage_dump(g);

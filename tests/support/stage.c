@@ -72,6 +72,21 @@ void stage_close(struct stage *g)
 	free(g);
 }
 
+void stage_each(enum merge_policy policy, stage_text *text)
+{
+	for (unsigned kind = 0; kind < STAGE_KINDS; kind++) {
+		struct stage *g = stage_open((enum stage_kind)kind, policy);
+		struct far *f = calloc(1, sizeof(*f));
+
+		assert(f);
+		far_open(f, "site-a", &g->arena);
+		stage_meet(g, f);
+		text(g, f);
+		stage_close(g);
+		free(f);
+	}
+}
+
 /* --- what is there --- */
 
 static void dump_node(struct buf *b, const struct node *n)
@@ -202,6 +217,16 @@ void stage_reset(struct stage *g, const struct far *f)
 
 	sync_reset(&c.to, &f->epoch, (struct position){0});
 	MUST(store_move_node(g->store, f->name, &n.sync, &c, NULL, &g->why));
+}
+
+void far_put_many(struct far *f, unsigned n)
+{
+	char id[32];
+
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(id, sizeof(id), "r%04u", i);
+		far_put(f, id, "{\"v\":1}");
+	}
 }
 
 void stage_meet(struct stage *g, struct far *f)

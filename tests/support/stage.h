@@ -26,6 +26,21 @@ struct stage *stage_open(enum stage_kind kind, enum merge_policy policy);
 void stage_reopen(struct stage *g); /* not in memory, where nothing outlives the store */
 void stage_close(struct stage *g);
 
+/* Runs a test's text on every back-end, each time with an empty store and a local `site-a` that it has met.
+ */
+typedef void stage_text(struct stage *g, struct far *f);
+void stage_each(enum merge_policy policy, stage_text *text);
+/* STAGE_TEST(name) { … } defines a cmocka test of that text. */
+#define STAGE_TEST(name) STAGE_TEST_WITH(POLICY_OWNER, name)
+#define STAGE_TEST_WITH(policy, name)                            \
+	static void name##_text(struct stage *g, struct far *f); \
+	static void name(void **state)                           \
+	{                                                        \
+		(void)state;                                     \
+		stage_each(policy, name##_text);                 \
+	}                                                        \
+	static void name##_text(struct stage *g, struct far *f)
+
 /* All that the store shows of itself, as text in the stage's arena; without times. */
 const char *stage_dump(struct stage *g);
 /* A mark of every byte on disk: two equal marks, nothing was written between. */
@@ -34,6 +49,7 @@ struct hash stage_mark(const struct stage *g);
 /* Adds the node and resets it to the local's epoch, as a first contact does. */
 void stage_meet(struct stage *g, struct far *f);
 void stage_reset(struct stage *g, const struct far *f); /* to its present epoch */
+void far_put_many(struct far *f, unsigned n);           /* r0000, r0001, … */
 struct node stage_node(struct stage *g, const char *name);
 
 /* One exchange each.  `ret` may be NULL. */
