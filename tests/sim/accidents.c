@@ -1,5 +1,7 @@
 #include "tests/sim/accidents.h"
 
+#include <stdio.h>
+
 #include "tests/sim/carrier.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/stand_in.h"
@@ -133,4 +135,53 @@ void accident_restore_both(struct world *w, struct site *s)
 {
 	accident_restore_centre(w);
 	accident_restore_site(w, s);
+}
+
+/* The digest of what is left, as SQL. */
+static struct digest without(struct digest d, struct hash h)
+{
+	digest_drop(&d, h);
+	return d;
+}
+
+void accident_vanish_site(struct world *w, struct site *s)
+{
+	unsigned id = chance_below(w->rules.ids);
+	const struct row *r = &s->view.rows[id];
+	struct digest d = without(s->view.digest, r->hash);
+	char sql[300];
+
+	if (!r->present)
+		return;
+	trace_line("%s LOSES %s", s->name, lineage_name(&w->lineage, r->version));
+	snprintf(sql, sizeof sql,
+		"BEGIN; DELETE FROM records WHERE id = '%c'; UPDATE state SET digest_count = %lld,"
+		" digest_lane0 = %lld, digest_lane1 = %lld; COMMIT",
+		'a' + (int)id, (long long)d.count, (long long)d.lane[0], (long long)d.lane[1]);
+	site_stop(s); /* a running one's actor vouches for what it wrote */
+	database_run(&s->db, sql);
+	site_start(w, s);
+	look_after(w, 1u << s->place, false);
+}
+
+void accident_vanish_centre(struct world *w, struct site *s)
+{
+	unsigned id = chance_below(w->rules.ids);
+	const struct row *r = &w->view.nodes[s->place].rows[id];
+	struct digest d = without(w->view.nodes[s->place].digest, r->hash);
+	char sql[300];
+
+	if (!r->present)
+		return;
+	trace_line("centre LOSES %s", lineage_name(&w->lineage, r->version));
+	snprintf(sql, sizeof sql,
+		"BEGIN; DELETE FROM records WHERE owner = '%s' AND id = '%c'; UPDATE nodes SET digest_count "
+		"= %lld,"
+		" digest_lane0 = %lld, digest_lane1 = %lld WHERE name = '%s'; COMMIT",
+		s->name, 'a' + (int)id, (long long)d.count, (long long)d.lane[0], (long long)d.lane[1],
+		s->name);
+	centre_stop(w);
+	database_run(&w->db, sql);
+	centre_start(w);
+	look_after(w, 0, true);
 }

@@ -18,5 +18,8 @@ void accident_restore_past(struct world *w, struct site *s);
 void accident_restore_twice(struct world *w, struct site *s);
 void accident_restore_centre(struct world *w);
 void accident_restore_both(struct world *w, struct site *s);
+/* As if somebody had deleted a row by hand, or a page had been lost. */
+void accident_vanish_site(struct world *w, struct site *s);
+void accident_vanish_centre(struct world *w, struct site *s);
 
 #endif

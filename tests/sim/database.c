@@ -56,6 +56,11 @@ sqlite3_stmt *database_query(struct database *d, unsigned place, const char *sql
 	return d->query[place];
 }
 
+void database_run(struct database *d, const char *sql)
+{
+	assert(sqlite3_exec(d->db, sql, NULL, NULL, NULL) == SQLITE_OK);
+}
+
 void copy_done(struct copy *c)
 {
 	sqlite3_free(c->bytes);

@@ -31,6 +31,7 @@ void database_wipe(struct database *d);
 bool database_written(struct database *d);
 /* Ready to step from the first row; the text of a place never changes.  Reset it after the last. */
 sqlite3_stmt *database_query(struct database *d, unsigned place, const char *sql);
+void database_run(struct database *d, const char *sql);
 
 struct copy {
 	unsigned char *bytes; /* NULL: none */

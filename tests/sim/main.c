@@ -35,6 +35,7 @@ static const struct {
 	{"wipe", FAULT_WIPE},
 	{"restore", FAULT_RESTORE},
 	{"centre-restore", FAULT_CRESTORE},
+	{"vanish", FAULT_VANISH},
 	{"all", FAULTS_ALL},
 	{"none", 0},
 };

@@ -198,6 +198,8 @@ static const struct step {
 	{30, FAULT_CRESTORE, copy_centre},
 	{18, FAULT_CRESTORE, restore_centre},
 	{10, FAULT_RESTORE | FAULT_CRESTORE, accident_restore_both},
+	{8, FAULT_VANISH, accident_vanish_site},
+	{8, FAULT_VANISH, accident_vanish_centre},
 };
 #define STEPS (sizeof steps / sizeof steps[0])
 
@@ -234,7 +236,9 @@ static void exchange(struct world *w, struct site *s)
 	receive(w, s);
 }
 
-static bool is_in_sync(struct world *w, struct site *s)
+/* Proven by the system itself.  After a doubt the rows have been counted, and the counters are still to
+ * agree. */
+static bool is_at_rest(struct world *w, struct site *s)
 {
 	struct node n;
 	struct reason why;
@@ -242,6 +246,7 @@ static bool is_in_sync(struct world *w, struct site *s)
 	if (store_node(w->store, s->name, &n, &why) != OK)
 		world_fail(w, "%s is not in the store: %s", s->name, why.text);
 	return s->run.proof.known && s->run.proof.equal && s->run.at_head && !s->run.to_push &&
+	       n.sync.doubt_seq == 0 && n.sync.doubt_local.count == 0 && n.sync.doubt_centre.count == 0 &&
 	       node_state(&n, &s->run, clock_mono_us(), INTERVAL_MS, &why) == NODE_IN_SYNC;
 }
 
@@ -256,9 +261,19 @@ static void settle(struct world *w, struct site *s)
 		if (w->view.nodes[s->place].halt == HALT_IDENTITY)
 			writes_resume(w, s);
 		exchange(w, s);
-	} while (!is_in_sync(w, s));
+	} while (!is_at_rest(w, s));
 	if (turns > w->tally.most_turns)
 		w->tally.most_turns = turns;
+}
+
+/* Its newest row vanished: the place is forgotten with the next write, so a centre that saw it will notice.
+ */
+static bool has_lost_its_end(const struct site *s)
+{
+	for (unsigned id = 0; id < IDS_MAX; id++)
+		if (s->view.rows[id].present && s->view.rows[id].seq == s->view.end.seq)
+			return false;
+	return s->view.end.seq > 0;
 }
 
 void steps_heal(struct world *w)
@@ -279,7 +294,7 @@ void steps_heal(struct world *w)
 			exchange(w, &w->sites[i]);
 	w->quiet = false;
 	for (unsigned i = 0; i < w->rules.sites; i++)
-		w->sites[i].disturbed = false;
+		w->sites[i].disturbed = has_lost_its_end(&w->sites[i]);
 	w->tally.heals++;
 	trace_line("healed");
 }

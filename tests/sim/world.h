@@ -24,9 +24,10 @@ enum fault {
 	FAULT_WIPE = 128,    /* a local's database is new and empty */
 	FAULT_RESTORE = 256, /* a local's database is an old copy */
 	FAULT_CRESTORE = 512, /* the centre's is */
+	FAULT_VANISH = 1024,  /* a record vanishes from a database, its digest with it */
 };
-#define FAULTS_ALL 1023u
-#define FAULTS_ACCIDENT ((unsigned)(FAULT_WIPE | FAULT_RESTORE | FAULT_CRESTORE))
+#define FAULTS_ALL 2047u
+#define FAULTS_ACCIDENT ((unsigned)(FAULT_WIPE | FAULT_RESTORE | FAULT_CRESTORE | FAULT_VANISH))
 
 struct rules {
 	unsigned sites, ids, faults;

@@ -156,6 +156,7 @@ void writes_promote(struct world *w)
 {
 	struct cause c = {.kind = CAUSE_PROMOTION};
 	const struct archived *a;
+	char owner[RECORD_OWNER_MAX + 1];
 	struct written done;
 	struct reason why;
 	enum err e;
@@ -168,7 +169,7 @@ void writes_promote(struct world *w)
 	c.archived = a->row.version;
 	w->tally.promoted++;
 	trace_line("centre promotes %s", lineage_name(&w->lineage, a->row.version));
-	e = store_conflict_promote(w->store, (uint64_t)a->number, &done, &why);
+	e = store_conflict_promote(w->store, (uint64_t)a->number, owner, &done, &why);
 	judge(w, &c, "centre", e == OK, why.text);
 }
 
