@@ -60,6 +60,8 @@ $(B)/gen/%.h: sql/embed.awk $(wildcard sql/*/*.sql sql/*/migrations/*.sql)
 $(B)/gen/%.c: sql/embed.awk $(wildcard sql/*/*.sql sql/*/migrations/*.sql)
 	@mkdir -p $(@D)
 	awk -v prefix=$* -v out=source -f sql/embed.awk $(SQL) /dev/null > $@.new && mv $@.new $@
+.PHONY: generated
+generated: $(GEN:=.h)
 .SECONDARY: $(GEN:=.c) $(GEN:=.h)
 
 $(B)/gen/%.o: $(B)/gen/%.c $(B)/gen/%.h
@@ -82,6 +84,15 @@ $(PROGRAMS):
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
 
 include tests/tests.mk
+
+#? make compile_commands.json          for editors and clang-tidy
+ALL_SOURCES = $(wildcard $(addsuffix /*.c,shared local central central/tool tests/*))
+.PHONY: compile_commands.json
+compile_commands.json: generated
+	@{ sep='['; for f in $(ALL_SOURCES); do \
+		printf '%s\n{ "directory": "%s", "file": "%s", "command": "%s" }' \
+			"$$sep" '$(CURDIR)' $$f "$(CC) $(CPPFLAGS) $(CFLAGS) -c $$f"; sep=,; \
+	done; printf '\n]\n'; } > $@.new && mv $@.new $@
 
 #? make install DESTDIR= PREFIX=       the three programs
 .PHONY: install clean

@@ -41,16 +41,18 @@ struct node_sync {
 	uint64_t cursor;
 	struct position witness;
 	uint64_t generation;
-	struct epoch rename_to;	 /* a pending (epoch → rename_to), of the centre's choosing; none = none */
-	struct epoch probe;	 /* an abandoned epoch that answered and must show whether it has its witness; none = none */
+	struct epoch rename_to; /* a pending (epoch → rename_to), of the centre's choosing; none = none */
+	struct epoch probe; /* an abandoned epoch that answered and must show whether it has its witness; none
+			       = none */
 	enum node_halt halt;
-	bool reconciling;	 /* since a reset, until the next equal proof */
-	bool recount;		 /* the next proof sums the rows themselves, at both ends */
+	bool reconciling; /* since a reset, until the next equal proof */
+	bool recount;     /* the next proof sums the rows themselves, at both ends */
 	/* The sweep after a reset: records whose local_hash is of an older generation, by id. */
 	bool swept;
 	char sweep_after[RECORD_ID_MAX + 1];
-	struct digest digest;	 /* of the centre's records of this owner */
-	/* The first unequal proof of this doubt; seq 0 = none.  The same again with no write between: diverged. */
+	struct digest digest; /* of the centre's records of this owner */
+	/* The first unequal proof of this doubt; seq 0 = none.  The same again with no write between:
+	 * diverged. */
 	uint64_t doubt_seq;
 	struct digest doubt_local, doubt_centre;
 };
@@ -72,57 +74,57 @@ bool node_sync_same_basis(const struct node_sync *a, const struct node_sync *b);
 /* Why the last exchange failed: the `result` label of the metrics. */
 enum poll_result {
 	POLL_OK,
-	POLL_REFUSED,	   /* nobody listens */
+	POLL_REFUSED, /* nobody listens */
 	POLL_TIMEOUT,
 	POLL_RESOLVE,
 	POLL_TLS,
-	POLL_NETWORK,	   /* reset, cut short, … */
-	POLL_HTTP,	   /* a status that is no answer of ours */
+	POLL_NETWORK,      /* reset, cut short, … */
+	POLL_HTTP,         /* a status that is no answer of ours */
 	POLL_UNAUTHORISED, /* 401 or 403 */
 	POLL_NOT_TIDEMARK, /* something else listens there */
 	POLL_WRONG_NODE,   /* a Tidemark local of another name */
-	POLL_BAD_BODY,	   /* truncated or wrong page */
-	POLL_EPOCH,	   /* answered: epoch_changed or rewound */
+	POLL_BAD_BODY,     /* truncated or wrong page */
+	POLL_EPOCH,        /* answered: epoch_changed or rewound */
 	POLL_INCOMPATIBLE,
-	POLL_STORE,	   /* our own store failed */
-	POLL_STALE,	   /* discarded: the basis had moved */
+	POLL_STORE, /* our own store failed */
+	POLL_STALE, /* discarded: the basis had moved */
 };
 #define POLL_RESULTS 15
 const char *poll_result_name(enum poll_result r);
 
 /* What this run has seen of a node: memory only, so that an idle system writes nothing. */
 struct node_run {
-	bool heard;	   /* a valid exchange in this run */
+	bool heard;        /* a valid exchange in this run */
 	unsigned failures; /* in a row */
 	enum poll_result last_result;
 	struct reason last_reason;
-	bool at_head;	  /* the last pull ended at the head, nothing exchanged since */
-	bool to_push;	  /* something differs, or the sweep has not ended */
-	uint64_t head_seq; /* as last told; valid if heard */
+	bool at_head;          /* the last pull ended at the head, nothing exchanged since */
+	bool to_push;          /* something differs, or the sweep has not ended */
+	uint64_t head_seq;     /* as last told; valid if heard */
 	uint64_t pull_backlog; /* records after the cursor, as far as known */
 	int64_t oldest_us;     /* updated_at of the oldest record not pulled yet; -1 = none */
 	struct {
 		bool known, equal;
-		int64_t at_us;	   /* wall, to show */
-		int64_t mono_us;   /* monotonic, to age */
+		int64_t at_us;   /* wall, to show */
+		int64_t mono_us; /* monotonic, to age */
 		uint64_t seq;
 		struct digest digest;
 	} proof;
 	struct {
 		bool known;
 		int64_t offset_us, error_us, rtt_us; /* of the quickest of the last exchanges */
-		int64_t mono_us;		     /* monotonic: when that was */
+		int64_t mono_us;                     /* monotonic: when that was */
 		bool synchronised;
 	} clock;
 	char version[32]; /* of the local's program; "" = not known */
 	uint64_t polls_ok, polls_failed, pulled, pushed;
 	int64_t last_ms;
-	bool asked;	      /* somebody wants it now */
+	bool asked;              /* somebody wants it now */
 	int64_t next_attempt_us; /* monotonic; not after now = not waiting */
 };
 
 /* Pure.  `reason` gets a sentence for people.  now and interval: monotonic µs, ms. */
-enum node_state node_state(const struct node *n, const struct node_run *run, int64_t now_us, int64_t interval_ms,
-	struct reason *reason);
+enum node_state node_state(const struct node *n, const struct node_run *run, int64_t now_us,
+	int64_t interval_ms, struct reason *reason);
 
 #endif

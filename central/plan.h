@@ -6,10 +6,11 @@
  *   rename_to set ──────────────────────────────► RENAME
  *   probe set ──────────────────────────────────► PROBE
  *   at_head and to_push ────────────────────────► PUSH
- *   else ───────────────────────────────────────► PULL  (parks at the local when the last one reached the head)
+ *   else ───────────────────────────────────────► PULL  (parks at the local when the last one reached the
+ * head)
  *
- * The next attempt is put off after a failure (backoff), and after an exchange that moved nothing came back sooner
- * than it was allowed to: an idle node is never asked more often than the interval says.
+ * The next attempt is put off after a failure (backoff), and after an exchange that moved nothing came back
+ * sooner than it was allowed to: an idle node is never asked more often than the interval says.
  */
 #ifndef CENTRAL_PLAN_H
 #define CENTRAL_PLAN_H

@@ -346,7 +346,7 @@ enum err store_node_pause(struct store *st, const char *name, bool paused, struc
 enum err store_node_rotate(struct store *st, const char *name, uint64_t *ret_rotation, struct reason *why)
 {
 	struct lite *l = store_write_begin(st);
-	struct node n;
+	struct node n = {0};
 	enum err e = get_node(l, name, &n, why);
 
 	if (e == OK) {

@@ -186,8 +186,10 @@ static void call_begin(struct transfer *t, struct transfer_call *call)
 static void call_leave(struct transfer *t, struct transfer_call *call)
 {
 	struct transfer_call **at = &t->running;
-	while (*at != call)
+	while (*at != call) {
+		assert(*at);
 		at = &(*at)->own.next;
+	}
 	*at = call->own.next;
 	curl_multi_remove_handle(t->multi, call->own.easy);
 }

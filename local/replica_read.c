@@ -1,5 +1,6 @@
 #include "local/replica_private.h"
 
+#include <assert.h>
 #include <string.h>
 #include <sys/statvfs.h>
 
@@ -59,8 +60,11 @@ enum err reader_begin(struct replica *r, struct lite **ret, struct log_state *st
 	lite_begin(l);
 	if (!state_read(l, r->node, state))
 		lite_fail(l, INTERNAL, "the database is damaged: its state is gone");
-	if (lite_failed(l, NULL) != OK)
-		return reader_end(r, l, NULL, why);
+	if (lite_failed(l, NULL) != OK) {
+		enum err e = reader_end(r, l, NULL, why);
+		assert(e != OK); /* the first failure sticks */
+		return e;
+	}
 	*ret = l;
 	return OK;
 }

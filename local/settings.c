@@ -25,40 +25,43 @@ static enum err check(const struct settings *s, struct reason *why)
 	return OK;
 }
 
+/* What the options write into. */
+static struct settings s;
+static int64_t burst;
+static const struct option table[] = {
+	{"node", OPTION_TEXT, &s.node, NULL, 0, 0, NULL, "NAME", "the name of this site"},
+	{"db", OPTION_TEXT, &s.db, NULL, 0, 0, NULL, "FILE",
+		"the database; everything is kept in it and in names that begin with it"},
+	{"listen", OPTION_TEXT, &s.listen, "127.0.0.1:7101", 0, 0, NULL, "HOST:PORT",
+		"where to serve HTTP; port 0 takes a free one"},
+	{"token-file", OPTION_TEXT, &s.token_file, NULL, 0, 0, NULL, "FILE",
+		"the token that the centre must show"},
+	{"app-token-file", OPTION_TEXT, &s.app_token_file, NULL, 0, 0, NULL, "FILE",
+		"the token that applications must show"},
+	{"generate", OPTION_NUMBER, &s.generator.rate, "0", 0, 1e6, NULL, "RATE",
+		"make so many sensor-like records a second"},
+	{"generate-burst", OPTION_INTEGER, &burst, "0", 0, 1e6, NULL, "N",
+		"and about once a minute so many at once"},
+	{"log-level", OPTION_CHOICE, &s.log_level, "info", 0, 0, "error warn info debug", "LEVEL",
+		"the least to log"},
+	{"log-format", OPTION_CHOICE, &s.log_format, "logfmt", 0, 0, "logfmt json", "FORMAT",
+		"one line an event"},
+};
+
+static const struct options o = {
+	.program = "tidemark-local",
+	.usage = "tidemark-local --node NAME --db FILE [OPTION]…",
+	.epilogue = "Serves the site's applications and the centre over HTTP; never connects to "
+		    "anybody.\n"
+		    "Example: tidemark-local --node shop-1 --db shop-1.db --generate 5\n",
+	.environment = "TIDEMARK",
+	.at = table,
+	.n = sizeof(table) / sizeof(*table),
+};
+
 enum err settings_read(struct settings *ret, int argc, char **argv, enum options_do *ret_do, struct buf *out,
 	struct reason *why)
 {
-	static struct settings s; /* options write into it */
-	static int64_t burst;
-	const struct option table[] = {
-		{"node", OPTION_TEXT, &s.node, NULL, 0, 0, NULL, "NAME", "the name of this site"},
-		{"db", OPTION_TEXT, &s.db, NULL, 0, 0, NULL, "FILE",
-			"the database; everything is kept in it and in names that begin with it"},
-		{"listen", OPTION_TEXT, &s.listen, "127.0.0.1:7101", 0, 0, NULL, "HOST:PORT",
-			"where to serve HTTP; port 0 takes a free one"},
-		{"token-file", OPTION_TEXT, &s.token_file, NULL, 0, 0, NULL, "FILE",
-			"the token that the centre must show"},
-		{"app-token-file", OPTION_TEXT, &s.app_token_file, NULL, 0, 0, NULL, "FILE",
-			"the token that applications must show"},
-		{"generate", OPTION_NUMBER, &s.generator.rate, "0", 0, 1e6, NULL, "RATE",
-			"make so many sensor-like records a second"},
-		{"generate-burst", OPTION_INTEGER, &burst, "0", 0, 1e6, NULL, "N",
-			"and about once a minute so many at once"},
-		{"log-level", OPTION_CHOICE, &s.log_level, "info", 0, 0, "error warn info debug", "LEVEL",
-			"the least to log"},
-		{"log-format", OPTION_CHOICE, &s.log_format, "logfmt", 0, 0, "logfmt json", "FORMAT",
-			"one line an event"},
-	};
-	const struct options o = {
-		.program = "tidemark-local",
-		.usage = "tidemark-local --node NAME --db FILE [OPTION]…",
-		.epilogue = "Serves the site's applications and the centre over HTTP; never connects to "
-			    "anybody.\n"
-			    "Example: tidemark-local --node shop-1 --db shop-1.db --generate 5\n",
-		.environment = "TIDEMARK",
-		.at = table,
-		.n = sizeof(table) / sizeof(*table),
-	};
 	struct option_list rest;
 	enum err e = options_read(&o, argc, argv, ret_do, &rest, why);
 

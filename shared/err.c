@@ -26,7 +26,7 @@ const char *err_name(enum err e)
 	return "unknown";
 }
 
-enum err fail(enum err e, struct reason *why, const char *fmt, ...)
+enum err(fail)(enum err e, struct reason *why, const char *fmt, ...)
 {
 	if (why) {
 		/* By way of a second text: `why` may be among its own arguments, to be wrapped. */

@@ -27,7 +27,7 @@ struct hash_state { /* libsodium's state, whose size is checked in hash.c */
 void hash_begin(struct hash_state *s);
 void hash_bytes(struct hash_state *s, const void *at, size_t len);
 void hash_field(struct hash_state *s, struct span field); /* u32 length, then the bytes */
-void hash_u32(struct hash_state *s, uint32_t n);	  /* little-endian */
+void hash_u32(struct hash_state *s, uint32_t n);          /* little-endian */
 void hash_u64(struct hash_state *s, uint64_t n);
 struct hash hash_end(struct hash_state *s);
 struct hash hash_of(struct span bytes); /* of bytes as they are */
@@ -39,10 +39,12 @@ struct hash hash_from_bytes(const unsigned char at[16]);
 void hash_hex(struct hash h, char ret[33]); /* the 16 bytes in order */
 bool hash_parse(struct span hex, struct hash *ret) MUST_USE;
 
-/* The bucket of a record's id at a depth of 0…16 bits: the first bits of BLAKE2b-128(id), most significant first. */
+/* The bucket of a record's id at a depth of 0…16 bits: the first bits of BLAKE2b-128(id), most significant
+ * first. */
 uint32_t hash_bucket(struct span id, unsigned bits);
 
-/* A secret's child: hex(BLAKE2b-256(label, key = BLAKE2b-256(secret))): a node's token from the centre's secret. */
+/* A secret's child: hex(BLAKE2b-256(label, key = BLAKE2b-256(secret))): a node's token from the centre's
+ * secret. */
 void hash_derive_token(struct span secret, const char *label, char ret[65]);
 bool hash_same_secret(struct span a, struct span b); /* in constant time for equal lengths */
 

@@ -24,11 +24,13 @@ void json_doc_free(struct json_doc *d);
  * INVALID when the type is another, GONE when it is absent or null.
  * Texts and sub-documents live as long as the doc they came from.
  */
-enum err json_doc_text(const struct json_doc *d, const char *path, const char **ret, struct reason *why) MUST_USE;
+enum err json_doc_text(
+	const struct json_doc *d, const char *path, const char **ret, struct reason *why) MUST_USE;
 enum err json_doc_u64(const struct json_doc *d, const char *path, uint64_t *ret, struct reason *why) MUST_USE;
 enum err json_doc_i64(const struct json_doc *d, const char *path, int64_t *ret, struct reason *why) MUST_USE;
 enum err json_doc_bool(const struct json_doc *d, const char *path, bool *ret, struct reason *why) MUST_USE;
-enum err json_doc_number(const struct json_doc *d, const char *path, double *ret, struct reason *why) MUST_USE;
+enum err json_doc_number(
+	const struct json_doc *d, const char *path, double *ret, struct reason *why) MUST_USE;
 /* How many members the array at `path` has ("" = the document itself); 0 when it is none. */
 size_t json_doc_count(const struct json_doc *d, const char *path);
 

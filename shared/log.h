@@ -13,10 +13,11 @@
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
-void log_init(enum log_level least, int json); /* before any thread; the only global state */
+void log_init(enum log_level least, int json);    /* before any thread; the only global state */
 enum log_level log_level_parse(const char *name); /* "error" … "debug" */
 
-/* Ends with a NULL key: log_event(LOG_INFO, "node.state", "node", name, "state", word, NULL). Values are texts. */
+/* Ends with a NULL key: log_event(LOG_INFO, "node.state", "node", name, "state", word, NULL). Values are
+ * texts. */
 void log_event(enum log_level level, const char *event, ...) __attribute__((sentinel));
 
 /* For numbers inside a log_event() call: a text that lives to the end of the full expression's block. */

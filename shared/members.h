@@ -12,13 +12,16 @@
 #include "shared/err.h"
 #include "shared/json_check.h"
 
-#define MEMBER(name) {name, sizeof(name) - 1}
+#define MEMBER(name)                   \
+	{                              \
+		name, sizeof(name) - 1 \
+	}
 
 /* Called for each member that is not wanted. */
 typedef void members_extra_fn(void *ctx, struct span key, struct span raw_value);
 
 struct members {
-	const struct span *names; /* in the order they usually come */
+	const struct span *names;  /* in the order they usually come */
 	struct json_value *values; /* one for each name, zeroed; raw.at == NULL = absent */
 	size_t n;
 	members_extra_fn *extra; /* may be NULL */
@@ -33,7 +36,8 @@ bool members_has(const struct members *m, size_t i);
 bool members_null(const struct members *m, size_t i); /* absent or null */
 
 /* Of the member i; INVALID "NAME: missing" or "NAME: not a …". */
-enum err members_text(const struct members *m, size_t i, struct arena *a, struct span *ret, struct reason *why) MUST_USE;
+enum err members_text(
+	const struct members *m, size_t i, struct arena *a, struct span *ret, struct reason *why) MUST_USE;
 enum err members_u64(const struct members *m, size_t i, uint64_t *ret, struct reason *why) MUST_USE;
 enum err members_i64(const struct members *m, size_t i, int64_t *ret, struct reason *why) MUST_USE;
 enum err members_bool(const struct members *m, size_t i, bool *ret, struct reason *why) MUST_USE;

@@ -68,10 +68,24 @@ static void put_option(const struct option *opt, struct buf *out)
 	buf_char(out, '\n');
 }
 
+/* Each line moved in by two, unless it is already. */
+static void put_lines(const char *text, struct buf *out)
+{
+	while (*text) {
+		struct span line = {text, strcspn(text, "\n")};
+		if (line.len > 0 && *text != ' ')
+			buf_text(out, "  ");
+		buf_put(out, line);
+		buf_char(out, '\n');
+		text += line.len + (text[line.len] == '\n');
+	}
+}
+
 void options_help(const struct options *o, struct buf *out)
 {
-	buf_printf(out, "Usage:\n%s%s\nOptions:\n", o->usage,
-		o->usage[0] && o->usage[strlen(o->usage) - 1] == '\n' ? "" : "\n");
+	buf_text(out, "Usage:\n");
+	put_lines(o->usage, out);
+	buf_text(out, "\nOptions:\n");
 	for (size_t i = 0; i < o->n; i++)
 		put_option(&o->at[i], out);
 	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
@@ -80,8 +94,7 @@ void options_help(const struct options *o, struct buf *out)
 		"\nEach option can also stand in the file of --config, and in the environment as %s_NAME.\n",
 		o->environment);
 	if (o->epilogue)
-		buf_printf(out, "\n%s%s", o->epilogue,
-			o->epilogue[0] && o->epilogue[strlen(o->epilogue) - 1] == '\n' ? "" : "\n");
+		buf_printf(out, "\n%s%s", o->epilogue, strchr(o->epilogue, '\n') ? "" : "\n");
 }
 
 /* As the file of --config reads it back. */

@@ -22,12 +22,12 @@ struct page_request {
 	struct epoch centre;  /* who asks; acknowledgements are kept per centre */
 	struct epoch request; /* 32 hex digits, echoed by the answer */
 	struct epoch epoch;   /* none before the first contact */
-	uint64_t after;	      /* the cursor */
+	uint64_t after;       /* the cursor */
 	struct position witness;
-	unsigned limit;	    /* records; 0 = a probe: nothing but the end line */
+	unsigned limit;     /* records; 0 = a probe: nothing but the end line */
 	unsigned max_bytes; /* the page ends before the record that would pass it, but holds at least one */
 	int64_t wait_ms;    /* hold the request until there is news, at most this long */
-	bool recount;	    /* the digest is to be summed from the rows, not read from the counters */
+	bool recount;       /* the digest is to be summed from the rows, not read from the counters */
 };
 void page_request_encode(const struct page_request *q, struct buf *target);
 /* "?centre=…&request=…&protocol=…&epoch=…&witness=…", as in every replication call. */
@@ -35,13 +35,13 @@ void page_request_encode_basis(const struct page_request *q, struct buf *target)
 
 /* The end of a page, all from one read transaction. */
 struct page_end {
-	struct position to;	/* where the page ends: the next cursor */
-	uint64_t head_seq;	/* the log's end */
-	bool more;		/* to is not yet the head */
-	struct digest digest;	/* of all records of the local, at head_seq */
+	struct position to;      /* where the page ends: the next cursor */
+	uint64_t head_seq;       /* the log's end */
+	bool more;               /* to is not yet the head */
+	struct digest digest;    /* of all records of the local, at head_seq */
 	int64_t oldest_after_us; /* when the oldest record after `to` was updated; -1 = none or not known */
 	int64_t t_recv_us, t_send_us; /* the local's wall clock around its work */
-	int64_t clock_error_us;	      /* -1: not synchronised */
+	int64_t clock_error_us;       /* -1: not synchronised */
 };
 
 struct page_begin {
@@ -66,10 +66,11 @@ struct page {
 };
 /*
  * Spans of the records point into `body`, which must outlive the page.  `owner` is the
- * node asked: a record of another owner is refused.  INVALID with the line: truncated, not in order, hash that
- * does not fit, seq not rising or not within (after, to.seq].
+ * node asked: a record of another owner is refused.  INVALID with the line: truncated, not in order, hash
+ * that does not fit, seq not rising or not within (after, to.seq].
  */
-enum err page_decode(struct page *ret, struct span body, struct span owner, uint64_t after, struct reason *why) MUST_USE;
+enum err page_decode(
+	struct page *ret, struct span body, struct span owner, uint64_t after, struct reason *why) MUST_USE;
 void page_done(struct page *p);
 
 /* The lines of such an answer, for all that are framed like a page: begin, one line each, end. */
@@ -78,8 +79,8 @@ struct page_lines {
 	size_t n;
 };
 /* INVALID: no whole lines, or more than `max` between the first and the last. */
-enum err page_lines_split(struct page_lines *ret, struct span body, size_t max, struct arena *a, struct reason *why)
-	MUST_USE;
+enum err page_lines_split(
+	struct page_lines *ret, struct span body, size_t max, struct arena *a, struct reason *why) MUST_USE;
 /* Reads the first and the last line; an answer of another node than `owner` is refused. */
 enum err page_lines_frame(const struct page_lines *lines, struct span owner, struct page_begin *begin,
 	struct page_end *end, struct reason *why) MUST_USE;

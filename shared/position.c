@@ -29,7 +29,7 @@ bool epoch_parse(struct span text, struct epoch *ret)
 
 struct epoch epoch_new(void)
 {
-	struct epoch e;
+	struct epoch e = {""};
 
 	entropy_hex(e.hex);
 	return e;

@@ -30,7 +30,7 @@ struct push {
 		size_t line;
 		struct span id; /* empty when it could not be read */
 		struct reason why;
-	} *bad;
+	} * bad;
 	size_t n_bad;
 	struct arena arena;
 };
@@ -43,13 +43,14 @@ enum push_result { PUSH_APPLIED, PUSH_ALREADY, PUSH_CONFLICT, PUSH_REJECTED };
 struct push_answer {
 	struct span id;
 	enum push_result result;
-	struct hash hash;     /* applied, already: the version now held */
-	bool has_record;      /* conflict: the local holds this one; else it holds none */
+	struct hash hash; /* applied, already: the version now held */
+	bool has_record;  /* conflict: the local holds this one; else it holds none */
 	struct record record;
-	struct span reason;   /* rejected */
+	struct span reason; /* rejected */
 };
 
-/* The answer: page_begin's line, a line per item, page_end's line (more = false, no clock promise otherwise). */
+/* The answer: page_begin's line, a line per item, page_end's line (more = false, no clock promise otherwise).
+ */
 void push_answer_encode(const struct push_answer *a, struct buf *out); /* with the line's end */
 
 struct push_answers {
@@ -59,7 +60,8 @@ struct push_answers {
 	struct page_end end;
 	struct arena arena;
 };
-enum err push_answers_decode(struct push_answers *ret, struct span body, struct span owner, struct reason *why) MUST_USE;
+enum err push_answers_decode(
+	struct push_answers *ret, struct span body, struct span owner, struct reason *why) MUST_USE;
 void push_answers_done(struct push_answers *p);
 
 /* POST /v1/epoch: the local renames a rewound epoch `from` to `to`, unless it has `witness` after all. */
@@ -70,8 +72,9 @@ struct rename_request {
 enum rename_result { RENAME_DONE, RENAME_NOT_REWOUND };
 void rename_request_encode(const struct rename_request *q, struct buf *body);
 enum err rename_request_decode(struct rename_request *ret, struct span body, struct reason *why) MUST_USE;
-void rename_answer_encode(enum rename_result r, const struct epoch *now, const struct epoch *request, struct buf *out);
-enum err rename_answer_decode(enum rename_result *ret, struct epoch *now, struct epoch *request, struct span body,
-	struct reason *why) MUST_USE;
+void rename_answer_encode(
+	enum rename_result r, const struct epoch *now, const struct epoch *request, struct buf *out);
+enum err rename_answer_decode(enum rename_result *ret, struct epoch *now, struct epoch *request,
+	struct span body, struct reason *why) MUST_USE;
 
 #endif

@@ -34,7 +34,7 @@ struct record {
 	struct hash hash;
 	int64_t created_at_us, updated_at_us;
 	int64_t clock_error_us; /* -1: the writer's clock was not synchronised */
-	uint64_t seq;		/* its place in a local's log; 0 = not said */
+	uint64_t seq;           /* its place in a local's log; 0 = not said */
 };
 
 /* Said to whoever broke it. */
@@ -74,7 +74,7 @@ enum err record_decode(struct record *ret, struct span line, const struct record
 /* What a person or application hands in: not yet a version. */
 struct draft {
 	struct span owner; /* the centre's API only; empty at a local */
-	struct span id;	   /* empty: one is made */
+	struct span id;    /* empty: one is made */
 	struct span type;
 	struct span body; /* as it came; put on one line when it becomes a version */
 };
@@ -93,10 +93,11 @@ struct precondition {
 };
 struct record_query {
 	struct span owner; /* the centre's; empty = any */
-	struct span after; /* the last key of the page before ("id" at a local, "owner/id" at the centre); empty = from the start */
+	struct span after; /* the last key of the page before ("id" at a local, "owner/id" at the centre);
+			      empty = from the start */
 	struct span type;  /* empty = any */
-	bool deleted;	   /* include tombstones */
-	unsigned limit;	   /* 1 … 1000 */
+	bool deleted;      /* include tombstones */
+	unsigned limit;    /* 1 … 1000 */
 };
 
 struct drafts {
@@ -110,7 +111,8 @@ void drafts_done(struct drafts *d);
  * One object, an array of objects, or objects one a line.  At most 10,000.
  * INVALID: `*ret_line` (from 1) and `*ret_code` ("bad_json", "bad_id", "bad_type", "bad_request",
  * "too_many_records", "body_too_large") say where and what.  `owner_wanted`: `owner` is a required member;
- * else it is passed over, as all members of a record that a draft does not have (what was exported can be imported).
+ * else it is passed over, as all members of a record that a draft does not have (what was exported can be
+ * imported).
  */
 enum err drafts_parse(struct drafts *ret, struct span text, bool owner_wanted, size_t *ret_line,
 	const char **ret_code, struct reason *why) MUST_USE;

@@ -109,7 +109,7 @@ static bool refuse_host(const struct router *t, const struct http_request *q, st
 			return true;
 		}
 	}
-	if (q->origin.at && !is_same_origin(q->origin, q->host)) {
+	if (q->origin.at && !(q->host.at && is_same_origin(q->origin, q->host))) {
 		http_problem(r, "forbidden", "the Origin is another than the Host");
 		return true;
 	}

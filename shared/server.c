@@ -340,6 +340,7 @@ static enum MHD_Result finish(struct exchange *x, struct MHD_Connection *c)
 	return answer(x, c);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): libmicrohttpd's parameters */
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const char *url, const char *method,
 	const char *version, const char *bytes, size_t *n_bytes, void **con_cls)
 {

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-void stop_init(void);		     /* before any thread: blocks the signals for all of them */
-bool stop_wait(int64_t timeout_ms);  /* true: stop now; -1 waits for ever */
-void stop_request(void);	     /* from any thread */
+void stop_init(void);               /* before any thread: blocks the signals for all of them */
+bool stop_wait(int64_t timeout_ms); /* true: stop now; -1 waits for ever */
+void stop_request(void);            /* from any thread */
 
 #endif

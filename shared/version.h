@@ -39,15 +39,16 @@ bool version_covers(struct dot dot, const struct vector *vv, struct dot d);
 /* How far (dot, vv) knows `actor`; 0 = not at all. */
 uint64_t version_known(struct dot dot, const struct vector *vv, uint64_t actor);
 /* Does (dot_a, a) know a centre's actor further than (dot_b, b) does? */
-bool version_knows_more_of_centre(struct dot dot_a, const struct vector *a, struct dot dot_b, const struct vector *b);
+bool version_knows_more_of_centre(
+	struct dot dot_a, const struct vector *a, struct dot dot_b, const struct vector *b);
 
 /*
  * The vector of a new version `own` that replaces the given one or two
  * (element-wise maximum, then the own dot).  Over VECTOR_MAX entries the
  * smallest n other than the own dot's are dropped: at worst a needless conflict.
  */
-void vector_succeed(struct vector *ret, struct dot own, struct dot dot_a, const struct vector *a, struct dot dot_b,
-	const struct vector *b);
+void vector_succeed(struct vector *ret, struct dot own, struct dot dot_a, const struct vector *a,
+	struct dot dot_b, const struct vector *b);
 
 /* On disk: 16 bytes an entry, actor then n, little-endian; nothing for n = 0. */
 size_t vector_pack(const struct vector *v, unsigned char ret[16 * VECTOR_MAX]);

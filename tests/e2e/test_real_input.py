@@ -3,8 +3,6 @@ import json
 import pathlib
 import subprocess
 
-import lab
-
 ISO = pathlib.Path("/usr/share/iso-codes/json")
 
 
