@@ -7,7 +7,7 @@
 /* nodes.c */
 int command_status(struct tool *t);
 int command_nodes(struct tool *t);
-int command_node(struct tool *t); /* NAME | add | rm | pause | resume */
+int command_node(struct tool *t); /* NAME | add | rm | pause | resume | token | rotate */
 /* progress.c */
 int command_pull(struct tool *t);
 int command_push(struct tool *t);
@@ -21,5 +21,6 @@ int command_delete(struct tool *t);
 /* events.c */
 int command_events(struct tool *t);
 int command_conflicts(struct tool *t);
+int command_conflict(struct tool *t); /* promote ID */
 
 #endif

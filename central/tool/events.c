@@ -75,3 +75,22 @@ int command_conflicts(struct tool *t)
 	json_doc_free(d);
 	return EXIT_OK;
 }
+
+int command_conflict(struct tool *t)
+{
+	struct buf target = {0};
+	struct client_reply reply;
+
+	if (t->args.n != 2 || strcmp(t->args.at[0], "promote") != 0)
+		return tool_usage("conflict takes: promote ID, as `tidemark conflicts` shows it");
+	buf_text(&target, "/v1/conflicts/");
+	buf_percent(&target, span_of(t->args.at[1]));
+	buf_text(&target, "/promote");
+	int code = tool_call(t, HTTP_POST, target.at, (struct span){0}, &reply);
+	buf_done(&target);
+	if (code != EXIT_OK)
+		return code;
+	fwrite(reply.body.at, 1, reply.body.len, stdout);
+	client_reply_done(&reply);
+	return EXIT_OK;
+}

@@ -13,8 +13,8 @@ static const struct command {
 	{"status", command_status, "status [--check]",
 		"one screen; --check exits as a monitoring plugin does"},
 	{"nodes", command_nodes, "nodes", "a line per node, worst first"},
-	{"node", command_node, "node NAME | add NAME URL | rm NAME | pause NAME | resume NAME",
-		"everything about one node; or change it"},
+	{"node", command_node, "node NAME | add NAME URL | rm|pause|resume|token|rotate NAME",
+		"everything about one node; or change it; add, token and rotate print its token"},
 	{"pull", command_pull, "pull NODE", "pull now, until proven equal"},
 	{"push", command_push, "push NODE", "push now, until proven equal"},
 	{"verify", command_verify, "verify NODE",
@@ -30,6 +30,7 @@ static const struct command {
 	{"delete", command_delete, "delete OWNER/ID", "delete a record at the centre; likewise"},
 	{"events", command_events, "events [-f] [--node NODE] [--limit N]", "what happened; -f follows"},
 	{"conflicts", command_conflicts, "conflicts", "versions that lost, kept whole"},
+	{"conflict", command_conflict, "conflict promote ID", "make such a version the present one"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 

@@ -183,7 +183,8 @@ static int show_node(struct tool *t, const char *target)
 	return EXIT_OK;
 }
 
-static int print_added(const struct tool *t, const char *name, const struct client_reply *reply)
+/* The node's token alone, so that `> FILE` makes a token file; `otherwise` when there is none. */
+static void print_token(const struct tool *t, const struct client_reply *reply, const char *otherwise)
 {
 	struct json_doc *d = NULL;
 	struct reason why;
@@ -195,9 +196,8 @@ static int print_added(const struct tool *t, const char *name, const struct clie
 		 json_doc_text(d, "token", &token, &why) == OK)
 		puts(token);
 	else
-		printf("added %s\n", name);
+		fprintf(stderr, "%s\n", otherwise);
 	json_doc_free(d);
-	return EXIT_OK;
 }
 
 static int add_node(struct tool *t, const char *name, const char *url)
@@ -218,21 +218,36 @@ static int add_node(struct tool *t, const char *name, const char *url)
 	buf_done(&body);
 	if (code != EXIT_OK)
 		return code;
-	code = print_added(t, name, &reply);
+	print_token(t, &reply, "added; the centre has no secret, so the node needs no token");
 	client_reply_done(&reply);
-	return code;
+	return EXIT_OK;
 }
 
-static int change_node(struct tool *t, const char *verb, const char *name)
+/* The verbs that take a node's name alone. */
+static const struct verb {
+	const char *name;
+	enum http_method method;
+	const char *path;
+	bool shows_token;
+} verbs[] = {
+	{"rm", HTTP_DELETE, "", false},
+	{"pause", HTTP_POST, "/pause", false},
+	{"resume", HTTP_POST, "/resume", false},
+	{"token", HTTP_GET, "/token", true},
+	{"rotate", HTTP_POST, "/rotate", true},
+};
+
+static int change_node(struct tool *t, const struct verb *how, const char *name)
 {
 	struct buf target = {0};
 	struct client_reply reply = {0};
-	bool rm = !strcmp(verb, "rm");
 
 	buf_text(&target, "/v1/nodes/");
 	buf_percent(&target, span_of(name));
-	buf_printf(&target, "%s%s", rm ? "" : "/", rm ? "" : verb);
-	int code = tool_call(t, rm ? HTTP_DELETE : HTTP_POST, target.at, (struct span){0}, &reply);
+	buf_text(&target, how->path);
+	int code = tool_call(t, how->method, target.at, (struct span){0}, &reply);
+	if (code == EXIT_OK && how->shows_token)
+		print_token(t, &reply, "the centre has no secret, so the node needs no token");
 	client_reply_done(&reply);
 	buf_done(&target);
 	return code;
@@ -244,13 +259,14 @@ int command_node(struct tool *t)
 	const char *verb = t->args.n ? args[0] : "";
 	struct buf target = {0};
 
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
+		if (t->args.n == 2 && !strcmp(verb, verbs[i].name))
+			return change_node(t, &verbs[i], args[1]);
 	if (!strcmp(verb, "add"))
 		return t->args.n == 3 ? add_node(t, args[1], args[2]) : tool_usage("node add takes NAME URL");
-	if (!strcmp(verb, "rm") || !strcmp(verb, "pause") || !strcmp(verb, "resume"))
-		return t->args.n == 2 ? change_node(t, verb, args[1])
-				      : tool_usage("node %s takes NAME", verb);
 	if (t->args.n != 1)
-		return tool_usage("node takes NAME, or add, rm, pause or resume and a NAME");
+		return tool_usage(
+			"node takes NAME; or add NAME URL; or rm, pause, resume, token or rotate and a NAME");
 	buf_text(&target, "/v1/nodes/");
 	buf_percent(&target, span_of(verb));
 	int code = show_node(t, target.at);

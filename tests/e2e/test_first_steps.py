@@ -63,6 +63,10 @@ def test_the_same_record_edited_at_both_ends_is_one_conflict_with_both_versions(
     (c,) = centre.conflicts()
     assert c["record"]["body"] == "centre" and c["record"]["id"] == "x"
     assert lab.same_records(l, centre) == 1
+    centre.tool("conflict", "promote", str(c["id"]))
+    centre.in_sync("a")
+    assert l.get("/v1/records/x").json["body"] == "centre"
+    assert lab.same_records(l, centre) == 1
 
 
 def test_both_ends_restart_and_go_on(site):

@@ -111,10 +111,14 @@ def test_tokens(site):
     a.stop()
     token.write_text(r.stdout.strip())
     a.start()
+    assert centre.tool("--token-file", str(secret), "node", "token", "a").stdout == r.stdout
     a.write({"id": "x", "body": 1})
     centre.tool("--token-file", str(secret), "wait", "--in-sync", "--timeout", "20s")
     assert a.get("/v1/changes").status == 401
     assert centre.tool("status", check=False).returncode == 6
+    rotated = centre.tool("--token-file", str(secret), "node", "rotate", "a").stdout
+    assert rotated != r.stdout
+    lab.wait_until("401 said again", lambda: "401" in call_node(centre, secret)["reason"])
     for log in (a.log, centre.log):
         assert "a-long-secret" not in log.read_text() and r.stdout.strip() not in log.read_text()
 
