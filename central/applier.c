@@ -103,6 +103,7 @@ static void note(struct applier *a, struct slot *s, const struct answer *answer,
 {
 	int64_t now = clock_mono_us();
 	exchange_note(&s->node, &s->run, &s->exchange, answer, out, now, a->interval_ms);
+	s->run.to_push = s->run.to_push || s->edited;
 	s->results[out->result]++;
 	if (out->stale)
 		s->changed = true;
@@ -258,7 +259,7 @@ static void nothing_to_push(struct applier *a, struct slot *s)
 {
 	pthread_mutex_lock(a->lock);
 	exchange_note_nothing(&s->run);
-	s->run.to_push = s->edited;
+	s->run.to_push = s->edited; /* one came in since */
 	s->changed = true; /* a sweep may have ended */
 	pthread_mutex_unlock(a->lock);
 }

@@ -307,6 +307,7 @@ void scheduler_edited(struct scheduler *s, const char *name)
 	struct slot *slot = slots_find(&s->slots, name);
 	if (slot) {
 		slot->edited = true;
+		slot->run.to_push = true; /* not in sync from this moment on */
 		nudge(s, slot, slot_interrupt(slot, clock_mono_us()));
 	}
 	pthread_mutex_unlock(&s->lock);

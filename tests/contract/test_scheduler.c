@@ -1,0 +1,371 @@
+/* The scheduler with a real store, a real transfer and a real local: what has to happen at once does. */
+#include "central/scheduler.h"
+#include "local/apply.h"
+#include "local/feed.h"
+#include "local/routes.h"
+#include "local/writer.h"
+#include "shared/clock.h"
+#include "shared/server.h"
+
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* Long: whatever happens within PATIENCE_MS was not waited for. */
+#define INTERVAL_MS 25000
+#define PATIENCE_MS 8000
+#define NODE "site-a"
+
+#define ROUTES_MAX 32
+struct lab {
+	struct reason why;
+	struct route routes[ROUTES_MAX];
+	struct local local;
+	struct router router;
+	struct server *server;
+	struct store *store;
+	struct networks allowed;
+	struct scheduler *scheduler;
+};
+
+static void must(struct lab *l, enum err e, const char *what)
+{
+	if (e != OK)
+		fail_msg("%s: %s: %s", what, err_name(e), l->why.text);
+}
+#define MUST(call) must(l, (call), #call)
+
+/* Requests of the centre that came to the local. */
+static _Atomic unsigned arrived;
+
+static void feed_counted(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	arrived++;
+	feed_get(ctx, q, r);
+}
+
+static void apply_counted(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	arrived++;
+	apply_post(ctx, q, r);
+}
+
+static void count_arrivals(struct lab *l)
+{
+	assert_true(l->router.n <= ROUTES_MAX);
+	memcpy(l->routes, l->router.routes, l->router.n * sizeof *l->routes);
+	for (size_t i = 0; i < l->router.n; i++) {
+		if (l->routes[i].handler == feed_get)
+			l->routes[i].handler = feed_counted;
+		if (l->routes[i].handler == apply_post)
+			l->routes[i].handler = apply_counted;
+	}
+	l->router.routes = l->routes;
+	arrived = 0;
+}
+
+static void open_local(struct lab *l, unsigned number)
+{
+	char path[64];
+	snprintf(path, sizeof path, "file:/scheduled%u?vfs=memdb", number);
+	struct replica_config c = {.path = path, .node = NODE};
+	MUST(replica_open(&l->local.replica, &c, &l->why));
+	l->local.writer = writer_new(l->local.replica);
+	routes_init(&l->router, &l->local);
+	count_arrivals(l);
+	struct server_config s = {.listen = "127.0.0.1:0", .router = &l->router};
+	MUST(server_open(&l->server, &s, &l->why));
+}
+
+static int set_up(void **state)
+{
+	static struct lab lab;
+	static unsigned number;
+	struct lab *l = &lab;
+	char url[64];
+	memset(l, 0, sizeof *l);
+	open_local(l, ++number);
+	snprintf(url, sizeof url, "sqlite:file:/scheduler%u?vfs=memdb", number);
+	struct store_config c = {.url = url};
+	MUST(store_open(&l->store, &c, &l->why));
+	networks_add_loopback(&l->allowed);
+	struct scheduler_config s = {.store = l->store, .allowed = &l->allowed, .interval_ms = INTERVAL_MS};
+	MUST(scheduler_open(&l->scheduler, &s, &l->why));
+	MUST(scheduler_start(l->scheduler, &l->why));
+	*state = l;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct lab *l = *state;
+	int64_t start_us = clock_mono_us();
+	scheduler_close(l->scheduler);
+	assert_true(clock_mono_us() - start_us < INTERVAL_MS * 1000 / 5); /* also with a parked pull */
+	replica_wake(l->local.replica, true);
+	server_close(l->server);
+	writer_free(l->local.writer);
+	replica_close(l->local.replica);
+	store_close(l->store);
+	return 0;
+}
+
+/* --- short words --- */
+
+typedef bool holds_fn(struct lab *l, const struct node_view *v);
+
+static struct node_view view(struct lab *l)
+{
+	struct node_view v;
+	assert_true(scheduler_view(l->scheduler, NODE, &v, NULL));
+	return v;
+}
+
+static void await(struct lab *l, holds_fn *holds, const char *what)
+{
+	int64_t until_us = clock_mono_us() + PATIENCE_MS * 1000;
+	struct node_view v = view(l);
+	while (!holds(l, &v)) {
+		if (clock_mono_us() > until_us)
+			fail_msg("not in time: %s; %s: %s", what, node_state_name(v.state), v.reason.text);
+		poll(NULL, 0, 2);
+		v = view(l);
+	}
+}
+#define AWAIT(holds) await(l, holds, #holds)
+
+static bool in_sync(struct lab *l, const struct node_view *v)
+{
+	(void)l;
+	return v->state == NODE_IN_SYNC;
+}
+
+static bool waits(struct lab *l, const struct node_view *v)
+{
+	(void)l;
+	return v->next_attempt_us > 0;
+}
+
+static void add(struct lab *l, const char *url)
+{
+	MUST(store_node_add(l->store, NODE, url, "", &l->why));
+	scheduler_changed(l->scheduler, NODE);
+}
+
+static void add_and_settle(struct lab *l)
+{
+	add(l, server_url(l->server));
+	AWAIT(in_sync);
+}
+
+static void put_at_centre(struct lab *l, const char *id)
+{
+	struct draft d = {
+		.owner = span_of(NODE), .id = span_of(id), .type = span_of("t"), .body = span_of("1")};
+	struct precondition none = {0};
+	struct written w;
+	size_t failed;
+	MUST(store_put(l->store, &d, 1, &none, &w, &failed, &l->why));
+	scheduler_edited(l->scheduler, NODE);
+}
+
+static enum err put_draft(void *ctx, struct replica *r, struct reason *why)
+{
+	struct written w;
+	return replica_put(r, ctx, NULL, &w, why);
+}
+
+static void put_at_local(struct lab *l, const char *id)
+{
+	struct draft d = {.id = span_of(id), .type = span_of("t"), .body = span_of("2")};
+	MUST(writer_run(l->local.writer, put_draft, &d, &l->why));
+}
+
+static uint64_t local_count(struct lab *l)
+{
+	struct replica_status s;
+	MUST(replica_status(l->local.replica, &s, &l->why));
+	return s.digest.count;
+}
+
+/* --- tests --- */
+
+static bool holds_one(struct lab *l, const struct node_view *v)
+{
+	return in_sync(l, v) && v->node.sync.digest.count == 1;
+}
+
+static bool holds_two(struct lab *l, const struct node_view *v)
+{
+	return v->state == NODE_IN_SYNC && v->node.sync.digest.count == 2 && local_count(l) == 2;
+}
+
+static void test_news_of_either_end_travel_at_once(void **state)
+{
+	struct lab *l = *state;
+	add_and_settle(l);
+	put_at_centre(l, "from-the-centre");
+	assert_int_not_equal(view(l).state, NODE_IN_SYNC); /* until it is pushed */
+	AWAIT(holds_one);
+	assert_int_equal(local_count(l), 1);
+	put_at_local(l, "from-the-local");
+	AWAIT(holds_two);
+	struct node_view v = view(l);
+	assert_int_equal(v.run.polls_failed, 0); /* an interrupted pull is no failure */
+	assert_int_equal(v.run.pushed, 1);
+	assert_int_equal(v.run.pulled, 1);
+}
+
+#define EDITS 40
+
+static bool holds_all_edits(struct lab *l, const struct node_view *v)
+{
+	return v->state == NODE_IN_SYNC && !v->run.to_push && local_count(l) == EDITS;
+}
+
+static void test_many_edits_in_a_row_all_arrive_with_few_interruptions(void **state)
+{
+	struct lab *l = *state;
+	char id[24];
+	int64_t start_us = clock_mono_us();
+	add_and_settle(l);
+	for (int i = 0; i < EDITS; i++) {
+		snprintf(id, sizeof id, "edit-%d", i);
+		put_at_centre(l, id);
+		poll(NULL, 0, 5);
+	}
+	AWAIT(holds_all_edits);
+	struct node_view v = view(l);
+	int64_t seconds = (clock_mono_us() - start_us) / 1000000 + 1;
+	assert_int_equal(v.run.polls_failed, 0);
+	assert_true(v.run.polls_ok > 2);
+	/* Each interruption leaves a request parked at the local: not more than one a second. */
+	assert_in_range(arrived, v.run.polls_ok, v.run.polls_ok + (uint64_t)seconds + 1);
+}
+
+static bool failed_again(struct lab *l, const struct node_view *v)
+{
+	return waits(l, v) && v->run.polls_failed >= 2;
+}
+
+static void test_a_question_and_a_new_url_do_not_wait_for_the_backoff(void **state)
+{
+	struct lab *l = *state;
+	add(l, "http://127.0.0.1:9");
+	AWAIT(waits);
+	struct node_view v = view(l);
+	assert_int_equal(v.state, NODE_NEVER_SEEN);
+	assert_int_equal(v.run.last_result, POLL_REFUSED);
+	assert_int_equal(v.results[POLL_REFUSED], 1);
+	scheduler_ask(l->scheduler, NODE);
+	AWAIT(failed_again);
+	MUST(store_node_edit(l->store, NODE, server_url(l->server), NULL, &l->why));
+	scheduler_changed(l->scheduler, NODE);
+	scheduler_ask(l->scheduler, NODE);
+	AWAIT(in_sync);
+}
+
+static bool asked_twice(struct lab *l, const struct node_view *v)
+{
+	(void)l;
+	return v->run.polls_ok >= 4;
+}
+
+static void test_a_question_interrupts_a_parked_pull(void **state)
+{
+	struct lab *l = *state;
+	add_and_settle(l);
+	uint64_t before = view(l).run.polls_ok;
+	assert_in_range(before, 1, 3);
+	while (view(l).run.polls_ok < before + 2) {
+		scheduler_ask(l->scheduler, NODE);
+		poll(NULL, 0, 20);
+	}
+	AWAIT(asked_twice);
+	assert_int_equal(view(l).run.polls_failed, 0);
+}
+
+static bool paused(struct lab *l, const struct node_view *v)
+{
+	(void)l;
+	return v->state == NODE_PAUSED;
+}
+
+static void test_a_paused_node_rests_until_it_is_resumed(void **state)
+{
+	struct lab *l = *state;
+	add_and_settle(l);
+	MUST(store_node_pause(l->store, NODE, true, &l->why));
+	scheduler_changed(l->scheduler, NODE);
+	assert_int_equal(view(l).state, NODE_PAUSED); /* shown with the very next look */
+	AWAIT(paused);
+	put_at_local(l, "meanwhile");
+	scheduler_ask(l->scheduler, NODE);
+	poll(NULL, 0, 100);
+	assert_int_equal(view(l).node.sync.digest.count, 0);
+	MUST(store_node_pause(l->store, NODE, false, &l->why));
+	scheduler_changed(l->scheduler, NODE);
+	AWAIT(holds_one);
+}
+
+static void test_a_removed_node_is_gone_and_continues_when_added_again(void **state)
+{
+	struct lab *l = *state;
+	struct node_view v;
+	struct node_view *all;
+	size_t n;
+	put_at_local(l, "kept");
+	add_and_settle(l);
+	MUST(store_node_remove(l->store, NODE, &l->why));
+	scheduler_changed(l->scheduler, NODE);
+	assert_false(scheduler_view(l->scheduler, NODE, &v, NULL));
+	scheduler_views(l->scheduler, &all, &n);
+	free(all);
+	assert_int_equal(n, 0);
+	scheduler_ask(l->scheduler, NODE); /* of nobody: harmless */
+	add(l, server_url(l->server));
+	AWAIT(holds_one);
+}
+
+static void test_each_change_of_state_is_one_event(void **state)
+{
+	struct lab *l = *state;
+	struct event_query q = {.node = NODE, .least_level = -1, .limit = 100};
+	struct buf out = {0};
+	add_and_settle(l);
+	int states = 0;
+	int64_t until_us = clock_mono_us() + PATIENCE_MS * 1000;
+	while (states < 2 && clock_mono_us() < until_us) {
+		buf_clear(&out);
+		MUST(store_events(l->store, &q, &out, &l->why));
+		states = 0;
+		for (const char *at = out.at; (at = strstr(at, "\"node.state\"")); at++)
+			states++;
+	}
+	assert_int_equal(states, 2); /* never_seen → catching_up → in_sync */
+	buf_done(&out);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_news_of_either_end_travel_at_once),
+		TEST(test_many_edits_in_a_row_all_arrive_with_few_interruptions),
+		TEST(test_a_question_and_a_new_url_do_not_wait_for_the_backoff),
+		TEST(test_a_question_interrupts_a_parked_pull),
+		TEST(test_a_paused_node_rests_until_it_is_resumed),
+		TEST(test_a_removed_node_is_gone_and_continues_when_added_again),
+		TEST(test_each_change_of_state_is_one_event),
+	};
+	log_init(LOG_ERROR, 0);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
