@@ -47,6 +47,7 @@ static void look_after(struct world *w, unsigned sites, bool centre)
 void accident_wipe(struct world *w, struct site *s)
 {
 	trace_line("%s WIPED", s->name);
+	s->wiped = true;
 	site_stop(s);
 	database_wipe(&s->db);
 	site_start(w, s);
@@ -64,6 +65,7 @@ static void put_back_site(struct world *w, struct site *s, const struct copy *c)
 {
 	site_stop(s);
 	copy_put_back(c, &s->db);
+	s->restored = true;
 	site_start(w, s);
 	look_after(w, 1u << s->place, false);
 	trace_line("%s RESTORED to %llu of epoch %.4s", s->name, (unsigned long long)s->view.end.seq,
@@ -74,6 +76,7 @@ static void put_back_centre(struct world *w, const struct copy *c)
 {
 	centre_stop(w);
 	copy_put_back(c, &w->db);
+	w->restored = true;
 	centre_start(w);
 	look_after(w, 0, true);
 	trace_line("centre RESTORED");
@@ -158,6 +161,7 @@ void accident_vanish_site(struct world *w, struct site *s)
 		"BEGIN; DELETE FROM records WHERE id = '%c'; UPDATE state SET digest_count = %lld,"
 		" digest_lane0 = %lld, digest_lane1 = %lld; COMMIT",
 		'a' + (int)id, (long long)d.count, (long long)d.lane[0], (long long)d.lane[1]);
+	s->damaged = true;
 	site_stop(s); /* a running one's actor vouches for what it wrote */
 	database_run(&s->db, sql);
 	site_start(w, s);
@@ -180,6 +184,7 @@ void accident_vanish_centre(struct world *w, struct site *s)
 		" digest_lane0 = %lld, digest_lane1 = %lld WHERE name = '%s'; COMMIT",
 		s->name, 'a' + (int)id, (long long)d.count, (long long)d.lane[0], (long long)d.lane[1],
 		s->name);
+	w->damaged = true;
 	centre_stop(w);
 	database_run(&w->db, sql);
 	centre_start(w);

@@ -155,11 +155,35 @@ static enum cause_kind cause_of(struct span target)
 	return CAUSE_DELIVERY;
 }
 
+/* A local serves exactly those who stand on its own log, as far as it keeps that. */
+static void check_basis(struct world *w, const struct site *s, struct span target, int status)
+{
+	struct span text = words_query(target, "witness"), after_text = words_query(target, "after");
+	struct position witness;
+	struct epoch epoch;
+	uint64_t after = 0;
+	bool stands;
+
+	if (text.at == NULL || !position_parse(text, &witness) ||
+		!epoch_parse(words_query(target, "epoch"), &epoch))
+		return;
+	if (after_text.at != NULL && !span_to_u64(after_text, UINT64_MAX, &after))
+		return;
+	stands = epoch_equal(&epoch, &s->view.epoch) && site_view_has(&s->view, witness) &&
+		 after <= s->view.end.seq;
+	if (stands != (status != 409))
+		world_fail(w, "%s: %s a request whose witness %llu is %s its log", s->name,
+			stands ? "refuses" : "serves", (unsigned long long)witness.seq,
+			stands ? "in" : "not in");
+}
+
+/* What the log was before the call decides. */
 static int call(struct world *w, struct site *s, enum http_method method, const struct buf *target,
 	const struct buf *body, struct buf *ret)
 {
 	int status = carrier_call(s, method, buf_span(target), buf_span(body), ret);
 
+	check_basis(w, s, buf_span(target), status);
 	oracle_look(w, &(struct cause){.kind = cause_of(buf_span(target)),
 			       .sites = 1u << s->place,
 			       .writes_nothing = method == HTTP_GET});

@@ -52,7 +52,7 @@ static void look_at_ruins(struct world *w, const struct cause *c)
 	if (!c->centre)
 		return;
 	database_written(&w->db);
-	centre_view_read(&w->view, &w->db);
+	centre_view_read(&w->view, &w->db, 0);
 	for (unsigned i = 0; i < w->rules.sites; i++)
 		for (unsigned id = 0; id < IDS_MAX; id++) {
 			struct row *r = &w->view.nodes[i].rows[id];
@@ -131,7 +131,7 @@ static bool look_at_steps(struct world *w, const struct cause *c)
 		any = true;
 		if (w->quiet)
 			world_fail(w, "the centre wrote, though all was at rest");
-		centre_view_read(&now, &w->db);
+		centre_view_read(&now, &w->db, w->view.last_event);
 		oracle_check_centre_step(w, &now, c);
 		centre_view_done(&w->view);
 		w->view = now;

@@ -184,6 +184,22 @@ static void check_node(struct world *w, struct site *s, const struct centre_view
 		world_fail(w, "%s: a reset without a cause", s->name);
 }
 
+/* No alarm without a cause. */
+static void check_alarms(struct world *w, const struct site *s, const struct centre_view *now)
+{
+	const bool cause[ALARMS] = {
+		[ALARM_WIPED] = s->wiped || w->restored,
+		[ALARM_REWOUND] = s->restored || s->damaged || w->restored,
+		[ALARM_CLONED] = s->restored,
+		[ALARM_CENTRE_REWOUND] = w->restored || w->damaged,
+		[ALARM_DIVERGED] = false,
+	};
+
+	for (unsigned i = 0; i < ALARMS; i++)
+		if ((now->told[s->place] >> i & 1) != 0 && !cause[i])
+			world_fail(w, "%s is said to be %s, and it never was", s->name, alarm_names[i]);
+}
+
 void oracle_check_centre_step(struct world *w, struct centre_view *now, const struct cause *c)
 {
 	if (c->kind < CAUSE_CENTRE_WRITE)
@@ -197,6 +213,7 @@ void oracle_check_centre_step(struct world *w, struct centre_view *now, const st
 			check_row(w, &w->sites[i], id, now, c);
 		check_node(w, &w->sites[i], now, c);
 		check_epochs(w, &w->sites[i], now, c);
+		check_alarms(w, &w->sites[i], now);
 	}
 	check_archive(w, now);
 }

@@ -102,10 +102,19 @@ static void late(struct world *w, struct site *s)
 		carrier_receive(w, s, &s->late);
 }
 
+/* Anywhere, and often between two lines, where nothing but the missing end tells. */
 static void cut(struct world *w, struct site *s)
 {
-	if (s->flight.x != NULL && s->flight.answered && s->flight.body.len > 0)
-		carrier_receive_cut(w, s, chance_below((unsigned)s->flight.body.len));
+	const struct buf *body = &s->flight.body;
+	size_t len;
+
+	if (s->flight.x == NULL || !s->flight.answered || body->len == 0)
+		return;
+	len = chance_below((unsigned)body->len);
+	if (chance_percent(50))
+		while (len > 0 && body->at[len - 1] != '\n')
+			len--;
+	carrier_receive_cut(w, s, len);
 }
 
 static void crash_centre(struct world *w, struct site *s)

@@ -8,6 +8,12 @@
 enum { SITE_STATE, SITE_RECORDS, SITE_POSITIONS };
 enum { CENTRE_NODES, CENTRE_RECORDS, CENTRE_ARCHIVE, CENTRE_ABANDONED, CENTRE_EVENTS };
 
+const char *const alarm_names[ALARMS] = {[ALARM_WIPED] = "WIPED",
+	[ALARM_REWOUND] = "REWOUND",
+	[ALARM_CLONED] = "CLONED",
+	[ALARM_CENTRE_REWOUND] = "CENTRE_REWOUND",
+	[ALARM_DIVERGED] = "DIVERGED"};
+
 static uint64_t whole(sqlite3_stmt *q, int col)
 {
 	return (uint64_t)sqlite3_column_int64(q, col);
@@ -220,19 +226,34 @@ static void read_abandoned(struct centre_view *v, struct database *d)
 	}
 }
 
-void centre_view_read(struct centre_view *v, struct database *d)
+static void read_events(struct centre_view *v, struct database *d)
 {
-	sqlite3_stmt *q;
+	sqlite3_stmt *q = database_query(
+		d, CENTRE_EVENTS, "SELECT event, kind, node FROM events WHERE event > $1 ORDER BY event");
 
+	uint64_t rows = 0; /* the last one's number stands for them all */
+
+	memset(v->told, 0, sizeof v->told);
+	sqlite3_bind_int64(q, 1, v->last_event);
+	while (next(q, &rows)) {
+		v->last_event = sqlite3_column_int64(q, 0);
+		for (unsigned i = 0; i < ALARMS; i++)
+			if (strcmp((const char *)sqlite3_column_text(q, 1), alarm_names[i]) == 0)
+				v->told[site_at(q, 2)] |= 1u << i;
+	}
+	v->content ^= (uint64_t)v->last_event;
+}
+
+void centre_view_read(struct centre_view *v, struct database *d, int64_t last_event)
+{
 	memset(v->nodes, 0, sizeof v->nodes);
+	v->last_event = last_event;
 	v->content = UINT64_C(0xcbf29ce484222325);
 	read_nodes(v, d);
 	read_records(v, d);
 	read_archive(v, d);
 	read_abandoned(v, d);
-	q = database_query(d, CENTRE_EVENTS, "SELECT coalesce(max(event), 0) FROM events");
-	while (next(q, &v->content))
-		continue;
+	read_events(v, d);
 }
 
 const struct abandoned *centre_view_abandoned(

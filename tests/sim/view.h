@@ -53,6 +53,11 @@ struct archived {
 	struct row row;
 };
 
+/* Events that need a cause. */
+enum alarm { ALARM_WIPED, ALARM_REWOUND, ALARM_CLONED, ALARM_CENTRE_REWOUND, ALARM_DIVERGED };
+#define ALARMS 5
+extern const char *const alarm_names[ALARMS];
+
 struct abandoned {
 	unsigned site;
 	struct epoch epoch;
@@ -73,9 +78,12 @@ struct centre_view {
 	size_t n_archive, cap_archive;
 	struct abandoned abandoned[ABANDONED_MAX];
 	size_t n_abandoned;
-	uint64_t content; /* a hash of everything: equal = nothing has changed */
+	int64_t last_event;
+	unsigned told[SITES_MAX]; /* kinds of event since the view before, a bit each */
+	uint64_t content;         /* a hash of everything: equal = nothing has changed */
 };
-void centre_view_read(struct centre_view *v, struct database *d);
+/* Events are read from behind `last_event` of the view before. */
+void centre_view_read(struct centre_view *v, struct database *d, int64_t last_event);
 /* NULL: that epoch is not one that was left behind. */
 const struct abandoned *centre_view_abandoned(
 	const struct centre_view *v, unsigned site, const struct epoch *e);

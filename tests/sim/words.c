@@ -62,7 +62,7 @@ static void add_lines(struct buf *out, struct span body)
 	}
 }
 
-static void add_query(struct buf *out, struct span target, const char *name, size_t most)
+struct span words_query(struct span target, const char *name)
 {
 	char key[24];
 	size_t len = (size_t)snprintf(key, sizeof key, "%s=", name);
@@ -70,11 +70,19 @@ static void add_query(struct buf *out, struct span target, const char *name, siz
 	size_t n = 0;
 
 	if (at == NULL)
-		return;
+		return (struct span){0};
 	at += len;
-	while (at + n < target.at + target.len && at[n] != '&' && n < most)
+	while (at + n < target.at + target.len && at[n] != '&')
 		n++;
-	buf_printf(out, " %s %.*s", name, (int)n, at);
+	return (struct span){at, n};
+}
+
+static void add_query(struct buf *out, struct span target, const char *name, size_t most)
+{
+	struct span value = words_query(target, name);
+
+	if (value.at != NULL)
+		buf_printf(out, " %s %.*s", name, (int)(value.len < most ? value.len : most), value.at);
 }
 
 const char *words_request(struct buf target, struct buf body)

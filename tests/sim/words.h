@@ -12,6 +12,9 @@
 const char *words_request(struct buf target, struct buf body);
 const char *words_answer(struct buf body);
 
+/* A member of the query as it stands there; empty when absent. */
+struct span words_query(struct span target, const char *name);
+
 /* Where the log stood at the end of a page or push; 0 when it does not say. */
 uint64_t words_end(struct span body);
 

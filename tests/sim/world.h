@@ -65,7 +65,8 @@ struct site {
 	struct router router;
 	struct site_view view;
 	struct copy copies[COPIES];
-	bool disturbed; /* an accident here or at the centre since the last healing */
+	bool wiped, restored, damaged; /* has it ever been? */
+	bool disturbed;                /* an accident here or at the centre since the last healing */
 	/* the centre's side */
 	struct node_run run;
 	struct flight flight, late;
@@ -80,6 +81,7 @@ struct world {
 	struct store *store;
 	struct centre_view view;
 	struct copy copies[COPIES];
+	bool restored, damaged; /* has the centre ever been? */
 	struct lineage lineage;
 	unsigned writes; /* numbers them: the type of what write 12 made is "w12" */
 	unsigned step;
