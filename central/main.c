@@ -85,7 +85,7 @@ static enum err open_program(struct program *p, struct reason *why)
 	p->centre.started_us = clock_mono_us();
 	central_routes_init(&p->router, &p->centre);
 	p->router.app_token = buf_span(&p->secret);
-	p->router.hosts = p->settings.secret_file ? NULL : "";
+	p->router.hosts = server_listen_is_loopback(p->settings.listen) ? "" : NULL;
 	e = scheduler_open(&p->centre.scheduler, &scheduler, why);
 	return e == OK ? server_open(&p->server, &server, why) : e;
 }

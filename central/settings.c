@@ -38,6 +38,8 @@ static enum err check(struct settings *s, const struct option_list *networks, st
 {
 	bool loopback = server_listen_is_loopback(s->listen);
 	enum err e = OK;
+	if (strncmp(s->store, "sqlite:", 7) != 0)
+		return fail(INVALID, why, "--store %s: not sqlite:FILE", s->store);
 	if (!s->secret_file && !loopback)
 		return fail(DENIED, why,
 			"--listen %s: without --secret-file only a loopback address is allowed", s->listen);
