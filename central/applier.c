@@ -4,6 +4,7 @@
 #include "shared/clock.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,8 +47,8 @@ static enum log_level state_level(enum node_state s)
 	return LOG_INFO;
 }
 
-/* One log line and one event for each change of the word. */
-static void tell_state(struct applier *a, struct slot *s)
+/* A change of the word is one log line and one event; false: none. */
+static bool state_event(struct applier *a, struct slot *s, struct event *ret)
 {
 	pthread_mutex_lock(a->lock);
 	slot_settle(s, a->interval_ms);
@@ -56,16 +57,28 @@ static void tell_state(struct applier *a, struct slot *s)
 	s->told_state = now;
 	pthread_mutex_unlock(a->lock);
 	if (now == before)
-		return;
-	struct event ev = {.level = state_level(now), .kind = "node.state", .node = s->name};
-	struct reason why;
-	enum err e = fail(
-		OK, &ev.text, "%s (was %s): %s", node_state_name(now), node_state_name(before), text.text);
-	log_event(ev.level, "node.state", "node", s->name, "state", node_state_name(now), "was",
+		return false;
+	*ret = (struct event){.level = state_level(now), .kind = "node.state", .node = s->name};
+	snprintf(ret->text.text, sizeof ret->text.text, "%s (was %s): %.180s", node_state_name(now),
+		node_state_name(before), text.text);
+	log_event(ret->level, "node.state", "node", s->name, "state", node_state_name(now), "was",
 		node_state_name(before), "reason", text.text, NULL);
-	if (e == OK)
-		e = store_event_add(a->store, &ev, &why);
-	log_store(a, e, &why);
+	return true;
+}
+
+/* Tells the changes of several nodes at once: when a network fails, all of them change. */
+static void tell_states(struct applier *a, struct slot *const *slots, size_t n)
+{
+	struct event *evs = calloc(n, sizeof *evs);
+	struct reason why;
+	size_t told = 0;
+	assert(evs);
+	for (size_t i = 0; i < n; i++)
+		if (state_event(a, slots[i], &evs[told]))
+			told++;
+	if (told > 0)
+		log_store(a, store_events_add(a->store, evs, told, &why), &why);
+	free(evs);
 }
 
 /* What moved is an event; in the log it would drown what matters. */
@@ -137,7 +150,6 @@ static void finish_one(struct applier *a, struct slot *s, const struct answer *a
 	log_outcome(s, out);
 	buf_done(&s->call.reply);
 	exchange_done(&s->exchange);
-	tell_state(a, s);
 }
 
 struct batch {
@@ -164,6 +176,7 @@ void applier_finish(struct applier *a, struct slot *const *slots, size_t n)
 	pthread_mutex_unlock(a->lock);
 	for (size_t i = 0; i < n; i++)
 		finish_one(a, slots[i], &b->answers[i], &b->outcomes[i], b->results[i], &b->whys[i]);
+	tell_states(a, slots, n);
 	free(b);
 }
 
@@ -260,7 +273,7 @@ static void nothing_to_push(struct applier *a, struct slot *s)
 	pthread_mutex_lock(a->lock);
 	exchange_note_nothing(&s->run);
 	s->run.to_push = s->edited; /* one came in since */
-	s->changed = true; /* a sweep may have ended */
+	s->changed = true;          /* a sweep may have ended */
 	pthread_mutex_unlock(a->lock);
 }
 
@@ -325,6 +338,6 @@ enum applier_next applier_next(struct applier *a, struct slot *s, int64_t *ret_d
 		next = applier_turn(a, s, ret_due_us, &again);
 	}
 	if (next != APPLIER_GONE)
-		tell_state(a, s);
+		tell_states(a, &s, 1);
 	return next;
 }

@@ -69,7 +69,8 @@ struct event {
 	const char *node;   /* NULL: of the centre */
 	struct reason text; /* a sentence */
 };
-enum err store_event_add(struct store *st, const struct event *ev, struct reason *why) MUST_USE;
+/* All in one transaction. */
+enum err store_events_add(struct store *st, const struct event *evs, size_t n, struct reason *why) MUST_USE;
 struct event_query {
 	const char *node;       /* NULL = any */
 	int least_level;        /* -1 = any; else this enum log_level and worse */

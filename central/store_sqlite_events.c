@@ -30,11 +30,12 @@ void store_tell(struct lite *l, const struct event *ev)
 	}
 }
 
-enum err store_event_add(struct store *st, const struct event *ev, struct reason *why)
+enum err store_events_add(struct store *st, const struct event *evs, size_t n, struct reason *why)
 {
 	struct lite *l = store_write_begin(st);
 
-	store_tell(l, ev);
+	for (size_t i = 0; i < n; i++)
+		store_tell(l, &evs[i]);
 	return store_write_end(st, OK, why);
 }
 
