@@ -23,10 +23,10 @@ CFLAGS += -O2 -D_FORTIFY_SOURCE=2
 else ifeq ($(V),debug)
 CFLAGS += -O1 -fno-omit-frame-pointer
 else ifeq ($(V),asan)
-CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+CFLAGS += -O1 -fno-omit-frame-pointer -Wno-format-truncation -fsanitize=address,undefined -fno-sanitize-recover=all
 LDFLAGS += -fsanitize=address,undefined
 else ifeq ($(V),tsan)
-CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=thread
+CFLAGS += -O1 -fno-omit-frame-pointer -Wno-format-truncation -fsanitize=thread
 LDFLAGS += -fsanitize=thread
 else
 $(error V is one of debug, release, asan, tsan)
@@ -44,7 +44,7 @@ PROGRAMS := $(B)/tidemark-local $(B)/tidemark-central $(B)/tidemark
 all: $(PROGRAMS)
 libs: $(SHARED) $(LOCAL) $(CENTRAL)
 help:
-	@sed -n 's/^#? //p' Makefile
+	@sed -n 's/^#? //p' Makefile tests/tests.mk
 
 #? make [V=release|debug|asan|tsan]   build into build/V/
 

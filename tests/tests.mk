@@ -21,9 +21,16 @@ $(B)/tests/unit/test_log: LDFLAGS += -Wl,--wrap=write
 $(B)/tests/sim/sim: $(call objects,$(wildcard tests/sim/*.c)) $(CENTRAL) $(LOCAL) $(SHARED)
 	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=lite_commit -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
 
-#? make test | nightly | bench | lint   tests/run does what CI does
-.PHONY: test unit sim nightly bench lint
-unit: $(UNIT)
-sim: $(B)/tests/sim/sim
+#? make test                           all tests, as CI runs them; `tests/run --help` for some
+#? make unit|contract|sim|e2e|lint     one kind of them
+#? make asan|tsan                      unit and contract under a sanitizer
+#? make nightly                        all of it, also under valgrind, with clang, with more seeds
+.PHONY: test unit contract sim e2e lint asan tsan nightly test-programs sim-program
 test:
 	./tests/run
+unit contract sim e2e lint asan tsan:
+	./tests/run $@
+nightly:
+	./tests/nightly
+test-programs: $(UNIT)
+sim-program: $(B)/tests/sim/sim
