@@ -95,7 +95,11 @@ static int64_t pause_us(const struct node_run *before, const struct exchange *x,
 	if (out->result == POLL_EPOCH) /* one leads to a repair at once; a row of them leads nowhere */
 		return before->last_result == POLL_EPOCH ? interval_us : 0;
 	switch (x->kind) {
-	case PLAN_PULL: /* no news, and it could have been parked for longer */
+	case PLAN_PULL:
+		if (out->proof ==
+			PROOF_DOUBTED) /* everything is read again at once, but not again and again */
+			return before->proof.known && !before->proof.equal ? interval_us : 0;
+		/* no news, and it could have been parked for longer */
 		return idle && early_us > 0 ? early_us : 0;
 	case PLAN_PUSH: /* nothing but records that the local cannot hold */
 		return out->pushed == 0 && out->refused == 0 ? interval_us : 0;

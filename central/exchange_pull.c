@@ -50,8 +50,8 @@ void exchange_told_pull(const struct pull_apply *p, struct outcome *out)
 	const struct page_end *end = &p->page->end;
 	struct event events[SETTLE_EVENTS];
 	bool reset = p->proof == PROOF_DOUBTED || p->proof == PROOF_DIVERGED;
-	bool proof_waits =
-		p->sync.recount && !p->to_push; /* the rows are to be summed: do not park that request */
+	/* The rows were or are to be summed: the next proof is wanted now, and once. */
+	bool proof_waits = p->basis->recount != p->sync.recount;
 
 	out->sync = p->sync;
 	out->sync_known = true;

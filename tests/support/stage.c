@@ -240,11 +240,13 @@ void stage_meet(struct stage *g, struct far *f)
 
 enum err stage_pull(struct stage *g, const struct far *f, unsigned limit, struct pull_apply *ret)
 {
-	struct node n = stage_node(g, f->name);
+	struct node n;
 	struct page page;
 	struct pull_apply p = {.node = f->name, .basis = &n.sync, .page = &page};
-	enum err e;
+	enum err e = store_node(g->store, f->name, &n, &g->why);
 
+	if (e != OK)
+		return e;
 	far_page(f, n.sync.cursor, limit, &page);
 	e = store_apply_pages(g->store, &p, 1, &g->why);
 	p.basis = NULL;
@@ -256,11 +258,14 @@ enum err stage_pull(struct stage *g, const struct far *f, unsigned limit, struct
 
 enum err stage_push(struct stage *g, struct far *f, unsigned limit, struct push_apply *ret)
 {
-	struct node n = stage_node(g, f->name);
+	struct node n;
 	struct push_page sent;
 	struct push_answers answers;
 	struct push_apply p = {.node = f->name, .basis = &n.sync, .sent = &sent, .answers = &answers};
-	enum err e = store_push_page(g->store, f->name, &n.sync, limit, 1 << 20, &sent, &g->why);
+	enum err e = store_node(g->store, f->name, &n, &g->why);
+
+	if (e == OK)
+		e = store_push_page(g->store, f->name, &n.sync, limit, 1 << 20, &sent, &g->why);
 
 	if (e != OK)
 		return e;

@@ -37,6 +37,7 @@ struct store {
 	size_t to_push;
 	bool left_to_push;
 	enum proof_verdict proof;
+	bool recount_after;
 };
 static struct store st;
 
@@ -65,6 +66,7 @@ enum err store_apply_pages(struct store *s, struct pull_apply *pages, size_t n, 
 			continue;
 		to->cursor = pages[i].page->end.to.seq;
 		to->witness = pages[i].page->end.to;
+		to->recount = s->recount_after;
 		pages[i].sync = *to;
 		pages[i].taken = pages[i].page->n;
 		pages[i].to_push = s->left_to_push;

@@ -43,12 +43,18 @@ static void test_pull_says_where_it_stands(void **state)
 	static const struct {
 		uint64_t to, head;
 		enum proof_verdict proof;
-		bool recount, to_push, at_head;
+		bool recount, recount_after, to_push, at_head;
 	} rows[] = {
-		{5, 5, PROOF_EQUAL, false, false, true}, {5, 9, PROOF_NONE, false, false, false},
-		{5, 5, PROOF_DOUBTED, false, false, false}, {5, 5, PROOF_DIVERGED, false, false, false},
-		{5, 5, PROOF_NONE, true, false, false}, /* the rows are to be summed first */
-		{5, 5, PROOF_NONE, true, true, true},   /* but what is to be pushed goes before */
+		{5, 5, PROOF_EQUAL, false, false, false, true},
+		{5, 9, PROOF_NONE, false, false, false, false},
+		{5, 5, PROOF_DOUBTED, false, false, false, false},
+		{5, 5, PROOF_DIVERGED, false, false, false, false},
+		{5, 5, PROOF_NONE, false, false, true, true},
+		{5, 5, PROOF_NONE, false, true, false, false},  /* the rows are to be summed: at once */
+		{5, 5, PROOF_EQUAL, true, false, false, false}, /* they were: are the counters right again? */
+		{5, 5, PROOF_EQUAL, true, true, false, true},   /* never more: they are summed each time */
+		{5, 5, PROOF_NONE, true, true, true, true},     /* pushed first */
+		{5, 5, PROOF_NONE, true, true, false, true},    /* no proof while refused records differ */
 	};
 
 	(void)state;
@@ -58,6 +64,7 @@ static void test_pull_says_where_it_stands(void **state)
 
 		setup(NULL);
 		st.at[0].recount = rows[i].recount;
+		st.recount_after = rows[i].recount_after;
 		st.left_to_push = rows[i].to_push;
 		st.proof = rows[i].proof;
 		struct exchange x = begin("a", PLAN_PULL);

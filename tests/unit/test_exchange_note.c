@@ -130,6 +130,8 @@ static void test_doubt(void **state)
 	assert_true(s.run.proof.known);
 	assert_false(s.run.proof.equal);
 	assert_int_equal(delay_ms(&s, PLAN_PULL), 0);
+	note(&s); /* read anew, and doubted again: not more often than once an interval */
+	assert_int_equal(delay_ms(&s, PLAN_WAIT), INTERVAL_MS);
 }
 
 static void test_failure(void **state)

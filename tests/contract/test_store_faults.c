@@ -1,0 +1,205 @@
+/*
+ * Every statement of every write of the store fails once, in each way SQLite knows, also after it was done:
+ * afterwards the store is as before or as after, and the exchange goes on to equality.
+ */
+#include "tests/support/stage.h" /* before cmocka.h, which makes fail a macro */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* From sqlite3.h, which only shared/lite*.c includes. */
+struct sqlite3_stmt;
+int __wrap_sqlite3_step(struct sqlite3_stmt *s);
+int __real_sqlite3_step(struct sqlite3_stmt *s);
+enum { CODE_BUSY = 5, CODE_NOMEM = 7, CODE_IOERR = 10, CODE_FULL = 13 };
+static const int codes[] = {CODE_BUSY, CODE_NOMEM, CODE_IOERR, CODE_FULL};
+
+static struct {
+	int at; /* the call to fail, from 1; 0 = none */
+	int calls, code;
+	bool done_first; /* the step is done and yet reported as failed */
+	bool hit;
+} fault;
+
+int __wrap_sqlite3_step(struct sqlite3_stmt *s)
+{
+	if (fault.at == 0 || ++fault.calls != fault.at)
+		return __real_sqlite3_step(s);
+	fault.hit = true;
+	if (fault.done_first)
+		(void)__real_sqlite3_step(s);
+	return fault.code;
+}
+
+/* --- what is written --- */
+
+typedef enum err write_fn(struct stage *g, struct far *f);
+
+static enum err pull(struct stage *g, struct far *f)
+{
+	return stage_pull(g, f, 100, NULL);
+}
+
+static enum err push(struct stage *g, struct far *f)
+{
+	return stage_push(g, f, 100, NULL);
+}
+
+static enum err put(struct stage *g, struct far *f)
+{
+	struct draft d[2] = {{span_of(f->name), span_of("r0002"), span_of("t"), span_of("\"put\"")},
+		{span_of(f->name), span_of("fresh"), span_of("t"), span_of("\"put\"")}};
+	struct written w[2];
+
+	return store_put(g->store, d, 2, NULL, w, NULL, &g->why);
+}
+
+static enum err pause_node(struct stage *g, struct far *f)
+{
+	return store_node_pause(g->store, f->name, true, &g->why);
+}
+
+static enum err promote(struct stage *g, struct far *f)
+{
+	char owner[RECORD_OWNER_MAX + 1];
+	struct written w;
+
+	(void)f;
+	return store_conflict_promote(g->store, 1, owner, &w, &g->why);
+}
+
+/* A store with something of everything to do: new, changed and conflicting records, edits to push, an
+ * archive. */
+static struct stage *prepare(struct far *f)
+{
+	struct stage *g = stage_open(STAGE_FILE, POLICY_OWNER);
+
+	far_open(f, "site-a", &g->arena);
+	stage_meet(g, f);
+	far_put_many(f, 5);
+	(void)stage_settle(g, f);
+	stage_put(g, "site-a", "r0004", "\"first\"");
+	far_put(f, "r0004", "\"second\"");
+	(void)stage_settle(g, f);
+	stage_put(g, "site-a", "r0000", "\"centre\"");
+	stage_put(g, "site-a", "r0001", "\"centre\"");
+	far_put(f, "r0000", "\"local\"");
+	far_put(f, "r0003", "\"local\"");
+	far_put(f, "new", "1");
+	return g;
+}
+
+/* The stored state without what chance and time put into a version made again. */
+static uint64_t state_of(struct stage *g)
+{
+	struct node n = stage_node(g, "site-a");
+	uint64_t records;
+	int64_t oldest;
+
+	if (store_push_backlog(g->store, "site-a", &records, &oldest, &g->why) != OK)
+		return 0;
+	return n.sync.digest.count * 1000003 + n.sync.cursor * 10007 + n.sync.witness.seq * 1009 +
+	       n.paused * 17 + stage_conflicts(g, NULL) * 101 + stage_events(g, "conflict") * 7 +
+	       stage_events(g, "pulled") * 11 + stage_events(g, "pushed") * 13 + records * 1000033;
+}
+
+/* True: the fault came. */
+static bool fail_at(write_fn *write, int at, int code, bool done_first)
+{
+	static struct far f;
+	struct stage *g = prepare(&f);
+	uint64_t before = state_of(g), after;
+	enum err e;
+	bool hit;
+
+	fault.calls = 0;
+	fault.hit = false;
+	fault.code = code;
+	fault.done_first = done_first;
+	fault.at = at;
+	e = write(g, &f);
+	fault.at = 0;
+	hit = fault.hit;
+	after = state_of(g);
+	if (e != OK && e != UNCERTAIN && write != push) /* a push has changed the local, and reads first */
+		assert_true(after == before);
+	if (e == OK && hit && !done_first)
+		assert_true(after != before || write == push);
+	stage_reopen(g);
+	assert_true(state_of(g) == after);
+	assert_int_equal(store_node_pause(g->store, "site-a", false, &g->why), OK);
+	assert_int_equal(stage_settle(g, &f), PROOF_EQUAL);
+	assert_true(digest_equal(stage_node(g, "site-a").sync.digest, far_digest(&f)));
+	assert_true(stage_conflicts(g, NULL) == 2);
+	stage_close(g);
+	return hit;
+}
+
+static void fail_each(write_fn *write, int least)
+{
+	int k = 1;
+
+	for (bool hit = true; hit; k++)
+		hit = fail_at(write, k, codes[k % 4], k % 3 == 0);
+	assert_true(k > least);
+}
+
+#define FAULT_TEST(name, write, least)   \
+	static void name(void **state)   \
+	{                                \
+		(void)state;             \
+		fail_each(write, least); \
+	}
+FAULT_TEST(a_pull_is_whole_or_not_at_all, pull, 15)
+FAULT_TEST(a_push_is_whole_or_not_at_all, push, 10)
+FAULT_TEST(a_put_is_whole_or_not_at_all, put, 8)
+FAULT_TEST(a_pause_is_whole_or_not_at_all, pause_node, 4)
+FAULT_TEST(a_promotion_is_whole_or_not_at_all, promote, 6)
+
+/* The commit was done and not reported: what is told must not be "failed". */
+static void an_unknown_commit_is_uncertain_or_known(void **state)
+{
+	unsigned uncertain = 0;
+
+	(void)state;
+	for (int k = 1; k < 60; k++) {
+		static struct far f;
+		struct stage *g = prepare(&f);
+		uint64_t before = state_of(g);
+		enum err e;
+
+		fault.calls = 0;
+		fault.hit = false;
+		fault.code = CODE_IOERR;
+		fault.done_first = true;
+		fault.at = k;
+		e = pull(g, &f);
+		fault.at = 0;
+		if (state_of(g) != before && fault.hit)
+			assert_true(e == OK || e == UNCERTAIN);
+		uncertain += e == UNCERTAIN;
+		stage_close(g);
+		if (!fault.hit)
+			break;
+	}
+	assert_int_equal(uncertain, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_pull_is_whole_or_not_at_all),
+		cmocka_unit_test(a_push_is_whole_or_not_at_all),
+		cmocka_unit_test(a_put_is_whole_or_not_at_all),
+		cmocka_unit_test(a_pause_is_whole_or_not_at_all),
+		cmocka_unit_test(a_promotion_is_whole_or_not_at_all),
+		cmocka_unit_test(an_unknown_commit_is_uncertain_or_known),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

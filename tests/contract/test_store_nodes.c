@@ -1,0 +1,225 @@
+/* A store's nodes, their epochs and events. */
+#include "tests/support/stage.h" /* before cmocka.h, which makes fail a macro */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+STAGE_TEST(a_node_has_a_name_and_a_url_of_its_own)
+{
+	struct node n = stage_node(g, "site-a");
+	char url[512];
+	struct nodes ns;
+
+	(void)f;
+	memcpy(url, n.url, sizeof(url));
+	assert_int_equal(store_node_add(g->store, "site-a", "http://other/", "", &g->why), CONFLICT);
+	assert_int_equal(store_node_add(g->store, "site-b", url, "", &g->why), CONFLICT);
+	assert_int_equal(store_node_add(g->store, "Site", "http://other/", "", &g->why), INVALID);
+	assert_int_equal(store_node_add(g->store, "site-c", "http://c/", "Grüße", &g->why), OK);
+	assert_int_equal(store_node_add(g->store, "site-b", "http://b/", NULL, &g->why), OK);
+	assert_int_equal(store_node_edit(g->store, "site-b", "http://c/", NULL, &g->why), CONFLICT);
+	assert_int_equal(store_node_edit(g->store, "site-b", "http://b2/", "B", &g->why), OK);
+	assert_int_equal(store_node_edit(g->store, "site-b", NULL, NULL, &g->why), OK);
+	assert_int_equal(store_node_edit(g->store, "nobody", "http://b3/", NULL, &g->why), GONE);
+	assert_int_equal(store_nodes(g->store, &ns, &g->why), OK);
+	assert_int_equal(ns.n, 3);
+	assert_string_equal(ns.at[1].name, "site-b");
+	assert_string_equal(ns.at[1].url, "http://b2/");
+	assert_string_equal(ns.at[1].title, "B");
+	assert_string_equal(ns.at[2].title, "Grüße");
+	nodes_done(&ns);
+	assert_int_equal(stage_events(g, "node.added"), 3);
+}
+
+STAGE_TEST(a_removed_node_continues_where_it_was)
+{
+	struct node before, n;
+
+	far_put_many(f, 5);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(store_node_rotate(g->store, "site-a", &before.rotation, &g->why), OK);
+	assert_int_equal(before.rotation, 1);
+	before = stage_node(g, "site-a");
+	assert_int_equal(store_node_remove(g->store, "site-a", &g->why), OK);
+	assert_int_equal(store_node_remove(g->store, "site-a", &g->why), GONE);
+	assert_int_equal(store_node(g->store, "site-a", &n, &g->why), GONE);
+	assert_int_equal(store_node_pause(g->store, "site-a", true, &g->why), GONE);
+	assert_string_equal(stage_body(g, "site-a", "r0001"), "{\"v\":1}");
+	far_put(f, "later", "1");
+	assert_int_equal(store_node_add(g->store, "site-a", "http://moved/", NULL, &g->why), OK);
+	n = stage_node(g, "site-a");
+	assert_int_equal(n.sync.cursor, before.sync.cursor);
+	assert_int_equal(n.rotation, 1);
+	assert_true(digest_equal(n.sync.digest, before.sync.digest));
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(n.sync.generation, stage_node(g, "site-a").sync.generation);
+	assert_int_equal(stage_events(g, "node.removed"), 1);
+}
+
+STAGE_TEST(pausing_twice_is_one_event)
+{
+	(void)f;
+	assert_int_equal(store_node_pause(g->store, "site-a", true, &g->why), OK);
+	assert_int_equal(store_node_pause(g->store, "site-a", true, &g->why), OK);
+	assert_true(stage_node(g, "site-a").paused);
+	assert_int_equal(store_node_pause(g->store, "site-a", false, &g->why), OK);
+	assert_int_equal(stage_events(g, "node.paused"), 1);
+	assert_int_equal(stage_events(g, "node.resumed"), 1);
+	assert_int_equal(store_node_pause(g->store, "nobody", true, &g->why), GONE);
+}
+
+STAGE_TEST(a_move_needs_its_basis_and_remembers_epochs)
+{
+	struct node n = stage_node(g, "site-a");
+	struct epoch old = f->epoch, fresh = epoch_new();
+	struct event ev = {.level = LOG_WARN, .kind = "WIPED", .node = "site-a", .text = {"it was wiped"}};
+	struct sync_change c = {.to = n.sync, .abandon = true, .abandoned = old};
+	struct position witness;
+
+	c.abandoned_witness = (struct position){7, {{1, 2}}};
+	sync_reset(&c.to, &fresh, (struct position){0});
+	assert_int_equal(store_abandoned(g->store, "site-a", &old, &witness, &g->why), GONE);
+	assert_int_equal(store_move_node(g->store, "site-a", &n.sync, &c, &ev, &g->why), OK);
+	assert_int_equal(store_move_node(g->store, "site-a", &n.sync, &c, &ev, &g->why), CONFLICT);
+	assert_int_equal(store_move_node(g->store, "nobody", &n.sync, &c, &ev, &g->why), GONE);
+	assert_int_equal(store_abandoned(g->store, "site-a", &old, &witness, &g->why), OK);
+	assert_true(position_equal(witness, c.abandoned_witness));
+	assert_int_equal(stage_events(g, "WIPED"), 1);
+
+	n = stage_node(g, "site-a"); /* an older memory of it stays */
+	assert_true(epoch_equal(&n.sync.epoch, &fresh));
+	c.to = n.sync;
+	c.abandoned_witness.seq = 9;
+	assert_int_equal(store_move_node(g->store, "site-a", &n.sync, &c, NULL, &g->why), OK);
+	assert_int_equal(store_abandoned(g->store, "site-a", &old, &witness, &g->why), OK);
+	assert_int_equal(witness.seq, 7);
+	c = (struct sync_change){.to = n.sync, .forget = old};
+	assert_int_equal(store_move_node(g->store, "site-a", &n.sync, &c, NULL, &g->why), OK);
+	assert_int_equal(store_abandoned(g->store, "site-a", &old, &witness, &g->why), GONE);
+}
+
+/* An edit between reading the node and moving it does not come undone in the digest. */
+STAGE_TEST(a_move_keeps_the_digest_of_edits_since)
+{
+	struct node n = stage_node(g, "site-a");
+	struct sync_change c = {.to = n.sync};
+
+	(void)f;
+	stage_put(g, "site-a", "x", "1");
+	c.to.halt = HALT_IDENTITY;
+	c.to.probe = f->epoch;
+	assert_int_equal(store_move_node(g->store, "site-a", &n.sync, &c, NULL, &g->why), OK);
+	n = stage_node(g, "site-a");
+	assert_int_equal(n.sync.digest.count, 1);
+	assert_int_equal(n.sync.halt, HALT_IDENTITY);
+	assert_string_equal(n.sync.probe.hex, f->epoch.hex);
+}
+
+static void everything_of_a_node_is_kept(void **state)
+{
+	struct stage *g = stage_open(STAGE_FILE, POLICY_OWNER);
+	static struct far f;
+	struct node n;
+	struct sync_change c;
+	const char *before;
+
+	(void)state;
+	far_open(&f, "site-a", &g->arena);
+	stage_meet(g, &f);
+	n = stage_node(g, "site-a");
+	c = (struct sync_change){.to = n.sync};
+	c.to.generation++;
+	c.to.cursor = UINT64_MAX >> 1;
+	c.to.witness = (struct position){5, {{UINT64_MAX, 3}}};
+	c.to.rename_to = c.to.probe = f.epoch;
+	c.to.halt = HALT_DIVERGED;
+	c.to.reconciling = c.to.recount = true;
+	c.to.swept = false;
+	memcpy(c.to.sweep_after, "some-id", 8);
+	c.to.doubt_seq = 3;
+	c.to.doubt_local = (struct digest){1, {2, UINT64_MAX}};
+	c.to.doubt_centre = (struct digest){3, {UINT64_MAX - 1, 0x8000000000000000}};
+	assert_int_equal(store_move_node(g->store, "site-a", &n.sync, &c, NULL, &g->why), OK);
+	before = stage_dump(g);
+	assert_non_null(strstr(before, "some-id"));
+	stage_reopen(g);
+	assert_string_equal(stage_dump(g), before);
+	n = stage_node(g, "site-a");
+	assert_true(digest_equal(n.sync.doubt_centre, c.to.doubt_centre));
+	assert_true(digest_equal(n.sync.doubt_local, c.to.doubt_local));
+	assert_true(position_equal(n.sync.witness, c.to.witness));
+	stage_close(g);
+}
+
+/* --- events --- */
+
+static const char *events(struct stage *g, const struct event_query *q)
+{
+	struct buf b = {0};
+	const char *text;
+
+	assert_int_equal(store_events(g->store, q, &b, &g->why), OK);
+	text = arena_copy(&g->arena, b.at, b.len);
+	buf_done(&b);
+	return text;
+}
+
+static unsigned count(const char *text, const char *what)
+{
+	unsigned n = 0;
+
+	for (; (text = strstr(text, what)) != NULL; text++)
+		n++;
+	return n;
+}
+
+STAGE_TEST(events_are_listed_by_node_level_and_page)
+{
+	const char *text;
+
+	for (int i = 0; i < 10; i++) {
+		struct event ev = {
+			.level = i % 2 ? LOG_WARN : LOG_INFO, .kind = "k", .node = i < 5 ? "n" : NULL};
+
+		(void)snprintf(ev.text.text, sizeof(ev.text.text), "say \"%d\"", i);
+		assert_int_equal(store_events_add(g->store, &ev, 1, &g->why), OK);
+	}
+	(void)f; /* adding it made event 1 */
+	text = events(g, &(struct event_query){.least_level = -1, .limit = 3});
+	assert_int_equal(count(text, "\"kind\":\"k\""), 3);
+	assert_non_null(strstr(text, "say \\\"9\\\""));
+	assert_true(strstr(text, "\\\"7\\\"") < strstr(text, "\\\"9\\\""));
+	assert_non_null(strstr(text, "\"node\":null"));
+	text = events(g, &(struct event_query){.least_level = -1, .after = 1, .limit = 4});
+	assert_non_null(strstr(text, "say \\\"0\\\""));
+	assert_non_null(strstr(text, "\"next\":5}"));
+	text = events(g, &(struct event_query){.least_level = -1, .after = 7, .limit = 4});
+	assert_non_null(strstr(text, "\"next\":null}"));
+	text = events(g, &(struct event_query){.least_level = -1, .before = 4, .limit = 2});
+	assert_int_equal(count(text, "\"kind\":\"k\""), 2);
+	assert_non_null(strstr(text, "say \\\"1\\\""));
+	assert_null(strstr(text, "say \\\"2\\\""));
+	text = events(g, &(struct event_query){.node = "n", .least_level = LOG_WARN, .limit = 100});
+	assert_int_equal(count(text, "\"level\":\"warn\""), 2);
+	assert_int_equal(count(text, "\"kind\""), 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_node_has_a_name_and_a_url_of_its_own),
+		cmocka_unit_test(a_removed_node_continues_where_it_was),
+		cmocka_unit_test(pausing_twice_is_one_event),
+		cmocka_unit_test(a_move_needs_its_basis_and_remembers_epochs),
+		cmocka_unit_test(a_move_keeps_the_digest_of_edits_since),
+		cmocka_unit_test(everything_of_a_node_is_kept),
+		cmocka_unit_test(events_are_listed_by_node_level_and_page),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
