@@ -36,12 +36,20 @@ void api_healthz(void *ctx, struct http_request *q, struct http_reply *r)
 	r->status = 200;
 }
 
+/* Can it be written?  What the last exchange saw counts as well: a full disk may still take a page. */
+static bool store_works(struct centre *c, struct reason *why)
+{
+	enum err e = store_ping(c->store, why);
+	if (e == OK && scheduler_totals(c->scheduler).store_failed)
+		e = fail(RETRY, why, "the last write of an exchange failed");
+	return e == OK;
+}
+
 void api_readyz(void *ctx, struct http_request *q, struct http_reply *r)
 {
-	struct centre *c = ctx;
 	struct reason why;
 	(void)q;
-	if (store_ping(c->store, &why) != OK) {
+	if (!store_works(ctx, &why)) {
 		http_problem(r, "unavailable", "%s", why.text);
 		return;
 	}
@@ -112,7 +120,7 @@ void api_status(void *ctx, struct http_request *q, struct http_reply *r)
 		return;
 	}
 	struct scheduler_totals t = scheduler_totals(c->scheduler);
-	bool store_ok = store_ping(c->store, &why) == OK;
+	bool store_ok = store_works(c, &why);
 	buf_printf(out, "{\"version\":\"%s\",\"uptime_s\":%lld,\"store\":{\"kind\":\"%s\",\"ok\":%s},",
 		TIDEMARK_VERSION, (long long)((clock_mono_us() - c->started_us) / 1000000),
 		store_kind(c->store), store_ok ? "true" : "false");

@@ -1,0 +1,350 @@
+/* The centre's HTTP interface without a socket: what each call answers, and with which names. */
+#include "central/routes.h"
+#include "shared/clock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct desk {
+	struct reason why;
+	struct centre centre;
+	struct router router;
+	struct networks allowed;
+	struct http_request q;
+	struct http_reply r; /* of the last call */
+};
+
+static void must(struct desk *d, enum err e, const char *what)
+{
+	if (e != OK)
+		fail_msg("%s: %s: %s", what, err_name(e), d->why.text);
+}
+#define MUST(call) must(d, (call), #call)
+
+/* A store with one node, and a scheduler that never starts. */
+static int set_up(void **state)
+{
+	static struct desk desk;
+	static unsigned number;
+	struct desk *d = &desk;
+	char url[64];
+	memset(d, 0, sizeof *d);
+	snprintf(url, sizeof url, "sqlite:file:/api%u?vfs=memdb", number++);
+	struct store_config store = {.url = url};
+	MUST(store_open(&d->centre.store, &store, &d->why));
+	MUST(store_node_add(d->centre.store, "a", "http://127.0.0.1:9", "", &d->why));
+	networks_add_loopback(&d->allowed);
+	struct scheduler_config s = {.store = d->centre.store, .allowed = &d->allowed, .interval_ms = 1000};
+	MUST(scheduler_open(&d->centre.scheduler, &s, &d->why));
+	d->centre.allowed = &d->allowed;
+	d->centre.interval_ms = 1000;
+	d->centre.started_us = clock_mono_us();
+	central_routes_init(&d->router, &d->centre);
+	*state = d;
+	return 0;
+}
+
+static void forget(struct desk *d)
+{
+	http_reply_done(&d->r);
+	arena_done(&d->q.arena);
+}
+
+static int tear_down(void **state)
+{
+	struct desk *d = *state;
+	forget(d);
+	scheduler_close(d->centre.scheduler);
+	store_close(d->centre.store);
+	return 0;
+}
+
+static int ask(struct desk *d, enum http_method m, const char *target, const char *body, const char *if_match)
+{
+	forget(d);
+	d->q = (struct http_request){
+		.method = m, .target = span_of(target), .body = span_of(body), .loopback = true};
+	if (if_match)
+		*(if_match[0] == '*' ? &d->q.if_none_match : &d->q.if_match) = span_of(if_match);
+	d->r = (struct http_reply){0};
+	router_dispatch(&d->router, &d->q, &d->r);
+	assert_false(buf_failed(&d->r.body));
+	return d->r.status;
+}
+
+#define EXPECT(d, status, ...)                                                                            \
+	do {                                                                                              \
+		int got_ = ask(d, __VA_ARGS__);                                                           \
+		if (got_ != (status))                                                                     \
+			fail_msg("%s: %d: %s", #__VA_ARGS__, got_, (d)->r.body.at ? (d)->r.body.at : ""); \
+	} while (0)
+#define GET(target) HTTP_GET, target, NULL, NULL
+
+static void has(struct desk *d, const char *text)
+{
+	if (!strstr(d->r.body.at, text))
+		fail_msg("no %s in %s", text, d->r.body.at);
+}
+
+static const struct {
+	int status;
+	enum http_method method;
+	const char *target, *body, *code;
+} refusals[] = {
+	{404, HTTP_GET, "/nothing", NULL, "not_found"},
+	{405, HTTP_DELETE, "/v1/status", NULL, "method_not_allowed"},
+	{404, HTTP_GET, "/v1/nodes/nobody", NULL, "not_found"},
+	{404, HTTP_GET, "/v1/nodes/NOBODY", NULL, "not_found"},
+	{400, HTTP_GET, "/v1/nodes?state=good", NULL, "bad_request"},
+	{400, HTTP_GET, "/v1/nodes?limit=1001", NULL, "bad_request"},
+	{400, HTTP_GET, "/v1/nodes?limit=0", NULL, "bad_request"},
+	{400, HTTP_GET, "/v1/nodes?after=x", NULL, "bad_request"},
+	{400, HTTP_GET, "/v1/nodes?what=1", NULL, "bad_request"},
+	{400, HTTP_POST, "/v1/nodes", "{", "bad_json"},
+	{400, HTTP_POST, "/v1/nodes", "{}", "bad_request"},
+	{400, HTTP_POST, "/v1/nodes", "{\"name\":\"b\"}", "bad_request"},
+	{400, HTTP_POST, "/v1/nodes", "{\"name\":\"B\",\"url\":\"http://127.0.0.1:1\"}", "bad_request"},
+	{400, HTTP_POST, "/v1/nodes", "{\"name\":1,\"url\":\"http://127.0.0.1:1\"}", "bad_request"},
+	{400, HTTP_POST, "/v1/nodes", "{\"name\":\"b\",\"url\":\"file:///x\"}", "bad_request"},
+	{400, HTTP_POST, "/v1/nodes", "{\"name\":\"b\",\"url\":\"http://10.0.0.1\"}", "bad_request"},
+	{409, HTTP_POST, "/v1/nodes", "{\"name\":\"a\",\"url\":\"http://127.0.0.1:1\"}", "conflict"},
+	{409, HTTP_POST, "/v1/nodes", "{\"name\":\"b\",\"url\":\"http://127.0.0.1:9\"}", "conflict"},
+	{404, HTTP_PATCH, "/v1/nodes/nobody", "{\"title\":\"x\"}", "not_found"},
+	{400, HTTP_PATCH, "/v1/nodes/a", "{\"url\":\"nonsense\"}", "bad_request"},
+	{404, HTTP_DELETE, "/v1/nodes/nobody", NULL, "not_found"},
+	{404, HTTP_POST, "/v1/nodes/nobody/pull", NULL, "not_found"},
+	{404, HTTP_POST, "/v1/nodes/a/dance", NULL, "not_found"},
+	{400, HTTP_GET, "/v1/records?deleted=maybe", NULL, "bad_request"},
+	{400, HTTP_GET, "/v1/records?type=T", NULL, "bad_type"},
+	{404, HTTP_GET, "/v1/records/a/none", NULL, "not_found"},
+	{400, HTTP_GET, "/v1/records/A/none", NULL, "bad_id"},
+	{400, HTTP_GET, "/v1/records/a/no%20ne", NULL, "bad_id"},
+	{404, HTTP_PUT, "/v1/records/nobody/x", "{\"type\":\"t\",\"body\":1}", "not_found"},
+	{400, HTTP_PUT, "/v1/records/a/x", "{\"type\":\"T\",\"body\":1}", "bad_type"},
+	{404, HTTP_DELETE, "/v1/records/a/x", NULL, "not_found"},
+	{404, HTTP_POST, "/v1/records", "{\"owner\":\"nobody\",\"type\":\"t\",\"body\":1}", "not_found"},
+	{400, HTTP_POST, "/v1/records", "[{\"owner\":\"a\",\"type\":\"t\",\"body\":1},", "bad_json"},
+	{400, HTTP_GET, "/v1/events?level=loud", NULL, "bad_request"},
+	{400, HTTP_GET, "/v1/events?after=x", NULL, "bad_request"},
+	{404, HTTP_POST, "/v1/conflicts/1/promote", NULL, "not_found"},
+	{404, HTTP_POST, "/v1/conflicts/x/promote", NULL, "not_found"},
+};
+
+static void test_wrong_requests_are_refused_by_table(void **state)
+{
+	struct desk *d = *state;
+	char code[64];
+	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+		int status = ask(d, refusals[i].method, refusals[i].target, refusals[i].body, NULL);
+		snprintf(code, sizeof code, "\"code\":\"%s\"", refusals[i].code);
+		if (status != refusals[i].status || !strstr(d->r.body.at, code))
+			fail_msg("%s: %s", refusals[i].target, d->r.body.at);
+	}
+	EXPECT(d, 200, GET("/v1/nodes")); /* and nothing changed */
+	has(d, "[{\"name\":\"a\"");
+	has(d, "}],\"next\":null}");
+	EXPECT(d, 200, GET("/v1/records"));
+	has(d, "{\"records\":[],\"next\":null}");
+}
+
+static void test_unknown_values_are_null(void **state)
+{
+	struct desk *d = *state;
+	EXPECT(d, 200, GET("/v1/nodes/a"));
+	has(d, "\"state\":\"never_seen\"");
+	has(d, "\"next_attempt_at\":null");
+	has(d, "\"epoch\":null,\"cursor\":null,\"head_seq\":null,\"records\":0");
+	has(d, "\"backlog\":{\"pull\":null,\"push\":0,\"oldest_s\":null}");
+	has(d, "\"proof\":{\"equal\":null,\"at\":null,\"age_s\":null,\"seq\":null,\"count\":null,\"digest\":"
+	       "null}");
+	has(d, "\"clock\":{\"offset_us\":null,\"error_us\":null,\"rtt_us\":null,\"synchronised\":null,"
+	       "\"chrony\":null}");
+	has(d, "\"last_ms\":null,\"history\":[]");
+	has(d, "\"version\":null");
+	EXPECT(d, 200, GET("/v1/status"));
+	has(d, "\"nodes\":{\"total\":1,\"in_sync\":0");
+	has(d, "\"never_seen\":1");
+	has(d, "\"backlog\":{\"pull\":null");
+}
+
+static void test_records_carry_their_version(void **state)
+{
+	struct desk *d = *state;
+	char etag[36];
+	EXPECT(d, 201, HTTP_PUT, "/v1/records/a/x", "{\"type\":\"t\",\"body\":{\"v\":1.50}}", "*");
+	memcpy(etag, d->r.etag, sizeof etag);
+	assert_int_equal(strlen(etag), 34);
+	has(d, "\"body\":{\"v\":1.50}");
+	EXPECT(d, 412, HTTP_PUT, "/v1/records/a/x", "{\"type\":\"t\",\"body\":2}", "*");
+	has(d, "precondition_failed");
+	EXPECT(d, 200, HTTP_PUT, "/v1/records/a/x", "{\"type\":\"t\",\"body\":{\"v\":1.50}}", NULL);
+	assert_string_equal(d->r.etag, etag); /* the same: no new version */
+	EXPECT(d, 200, HTTP_PUT, "/v1/records/a/x", "{\"type\":\"t\",\"body\":2}", etag);
+	assert_string_not_equal(d->r.etag, etag);
+	EXPECT(d, 412, HTTP_DELETE, "/v1/records/a/x", NULL, etag);
+	EXPECT(d, 400, HTTP_DELETE, "/v1/records/a/x", NULL, "W/\"x\"");
+	EXPECT(d, 200, GET("/v1/records/a/x"));
+	EXPECT(d, 200, HTTP_DELETE, "/v1/records/a/x", NULL, NULL);
+	has(d, "\"deleted\":true,\"body\":null");
+	memcpy(etag, d->r.etag, sizeof etag);
+	EXPECT(d, 200, HTTP_DELETE, "/v1/records/a/x", NULL, NULL);
+	assert_string_equal(d->r.etag, etag);
+	EXPECT(d, 404, GET("/v1/records/a/x"));
+	has(d, "\"hash\":\"");
+	EXPECT(d, 200, GET("/v1/records?owner=a"));
+	has(d, "{\"records\":[]");
+	EXPECT(d, 200, GET("/v1/records?owner=a&deleted=true"));
+	has(d, "\"id\":\"x\"");
+	EXPECT(d, 200, GET("/v1/nodes/a"));
+	has(d, "\"push\":1"); /* its owner has yet to hear of it */
+}
+
+static void test_many_records_all_or_none(void **state)
+{
+	struct desk *d = *state;
+	EXPECT(d, 404, HTTP_POST, "/v1/records",
+		"{\"owner\":\"a\",\"id\":\"1\",\"type\":\"t\",\"body\":1}\n"
+		"{\"owner\":\"b\",\"id\":\"2\",\"type\":\"t\",\"body\":2}\n",
+		NULL);
+	has(d, "\"line\":2");
+	EXPECT(d, 404, GET("/v1/records/a/1"));
+	EXPECT(d, 201, HTTP_POST, "/v1/records",
+		"[{\"owner\":\"a\",\"id\":\"1\",\"type\":\"t\",\"body\":1},{\"owner\":\"a\",\"type\":\"t\","
+		"\"body\":2}]",
+		NULL);
+	has(d, "{\"records\":[{\"owner\":\"a\",\"id\":\"1\"");
+	EXPECT(d, 200, GET("/v1/records/a/1"));
+	EXPECT(d, 200, GET("/v1/records?limit=1"));
+	has(d, "\"next\":\"a/");
+}
+
+static void test_nodes_come_worst_first_page_by_page(void **state)
+{
+	struct desk *d = *state;
+	EXPECT(d, 201, HTTP_POST, "/v1/nodes",
+		"{\"name\":\"b\",\"url\":\"http://127.0.0.1:8\",\"title\":\"\\u00e9\"}", NULL);
+	has(d, "\"title\":\"\xc3\xa9\"");
+	assert_string_equal(d->r.location, "/v1/nodes/b");
+	EXPECT(d, 201, HTTP_POST, "/v1/nodes", "{\"name\":\"c\",\"url\":\"http://127.0.0.1:7\"}", NULL);
+	EXPECT(d, 202, HTTP_POST, "/v1/nodes/a/pause", NULL, NULL);
+	has(d, "\"state\":\"paused\"");
+	EXPECT(d, 200, GET("/v1/nodes?limit=2"));
+	has(d, "{\"nodes\":[{\"name\":\"b\"");
+	has(d, "\"next\":\"4.c\"");
+	EXPECT(d, 200, GET("/v1/nodes?limit=2&after=4.c"));
+	has(d, "{\"nodes\":[{\"name\":\"a\"");
+	has(d, "\"next\":null");
+	EXPECT(d, 200, GET("/v1/nodes?state=paused"));
+	has(d, "{\"nodes\":[{\"name\":\"a\"");
+	EXPECT(d, 200, GET("/v1/nodes?state=in_sync"));
+	has(d, "{\"nodes\":[],\"next\":null}");
+}
+
+static void test_verbs_answer_with_what_they_did(void **state)
+{
+	struct desk *d = *state;
+	struct node n;
+	EXPECT(d, 202, HTTP_POST, "/v1/nodes/a/verify", NULL, NULL);
+	MUST(store_node(d->centre.store, "a", &n, &d->why));
+	assert_true(n.sync.recount);
+	EXPECT(d, 202, HTTP_POST, "/v1/nodes/a/verify", NULL, NULL);
+	EXPECT(d, 202, HTTP_POST, "/v1/nodes/a/pull", NULL, NULL);
+	EXPECT(d, 202, HTTP_POST, "/v1/nodes/a/push", NULL, NULL);
+	EXPECT(d, 202, HTTP_POST, "/v1/nodes/a/pause", NULL, NULL);
+	EXPECT(d, 202, HTTP_POST, "/v1/nodes/a/resume", NULL, NULL);
+	has(d, "\"state\":\"never_seen\"");
+	EXPECT(d, 200, HTTP_PATCH, "/v1/nodes/a", "{\"title\":\"new\",\"url\":\"http://localhost:5\"}", NULL);
+	has(d, "\"title\":\"new\",\"url\":\"http://localhost:5\"");
+	EXPECT(d, 200, HTTP_DELETE, "/v1/nodes/a", NULL, NULL);
+	EXPECT(d, 404, GET("/v1/nodes/a"));
+	EXPECT(d, 200, GET("/v1/events?node=a"));
+	has(d, "\"kind\":\"node.paused\"");
+	has(d, "\"kind\":\"node.removed\"");
+}
+
+static void test_a_halted_node_is_resumed_with_what_answers_now(void **state)
+{
+	struct desk *d = *state;
+	struct node n;
+	MUST(store_node(d->centre.store, "a", &n, &d->why));
+	struct sync_change change = {.to = n.sync};
+	change.to.epoch = epoch_new();
+	change.to.halt = HALT_DIVERGED;
+	MUST(store_move_node(d->centre.store, "a", &n.sync, &change, NULL, &d->why));
+	scheduler_changed(d->centre.scheduler, "a");
+	EXPECT(d, 202, HTTP_POST, "/v1/nodes/a/resume", NULL, NULL);
+	MUST(store_node(d->centre.store, "a", &n, &d->why));
+	assert_int_equal(n.sync.halt, HALT_NONE);
+	assert_int_equal(n.sync.generation, 1);
+}
+
+static void test_tokens_are_told_only_with_a_secret(void **state)
+{
+	struct desk *d = *state;
+	char first[128];
+	EXPECT(d, 200, GET("/v1/nodes/a/token"));
+	has(d, "\"token\":null");
+	d->centre.secret = span_of("an operator's secret");
+	EXPECT(d, 200, GET("/v1/nodes/a/token"));
+	snprintf(first, sizeof first, "%s", d->r.body.at);
+	EXPECT(d, 200, GET("/v1/nodes/a/token"));
+	assert_string_equal(d->r.body.at, first);
+	EXPECT(d, 200, HTTP_POST, "/v1/nodes/a/rotate", NULL, NULL);
+	assert_string_not_equal(d->r.body.at, first);
+	assert_int_equal(d->r.body.len, strlen(first));
+	EXPECT(d, 404, GET("/v1/nodes/nobody/token"));
+}
+
+/* Each metric has its HELP and TYPE before its first sample, once, and each sample is a number. */
+static void test_metrics_are_well_formed(void **state)
+{
+	struct desk *d = *state;
+	char name[128] = "", line[512];
+	EXPECT(d, 200, GET("/metrics"));
+	assert_true(d->r.body.at[d->r.body.len - 1] == '\n');
+	size_t families = 0;
+	for (const char *at = d->r.body.at; *at; at = strchr(at, '\n') + 1) {
+		double value;
+		snprintf(line, sizeof line, "%.*s", (int)strcspn(at, "\n"), at);
+		if (sscanf(line, "# HELP %100s", name) == 1) {
+			char type[160];
+			snprintf(type, sizeof type, "\n# TYPE %s ", name);
+			assert_non_null(strstr(at, type));
+			families++;
+			continue;
+		}
+		if (line[0] == '#')
+			continue;
+		assert_int_equal(strncmp(line, name, strlen(name)), 0);
+		assert_int_equal(sscanf(strrchr(line, ' '), "%lf", &value), 1);
+	}
+	assert_int_equal(families, 14);
+	has(d, "tidemark_nodes{state=\"never_seen\"} 1\n");
+	has(d, "tidemark_node_up{node=\"a\"} 0\n");
+	assert_null(strstr(d->r.body.at, "tidemark_lag_seconds{")); /* not known */
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_wrong_requests_are_refused_by_table),
+		TEST(test_unknown_values_are_null),
+		TEST(test_records_carry_their_version),
+		TEST(test_many_records_all_or_none),
+		TEST(test_nodes_come_worst_first_page_by_page),
+		TEST(test_verbs_answer_with_what_they_did),
+		TEST(test_a_halted_node_is_resumed_with_what_answers_now),
+		TEST(test_tokens_are_told_only_with_a_secret),
+		TEST(test_metrics_are_well_formed),
+	};
+	log_init(LOG_ERROR, 0);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
