@@ -6,7 +6,6 @@
 
 #include "gen/sql_central_migrations.h"
 
-#define APPLICATION_ID 0x54644d43 /* "TdMC" */
 #define CHECKPOINT_PAGES 10000
 
 /* --- transactions --- */
@@ -81,7 +80,7 @@ static enum err open_connection(struct store *st, const char *path, struct lite 
 		.queries = &sql_central,
 		.migrations = &sql_central_migrations,
 		.autocheckpoint_pages = CHECKPOINT_PAGES,
-		.application_id = APPLICATION_ID,
+		.application_id = STORE_APPLICATION_ID,
 	};
 
 	return lite_open(ret, &c, why);

@@ -14,6 +14,7 @@
 #include "gen/sql_central.h"
 #include "shared/lite.h"
 
+#define STORE_APPLICATION_ID 0x54644d43 /* "TdMC" */
 #define STORE_READERS 4
 #define STORE_EVENTS_KEPT 100000
 

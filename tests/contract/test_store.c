@@ -1,4 +1,6 @@
 /* A store's pages: what a pull moves, when it is discarded, that nothing is written for nothing. */
+#include "central/store_sqlite_private.h"
+#include "gen/sql_central_migrations.h"
 #include "tests/support/stage.h" /* before cmocka.h, which makes fail a macro */
 
 #include <setjmp.h>
@@ -191,6 +193,48 @@ static void what_was_applied_outlives_the_store(void **state)
 	stage_close(g);
 }
 
+/* Behind the store's back: its counter is put out of step with its rows. */
+static void spoil_counter(struct stage *g)
+{
+	static const char *const text[] = {"UPDATE nodes SET digest_lane0 = digest_lane0 + 1"},
+				 *const name[] = {"spoil"};
+	static const struct lite_sql spoil = {text, name, 1};
+	struct lite_config c = {.path = g->url + strlen("sqlite:"),
+		.writer = true,
+		.queries = &spoil,
+		.migrations = &sql_central_migrations,
+		.application_id = STORE_APPLICATION_ID};
+	struct lite *l = NULL;
+
+	store_close(g->store);
+	g->store = NULL;
+	assert_int_equal(lite_open(&l, &c, &g->why), OK);
+	lite_begin(l);
+	query_run(query_begin(l, 0));
+	assert_int_equal(lite_commit(l, &g->why), OK);
+	lite_close(l);
+	stage_reopen(g);
+}
+
+static void a_counter_out_of_step_is_summed_anew(void **state)
+{
+	struct stage *g = stage_open(STAGE_FILE, POLICY_OWNER);
+	static struct far f;
+
+	(void)state;
+	far_open(&f, "site-a", &g->arena);
+	stage_meet(g, &f);
+	far_put_many(&f, 9);
+	assert_int_equal(stage_settle(g, &f), PROOF_EQUAL);
+	spoil_counter(g);
+	assert_int_equal(stage_settle(g, &f), PROOF_DOUBTED);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(stage_settle(g, &f), PROOF_EQUAL);
+	assert_true(digest_equal(stage_node(g, "site-a").sync.digest, far_digest(&f)));
+	assert_false(stage_node(g, "site-a").sync.recount);
+	stage_close(g);
+}
+
 static void a_store_is_opened_once_and_only_as_its_own(void **state)
 {
 	struct stage *g = stage_open(STAGE_FILE, POLICY_OWNER);
@@ -218,6 +262,7 @@ int main(void)
 		cmocka_unit_test(a_paused_or_removed_node_takes_nothing),
 		cmocka_unit_test(an_idle_poll_writes_nothing),
 		cmocka_unit_test(what_was_applied_outlives_the_store),
+		cmocka_unit_test(a_counter_out_of_step_is_summed_anew),
 		cmocka_unit_test(a_store_is_opened_once_and_only_as_its_own),
 	};
 

@@ -190,6 +190,42 @@ static void an_unknown_commit_is_uncertain_or_known(void **state)
 	assert_int_equal(uncertain, 1);
 }
 
+static uint64_t actor_of(struct stage *g, const char *id)
+{
+	struct record r;
+
+	assert_int_equal(store_record(g->store, span_of("site-a"), span_of(id), &r, &g->arena, &g->why), OK);
+	return r.dot.actor;
+}
+
+/* Nobody can tell whether a dot was used: it is never used again. */
+static void an_uncertain_put_is_followed_by_another_actor(void **state)
+{
+	enum err e = OK;
+
+	(void)state;
+	for (int k = 1; k < 60 && e != UNCERTAIN; k++) {
+		static struct far f;
+		struct stage *g = prepare(&f);
+		uint64_t before;
+
+		stage_put(g, "site-a", "x", "1");
+		before = actor_of(g, "x");
+		stage_put(g, "site-a", "x", "2");
+		assert_true(actor_of(g, "x") == before);
+		fault.calls = 0;
+		fault.code = CODE_IOERR;
+		fault.done_first = true;
+		fault.at = k;
+		e = put(g, &f);
+		fault.at = 0;
+		stage_put(g, "site-a", "x", "3");
+		assert_true((actor_of(g, "x") == before) == (e != UNCERTAIN));
+		stage_close(g);
+	}
+	assert_int_equal(e, UNCERTAIN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +234,7 @@ int main(void)
 		cmocka_unit_test(a_put_is_whole_or_not_at_all),
 		cmocka_unit_test(a_pause_is_whole_or_not_at_all),
 		cmocka_unit_test(a_promotion_is_whole_or_not_at_all),
+		cmocka_unit_test(an_uncertain_put_is_followed_by_another_actor),
 		cmocka_unit_test(an_unknown_commit_is_uncertain_or_known),
 	};
 

@@ -209,6 +209,20 @@ STAGE_TEST(events_are_listed_by_node_level_and_page)
 	assert_int_equal(count(text, "\"kind\""), 2);
 }
 
+/* In memory, where a hundred thousand transactions take a second. */
+static void the_newest_events_are_kept(void **state)
+{
+	struct stage *g = stage_open(STAGE_MEMORY, POLICY_OWNER);
+	struct event ev = {.level = LOG_INFO, .kind = "k", .text = {"said"}};
+
+	(void)state;
+	for (int i = 0; i < 101000; i++)
+		assert_int_equal(store_events_add(g->store, &ev, 1, &g->why), OK);
+	assert_non_null(strstr(events(g, &(struct event_query){.least_level = -1, .after = 1, .limit = 1}),
+		"{\"events\":[{\"id\":1001,"));
+	stage_close(g);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +232,7 @@ int main(void)
 		cmocka_unit_test(a_move_needs_its_basis_and_remembers_epochs),
 		cmocka_unit_test(a_move_keeps_the_digest_of_edits_since),
 		cmocka_unit_test(everything_of_a_node_is_kept),
+		cmocka_unit_test(the_newest_events_are_kept),
 		cmocka_unit_test(events_are_listed_by_node_level_and_page),
 	};
 

@@ -68,6 +68,7 @@ STAGE_TEST(a_wiped_local_is_refilled)
 		assert_int_equal(stage_push(g, f, 5, &p), OK);
 		assert_int_equal(p.already + p.refused, 0);
 		pushed += p.applied;
+		assert_true(p.sync.swept || p.sync.sweep_after[0]);
 	}
 	assert_int_equal(pushed, 23);
 	assert_int_equal(f->n, 23);
@@ -123,6 +124,22 @@ STAGE_TEST(a_page_holds_what_fits_and_at_least_one)
 	sent = page_of(g, "site-a", 1, 1 << 20);
 	assert_int_equal(sent.n, 1);
 	push_page_done(&sent);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+}
+
+/* The push answered for a later place in the log than the page that is read next. */
+STAGE_TEST(the_witness_only_goes_forward)
+{
+	struct pull_apply p;
+
+	far_put_many(f, 2);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	far_put_many(f, 2);
+	stage_put(g, "site-a", "a", "1");
+	assert_int_equal(stage_push(g, f, 10, NULL), OK);
+	assert_int_equal(stage_pull(g, f, 1, &p), OK);
+	assert_int_equal(p.sync.cursor, 3);
+	assert_true(position_equal(p.sync.witness, f->head));
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 }
 
@@ -237,6 +254,46 @@ STAGE_TEST(a_rejected_record_waits_for_its_next_change)
 	assert_true(span_is(far_get(f, "bad")->body, "2"));
 }
 
+STAGE_TEST(an_edit_since_is_pushed_although_its_forerunner_was_rejected)
+{
+	struct push_page sent;
+	struct push_answers answers;
+	struct push_apply p;
+
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	f->reject = "bad";
+	stage_put(g, "site-a", "bad", "1");
+	sent = page_of(g, "site-a", 10, 1 << 20);
+	far_answer(f, sent.items, sent.n, &answers);
+	stage_put(g, "site-a", "bad", "2");
+	f->reject = NULL;
+	assert_int_equal(apply(g, &sent, &answers, &p), OK);
+	assert_true(p.to_push);
+	push_page_done(&sent);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_true(span_is(far_get(f, "bad")->body, "2"));
+}
+
+static void opening_offers_what_was_rejected_once_more(void **state)
+{
+	struct stage *g = stage_open(STAGE_FILE, POLICY_OWNER);
+	static struct far f;
+
+	(void)state;
+	far_open(&f, "site-a", &g->arena);
+	stage_meet(g, &f);
+	assert_int_equal(stage_settle(g, &f), PROOF_EQUAL);
+	f.reject = "bad";
+	stage_put(g, "site-a", "bad", "1");
+	assert_int_equal(stage_settle(g, &f), PROOF_NONE);
+	f.reject = NULL;
+	assert_int_equal(stage_settle(g, &f), PROOF_NONE);
+	stage_reopen(g);
+	assert_int_equal(stage_settle(g, &f), PROOF_EQUAL);
+	assert_true(span_is(far_get(&f, "bad")->body, "1"));
+	stage_close(g);
+}
+
 /* Swept records that are rejected are not taken for known. */
 STAGE_TEST(a_rejection_during_the_sweep_does_not_claim_equality)
 {
@@ -308,6 +365,9 @@ int main(void)
 		cmocka_unit_test(a_wiped_local_is_refilled),
 		cmocka_unit_test(after_a_reset_only_what_is_lacking_is_sent),
 		cmocka_unit_test(a_page_holds_what_fits_and_at_least_one),
+		cmocka_unit_test(the_witness_only_goes_forward),
+		cmocka_unit_test(an_edit_since_is_pushed_although_its_forerunner_was_rejected),
+		cmocka_unit_test(opening_offers_what_was_rejected_once_more),
 		cmocka_unit_test(the_same_answers_twice_change_nothing),
 		cmocka_unit_test(answers_to_something_else_are_invalid),
 		cmocka_unit_test(a_local_that_holds_nothing_gets_it_again),

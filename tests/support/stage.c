@@ -288,7 +288,9 @@ enum proof_verdict stage_settle(struct stage *g, struct far *f)
 
 	for (unsigned turn = 0; turn < 1000; turn++) {
 		MUST(stage_pull(g, f, 100, &p));
-		if (p.sync.cursor < f->head.seq || p.proof == PROOF_DOUBTED)
+		if (p.proof == PROOF_DOUBTED)
+			return p.proof;
+		if (p.sync.cursor < f->head.seq)
 			continue;
 		if (!p.to_push)
 			return p.proof;

@@ -55,7 +55,8 @@ struct node stage_node(struct stage *g, const char *name);
 /* One exchange each.  `ret` may be NULL. */
 enum err stage_pull(struct stage *g, const struct far *f, unsigned limit, struct pull_apply *ret);
 enum err stage_push(struct stage *g, struct far *f, unsigned limit, struct push_apply *ret);
-/* Pulls and pushes until nothing is left and the proof is judged; which verdict came last. */
+/* Pulls and pushes until the proof is judged; the first doubt ends it, as it is one that a test must expect.
+ */
 enum proof_verdict stage_settle(struct stage *g, struct far *f);
 
 /* A centre's edit; returns its hash. */
