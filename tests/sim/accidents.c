@@ -126,6 +126,21 @@ void accident_restore_twice(struct world *w, struct site *s)
 	put_back_site(w, s, c);
 }
 
+void accident_clone(struct world *w, struct site *s)
+{
+	struct copy now = {0};
+
+	copy_take(&now, &s->db);
+	if (s->twin.bytes == NULL) {
+		trace_line("%s CLONED", s->name);
+	} else {
+		trace_line("%s and its twin change places", s->name);
+		put_back_site(w, s, &s->twin);
+	}
+	copy_done(&s->twin);
+	s->twin = now;
+}
+
 void accident_restore_centre(struct world *w)
 {
 	const struct copy *c = pick(w->copies);
@@ -154,8 +169,9 @@ void accident_vanish_site(struct world *w, struct site *s)
 	struct digest d = without(s->view.digest, r->hash);
 	char sql[300];
 
-	if (!r->present)
+	if (!r->present || s->lost)
 		return;
+	s->lost = true;
 	trace_line("%s LOSES %s", s->name, lineage_name(&w->lineage, r->version));
 	snprintf(sql, sizeof sql,
 		"BEGIN; DELETE FROM records WHERE id = '%c'; UPDATE state SET digest_count = %lld,"
@@ -175,8 +191,9 @@ void accident_vanish_centre(struct world *w, struct site *s)
 	struct digest d = without(w->view.nodes[s->place].digest, r->hash);
 	char sql[300];
 
-	if (!r->present)
+	if (!r->present || s->lost)
 		return;
+	s->lost = true;
 	trace_line("centre LOSES %s", lineage_name(&w->lineage, r->version));
 	snprintf(sql, sizeof sql,
 		"BEGIN; DELETE FROM records WHERE owner = '%s' AND id = '%c'; UPDATE nodes SET digest_count "

@@ -36,6 +36,7 @@ static const struct {
 	{"restore", FAULT_RESTORE},
 	{"centre-restore", FAULT_CRESTORE},
 	{"vanish", FAULT_VANISH},
+	{"clone", FAULT_CLONE},
 	{"all", FAULTS_ALL},
 	{"none", 0},
 };

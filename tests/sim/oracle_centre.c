@@ -187,8 +187,11 @@ static void check_node(struct world *w, struct site *s, const struct centre_view
 /* No alarm without a cause. */
 static void check_alarms(struct world *w, const struct site *s, const struct centre_view *now)
 {
+	bool named_by_centre = !epoch_is_none(&w->view.nodes[s->place].rename_to) &&
+			       epoch_equal(&w->view.nodes[s->place].rename_to, &now->nodes[s->place].epoch);
 	const bool cause[ALARMS] = {
-		[ALARM_WIPED] = s->wiped || w->restored,
+		/* a copy may have an epoch that the centre gave it and was never told of */
+		[ALARM_WIPED] = (s->wiped || s->restored || w->restored) && !named_by_centre,
 		[ALARM_REWOUND] = s->restored || s->damaged || w->restored,
 		[ALARM_CLONED] = s->restored,
 		[ALARM_CENTRE_REWOUND] = w->restored || w->damaged,

@@ -204,6 +204,7 @@ static const struct step {
 	{18, FAULT_RESTORE, accident_restore_site},
 	{12, FAULT_RESTORE, accident_restore_past},
 	{8, FAULT_RESTORE, accident_restore_twice},
+	{12, FAULT_CLONE, accident_clone},
 	{30, FAULT_CRESTORE, copy_centre},
 	{18, FAULT_CRESTORE, restore_centre},
 	{10, FAULT_RESTORE | FAULT_CRESTORE, accident_restore_both},
@@ -302,8 +303,10 @@ void steps_heal(struct world *w)
 		for (unsigned i = 0; i < w->rules.sites; i++)
 			exchange(w, &w->sites[i]);
 	w->quiet = false;
-	for (unsigned i = 0; i < w->rules.sites; i++)
+	for (unsigned i = 0; i < w->rules.sites; i++) {
 		w->sites[i].disturbed = has_lost_its_end(&w->sites[i]);
+		w->sites[i].lost = false;
+	}
 	w->tally.heals++;
 	trace_line("healed");
 }

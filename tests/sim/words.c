@@ -8,8 +8,11 @@ static size_t member(struct span line, const char *key, const char **ret)
 {
 	char name[24];
 	size_t len = (size_t)snprintf(name, sizeof name, "\"%s\":\"", key);
-	const char *found = NULL, *at = line.at, *end = line.at + line.len;
+	const char *found = NULL, *at = line.at, *end;
 
+	if (line.len == 0)
+		return 0;
+	end = line.at + line.len;
 	while ((at = memmem(at, (size_t)(end - at), name, len)) != NULL) {
 		at += len;
 		found = at;
@@ -23,7 +26,7 @@ static size_t member(struct span line, const char *key, const char **ret)
 
 static bool says(struct span line, const char *text)
 {
-	return memmem(line.at, line.len, text, strlen(text)) != NULL;
+	return line.len > 0 && memmem(line.at, line.len, text, strlen(text)) != NULL;
 }
 
 static bool next_line(struct span *rest, struct span *line)

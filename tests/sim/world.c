@@ -115,6 +115,7 @@ void world_done(struct world *w)
 		carrier_forget(s);
 		for (unsigned k = 0; k < COPIES; k++)
 			copy_done(&s->copies[k]);
+		copy_done(&s->twin);
 	}
 	for (unsigned k = 0; k < COPIES; k++)
 		copy_done(&w->copies[k]);

@@ -24,10 +24,11 @@ enum fault {
 	FAULT_WIPE = 128,    /* a local's database is new and empty */
 	FAULT_RESTORE = 256, /* a local's database is an old copy */
 	FAULT_CRESTORE = 512, /* the centre's is */
+	FAULT_CLONE = 2048,   /* two copies of a local answer in turn */
 	FAULT_VANISH = 1024,  /* a record vanishes from a database, its digest with it */
 };
-#define FAULTS_ALL 2047u
-#define FAULTS_ACCIDENT ((unsigned)(FAULT_WIPE | FAULT_RESTORE | FAULT_CRESTORE | FAULT_VANISH))
+#define FAULTS_ALL 4095u
+#define FAULTS_ACCIDENT ((unsigned)(FAULT_WIPE | FAULT_RESTORE | FAULT_CRESTORE | FAULT_VANISH | FAULT_CLONE))
 
 struct rules {
 	unsigned sites, ids, faults;
@@ -57,16 +58,17 @@ struct past {
 
 struct site {
 	unsigned place;
-	char name[4];
+	char name[12];
 	struct database db;
 	struct replica *replica;
 	struct writer *writer;
 	struct local local;
 	struct router router;
 	struct site_view view;
-	struct copy copies[COPIES];
-	bool wiped, restored, damaged; /* has it ever been? */
-	bool disturbed;                /* an accident here or at the centre since the last healing */
+	struct copy copies[COPIES], twin; /* twin: a clone that answers in its place now and then */
+	bool wiped, restored, damaged;    /* has it ever been? */
+	bool disturbed;                   /* an accident here or at the centre since the last healing */
+	bool lost; /* a record vanished since then: twice the same would rightly be given up */
 	/* the centre's side */
 	struct node_run run;
 	struct flight flight, late;
