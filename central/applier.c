@@ -69,6 +69,7 @@ static bool state_event(struct applier *a, struct slot *s, struct event *ret)
 /* Tells the changes of several nodes at once: when a network fails, all of them change. */
 static void tell_states(struct applier *a, struct slot *const *slots, size_t n)
 {
+	assert(n > 0);
 	struct event *evs = calloc(n, sizeof *evs);
 	struct reason why;
 	size_t told = 0;
