@@ -77,6 +77,7 @@ static void put_back_centre(struct world *w, const struct copy *c)
 	centre_stop(w);
 	copy_put_back(c, &w->db);
 	w->restored = true;
+	w->life++;
 	centre_start(w);
 	look_after(w, 0, true);
 	trace_line("centre RESTORED");

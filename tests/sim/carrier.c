@@ -60,12 +60,13 @@ void carrier_forget(struct site *s)
 	s->n_pasts = 0;
 }
 
-static void remember_request(struct site *s, const struct exchange *x)
+static void remember_request(const struct world *w, struct site *s, const struct exchange *x)
 {
 	struct past *p = &s->pasts[s->n_pasts++ % PASTS];
 
 	past_done(p);
 	p->request = x->request;
+	p->life = w->life;
 	p->method = x->method;
 	buf_put(&p->target, buf_span(&x->target));
 	buf_put(&p->body, buf_span(&x->body));
@@ -142,7 +143,7 @@ void carrier_send(struct world *w, struct site *s)
 	s->flight.x = x;
 	s->flight.answered = false;
 	w->tally.exchanges++;
-	remember_request(s, x);
+	remember_request(w, s, x);
 	trace_line("%s ask   %s", s->name, words_request(x->target, x->body));
 }
 
@@ -177,23 +178,29 @@ static void check_basis(struct world *w, const struct site *s, struct span targe
 			stands ? "in" : "not in");
 }
 
-/* What the log was before the call decides. */
-static int call(struct world *w, struct site *s, enum http_method method, const struct buf *target,
-	const struct buf *body, struct buf *ret)
+/* What the log was before the call decides.  `life`: of the centre that asks. */
+static int call(struct world *w, struct site *s, unsigned life, enum http_method method,
+	const struct buf *target, const struct buf *body, struct buf *ret)
 {
 	int status = carrier_call(s, method, buf_span(target), buf_span(body), ret);
 
+	struct cause c = {.kind = cause_of(buf_span(target)),
+		.sites = 1u << s->place,
+		.ghost = life != w->life,
+		.writes_nothing = method == HTTP_GET};
+
 	check_basis(w, s, buf_span(target), status);
-	oracle_look(w, &(struct cause){.kind = cause_of(buf_span(target)),
-			       .sites = 1u << s->place,
-			       .writes_nothing = method == HTTP_GET});
+	/* A name chosen in a life that a restore has undone: the centre will find an epoch it does not know.
+	 */
+	s->disturbed |= c.ghost && c.kind == CAUSE_RENAME && status == 200;
+	oracle_look(w, &c);
 	return status;
 }
 
 void carrier_deliver(struct world *w, struct site *s, struct flight *f)
 {
 	buf_clear(&f->body);
-	f->status = call(w, s, f->x->method, &f->x->target, &f->x->body, &f->body);
+	f->status = call(w, s, w->life, f->x->method, &f->x->target, &f->x->body, &f->body);
 	f->answered = true;
 	remember_answer(s, &f->x->request, f->status, buf_span(&f->body));
 	trace_line("%s serve %d %s", s->name, f->status, words_answer(f->body));
@@ -205,7 +212,7 @@ void carrier_deliver_past(struct world *w, struct site *s, const struct past *p)
 	int status;
 
 	trace_line("%s again %s", s->name, words_request(p->target, p->body));
-	status = call(w, s, p->method, &p->target, &p->body, &answer);
+	status = call(w, s, p->life, p->method, &p->target, &p->body, &answer);
 	trace_line("%s serve %d %s", s->name, status, words_answer(answer));
 	buf_done(&answer);
 }

@@ -28,7 +28,8 @@ struct version {
 	bool both;
 	enum maker maker;
 	bool acknowledged;
-	bool obliged; /* and not destroyed by an accident */
+	bool archived; /* at some time the centre's archive carried it on */
+	bool obliged;  /* and not destroyed by an accident */
 	unsigned mark;
 };
 

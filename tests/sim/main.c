@@ -159,6 +159,7 @@ static void add(struct tally *sum, const struct tally *t)
 	sum->resets += t->resets;
 	sum->merges += t->merges;
 	sum->archived += t->archived;
+	sum->ghosts += t->ghosts;
 	sum->promoted += t->promoted;
 	sum->halts += t->halts;
 	sum->doubts += t->doubts;
@@ -211,10 +212,10 @@ int main(int argc, char **argv)
 	}
 	printf("%" PRIu64 " seeds of %u steps held, trace %016" PRIx64 "\n", wish.seeds, wish.steps, all);
 	printf("exchanges %" PRIu64 ", applied %" PRIu64 ", stale %" PRIu64 ", accidents %" PRIu64
-	       ", resets %" PRIu64 ", merges %" PRIu64 ", archived %" PRIu64 ", promoted %" PRIu64
-	       ", halts %" PRIu64 ", doubts %" PRIu64 ", broken %" PRIu64 ", heals %" PRIu64
-	       " of at most %" PRIu64 " turns\n",
+	       ", resets %" PRIu64 ", merges %" PRIu64 ", archived %" PRIu64 ", ghosts %" PRIu64
+	       ", promoted %" PRIu64 ", halts %" PRIu64 ", doubts %" PRIu64 ", broken %" PRIu64
+	       ", heals %" PRIu64 " of at most %" PRIu64 " turns\n",
 		sum.exchanges, sum.applied, sum.stale, sum.accidents, sum.resets, sum.merges, sum.archived,
-		sum.promoted, sum.halts, sum.doubts, sum.broken, sum.heals, sum.most_turns);
+		sum.ghosts, sum.promoted, sum.halts, sum.doubts, sum.broken, sum.heals, sum.most_turns);
 	return 0;
 }

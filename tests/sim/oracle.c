@@ -87,6 +87,16 @@ static void mark_kept(struct world *w, bool locals)
 		lineage_keep(&w->lineage, w->view.archive[i].row.version);
 }
 
+/* Remembers what the archive has carried on, also when it is lost later. */
+static void note_archived(struct world *w)
+{
+	lineage_keep_begin(&w->lineage);
+	for (size_t i = 0; i < w->view.n_archive; i++)
+		lineage_keep(&w->lineage, w->view.archive[i].row.version);
+	for (size_t i = 0; i < w->lineage.n; i++)
+		w->lineage.at[i].archived |= lineage_kept(&w->lineage, (int)i);
+}
+
 /*
  * What an accident destroyed before it was anywhere else is owed no longer.  What it brought back, in an
  * old copy, is there again and must not be lost silently a second time.
@@ -98,12 +108,31 @@ static void settle_debts(struct world *w)
 		w->lineage.at[i].obliged = w->lineage.at[i].acknowledged && lineage_kept(&w->lineage, (int)i);
 }
 
-static void check_obligations(struct world *w, bool locals)
+/*
+ * A push that a restored centre had sent before, and that arrives after the restore, does what it would
+ * have done had it come just in time: it replaces a version that was kept in the archive which the accident
+ * destroyed.  No local can tell the two apart before the centre has asked it again.
+ */
+static bool is_undone(const struct world *w, const struct cause *c, const struct version *v)
 {
-	mark_kept(w, locals);
-	for (size_t i = 0; i < w->lineage.n; i++)
-		if (w->lineage.at[i].obliged && !lineage_kept(&w->lineage, (int)i))
+	return c->kind == CAUSE_DELIVERY && c->ghost && v->archived && (c->sites >> v->site & 1) != 0 &&
+	       w->restored;
+}
+
+static void check_obligations(struct world *w, const struct cause *c)
+{
+	mark_kept(w, c != NULL);
+	for (size_t i = 0; i < w->lineage.n; i++) {
+		struct version *v = &w->lineage.at[i];
+
+		if (!v->obliged || lineage_kept(&w->lineage, (int)i))
+			continue;
+		if (c == NULL || !is_undone(w, c, v))
 			world_fail(w, "%s was acknowledged and is lost", lineage_name(&w->lineage, (int)i));
+		trace_line("  %s is lost with the archive", lineage_name(&w->lineage, (int)i));
+		v->obliged = false;
+		w->tally.ghosts++;
+	}
 }
 
 static bool look_at_steps(struct world *w, const struct cause *c)
@@ -148,7 +177,8 @@ void oracle_look(struct world *w, const struct cause *c)
 	} else if (!look_at_steps(w, c)) {
 		return;
 	}
-	check_obligations(w, true);
+	note_archived(w);
+	check_obligations(w, c);
 	for (unsigned i = 0; i < w->rules.sites; i++)
 		oracle_check_progress(w, &w->sites[i]);
 }
@@ -173,5 +203,5 @@ void oracle_check_healed(struct world *w)
 					l->present ? lineage_name(&w->lineage, l->version) : "nothing",
 					c->present ? lineage_name(&w->lineage, c->version) : "nothing");
 		}
-	check_obligations(w, false);
+	check_obligations(w, NULL);
 }

@@ -34,6 +34,7 @@ struct cause {
 	bool uncertain;    /* the writer was told nothing certain */
 	int archived;
 	bool centre;
+	bool ghost;              /* the request is of a centre's life that a restore has undone */
 	bool writes_nothing;     /* though its kind could */
 	const struct told *told; /* one a site */
 };

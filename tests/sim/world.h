@@ -48,6 +48,7 @@ struct flight {
 /* What was sent and answered before. */
 struct past {
 	struct epoch request;
+	unsigned life; /* of the centre */
 	enum http_method method;
 	struct buf target, body;
 	int status; /* 0: never answered */
@@ -84,6 +85,7 @@ struct world {
 	struct centre_view view;
 	struct copy copies[COPIES];
 	bool restored, damaged; /* has the centre ever been? */
+	unsigned life;          /* how often it was restored */
 	struct lineage lineage;
 	unsigned writes; /* numbers them: the type of what write 12 made is "w12" */
 	unsigned step;
@@ -92,7 +94,7 @@ struct world {
 	uint64_t seed;
 	/* what came about, for the summary */
 	struct tally {
-		uint64_t exchanges, applied, stale, resets, merges, archived, promoted, halts, doubts,
+		uint64_t exchanges, applied, stale, resets, merges, archived, ghosts, promoted, halts, doubts,
 			accidents, broken, heals, most_turns;
 	} tally;
 };
