@@ -9,6 +9,9 @@
 #include <string.h>
 
 #define ANSWER_TIME_MS 10000
+/* For the smallest pages: a single large record on a slow line. */
+#define ANSWER_TIME_MOST_MS 60000
+#define QUICK_US 3000000
 /* Plans that come to nothing (nothing to push after all, basis moved) are made anew this often without a
  * pause. */
 #define TURNS_MAX 8
@@ -101,15 +104,24 @@ static void log_outcome(const struct slot *s, const struct outcome *out)
 
 /* --- finishing --- */
 
-/* Halved pages for a line that cannot carry whole ones in time, doubled again as it can. */
-static void adapt_pages(struct slot *s)
+/*
+ * Halved pages for a line that cannot carry whole ones in time.  They grow again only after one of about
+ * the allowed size went through quickly: small answers say nothing about the line.
+ */
+static void adapt_pages(const struct applier *a, struct slot *s)
 {
 	const struct transfer_call *c = &s->call;
-	bool slow = c->too_large || (c->answer.result == POLL_TIMEOUT && c->reply.len > 0);
-	if (slow && s->shrink < SLOT_SHRINK_MAX)
-		s->shrink++;
-	else if (c->answer.result == POLL_OK && s->shrink > 0)
+	bool push = s->exchange.kind == PLAN_PUSH;
+	size_t most = (push ? a->limits.push_bytes : a->limits.pull_bytes) >> s->shrink;
+	size_t moved = push ? s->exchange.body.len : c->reply.len;
+	if (c->too_large || (c->answer.result == POLL_TIMEOUT && (push || moved > 0))) {
+		do
+			s->shrink += s->shrink < SLOT_SHRINK_MAX;
+		while (!push && s->shrink < SLOT_SHRINK_MAX && a->limits.pull_bytes >> s->shrink > moved / 2);
+	} else if (c->answer.result == POLL_OK && s->shrink > 0 && moved > most / 2 &&
+		   c->answer.took_us < QUICK_US) {
 		s->shrink--;
+	}
 }
 
 /* The run's memory of one exchange.  Under the lock. */
@@ -144,7 +156,7 @@ static void finish_one(struct applier *a, struct slot *s, const struct answer *a
 	note(a, s, answer, out);
 	if (e != OK) /* whether it is stored is not known: read it */
 		s->changed = true;
-	adapt_pages(s);
+	adapt_pages(a, s);
 	s->answered = false;
 	pthread_mutex_unlock(a->lock);
 	log_store(a, e, why);
@@ -242,8 +254,6 @@ static struct exchange_limits slot_limits(const struct applier *a, const struct 
 	pthread_mutex_lock(a->lock);
 	struct exchange_limits l = a->limits;
 	pthread_mutex_unlock(a->lock);
-	l.pull_records = l.pull_records >> s->shrink | 1;
-	l.push_records = l.push_records >> s->shrink | 1;
 	l.pull_bytes >>= s->shrink;
 	l.push_bytes >>= s->shrink;
 	return l;
@@ -263,7 +273,7 @@ static void prepare_call(
 	c->method = x->method;
 	c->body = buf_span(&x->body);
 	c->content_type = x->kind == PLAN_PUSH ? "application/x-ndjson" : "application/json";
-	c->timeout_ms = x->parked_ms + ANSWER_TIME_MS * (1 + (int64_t)s->shrink);
+	c->timeout_ms = x->parked_ms + (s->shrink < SLOT_SHRINK_MAX ? ANSWER_TIME_MS : ANSWER_TIME_MOST_MS);
 	/* An answer to a push may hold the local's versions: give them the room of a pull. */
 	c->max_bytes = (size_t)l->pull_bytes + RECORD_LINE_MAX + 65536;
 	token_of_node(a->secret, n, c->token);
