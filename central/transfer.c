@@ -91,9 +91,11 @@ static enum poll_result classify(CURLcode code, const struct transfer_call *call
 	case CURLE_COULDNT_CONNECT:
 		return connect_result(call, why);
 	case CURLE_OPERATION_TIMEDOUT:
+		say(why, "no answer in time");
 		return POLL_TIMEOUT;
 	case CURLE_COULDNT_RESOLVE_HOST:
 	case CURLE_COULDNT_RESOLVE_PROXY:
+		say(why, "no name server knows its host name");
 		return POLL_RESOLVE;
 	case CURLE_SSL_CONNECT_ERROR:
 	case CURLE_SSL_CERTPROBLEM:
@@ -197,12 +199,16 @@ static void call_leave(struct transfer *t, struct transfer_call *call)
 static void call_finished(struct transfer *t, struct transfer_call *call, CURLcode code)
 {
 	long status = 0;
-	curl_off_t before_us = 0;
+	curl_off_t connected_us = 0, secured_us = 0;
 	call->answer.result = classify(code, call, &call->answer.why);
 	curl_easy_getinfo(call->own.easy, CURLINFO_RESPONSE_CODE, &status);
-	curl_easy_getinfo(call->own.easy, CURLINFO_PRETRANSFER_TIME_T, &before_us);
+	/* Not PRETRANSFER: that is when the request has gone out, and the bound of the node's offset must
+	 * hold. */
+	curl_easy_getinfo(call->own.easy, CURLINFO_CONNECT_TIME_T, &connected_us);
+	curl_easy_getinfo(call->own.easy, CURLINFO_APPCONNECT_TIME_T, &secured_us);
 	call->answer.status = (int)status;
-	call->answer.t_sent_us += before_us; /* a new connection's time is not the request's */
+	/* a new connection's time is not the request's */
+	call->answer.t_sent_us += secured_us > connected_us ? secured_us : connected_us;
 	call_leave(t, call);
 	call_end(call);
 }

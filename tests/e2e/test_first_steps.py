@@ -1,4 +1,7 @@
 """The whole road once: generate, pull, prove; edit at the centre, push; delete; restart."""
+import os
+import signal
+
 import lab
 
 
@@ -81,3 +84,29 @@ def test_both_ends_restart_and_go_on(site):
     centre.in_sync("a")
     assert lab.same_records(l, centre) == 2
     assert not centre.events(kind="WIPED") and not centre.events(kind="REWOUND")
+
+
+def test_the_clock_offset_of_a_node_on_this_machine_lies_within_its_error(site):
+    l = site.local("a", options=["--generate", "50"])
+    centre = site.centre(l)
+    for _ in range(20):
+        centre.in_sync("a")
+        clock = centre.node("a")["clock"]
+        assert abs(clock["offset_us"]) <= clock["error_us"] and clock["rtt_us"] > 0, clock
+
+
+def test_a_silent_node_is_offline_and_delays_nobody(site):
+    a, b = site.local("a"), site.local("b", options=["--generate", "50"])
+    centre = site.centre(a, b)
+    centre.in_sync()
+    os.kill(a.process.pid, signal.SIGSTOP)
+    try:
+        lab.wait_until("offline", lambda: centre.node("a")["state"] == "offline", 30)
+        assert "no answer" in centre.node("a")["reason"]
+        for _ in range(10):
+            centre.in_sync("b", seconds=2)
+    finally:
+        os.kill(a.process.pid, signal.SIGCONT)
+    a.write({"id": "x", "body": 1})
+    centre.in_sync()
+    assert lab.same_records(a, centre) == 1
