@@ -34,3 +34,12 @@ nightly:
 	./tests/nightly
 test-programs: $(UNIT)
 sim-program: $(B)/tests/sim/sim
+
+# The release build against SQLite alone; BENCH_RECORDS and BENCH_ROUNDS say how much.
+$(B)/tests/bench/%: $(B)/tests/bench/%.o
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LDLIBS)
+#? make bench                          how fast, in ratios; [BENCH_RECORDS=400000] [BENCH_ROUNDS=5]
+.PHONY: bench bench-programs
+bench-programs: $(B)/tests/bench/floor $(B)/tests/bench/writers
+bench: all bench-programs
+	TIDEMARK_BIN=$(B) tests/bench/bench.py

@@ -97,12 +97,15 @@ class Program:
 
     def start(self):
         self.spawn()
+        return self.listens()
 
-        def listening():
+    def listens(self):
+        """Returns when it has said where."""
+        def said():
             assert self.process.poll() is None, f"{self.name} ended with {self.process.returncode}: {self.log_text()}"
             return re.search(r"listening.*? url=(\S+)", self.log_text())
 
-        self.url = wait_until(f"{self.name} listens", listening).group(1)
+        self.url = wait_until(f"{self.name} listens", said).group(1)
         return self
 
     def kill(self):

@@ -1,0 +1,322 @@
+#!/usr/bin/python3
+"""How fast Tidemark is, against what SQLite alone takes for the same rows on the same machine in the same minutes.
+
+Machines differ and are noisy: believe the ratios.  Each pair alternates for some rounds; min, median and max are shown.
+`make bench`, or tests/bench/bench.py [--records N] [--rounds N] [--json FILE] [NAME...]
+"""
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.setdefault("TIDEMARK_BIN", str(TOP / "build" / "release")))
+sys.path.insert(0, str(TOP / "tests" / "e2e"))
+import lab  # noqa: E402
+
+NODES = 4
+POST = 5000  # records of one request that fills a local
+TICKS = os.sysconf("SC_CLK_TCK")
+PAGE = 5000  # rows of one of the floor's transactions, as many as a pull's page
+
+FIELDS = "type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error"
+LOCAL_FIELDS = "seq, id, type, body, deleted, actor, n, vv, h0, h1, head, created_at, updated_at, clock_error"
+SELECT_LOCAL = f"SELECT {LOCAL_FIELDS} FROM records ORDER BY seq"
+SELECT_CENTRE = f"SELECT (SELECT node FROM state), id, {FIELDS}, h0, h1, 0 FROM records ORDER BY seq"
+INSERT_LOCAL = f"INSERT INTO records ({LOCAL_FIELDS}) VALUES ({','.join('?' * 14)})"
+INSERT_CENTRE = (f"INSERT INTO records (owner, id, {FIELDS}, local_h0, local_h1, local_generation) "
+                 f"VALUES ({','.join('?' * 16)})")
+
+
+def setup(schema, checkpoint):
+    """What the programs set too."""
+    return ("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cell_size_check=ON;"
+            f"PRAGMA wal_autocheckpoint={checkpoint};" + (TOP / schema).read_text())
+
+
+SETUP_CENTRE = setup("sql/central/migrations/0001_init.sqlite.sql", 10000)
+SETUP_LOCAL = setup("sql/local/migrations/0001_init.sql", 1000)
+
+
+def tool(name, *args):
+    r = subprocess.run([BIN / "tests" / "bench" / name, *map(str, args)], check=True, capture_output=True, text=True)
+    return json.loads(r.stdout)
+
+
+def cpu_s(program):
+    """User and system time of a running program."""
+    fields = pathlib.Path(f"/proc/{program.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def peak_mib(program):
+    status = pathlib.Path(f"/proc/{program.process.pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+def remove(db):
+    for f in db.parent.glob(db.name + "*"):
+        f.unlink()
+
+
+def fill(local, n):
+    """Readings with bodies of about 140 bytes."""
+    for first in range(0, n, POST):
+        local.write(*({"type": "reading", "body": {
+            "sensor": f"temp-{i % 97:02}", "value": i * 7919 % 100000 / 100, "unit": "°C", "quality": "good",
+            "line": f"L{i % 13}", "shift": "night" if i % 3 else "day", "remark": "as measured, not yet calibrated " + "x" * (i % 9)}}
+            for i in range(first, min(first + POST, n))))
+
+
+class Table:
+    def __init__(self, rounds):
+        self.rounds, self.rows = rounds, []
+
+    def add(self, name, unit, values, what):
+        row = {"name": name, "unit": unit, "min": min(values), "median": statistics.median(values),
+               "max": max(values), "rounds": len(values), "what": what}
+        self.rows.append(row)
+        print(f"{name:<22} {row['min']:>11,.2f} {row['median']:>11,.2f} {row['max']:>11,.2f}  {unit:<11} {what}", flush=True)
+
+    def head(self):
+        print(f"{'':<22} {'min':>11} {'median':>11} {'max':>11}")
+
+
+class Site:
+    """Some locals with their records, made once."""
+
+    def __init__(self, directory, records):
+        self.path, self.each, self.programs = directory, records // NODES, []
+        self.records = self.each * NODES
+        self.locals = [self.local(f"n{i}") for i in range(NODES)]
+
+    def fill(self):
+        for l in self.locals:
+            l.start()
+            fill(l, self.each)
+
+    def local(self, name):
+        self.programs.append(lab.Local(self.path, name))
+        return self.programs[-1]
+
+    def centre(self, name, locals_, options=()):
+        self.programs.append(lab.Centre(self.path, locals_, name=name, options=options))
+        return self.programs[-1]
+
+    def kill(self):
+        for p in self.programs:
+            if p.process and p.process.poll() is None:
+                p.kill()
+
+    def proven(self, centre, locals_):
+        """Waits until the centre has said of each that it is in sync, without asking it anything meanwhile."""
+        words = [f"node={l.name} state=in_sync" for l in locals_]
+        lab.wait_until("all in sync", lambda: (t := centre.log_text()) and all(w in t for w in words), 600)
+
+    def check(self, centre, locals_):
+        for l in locals_:
+            proof = centre.node(l.name)["proof"]
+            assert proof["equal"] and proof["count"] == self.each, (l.name, proof)
+
+
+def pull(site, table):
+    """From the start of a centre without records to the proof that it holds all."""
+    wall, cpu, peak, rate, ratio, cpu_ratio, local_us = [], [], [], [], [], [], []
+    for i in range(table.rounds):
+        floor_db = site.path / "floor.db"
+        floor = tool("floor", "copy", floor_db, SETUP_CENTRE, INSERT_CENTRE, PAGE, SELECT_CENTRE, *(l.db for l in site.locals))
+        remove(floor_db)
+        centre = site.centre(f"pull{i}", site.locals)
+        before = sum(map(cpu_s, site.locals))
+        start = time.monotonic()
+        centre.spawn()
+        site.proven(centre, site.locals)
+        wall.append(time.monotonic() - start)
+        cpu.append(cpu_s(centre))
+        local_us.append((sum(map(cpu_s, site.locals)) - before) / site.records * 1e6)
+        peak.append(peak_mib(centre))
+        centre.listens()
+        site.check(centre, site.locals)
+        centre.stop()
+        remove(centre.db)
+        rate.append(site.records / wall[-1])
+        ratio.append(wall[-1] / floor["wall_s"])
+        cpu_ratio.append(cpu[-1] / floor["cpu_s"])
+    table.add("pull", "records/s", rate, f"{site.records:,} records of {NODES} locals into an empty centre, until proven equal")
+    table.add("pull / insert", "times", ratio, "its time against a bare prepared insert loop into the same schema (goal 1.6)")
+    table.add("pull / insert, CPU", "times", cpu_ratio, "the centre's CPU against that loop's")
+    table.add("pull, centre CPU", "µs/record", [c / site.records * 1e6 for c in cpu], "user and system")
+    table.add("pull, local CPU", "µs/record", local_us, "user and system")
+    table.add("pull, centre's peak", "MiB", peak, "resident, all of it (goal 64)")
+
+
+def read_feed(local):
+    """All of a local's feed into nowhere; the number of its pages."""
+    after, pages = 0, 0
+    epoch = local.status()["epoch"]
+    while True:
+        r = local.get(f"/v1/changes?centre={'0' * 31}1&request={'0' * 32}&protocol=1&epoch={epoch}&witness=0.{'0' * 32}"
+                      f"&after={after}&limit=5000&max_bytes={16 << 20}")
+        assert r.status == 200, r.body
+        end = json.loads(r.body[r.body.rindex(b"\n", 0, -1):])
+        after, pages = end["to_seq"], pages + 1
+        if not end["more"]:
+            return pages
+
+
+def feed(site, table):
+    rate, ratio = [], []
+    passes = max(1, 400000 // site.each)
+    for _ in range(table.rounds):
+        local = site.locals[0]
+        floor = tool("floor", "read", SELECT_LOCAL, *([local.db] * passes))
+        before, start = cpu_s(local), time.monotonic()
+        for _ in range(passes):
+            read_feed(local)
+        rate.append(site.each * passes / (time.monotonic() - start))
+        ratio.append((cpu_s(local) - before) / floor["cpu_s"])
+    table.add("feed", "records/s", rate, "one local's feed read to its end by one client that throws it away (goal 1,000,000)")
+    table.add("feed / read, CPU", "times", ratio, "the local's CPU against a bare cursor over the same rows (goal 2.5)")
+
+
+def refill(site, table):
+    """A local that lost its database gets it back by push."""
+    rate, ratio, centre_us, local_us = [], [], [], []
+    one = site.locals[0]
+    centre = site.centre("refill", [one]).start()
+    site.proven(centre, [one])
+    centre.stop()
+    kept = site.path / "kept.db"
+    one.stop()
+    shutil.copy(one.db, kept)
+    for _ in range(table.rounds):
+        floor_db = site.path / "floor.db"
+        floor = tool("floor", "copy", floor_db, SETUP_LOCAL, INSERT_LOCAL, PAGE, SELECT_LOCAL, kept)
+        remove(floor_db)
+        one.wipe()
+        one.start()
+        start = time.monotonic()
+        centre.spawn()
+        site.proven(centre, [one])
+        wall = time.monotonic() - start
+        rate.append(site.each / wall)
+        ratio.append(wall / floor["wall_s"])
+        centre_us.append(cpu_s(centre) / site.each * 1e6)
+        local_us.append(cpu_s(one) / site.each * 1e6)
+        centre.listens()
+        site.check(centre, [one])
+        centre.stop()
+        one.stop()
+    one.start()
+    remove(centre.db)
+    table.add("refill", "records/s", rate, f"{site.each:,} records pushed to one local that was wiped, until proven equal")
+    table.add("refill / insert", "times", ratio, "its time against a bare insert loop into the local's schema (goal 2)")
+    table.add("refill, centre CPU", "µs/record", centre_us, "user and system")
+    table.add("refill, local CPU", "µs/record", local_us, "user and system")
+
+
+def writers(site, table):
+    """Acknowledged writes: each is durable before its answer."""
+    counts = [1, 16, 64]
+    rates, tails, alone = {n: [] for n in counts}, {n: [] for n in counts}, []
+    local = site.local("writers").start()
+    for _ in range(table.rounds):
+        floor_db = site.path / "floor.db"
+        some = SELECT_LOCAL + " LIMIT 3000"
+        floor = tool("floor", "copy", floor_db, SETUP_LOCAL, INSERT_LOCAL, 1, some, site.locals[0].db)
+        remove(floor_db)
+        for n in counts:
+            r = tool("writers", local.port, n, 1)
+            rates[n].append(r["acknowledged"] / r["wall_s"])
+            tails[n].append(r["p99_ms"])
+        alone.append(rates[1][-1] / (floor["rows"] / floor["wall_s"]))
+    local.stop()
+    for n in counts:
+        table.add(f"writers, {n}", "writes/s", rates[n], f"records written one by one over HTTP by {n} clients at once")
+        table.add(f"writers, {n}, p99", "ms", tails[n], "from request to answer")
+    table.add("writers, 1 / commits", "times", alone, "one client's rate against bare commits of one row (synchronous=FULL)")
+    for n in counts[1:]:
+        table.add(f"writers, {n} / 1", "times", [a / b for a, b in zip(rates[n], rates[1])], "group commit")
+
+
+def latency(site, table):
+    """From before a write at a local until the centre's API shows the record."""
+    p50, p99 = [], []
+    local = site.local("quick").start()
+    centre = site.centre("quick-centre", [local], ["--poll-interval", "10s"]).start()
+    site.proven(centre, [local])
+    for round_ in range(table.rounds):
+        times = []
+        for i in range(100):
+            start = time.monotonic()
+            name = f"r{round_}-{i}"
+            local.write({"id": name, "body": {"i": i}})
+            while centre.get(f"/v1/records/quick/{name}").status != 200:
+                pass
+            times.append((time.monotonic() - start) * 1e3)
+        times.sort()
+        p50.append(times[len(times) // 2])
+        p99.append(times[len(times) * 99 // 100])
+    centre.stop()
+    local.stop()
+    table.add("write to visible, p50", "ms", p50, "long poll; the write, its answer and the question at the centre included")
+    table.add("write to visible, p99", "ms", p99, "the same")
+
+
+def idle(site, table):
+    """A hundred real locals with nothing to say."""
+    locals_ = [site.local(f"idle{i}") for i in range(100)]
+    for l in locals_:
+        l.spawn()
+    for l in locals_:
+        l.listens()
+    centre = site.centre("idle-centre", locals_, ["--poll-interval", "10s"]).start()
+    site.proven(centre, locals_)
+    used = []
+    for _ in range(table.rounds):
+        before, start = cpu_s(centre), time.monotonic()
+        time.sleep(3)
+        used.append((cpu_s(centre) - before) / (time.monotonic() - start) * 100)
+    peak = peak_mib(centre)
+    for p in [centre, *locals_]:
+        p.stop()
+    table.add("idle, centre CPU", "% of a core", used, "100 locals in step, parked polls of 10 s")
+    table.add("idle, centre's peak", "MiB", [peak], "resident, with 100 locals")
+
+
+BENCHES = {f.__name__: f for f in (pull, feed, refill, writers, latency, idle)}
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument("names", nargs="*", metavar="NAME", help="of " + " ".join(BENCHES) + "; all when none is given")
+    p.add_argument("--records", type=int, default=int(os.environ.get("BENCH_RECORDS", 400000)))
+    p.add_argument("--rounds", type=int, default=int(os.environ.get("BENCH_ROUNDS", 5)))
+    p.add_argument("--json", metavar="FILE", help="write the rows there too")
+    a = p.parse_args()
+    unknown = set(a.names) - set(BENCHES)
+    if unknown:
+        p.error(f"no such benchmark: {' '.join(sorted(unknown))}")
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="tidemark-bench."))
+    table = Table(a.rounds)
+    site = Site(directory, a.records)
+    try:
+        site.fill()
+        table.head()
+        for name in a.names or BENCHES:
+            BENCHES[name](site, table)
+    finally:
+        site.kill()
+        shutil.rmtree(directory)
+    if a.json:
+        pathlib.Path(a.json).write_text(json.dumps(table.rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
