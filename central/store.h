@@ -8,6 +8,7 @@
  * changes;
  *   - a transaction that would change nothing is not written;
  *   - after UNCERTAIN nothing is remembered: the next call reads the database.
+ *   - a count that is wanted (recount) is only proven by a page whose request asked for one;
  * A store may be used from any thread; calls may block on the database, none calls back.
  *
  * Events it adds itself, with what they tell of: node.added, node.removed, node.paused, node.resumed; pulled,

@@ -17,7 +17,8 @@ static void meet_all(struct pull_apply *p, struct meeting *m)
 static enum proof_verdict judge(struct lite *l, struct pull_apply *p, struct node_sync *sync)
 {
 	const struct page_end *end = &p->page->end;
-	bool blocked = p->to_push || store_any(l, SQL_CENTRAL_PUSH_REFUSED, p->node);
+	bool not_counted = sync->recount && !p->basis->recount; /* the wish came after the request */
+	bool blocked = p->to_push || not_counted || store_any(l, SQL_CENTRAL_PUSH_REFUSED, p->node);
 
 	if (sync->recount && proof_is_due(sync, end, blocked))
 		store_sum_rows(l, p->node, &sync->digest);

@@ -218,6 +218,29 @@ STAGE_TEST(a_difference_that_mends_is_forgotten)
 	assert_int_equal(stage_events(g, "DIVERGED"), 0);
 }
 
+/* An operator asks for a count while a page is on its way whose digest was not counted. */
+STAGE_TEST(a_page_asked_for_without_a_count_is_no_counted_proof)
+{
+	struct sync_change count;
+	struct node_sync basis;
+	struct page page;
+	struct pull_apply p = {.node = f->name, .basis = &basis, .page = &page};
+
+	far_put_many(f, 3);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	basis = stage_node(g, "site-a").sync;
+	far_page(f, basis.cursor, 10, &page);
+	count = (struct sync_change){.to = basis};
+	count.to.recount = true;
+	assert_int_equal(store_move_node(g->store, f->name, &basis, &count, NULL, &g->why), OK);
+	assert_int_equal(store_apply_pages(g->store, &p, 1, &g->why), OK);
+	assert_int_equal(p.result, OK);
+	assert_int_equal(p.proof, PROOF_NONE);
+	assert_true(p.sync.recount);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_false(stage_node(g, "site-a").sync.recount);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -233,6 +256,7 @@ int main(void)
 		cmocka_unit_test(a_page_of_conflicts_is_one_event),
 		cmocka_unit_test(a_difference_that_stays_stops_the_node),
 		cmocka_unit_test(a_difference_that_mends_is_forgotten),
+		cmocka_unit_test(a_page_asked_for_without_a_count_is_no_counted_proof),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
