@@ -105,8 +105,9 @@ static void log_outcome(const struct slot *s, const struct outcome *out)
 /* --- finishing --- */
 
 /*
- * Halved pages for a line that cannot carry whole ones in time.  They grow again only after one of about
- * the allowed size went through quickly: small answers say nothing about the line.
+ * Halved pages for a line that cannot carry whole ones in time, or a proxy that does not take them.  They
+ * grow again only after one of about the allowed size went through quickly: small answers say nothing about
+ * the line.
  */
 static void adapt_pages(const struct applier *a, struct slot *s)
 {
@@ -114,7 +115,8 @@ static void adapt_pages(const struct applier *a, struct slot *s)
 	bool push = s->exchange.kind == PLAN_PUSH;
 	size_t most = (push ? a->limits.push_bytes : a->limits.pull_bytes) >> s->shrink;
 	size_t moved = push ? s->exchange.body.len : c->reply.len;
-	if (c->too_large || (c->answer.result == POLL_TIMEOUT && (push || moved > 0))) {
+	bool refused = c->answer.result == POLL_OK && c->answer.status == 413;
+	if (refused || c->too_large || (c->answer.result == POLL_TIMEOUT && (push || moved > 0))) {
 		do
 			s->shrink += s->shrink < SLOT_SHRINK_MAX;
 		while (!push && s->shrink < SLOT_SHRINK_MAX && a->limits.pull_bytes >> s->shrink > moved / 2);
@@ -232,8 +234,10 @@ static struct plan plan_slot(struct applier *a, struct slot *s, int64_t now, str
 		if (s->run.failures == 0)
 			s->run.next_attempt_us = 0;
 	}
-	if (s->asked)
+	if (s->asked) {
 		s->run.asked = true;
+		s->run.next_push_us = 0;
+	}
 	s->edited = s->asked = false;
 	*ret = s->node;
 	struct plan p = plan_next(&s->node, &s->run, now, a->interval_ms);

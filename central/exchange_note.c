@@ -73,12 +73,20 @@ static void note_page(struct node_run *run, const struct answer *a, const struct
 	note_clock(run, a, end, now_us, interval_ms);
 }
 
-static void note_failure(struct node_run *run, const struct outcome *out, int64_t now_us, int64_t interval_ms)
+static void note_failure(struct node_run *run, const struct exchange *x, const struct outcome *out,
+	int64_t now_us, int64_t interval_ms)
 {
-	run->failures++;
 	run->polls_failed++;
 	run->last_result = out->result;
 	run->last_reason = out->why;
+	if (x->kind == PLAN_PUSH) { /* a pull comes next: it tells whether the node answers at all */
+		run->at_head = false;
+		run->push_failures++;
+		run->push_reason = out->why;
+		run->next_push_us = now_us + backoff_ms(run->push_failures, interval_ms) * 1000;
+		return;
+	}
+	run->failures++;
 	run->next_attempt_us = now_us + backoff_ms(run->failures, interval_ms) * 1000;
 }
 
@@ -90,7 +98,8 @@ static int64_t pause_us(const struct node_run *before, const struct exchange *x,
 	const struct outcome *out, int64_t interval_ms)
 {
 	int64_t interval_us = interval_ms * 1000, early_us = x->parked_ms * 1000 - a->took_us;
-	bool idle = out->end.to.seq == x->basis.cursor && out->at_head && !out->to_push;
+	bool pushes = out->to_push && before->push_failures == 0;
+	bool idle = out->end.to.seq == x->basis.cursor && out->at_head && !pushes;
 
 	if (out->result == POLL_EPOCH) /* one leads to a repair at once; a row of them leads nowhere */
 		return before->last_result == POLL_EPOCH ? interval_us : 0;
@@ -127,6 +136,10 @@ static void note_success(struct node_run *run, const struct exchange *x, const s
 	run->to_push = out->to_push;
 	run->pushed += out->pushed;
 	run->next_attempt_us = pause > 0 ? now_us + pause : 0;
+	if (x->kind == PLAN_PUSH) {
+		run->push_failures = 0;
+		run->next_push_us = 0;
+	}
 	if (out->version[0])
 		(void)snprintf(run->version, sizeof run->version, "%s", out->version);
 	if (out->sync_known &&
@@ -153,7 +166,7 @@ void exchange_note(struct node *n, struct node_run *run, const struct exchange *
 	if (out->result == POLL_OK || out->result == POLL_EPOCH)
 		note_success(run, x, a, out, now_us, interval_ms);
 	else
-		note_failure(run, out, now_us, interval_ms);
+		note_failure(run, x, out, now_us, interval_ms);
 }
 
 void exchange_note_nothing(struct node_run *run)

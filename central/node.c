@@ -114,6 +114,9 @@ static enum node_state state_of_repair(
 		return SAY(NODE_RECONCILING, why,
 			"both ends are compared record by record: read %" PRIu64 " of %" PRIu64, s->cursor,
 			run->head_seq);
+	if (run->to_push && run->push_failures > 0)
+		return SAY(NODE_RECONCILING, why, "what it lacks could not be pushed: %.160s",
+			run->push_reason.text);
 	if (run->to_push)
 		return SAY(NODE_RECONCILING, why,
 			"the node has been read to its end; what it lacks is being pushed");
@@ -142,6 +145,9 @@ static enum node_state state_of_progress(
 	if (run->pull_backlog > 0)
 		return SAY(NODE_CATCHING_UP, why, "%" PRIu64 " change%s left to pull", run->pull_backlog,
 			run->pull_backlog == 1 ? "" : "s");
+	if (run->to_push && run->push_failures > 0)
+		return SAY(NODE_CATCHING_UP, why, "records of the centre could not be pushed: %.160s",
+			run->push_reason.text);
 	if (run->to_push)
 		return SAY(NODE_CATCHING_UP, why, "records of the centre are left to push");
 	if (run->proof.known && run->proof.equal)

@@ -95,7 +95,7 @@ const char *poll_result_name(enum poll_result r);
 /* What this run has seen of a node: memory only, so that an idle system writes nothing. */
 struct node_run {
 	bool heard;        /* a valid exchange in this run */
-	unsigned failures; /* in a row */
+	unsigned failures; /* in a row, pushes apart */
 	enum poll_result last_result;
 	struct reason last_reason;
 	bool at_head;          /* the last pull ended at the head, nothing exchanged since */
@@ -121,6 +121,9 @@ struct node_run {
 	int64_t last_ms;
 	bool asked;              /* somebody wants it now */
 	int64_t next_attempt_us; /* monotonic; not after now = not waiting */
+	unsigned push_failures;  /* in a row, whatever pulls did between them */
+	struct reason push_reason;
+	int64_t next_push_us; /* monotonic */
 };
 
 /* Pure.  `reason` gets a sentence for people.  now and interval: monotonic µs, ms. */

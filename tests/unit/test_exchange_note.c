@@ -160,6 +160,44 @@ static void test_failure(void **state)
 	assert_int_equal(delay_ms(&s, PLAN_PULL), 0);
 }
 
+/* The pull goes on: at once, and then parked as ever until the push is due. */
+static void test_failed_push(void **state)
+{
+	struct scene push = idle_pull(1000), pull = idle_pull(INTERVAL_MS * 1000);
+	int64_t longest = 0;
+
+	(void)state;
+	push.x.kind = PLAN_PUSH;
+	push.out = (struct outcome){.result = POLL_HTTP, .why = {"507 disk_full"}};
+	pull.out.to_push = true;
+	push.run.asked = false;
+	push.run.to_push = true;
+	for (unsigned i = 1; i <= 20; i++) {
+		note(&push);
+		assert_int_equal(push.run.push_failures, i);
+		assert_int_equal(push.run.failures, 0);
+		assert_int_equal(delay_ms(&push, PLAN_PULL), 0);
+		pull.run = push.run;
+		note(&pull);
+		assert_in_range(delay_ms(&pull, PLAN_PULL), INTERVAL_MS / 2, INTERVAL_MS);
+		pull.a.took_us = 1000; /* it does not park */
+		pull.x.parked_ms = INTERVAL_MS / 2;
+		note(&pull);
+		assert_int_equal(delay_ms(&pull, PLAN_WAIT), INTERVAL_MS / 2 - 1);
+		pull.a.took_us = INTERVAL_MS * 1000;
+		longest = pull.run.next_push_us - NOW > longest ? pull.run.next_push_us - NOW : longest;
+		push.run = pull.run;
+		push.run.next_attempt_us = 0; /* time went by */
+	}
+	assert_in_range(longest, 4 * INTERVAL_MS * 1000, BACKOFF_CAP_MS * 1000);
+	assert_int_equal(push.run.polls_failed, 20);
+	assert_string_equal(push.run.push_reason.text, "507 disk_full");
+	push.out = (struct outcome){.sync = at(9), .sync_known = true, .pushed = 1};
+	note(&push);
+	assert_int_equal(push.run.push_failures, 0);
+	assert_int_equal(push.run.next_push_us, 0);
+}
+
 /* A discarded answer says nothing of the node: no failure, no success, and the wish stands. */
 static void test_stale(void **state)
 {
@@ -381,6 +419,7 @@ int main(void)
 		cmocka_unit_test(test_backlog),
 		cmocka_unit_test(test_doubt),
 		cmocka_unit_test(test_failure),
+		cmocka_unit_test(test_failed_push),
 		cmocka_unit_test(test_stale),
 		cmocka_unit_test(test_push),
 		cmocka_unit_test(test_nothing_to_push),
