@@ -219,8 +219,10 @@ static enum err reread(struct applier *a, struct slot *s, struct reason *why)
 	pthread_mutex_lock(a->lock);
 	if (e == OK)
 		s->node = n;
-	else
+	else if (e != GONE)
 		s->changed = true;
+	if ((e == OK || e == GONE) && !s->changed) /* else somebody knows better */
+		s->gone = e == GONE;
 	pthread_mutex_unlock(a->lock);
 	return e;
 }

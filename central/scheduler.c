@@ -129,6 +129,10 @@ static void dispatch(struct scheduler *s, struct slot *slot, enum applier_next n
 			slots_make_ready(&s->slots, slot);
 		break;
 	case APPLIER_GONE:
+		if (slot->changed) { /* perhaps it was added again */
+			slots_make_ready(&s->slots, slot);
+			break;
+		}
 		slot->place = SLOT_IDLE;
 		slots_forget(&s->slots, slot);
 		size_pages(s);

@@ -8,6 +8,7 @@
 #include "shared/server.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,6 +35,13 @@ struct lab {
 	struct networks allowed;
 	struct scheduler *scheduler;
 };
+
+/* Called once, between a store_node() that found nobody and what its caller makes of that. */
+static struct {
+	_Atomic bool in_worker, in_test;
+	pthread_t test;
+	struct lab *lab;
+} overtaken;
 
 static void must(struct lab *l, enum err e, const char *what)
 {
@@ -91,6 +99,8 @@ static int set_up(void **state)
 	struct lab *l = &lab;
 	char url[64];
 	memset(l, 0, sizeof *l);
+	overtaken.test = pthread_self();
+	overtaken.lab = l;
 	open_local(l, ++number);
 	snprintf(url, sizeof url, "sqlite:file:/scheduler%u?vfs=memdb", number);
 	struct store_config c = {.url = url};
@@ -193,6 +203,36 @@ static uint64_t local_count(struct lab *l)
 	struct replica_status s;
 	MUST(replica_status(l->local.replica, &s, &l->why));
 	return s.digest.count;
+}
+
+static void add_again(struct lab *l)
+{
+	add(l, server_url(l->server));
+}
+
+enum err __real_store_node(struct store *st, const char *name, struct node *ret, struct reason *why);
+enum err __wrap_store_node(struct store *st, const char *name, struct node *ret, struct reason *why);
+enum err __wrap_store_node(struct store *st, const char *name, struct node *ret, struct reason *why)
+{
+	enum err e = __real_store_node(st, name, ret, why);
+	if (e != GONE)
+		return e;
+	bool test = pthread_equal(pthread_self(), overtaken.test);
+	if (atomic_exchange(test ? &overtaken.in_test : &overtaken.in_worker, false))
+		add_again(overtaken.lab);
+	return e;
+}
+
+static bool is_shown(struct lab *l)
+{
+	int64_t until_us = clock_mono_us() + PATIENCE_MS * 1000;
+	struct node_view v;
+	while (!scheduler_view(l->scheduler, NODE, &v, NULL)) {
+		if (clock_mono_us() > until_us)
+			return false;
+		poll(NULL, 0, 2);
+	}
+	return true;
 }
 
 /* --- tests --- */
@@ -334,6 +374,67 @@ static void test_a_removed_node_is_gone_and_continues_when_added_again(void **st
 	AWAIT(holds_one);
 }
 
+/* The node is added again when the worker has just read that it was removed. */
+static void test_a_node_added_again_at_once_is_not_forgotten(void **state)
+{
+	struct lab *l = *state;
+	put_at_local(l, "kept");
+	add_and_settle(l);
+	overtaken.in_worker = true;
+	MUST(store_node_remove(l->store, NODE, &l->why));
+	scheduler_changed(l->scheduler, NODE);
+	int64_t until_us = clock_mono_us() + PATIENCE_MS * 1000;
+	while (overtaken.in_worker && clock_mono_us() < until_us)
+		poll(NULL, 0, 2);
+	put_at_local(l, "later");
+	assert_true(is_shown(l));
+	AWAIT(holds_two);
+}
+
+/* Two operators at once: what the store says in the end holds, whoever tells the scheduler last. */
+static void test_a_late_word_of_a_removal_does_not_hide_the_node(void **state)
+{
+	struct lab *l = *state;
+	put_at_local(l, "kept");
+	add_and_settle(l);
+	overtaken.in_test = true;
+	MUST(store_node_remove(l->store, NODE, &l->why));
+	scheduler_changed(l->scheduler, NODE);
+	assert_false(overtaken.in_test);
+	assert_true(is_shown(l));
+	AWAIT(holds_one);
+}
+
+static void apply_full(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	(void)ctx;
+	(void)q;
+	arrived++;
+	http_problem(r, "disk_full", "%s", "no room");
+}
+
+static bool holds_both_ends(struct lab *l, const struct node_view *v)
+{
+	(void)l;
+	return v->node.sync.digest.count == 3;
+}
+
+/* Whatever is wrong with a push, what is new at the local is pulled. */
+static void test_a_push_that_fails_does_not_stop_the_pull(void **state)
+{
+	struct lab *l = *state;
+	for (size_t i = 0; i < l->router.n; i++)
+		if (l->routes[i].handler == apply_counted)
+			l->routes[i].handler = apply_full;
+	add_and_settle(l);
+	put_at_centre(l, "from-the-centre");
+	put_at_local(l, "first");
+	put_at_local(l, "second");
+	AWAIT(holds_both_ends);
+	poll(NULL, 0, 500);
+	assert_in_range(arrived, 4, 12); /* and neither is tried over and over */
+}
+
 static void test_each_change_of_state_is_one_event(void **state)
 {
 	struct lab *l = *state;
@@ -364,6 +465,9 @@ int main(void)
 		TEST(test_a_question_interrupts_a_parked_pull),
 		TEST(test_a_paused_node_rests_until_it_is_resumed),
 		TEST(test_a_removed_node_is_gone_and_continues_when_added_again),
+		TEST(test_a_node_added_again_at_once_is_not_forgotten),
+		TEST(test_a_late_word_of_a_removal_does_not_hide_the_node),
+		TEST(test_a_push_that_fails_does_not_stop_the_pull),
 		TEST(test_each_change_of_state_is_one_event),
 	};
 	log_init(LOG_ERROR, 0);
