@@ -18,15 +18,17 @@ CPPFLAGS += -I. -I$(B) -D_GNU_SOURCE $(shell pkg-config --cflags $(LIBS))
 CFLAGS += -std=gnu17 -g -pthread -fstack-protector-strong -fPIE $(WARN)
 LDFLAGS += -pthread -pie -Wl,-z,relro,-z,now
 LDLIBS += $(shell pkg-config --libs $(LIBS)) -lm
+# gcc's sanitizers hide from it how long a number can get.
+SANITIZED := $(if $(findstring clang,$(CC)),,-Wno-format-truncation) -O1 -fno-omit-frame-pointer
 ifeq ($(V),release)
 CFLAGS += -O2 -D_FORTIFY_SOURCE=2
 else ifeq ($(V),debug)
 CFLAGS += -O1 -fno-omit-frame-pointer
 else ifeq ($(V),asan)
-CFLAGS += -O1 -fno-omit-frame-pointer -Wno-format-truncation -fsanitize=address,undefined -fno-sanitize-recover=all
+CFLAGS += $(SANITIZED) -fsanitize=address,undefined -fno-sanitize-recover=all
 LDFLAGS += -fsanitize=address,undefined
 else ifeq ($(V),tsan)
-CFLAGS += -O1 -fno-omit-frame-pointer -Wno-format-truncation -fsanitize=thread
+CFLAGS += $(SANITIZED) -fsanitize=thread
 LDFLAGS += -fsanitize=thread
 else
 $(error V is one of debug, release, asan, tsan)
