@@ -71,7 +71,7 @@ static bool figure_records(const struct node_view *v, double *ret)
 static bool figure_lag(const struct node_view *v, double *ret)
 {
 	int64_t age_us = clock_wall_us() - v->run.oldest_us;
-	if (!v->run.heard || v->run.failures > 0)
+	if (!backlog_is_current(v))
 		return false;
 	if (v->run.oldest_us < 0) {
 		*ret = 0;

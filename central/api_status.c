@@ -57,12 +57,12 @@ void api_readyz(void *ctx, struct http_request *q, struct http_reply *r)
 	r->status = 200;
 }
 
-/* Sums over all nodes.  What is not known of one node is not known of their sum. */
+/* Sums over all nodes.  What is not known of one node is not known of their sum; a paused one is left out. */
 struct sums {
 	uint64_t states[NODE_STATES];
 	uint64_t records;
 	struct backlog backlog;
-	uint64_t unknown; /* nodes whose backlog at the node is not known */
+	uint64_t unknown; /* nodes that are asked, and whose backlog is not known */
 };
 
 static enum err sum_nodes(
@@ -80,7 +80,7 @@ static enum err sum_nodes(
 		s.backlog.push += b.push;
 		if (b.oldest_us >= 0 && (s.backlog.oldest_us < 0 || b.oldest_us < s.backlog.oldest_us))
 			s.backlog.oldest_us = b.oldest_us;
-		if (!b.pull_known)
+		if (!b.pull_known && !views[i].node.paused)
 			s.unknown++;
 	}
 	s.backlog.pull_known = s.unknown == 0;

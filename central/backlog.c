@@ -2,9 +2,14 @@
 
 #include "shared/clock.h"
 
+bool backlog_is_current(const struct node_view *v)
+{
+	return v->run.heard && v->run.failures == 0 && !v->node.paused && v->node.sync.halt == HALT_NONE;
+}
+
 enum err backlog_of(struct store *st, const struct node_view *v, struct backlog *ret, struct reason *why)
 {
-	struct backlog b = {.pull_known = v->run.heard && v->run.failures == 0, .oldest_us = -1};
+	struct backlog b = {.pull_known = backlog_is_current(v), .oldest_us = -1};
 	int64_t push_oldest_us = -1;
 	if (b.pull_known) {
 		b.pull = v->run.pull_backlog;

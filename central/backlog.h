@@ -5,11 +5,14 @@
 #include "central/scheduler.h"
 
 struct backlog {
-	bool pull_known; /* the node answers, so what it last said holds */
+	bool pull_known;
 	uint64_t pull, push;
 	int64_t oldest_us; /* wall: when the oldest of both was written; -1 = nothing waits, or not known */
 };
 
+/* Does what the node last said of itself still hold?  One that is not asked or does not answer may have
+ * written since. */
+bool backlog_is_current(const struct node_view *v);
 /* Counts rows when something may be left to push. */
 enum err backlog_of(
 	struct store *st, const struct node_view *v, struct backlog *ret, struct reason *why) MUST_USE;

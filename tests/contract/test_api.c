@@ -171,6 +171,11 @@ static void test_unknown_values_are_null(void **state)
 	has(d, "\"nodes\":{\"total\":1,\"in_sync\":0");
 	has(d, "\"never_seen\":1");
 	has(d, "\"backlog\":{\"pull\":null");
+	EXPECT(d, 202, HTTP_POST, "/v1/nodes/a/pause", NULL,
+		NULL); /* what an operator paused is left out of the sum */
+	has(d, "\"backlog\":{\"pull\":null");
+	EXPECT(d, 200, GET("/v1/status"));
+	has(d, "\"backlog\":{\"pull\":0");
 }
 
 static void test_records_carry_their_version(void **state)
