@@ -102,6 +102,20 @@ void accident_restore_past(struct world *w, struct site *s)
 		writes_local(w, s);
 }
 
+void accident_restore_under(struct world *w, struct site *s)
+{
+	const struct copy *c = pick(s->copies);
+
+	if (c == NULL)
+		return;
+	trace_line("%s unnoticed:", s->name);
+	copy_put_back(c, &s->db);
+	s->restored = true;
+	look_after(w, 1u << s->place, false);
+	trace_line("%s RESTORED to %llu of epoch %.4s", s->name, (unsigned long long)s->view.end.seq,
+		s->view.epoch.hex);
+}
+
 static void exchange(struct world *w, struct site *s)
 {
 	if (s->flight.x == NULL)

@@ -14,6 +14,8 @@ void accident_wipe(struct world *w, struct site *s);
 void accident_restore_site(struct world *w, struct site *s);
 /* The same, and written on past where the centre's cursor stands. */
 void accident_restore_past(struct world *w, struct site *s);
+/* The process goes on, and finds another content in its database. */
+void accident_restore_under(struct world *w, struct site *s);
 /* To the same copy again, after an exchange or two. */
 void accident_restore_twice(struct world *w, struct site *s);
 /* A clone comes into being; from then on the two take turns at the same address. */

@@ -116,7 +116,7 @@ static void distrust(struct world *w, struct site *s, enum err e, const struct r
 
 void carrier_send(struct world *w, struct site *s)
 {
-	struct exchange_limits limits = {w->rules.page, w->rules.page, PAGE_BYTES_DEFAULT, PUSH_BYTES_MAX};
+	struct exchange_limits limits = {w->rules.page, w->rules.page, w->rules.page_bytes, PUSH_BYTES_MAX};
 	struct node n;
 	struct plan plan = next_plan(w, s, &n);
 	struct exchange *x;
@@ -178,21 +178,20 @@ static void check_basis(struct world *w, const struct site *s, struct span targe
 			stands ? "in" : "not in");
 }
 
-/* What the log was before the call decides.  `life`: of the centre that asks. */
-static int call(struct world *w, struct site *s, unsigned life, enum http_method method,
+/* What the log was before the call decides.  `stale`: it was sent before, and nobody waits for it; or NULL.
+ */
+static int call(struct world *w, struct site *s, const struct past *stale, enum http_method method,
 	const struct buf *target, const struct buf *body, struct buf *ret)
 {
 	int status = carrier_call(s, method, buf_span(target), buf_span(body), ret);
-
 	struct cause c = {.kind = cause_of(buf_span(target)),
 		.sites = 1u << s->place,
-		.ghost = life != w->life,
+		.ghost = stale != NULL && stale->life != w->life,
 		.writes_nothing = method == HTTP_GET};
 
 	check_basis(w, s, buf_span(target), status);
-	/* A name chosen in a life that a restore has undone: the centre will find an epoch it does not know.
-	 */
-	s->disturbed |= c.ghost && c.kind == CAUSE_RENAME && status == 200;
+	/* An old name may be taken up where its witness has been pruned since: just one more reset. */
+	s->disturbed |= stale != NULL && c.kind == CAUSE_RENAME && status == 200;
 	oracle_look(w, &c);
 	return status;
 }
@@ -200,7 +199,7 @@ static int call(struct world *w, struct site *s, unsigned life, enum http_method
 void carrier_deliver(struct world *w, struct site *s, struct flight *f)
 {
 	buf_clear(&f->body);
-	f->status = call(w, s, w->life, f->x->method, &f->x->target, &f->x->body, &f->body);
+	f->status = call(w, s, NULL, f->x->method, &f->x->target, &f->x->body, &f->body);
 	f->answered = true;
 	remember_answer(s, &f->x->request, f->status, buf_span(&f->body));
 	trace_line("%s serve %d %s", s->name, f->status, words_answer(f->body));
@@ -212,7 +211,7 @@ void carrier_deliver_past(struct world *w, struct site *s, const struct past *p)
 	int status;
 
 	trace_line("%s again %s", s->name, words_request(p->target, p->body));
-	status = call(w, s, p->life, p->method, &p->target, &p->body, &answer);
+	status = call(w, s, p, p->method, &p->target, &p->body, &answer);
 	trace_line("%s serve %d %s", s->name, status, words_answer(answer));
 	buf_done(&answer);
 }

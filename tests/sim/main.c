@@ -143,6 +143,7 @@ static struct rules rules_of(const struct wish *wish, uint64_t seed)
 	stand_in_begin(~seed);
 	r.ids = 2 + chance_below(2);
 	r.page = 1 + chance_below(3);
+	r.page_bytes = chance_percent(80) ? PAGE_BYTES_DEFAULT : 300 + chance_below(600);
 	r.policy = chance_percent(70) ? POLICY_OWNER : POLICY_CENTRE;
 	r.positions_kept = 1 + chance_below(8);
 	r.faults = wish->faults & ((unsigned)chance_u64() | (unsigned)chance_u64());

@@ -32,7 +32,8 @@ enum fault {
 
 struct rules {
 	unsigned sites, ids, faults;
-	unsigned page; /* records a page */
+	unsigned page;       /* records a page */
+	unsigned page_bytes; /* of a pull */
 	enum merge_policy policy;
 	uint64_t positions_kept;
 };

@@ -173,7 +173,9 @@ void writes_promote(struct world *w)
 	judge(w, &c, "centre", e == OK, why.text);
 }
 
-void writes_resume(struct world *w, struct site *s)
+/* A decision of an operator about a node, as far as it is one. */
+static void decide(struct world *w, struct site *s, const char *what,
+	bool (*decision)(const struct node_sync *now, struct sync_change *ret, struct event *ev))
 {
 	struct cause c = {.kind = CAUSE_OPERATOR, .sites = 1u << s->place};
 	struct node n;
@@ -183,10 +185,28 @@ void writes_resume(struct world *w, struct site *s)
 
 	if (store_node(w->store, s->name, &n, &why) != OK)
 		world_fail(w, "%s is not in the store: %s", s->name, why.text);
-	if (!exchange_decide_resumed(&n.sync, &change, &ev))
+	if (!decision(&n.sync, &change, &ev))
 		return;
-	trace_line("%s resumed by the operator", s->name);
-	if (store_move_node(w->store, s->name, &n.sync, &change, &ev, &why) != OK && !commit_fate_met())
-		world_fail(w, "%s is not resumed: %s", s->name, why.text);
+	trace_line("%s %s", s->name, what);
+	if (store_move_node(w->store, s->name, &n.sync, &change, ev.kind == NULL ? NULL : &ev, &why) != OK)
+		world_fail(w, "%s is not %s: %s", s->name, what, why.text);
 	oracle_look(w, &c);
+}
+
+void writes_resume(struct world *w, struct site *s)
+{
+	decide(w, s, "resumed", exchange_decide_resumed);
+}
+
+static bool decide_verify(const struct node_sync *now, struct sync_change *ret, struct event *ev)
+{
+	(void)ev;
+	*ret = (struct sync_change){.to = *now};
+	ret->to.recount = true;
+	return !now->recount;
+}
+
+void writes_verify(struct world *w, struct site *s)
+{
+	decide(w, s, "verified", decide_verify);
 }

@@ -13,5 +13,6 @@ void writes_centre(struct world *w, struct site *s);
 void writes_centre_delete(struct world *w, struct site *s);
 void writes_promote(struct world *w);                /* an archived version becomes the present one */
 void writes_resume(struct world *w, struct site *s); /* a halted node is accepted as it answers */
+void writes_verify(struct world *w, struct site *s); /* the next proof is to count the rows */
 
 #endif
