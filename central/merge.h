@@ -2,10 +2,11 @@
  * merge - COMPARE (design §4): the one place where two versions of a record meet.  Pure.
  *
  *   c absent: take l        l absent: keep c        equal hashes: nothing
- *   only c is covered by l  → take l      (l knows a centre's actor further than c: the centre was restored;
- * c is archived) only l is covered by c  → keep c, push it   (l is archived unless it was known or archived
- * already) both or none            → conflict: winner by policy, an edit beats a delete; the loser is
- * archived, a new version of the centre carries the winner's content and both vectors
+ *   only c is covered by l  → take l (l knows a centre's actor further than c: the centre was restored,
+ *                             c is archived)
+ *   only l is covered by c  → keep c, push it (l is archived unless it was known or archived already)
+ *   both or none            → conflict: winner by policy, an edit beats a delete; the loser is archived;
+ *                             a new version of the centre carries the winner's content and both vectors
  */
 #ifndef CENTRAL_MERGE_H
 #define CENTRAL_MERGE_H

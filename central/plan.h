@@ -5,9 +5,8 @@
  *   next attempt not due, not asked ────────────► WAIT delay
  *   rename_to set ──────────────────────────────► RENAME
  *   probe set ──────────────────────────────────► PROBE
- *   at_head and to_push, and push due or asked ──► PUSH
- *   else ───────────────────────────────────────► PULL  (parks at the local when the last one reached the
- * head)
+ *   at_head and to_push, push due or asked ─────► PUSH
+ *   else ───────────────────────────────────────► PULL  (parks at the local if the last one reached the head)
  *
  * Pushes that fail are put off by themselves, with pulls going on meanwhile: what is wrong with a push (the
  * local's disk is full, a proxy thinks it too large) must not keep what is new at the local from the centre.

@@ -1,11 +1,14 @@
 /*
  * proof - do both ends hold the same records?  Judged at the head with nothing to push.  Pure.
  *
- *   settled ── unequal ─► doubted: a reset of the same epoch (the witness stays); the next proof sums the
- * rows at both ends doubted ── equal ───► mended: one proof by the counters must still follow ── unequal by
- * the same difference ─► diverged: a stop ── unequal by another ─────────────► doubted anew mended ─── equal
- * ───► settled ── unequal ──► the local's counters lie: no reset; from now on, in this epoch, every proof
- * sums the rows
+ *   settled ── unequal ──────────────────────► doubted: a reset of the same epoch (the witness stays);
+ *                                                       the next proof sums the rows at both ends
+ *   doubted ── equal ────────────────────────► mended:  one proof by the counters must still follow
+ *           ── unequal by the same difference ► diverged: a stop
+ *           ── unequal by another ────────────► doubted anew
+ *   mended ─── equal ────────────────────────► settled
+ *           ── unequal ───────────────────────► the local's counters lie: no reset; from now on, in this
+ *                                               epoch, every proof sums the rows
  *
  * The difference of the two digests, not the digests themselves: it stays the same while both ends replicate
  * further writes, so a busy node that has diverged does not re-read its feed for ever, and on a quiet one at
