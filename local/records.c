@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "local/basis.h"
+#include "shared/etag.h"
 
 static bool read_id(const struct http_request *q, struct span *ret, struct http_reply *r)
 {
@@ -11,14 +12,6 @@ static bool read_id(const struct http_request *q, struct span *ret, struct http_
 		return true;
 	http_problem(r, "bad_id", "an id is 1 to %d of A-Z a-z 0-9 . _ : -", RECORD_ID_MAX);
 	return false;
-}
-
-static void set_etag(struct http_reply *r, struct hash h)
-{
-	char hex[33];
-
-	hash_hex(h, hex);
-	snprintf(r->etag, sizeof(r->etag), "\"%s\"", hex);
 }
 
 void records_list(void *local, struct http_request *q, struct http_reply *r)
@@ -118,7 +111,7 @@ static void answer_record(
 	}
 	record_encode(&rec, &r->body);
 	buf_char(&r->body, '\n');
-	set_etag(r, rec.hash);
+	etag_set(r, rec.hash);
 	r->status = status;
 }
 
@@ -145,29 +138,6 @@ void records_get(void *local, struct http_request *q, struct http_reply *r)
 	}
 }
 
-/* "hash" quoted in If-Match, * in If-None-Match. */
-static bool read_precondition(const struct http_request *q, struct precondition *ret, struct http_reply *r)
-{
-	struct span tag = q->if_match;
-
-	if (q->if_none_match.len) {
-		if (!span_is(q->if_none_match, "*")) {
-			http_problem(r, "bad_request", "If-None-Match takes * only");
-			return false;
-		}
-		ret->must_be_absent = true;
-	}
-	if (tag.len) {
-		ret->must_match = true;
-		if (tag.len != 34 || tag.at[0] != '"' || tag.at[33] != '"' ||
-			!hash_parse((struct span){tag.at + 1, 32}, &ret->hash)) {
-			http_problem(r, "bad_request", "If-Match takes one ETag: 32 hex digits in quotes");
-			return false;
-		}
-	}
-	return true;
-}
-
 void records_put(void *local, struct http_request *q, struct http_reply *r)
 {
 	struct local *l = local;
@@ -178,7 +148,7 @@ void records_put(void *local, struct http_request *q, struct http_reply *r)
 	struct span id;
 	struct reason why;
 
-	if (!read_id(q, &id, r) || !read_precondition(q, &j.precondition, r))
+	if (!read_id(q, &id, r) || !etag_precondition(q, &j.precondition, r))
 		return;
 	if (draft_parse_put(&d, q->body, &q->arena, &code, &why) != OK) {
 		http_problem(r, code, "%s", why.text);
@@ -211,7 +181,7 @@ void records_delete(void *local, struct http_request *q, struct http_reply *r)
 	struct delete_job j = {0};
 	struct reason why;
 
-	if (!read_id(q, &j.id, r) || !read_precondition(q, &j.precondition, r))
+	if (!read_id(q, &j.id, r) || !etag_precondition(q, &j.precondition, r))
 		return;
 	enum err e = local_write(l, delete_record, &j, &why);
 	if (e == OK)
