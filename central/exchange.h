@@ -20,8 +20,9 @@ struct exchange_limits {
 	unsigned pull_records, push_records;
 	unsigned pull_bytes, push_bytes;
 };
-#define EXCHANGE_LIMITS_DEFAULT \
-	((struct exchange_limits){PAGE_LIMIT_DEFAULT, 1000, PAGE_BYTES_DEFAULT, 1024 * 1024})
+#define EXCHANGE_LIMITS_DEFAULT    \
+	((struct exchange_limits){ \
+		PAGE_LIMIT_DEFAULT, PAGE_LIMIT_DEFAULT, PAGE_BYTES_DEFAULT, PAGE_BYTES_DEFAULT})
 
 struct exchange {
 	enum plan_step kind; /* PULL, PUSH, RENAME or PROBE */

@@ -4,9 +4,8 @@
 
 #include "central/settle.h"
 
-/* Room for one line besides its body: names, dot, hashes, times, braces; each entry of a vector comes on top.
- */
-#define LINE_BYTES 640
+/* Room for one line besides what is of any length: dot, hashes, times, the members' names, braces. */
+#define LINE_BYTES 360
 #define DOT_BYTES 40
 
 void push_page_done(struct push_page *p)
@@ -22,6 +21,12 @@ struct filling {
 	uint64_t generation;
 };
 
+static size_t line_bytes(const struct record *r)
+{
+	return LINE_BYTES + r->owner.len + r->id.len + r->type.len + r->body.len +
+	       (r->vv ? r->vv->n * DOT_BYTES : 0);
+}
+
 /* False: the page is full without this row. */
 static bool add_item(struct filling *f, struct query q)
 {
@@ -34,7 +39,7 @@ static bool add_item(struct filling *f, struct query q)
 	if (p->n == f->limit)
 		return false;
 	store_read_record(q, &item->record, &vv);
-	bytes = item->record.body.len + LINE_BYTES + (item->record.vv ? item->record.vv->n * DOT_BYTES : 0);
+	bytes = line_bytes(&item->record);
 	if (p->n > 0 && bytes > f->bytes_left)
 		return false;
 	f->bytes_left -= bytes < f->bytes_left ? bytes : f->bytes_left;

@@ -118,7 +118,7 @@ STAGE_TEST(a_page_holds_what_fits_and_at_least_one)
 	sent = page_of(g, "site-a", 100, 100);
 	assert_int_equal(sent.n, 1);
 	push_page_done(&sent);
-	sent = page_of(g, "site-a", 100, 11500);
+	sent = page_of(g, "site-a", 100, 10900);
 	assert_int_equal(sent.n, 2);
 	push_page_done(&sent);
 	sent = page_of(g, "site-a", 1, 1 << 20);
