@@ -82,6 +82,7 @@ bool store_load_record(
 /* False: there is a row already, and it stays as it is. */
 bool store_insert_record(struct lite *l, const struct record *r, const struct known *k);
 void store_replace_record(struct lite *l, const struct record *r, const struct known *k);
+/* Writes nothing where the row is gone or says so already. */
 void store_note_known(struct lite *l, const struct record *r, const struct known *k, bool refused);
 /* False: this version is archived already. */
 bool store_archive(struct lite *l, const struct record *r, const char *cause);

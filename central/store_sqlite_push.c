@@ -144,53 +144,43 @@ struct answering {
 	const struct push_answer *rejection; /* the first */
 };
 
-/* Notes what the local now holds, unless that is known. */
-static void note(struct answering *a, const struct record *r, struct known k, bool refused)
-{
-	struct standing s;
-
-	store_look(a->meeting.l, r->owner, r->id, &s);
-	if (!s.present)
-		return;
-	if (s.known.held == k.held && s.known.generation == k.generation && s.refused == refused &&
-		(!k.held || hash_equal(s.known.hash, k.hash)))
-		return;
-	store_note_known(a->meeting.l, r, &k, refused);
-}
-
 /* Not offered again in this generation, unless it has been edited since it was sent. */
 static void note_rejected(struct answering *a, const struct record *r, const struct push_answer *answer)
 {
 	uint64_t generation = a->meeting.sync->generation;
 	struct standing s;
+	struct known now;
 
 	a->p->rejected++;
 	if (!a->rejection)
 		a->rejection = answer;
 	store_look(a->meeting.l, r->owner, r->id, &s);
-	if (s.present && hash_equal(s.record.hash, r->hash))
-		note(a, r, store_known(&s.known, generation), true);
+	if (!s.present || !hash_equal(s.record.hash, r->hash))
+		return;
+	now = store_known(&s.known, generation);
+	store_note_known(a->meeting.l, r, &now, true);
 }
 
 static void note_answer(struct answering *a, const struct push_item *item, const struct push_answer *answer)
 {
+	struct lite *l = a->meeting.l;
 	uint64_t generation = a->meeting.sync->generation;
 
 	switch (answer ? answer->result : PUSH_REJECTED) {
 	case PUSH_APPLIED:
 		a->p->applied++;
-		note(a, &item->record, (struct known){true, answer->hash, generation}, false);
+		store_note_known(l, &item->record, &(struct known){true, answer->hash, generation}, false);
 		break;
 	case PUSH_ALREADY:
 		a->p->already++;
-		note(a, &item->record, (struct known){true, answer->hash, generation}, false);
+		store_note_known(l, &item->record, &(struct known){true, answer->hash, generation}, false);
 		break;
 	case PUSH_CONFLICT:
 		a->p->refused++;
 		if (answer->has_record)
 			store_meet(&a->meeting, &answer->record);
 		else
-			note(a, &item->record, (struct known){.generation = generation}, false);
+			store_note_known(l, &item->record, &(struct known){.generation = generation}, false);
 		break;
 	case PUSH_REJECTED:
 		note_rejected(a, &item->record, answer);

@@ -92,8 +92,6 @@ ON CONFLICT (owner, id) DO NOTHING;
 UPDATE records SET type = $1, body = $2, deleted = $3, actor = $4, n = $5, vv = $6, h0 = $7, h1 = $8, created_at = $9,
 	updated_at = $10, clock_error = $11, local_h0 = $12, local_h1 = $13, local_generation = $14, refused = NULL
 WHERE owner = $15 AND id = $16;
--- name: record_known
-UPDATE records SET local_h0 = $1, local_h1 = $2, local_generation = $3, refused = $4 WHERE owner = $5 AND id = $6;
 -- name: records_hashes
 SELECT h0, h1 FROM records WHERE owner = $1;
 -- name: records_unrefuse

@@ -1,5 +1,10 @@
 -- SQLite's own: IS as the comparison that knows NULL, and the index that must be used.
 
+-- A row that says so already is not written.
+-- name: record_known
+UPDATE records SET local_h0 = $1, local_h1 = $2, local_generation = $3, refused = $4
+WHERE owner = $5 AND id = $6
+	AND (local_h0 IS NOT $1 OR local_h1 IS NOT $2 OR local_generation IS NOT $3 OR refused IS NOT $4);
 -- name: push_differs
 SELECT 1 FROM records INDEXED BY records_differ WHERE owner = $1 AND (h0 IS NOT local_h0 OR h1 IS NOT local_h1) AND refused IS NULL LIMIT 1;
 -- name: push_refused
