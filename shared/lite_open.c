@@ -11,6 +11,12 @@
 
 #define BUSY_TIMEOUT_MS 5000
 
+/* SQLite's count of its memory, which nobody asks for, would take a lock at each allocation. */
+__attribute__((constructor)) static void init(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 bool lite_in_memory(const char *path)
 {
 	return strcmp(path, ":memory:") == 0 ||
