@@ -3,6 +3,7 @@
 #include "shared/clock.h"
 #include "tests/sim/accidents.h"
 #include "tests/sim/carrier.h"
+#include "tests/sim/operator.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/stand_in.h"
 #include "tests/sim/trace.h"
@@ -186,6 +187,9 @@ static const struct step {
 	{6, 0, promote},
 	{20, 0, writes_resume},
 	{6, 0, writes_verify},
+	{8, 0, operator_pause},
+	{30, 0, operator_unpause},
+	{5, 0, operator_add_again},
 	{220, 0, send},
 	{180, 0, deliver},
 	{180, 0, receive},
@@ -297,6 +301,7 @@ void steps_heal(struct world *w)
 		carrier_drop(&s->flight);
 		carrier_drop(&s->late);
 		s->run.at_head = false;
+		operator_unpause(w, s);
 		settle(w, s);
 	}
 	oracle_check_healed(w);
