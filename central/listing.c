@@ -1,5 +1,7 @@
 #include "central/listing.h"
 
+#include "shared/page.h"
+
 void listing_begin(struct listing *g, const char *name, unsigned limit, struct buf *out)
 {
 	*g = (struct listing){.out = out, .limit = limit};
@@ -10,7 +12,7 @@ void listing_begin(struct listing *g, const char *name, unsigned limit, struct b
 
 bool listing_room(struct listing *g)
 {
-	if (g->n == g->limit) {
+	if (g->n == g->limit || g->out->len > PAGE_BYTES_MAX) {
 		g->more = true;
 		return false;
 	}

@@ -14,8 +14,8 @@ struct listing {
 };
 
 void listing_begin(struct listing *g, const char *name, unsigned limit, struct buf *out);
-/* Call for every row, ask the database for one more than the limit; false: that was the one too many, leave
- * it out. */
+/* Call for every row, ask the database for one more than the limit; false: that was the one too many, or the
+ * list is long enough in bytes: leave it out. */
 bool listing_room(struct listing *g);
 /* `next` is the last row's key if there are more. */
 void listing_end_number(struct listing *g, uint64_t last);

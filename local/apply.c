@@ -11,8 +11,20 @@ struct apply_job {
 	const struct push *push;
 	struct feed_served served; /* the verdict, and where the log stands afterwards */
 	struct push_answer *answers;
+	size_t told; /* bytes of versions that stand against pushed ones */
 	struct arena arena;
 };
+
+/* All or nothing: a centre that is told so little pulls first, and pushes smaller pages. */
+static enum err check_told(struct apply_job *j, const struct push_answer *a, struct reason *why)
+{
+	j->told += a->has_record ? a->record.body.len : 0;
+	if (j->told <= PAGE_BYTES_MAX)
+		return OK;
+	return fail(INVALID, why,
+		"the versions that stand against the pushed ones take more than %d bytes; pull first",
+		PAGE_BYTES_MAX);
+}
 
 static enum err apply_items(void *ctx, struct replica *r, struct reason *why)
 {
@@ -24,8 +36,11 @@ static enum err apply_items(void *ctx, struct replica *r, struct reason *why)
 		return e;
 	if (j->served.verdict != FEED_SERVED)
 		return fail(CONFLICT, why, "the basis is not this database's");
-	for (size_t i = 0; i < j->push->n && e == OK; i++)
+	for (size_t i = 0; i < j->push->n && e == OK; i++) {
 		e = replica_apply(r, &j->push->items[i], &j->answers[i], &j->arena, why);
+		if (e == OK)
+			e = check_told(j, &j->answers[i], why);
+	}
 	if (e == OK) {
 		replica_position(r, &j->served.end.to, &j->served.end.digest);
 		j->served.end.head_seq = j->served.end.to.seq;
@@ -63,6 +78,10 @@ static void answer(struct local *l, enum err e, const struct apply_job *j, const
 {
 	if (e == CONFLICT) {
 		basis_refuse(l, j->basis, &j->served, r);
+		return;
+	}
+	if (e == INVALID) {
+		http_problem(r, "body_too_large", "%s", why->text);
 		return;
 	}
 	if (e != OK) {

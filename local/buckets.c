@@ -77,6 +77,8 @@ void buckets_fetch(void *local, struct http_request *q, struct http_reply *r)
 	enum err e = replica_fetch(l->replica, (unsigned)w.bits, w.at, w.n, &r->body, &why);
 	r->status = 200;
 	r->content_type = "application/x-ndjson";
-	if (e != OK)
+	if (e == INVALID)
+		http_problem(r, "body_too_large", "%s", why.text);
+	else if (e != OK)
 		http_problem_err(r, e, &why);
 }

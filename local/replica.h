@@ -99,7 +99,7 @@ void replica_wake(struct replica *r, bool for_good);
 enum err replica_get(
 	struct replica *r, struct span id, struct record *ret, struct arena *a, struct reason *why) MUST_USE;
 
-/* Appends `{"records":[…],"next":…}`. */
+/* Appends `{"records":[…],"next":…}`; fewer than the limit when they are large. */
 enum err replica_list(
 	struct replica *r, const struct record_query *q, struct buf *out, struct reason *why) MUST_USE;
 
@@ -119,7 +119,7 @@ enum err replica_status(struct replica *r, struct replica_status *ret, struct re
 /* Bucket digests by scanning: appends {"epoch","seq","bits","buckets":[{"bucket":n,"count":…,"sum":…},…]},
  * empty buckets left out. */
 enum err replica_buckets(struct replica *r, unsigned bits, struct buf *out, struct reason *why) MUST_USE;
-/* The records of the given buckets, one a line, then a page's end line. */
+/* The records of the given buckets, one a line, then a page's end line.  INVALID: too many bytes. */
 enum err replica_fetch(struct replica *r, unsigned bits, const uint32_t *buckets, size_t n, struct buf *out,
 	struct reason *why) MUST_USE;
 

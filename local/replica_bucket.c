@@ -71,6 +71,10 @@ enum err replica_fetch(struct replica *r, unsigned bits, const uint32_t *buckets
 		query_u64(q, 1, 0);
 		query_i64(q, 2, INT64_MAX);
 		while (query_step(q)) {
+			if (out->len > PAGE_BYTES_MAX)
+				lite_fail(l, INVALID,
+					"these buckets hold more than %d bytes: fetch fewer, or smaller ones",
+					PAGE_BYTES_MAX);
 			if (!wanted[hash_bucket(row_id(q), bits)])
 				continue;
 			struct record v;

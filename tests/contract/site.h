@@ -123,6 +123,20 @@ static inline struct written site_put(struct site *s, const char *id, const char
 	return w;
 }
 
+/* As many of the largest records as fill more than an answer may: l00, l01, …  Returns how many. */
+static inline unsigned site_put_large(struct site *s)
+{
+	static char body[RECORD_BODY_MAX + 1];
+	unsigned n = PAGE_BYTES_MAX / RECORD_BODY_MAX + 3;
+	memset(body, '7', RECORD_BODY_MAX);
+	for (unsigned i = 0; i < n; i++) {
+		char id[16];
+		snprintf(id, sizeof id, "l%02u", i);
+		site_put(s, id, body);
+	}
+	return n;
+}
+
 static inline struct written site_delete(struct site *s, const char *id)
 {
 	struct written w;

@@ -1,5 +1,6 @@
 /* The local's replication calls through the router: what a centre acknowledges, and what it is told. */
 #include "local/routes.h"
+#include "local/writer.h"
 #include "tests/contract/site.h"
 
 #define CENTRE "00112233445566778899aabbccddeeff"
@@ -91,6 +92,65 @@ static void says_that_it_went_back(void **state)
 	http_reply_done(&r);
 }
 
+/* Pushes one new record, and `n` over versions that were never there. */
+static void push_stale(struct site *s, unsigned n, struct http_reply *r)
+{
+	struct local l = {.replica = s->r, .writer = writer_new(s->r)};
+	struct router t;
+	struct buf target = {0}, body = {0};
+	struct page_request p = next_pull(s, 0);
+	struct push_request q = {
+		.centre = p.centre, .request = p.request, .epoch = p.epoch, .witness = p.witness};
+
+	for (unsigned i = 0; i <= n; i++) {
+		char id[16] = "new";
+		struct push_item item = {.record = {.owner = span_of("site-a"),
+						 .type = span_of("note"),
+						 .body = span_of("1"),
+						 .dot = {ACTOR_CENTRE_BIT | 5, i + 1}}};
+
+		if (i > 0) {
+			snprintf(id, sizeof id, "l%02u", i - 1);
+			item.expected = (struct hash){{1, 2}};
+		}
+		item.record.id = span_of(id);
+		item.record.hash = record_hash(&item.record);
+		push_item_encode(&item, &body);
+	}
+	routes_init(&t, &l);
+	push_request_encode(&q, &target);
+	struct http_request post = {.method = HTTP_POST,
+		.target = buf_span(&target),
+		.body = buf_span(&body),
+		.content_type = span_of("application/x-ndjson"),
+		.host = span_of("127.0.0.1"),
+		.loopback = true};
+	router_dispatch(&t, &post, r);
+	buf_done(&target);
+	buf_done(&body);
+	arena_done(&post.arena);
+	writer_free(l.writer);
+}
+
+/* No answer holds a whole database in memory; what is refused is refused whole. */
+static void refuses_a_push_that_needs_too_large_an_answer(void **state)
+{
+	struct site *s = *state;
+	struct http_reply r = {0};
+	unsigned n = site_put_large(s);
+	struct position head = site_status(s).head;
+
+	push_stale(s, n, &r);
+	assert_int_equal(r.status, 413);
+	assert_true(r.body.len < 1000);
+	http_reply_done(&r);
+	assert_true(position_equal(site_status(s).head, head));
+	push_stale(s, n - 4, &r);
+	assert_int_equal(r.status, 200);
+	http_reply_done(&r);
+	assert_int_equal(site_status(s).head.seq, head.seq + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -98,6 +158,8 @@ int main(void)
 			acknowledges_what_was_pulled_not_what_was_witnessed, site_in_memory, site_gone),
 		cmocka_unit_test_setup_teardown(says_which_epoch_it_has, site_in_memory, site_gone),
 		cmocka_unit_test_setup_teardown(says_that_it_went_back, site_in_memory, site_gone),
+		cmocka_unit_test_setup_teardown(
+			refuses_a_push_that_needs_too_large_an_answer, site_in_memory, site_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,6 +73,35 @@ static void a_list_goes_by_key(void **state)
 	buf_done(&out);
 }
 
+static void a_list_is_bounded_in_bytes(void **state)
+{
+	struct site *s = *state;
+	unsigned n = site_put_large(s), found = 0;
+	struct buf out = {0};
+	struct record_query q = {.limit = 1000};
+	ASSERT_OK(replica_list(s->r, &q, &out, &why));
+	for (const char *at = out.at; (at = strstr(at, "\"id\":\"l")); at++)
+		found++;
+	assert_in_range(found, n - 4, n - 1);
+	char next[32];
+	snprintf(next, sizeof next, "\"next\":\"l%02u\"}", found - 1);
+	assert_non_null(strstr(out.at + out.len - 20, next));
+	buf_done(&out);
+}
+
+static void a_fetch_is_bounded_in_bytes(void **state)
+{
+	struct site *s = *state;
+	uint32_t all = 0, some[] = {0, 1, 2, 3};
+	struct buf out = {0};
+	site_put_large(s);
+	assert_int_equal(replica_fetch(s->r, 0, &all, 1, &out, &why), INVALID);
+	buf_clear(&out);
+	ASSERT_OK(replica_fetch(s->r, 4, some, 4, &out, &why));
+	assert_non_null(strstr(out.at, "\"end\":true"));
+	buf_done(&out);
+}
+
 static void buckets_cut_the_digest(void **state)
 {
 	struct site *s = *state;
@@ -158,7 +187,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BOTH(the_status_counts_what_nobody_has),
 		BOTH(a_list_goes_by_key),
+		BOTH(a_list_is_bounded_in_bytes),
 		BOTH(buckets_cut_the_digest),
+		BOTH(a_fetch_is_bounded_in_bytes),
 		BOTH(news_end_a_wait),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -193,6 +193,32 @@ STAGE_TEST(a_list_leaves_out_what_was_not_asked_for)
 		2);
 }
 
+STAGE_TEST(a_list_is_bounded_in_bytes)
+{
+	static char body[RECORD_BODY_MAX + 1];
+	unsigned n = PAGE_BYTES_MAX / RECORD_BODY_MAX + 3, found = 0, walks = 0;
+	char id[16], after[64] = "";
+	const char *text, *next;
+
+	(void)f;
+	memset(body, '7', RECORD_BODY_MAX);
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(id, sizeof(id), "r%04u", i);
+		stage_put(g, "site-a", id, body);
+	}
+	do {
+		text = list(g, (struct record_query){.limit = 1000, .after = span_of(after)});
+		found += (unsigned)count(text, "\"hash\"");
+		assert_true(strlen(text) < PAGE_BYTES_MAX + 2 * RECORD_LINE_MAX);
+		next = strstr(text, "\"next\":") + 7;
+		snprintf(after, sizeof(after), "%.*s", next[0] == '"' ? (int)strcspn(next + 1, "\"") : 0,
+			next + 1);
+		walks++;
+	} while (after[0]);
+	assert_int_equal(found, n);
+	assert_int_equal(walks, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -203,6 +229,7 @@ int main(void)
 		cmocka_unit_test(preconditions_hold_or_nothing_changes),
 		cmocka_unit_test(a_list_is_walked_by_its_keys),
 		cmocka_unit_test(a_list_leaves_out_what_was_not_asked_for),
+		cmocka_unit_test(a_list_is_bounded_in_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
