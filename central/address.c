@@ -124,7 +124,9 @@ static bool split_host(const char *at, char *ret, size_t size)
 	return *end != ':' || port_ok(end + 1);
 }
 
-/* Only letters, digits, '-' and '.' can be a name; a name of digits and dots alone is an alias of an address.
+/*
+ * Only letters, digits, '-' and '.' can be a name; a name of digits and dots alone is an alias
+ * of an address.
  */
 static bool name_ok(const char *host)
 {

@@ -35,8 +35,8 @@ bool networks_allow(const struct networks *ns, const struct sockaddr *address);
 
 /*
  * http[s]://HOST[:PORT][/PREFIX] without user, query, fragment or blanks.  INVALID: another form;
- * DENIED: a literal address (or `localhost`) in no allowed network.  Other names are judged when they are
- * resolved.
+ * DENIED: a literal address (or `localhost`) in no allowed network.  Other names are judged when they
+ * are resolved.
  */
 enum err node_url_check(const struct networks *ns, const char *url, struct reason *why) MUST_USE;
 

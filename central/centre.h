@@ -24,7 +24,9 @@ bool centre_limit(const struct http_request *q, unsigned *ret, struct http_reply
 /* An optional whole number; absent leaves *ret alone. */
 bool centre_number(
 	const struct http_request *q, const char *name, uint64_t *ret, struct http_reply *r) MUST_USE;
-/* The {name} of the path or a query member, as a NUL-terminated text; 404 for what cannot be a node's name.
+/*
+ * The {name} of the path or a query member, as a NUL-terminated text; 404 for what cannot be a
+ * node's name.
  */
 bool centre_node_name(struct span text, char ret[RECORD_OWNER_MAX + 1], struct http_reply *r) MUST_USE;
 

@@ -39,10 +39,10 @@ struct exchange {
 void exchange_done(struct exchange *x); /* again is harmless */
 
 /*
- * OK with x->method set: send it.  GONE: there was nothing to push after all (a sweep that found its end is
- * then ended): exchange_note_nothing(), read the node again and plan.  CONFLICT: the node moved: read it
- * again and plan.  Otherwise the store failed.  `x` need not be initialised; after a failure it holds
- * nothing.
+ * OK with x->method set: send it.  GONE: there was nothing to push after all (a sweep that found its
+ * end is then ended): exchange_note_nothing(), read the node again and plan.  CONFLICT: the node moved:
+ * read it again and plan.  Otherwise the store failed.  `x` need not be initialised; after a failure it
+ * holds nothing.
  */
 enum err exchange_begin(struct exchange *x, struct store *st, const struct node *n, struct plan plan,
 	const struct exchange_limits *limits, struct reason *why) MUST_USE;

@@ -34,7 +34,9 @@ struct merge merge_compare(
 		return conflict(l, c, policy);
 	if (l_in_c)
 		return (struct merge){.verdict = MERGE_KEEP, .archive_local = !local_is_known};
-	/* An edit of ours that we do not remember: what we hold now may have been written after the restore.
+	/*
+	 * An edit of ours that we do not remember: what we hold now may have been written after the
+	 * restore.
 	 */
 	restored = version_knows_more_of_centre(l->dot, l->vv, c->dot, c->vv);
 	return (struct merge){

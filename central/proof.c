@@ -7,7 +7,9 @@ static struct digest difference(struct digest a, struct digest b)
 	return (struct digest){a.count - b.count, {a.lane[0] - b.lane[0], a.lane[1] - b.lane[1]}};
 }
 
-/* An empty log can be doubted too, so the seq alone does not tell; two unequal digests are never both zero.
+/*
+ * An empty log can be doubted too, so the seq alone does not tell; two unequal digests are
+ * never both zero.
  */
 static bool doubts(const struct node_sync *s)
 {

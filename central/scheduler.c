@@ -93,7 +93,9 @@ static bool has_news(const struct slot *slot)
 	return slot->exchange.kind == PLAN_PULL && slot->exchange.parked_ms > 0;
 }
 
-/* What came in while the worker planned shortens its wait; a row that could not be read is tried again soon.
+/*
+ * What came in while the worker planned shortens its wait; a row that could not be read is
+ * tried again soon.
  */
 static int64_t due_with_news(const struct slot *slot, int64_t due_us)
 {

@@ -29,7 +29,9 @@ enum err scheduler_start(struct scheduler *s, struct reason *why) MUST_USE;
  * allowed. */
 void scheduler_close(struct scheduler *s);
 
-/* The node's row was added, removed, paused, resumed or changed in the store: what is under way is cancelled.
+/*
+ * The node's row was added, removed, paused, resumed or changed in the store: what is under
+ * way is cancelled.
  */
 void scheduler_changed(struct scheduler *s, const char *name);
 /* Somebody wants an exchange now, backoff or not. */

@@ -55,9 +55,9 @@ void slot_free(struct slot *s); /* not in transfer */
 void slot_settle(struct slot *s, int64_t interval_ms);
 
 /*
- * Should what is under way be cancelled for a push or a question?  Only a parked pull, and not again within
- * SLOT_INTERRUPT_US, since a cancelled request stays at the local until its time is over; true counts as
- * done.
+ * Should what is under way be cancelled for a push or a question?  Only a parked pull, and not again
+ * within SLOT_INTERRUPT_US, since a cancelled request stays at the local until its time is over; true
+ * counts as done.
  */
 bool slot_interrupt(struct slot *s, int64_t now_us) MUST_USE;
 #define SLOT_INTERRUPT_US 1000000

@@ -9,7 +9,9 @@
 #include "shared/entropy.h"
 #include "shared/json_check.h"
 
-/* One transaction of edits; the digest of the owner at hand is kept here and written when the owner changes.
+/*
+ * One transaction of edits; the digest of the owner at hand is kept here and written when the
+ * owner changes.
  */
 struct editing {
 	struct store *st;

@@ -124,7 +124,9 @@ static void *run(void *generator)
 		last_us = now_us;
 		if (g->config.burst && entropy_below(BURST_EVERY_S * 1000 / TICK_MS) == 0)
 			due += g->config.burst;
-		/* While nothing can be written a sensor's reading is lost, as in life: no backlog is made up.
+		/*
+		 * While nothing can be written a sensor's reading is lost, as in life: no backlog is
+		 * made up.
 		 */
 		while (due >= 1.0) {
 			unsigned wrote = generate(g, (unsigned)due);

@@ -62,7 +62,9 @@ static void serve(struct replica *r, struct lite *l, const struct log_state *s, 
 		ret->end.to = begin_of(l, q->after);
 	struct page_end *end = &ret->end;
 	end->oldest_after_us = end->to.seq < s->head.seq ? reader_updated_after(l, end->to.seq) : -1;
-	/* With no row behind it the page is the last, even if the newest row was lost: the digest tells that.
+	/*
+	 * With no row behind it the page is the last, even if the newest row was lost: the
+	 * digest tells that.
 	 */
 	if (end->oldest_after_us < 0)
 		end->to = s->head;

@@ -18,7 +18,9 @@ typedef enum err writer_job_fn(void *ctx, struct replica *r, struct reason *why)
 struct writer *writer_new(struct replica *r);
 void writer_free(struct writer *w);
 
-/* Returns when the job is durable (OK), was refused (its own outcome), or could not be committed. Any thread.
+/*
+ * Returns when the job is durable (OK), was refused (its own outcome), or could not be
+ * committed. Any thread.
  */
 enum err writer_run(struct writer *w, writer_job_fn *job, void *ctx, struct reason *why) MUST_USE;
 

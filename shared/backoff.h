@@ -1,6 +1,6 @@
 /*
- * backoff - how long to wait after the n-th failure in a row: full jitter, doubling, capped.  Pure but for
- * chance.
+ * backoff - how long to wait after the n-th failure in a row: full jitter, doubling, capped.  Pure but
+ * for chance.
  */
 #ifndef SHARED_BACKOFF_H
 #define SHARED_BACKOFF_H

@@ -8,7 +8,9 @@
 #include "shared/record.h"
 
 void etag_set(struct http_reply *r, struct hash h);
-/* `If-Match: "<hash>"`, `If-None-Match: *`; absent ones ask for nothing.  False: the reply has been filled.
+/*
+ * `If-Match: "<hash>"`, `If-None-Match: *`; absent ones ask for nothing.  False: the reply has
+ * been filled.
  */
 bool etag_precondition(const struct http_request *q, struct precondition *ret, struct http_reply *r) MUST_USE;
 

@@ -70,7 +70,9 @@ static enum err decode_item(
 	return OK;
 }
 
-/* The id of a line that is no good otherwise, so that the answer can name it; empty when it cannot be read.
+/*
+ * The id of a line that is no good otherwise, so that the answer can name it; empty when it
+ * cannot be read.
  */
 static struct span find_id(struct span line)
 {

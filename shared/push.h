@@ -49,7 +49,9 @@ struct push_answer {
 	struct span reason; /* rejected */
 };
 
-/* The answer: page_begin's line, a line per item, page_end's line (more = false, no clock promise otherwise).
+/*
+ * The answer: page_begin's line, a line per item, page_end's line (more = false, no clock
+ * promise otherwise).
  */
 void push_answer_encode(const struct push_answer *a, struct buf *out); /* with the line's end */
 

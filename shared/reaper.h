@@ -32,13 +32,17 @@ void reaper_drop(struct reaper *r, struct reaper_entry *e);
 void reaper_set(struct reaper *r, struct reaper_entry *e, int64_t deadline_us);
 void reaper_extend(struct reaper *r, struct reaper_entry *e, int64_t by_us);
 
-/* The work for a whole request begins: no deadline until the next reaper_set().  False: it must not any more.
+/*
+ * The work for a whole request begins: no deadline until the next reaper_set().  False: it
+ * must not any more.
  */
 bool reaper_begin(struct reaper *r, struct reaper_entry *e) MUST_USE;
 void reaper_end(
 	struct reaper *r, struct reaper_entry *e, int64_t deadline_us); /* of a request, begun or not */
 
-/* Shuts down what is not busy and all that comes, then waits for the busy ones, at most until the deadline.
+/*
+ * Shuts down what is not busy and all that comes, then waits for the busy ones, at most until
+ * the deadline.
  */
 void reaper_drain(struct reaper *r, int64_t deadline_us);
 bool reaper_draining(struct reaper *r);

@@ -108,11 +108,11 @@ struct drafts {
 void drafts_done(struct drafts *d);
 
 /*
- * One object, an array of objects, or objects one a line.  At most 10,000.
- * INVALID: `*ret_line` (from 1) and `*ret_code` ("bad_json", "bad_id", "bad_type", "bad_request",
- * "too_many_records", "body_too_large") say where and what.  `owner_wanted`: `owner` is a required member;
- * else it is passed over, as all members of a record that a draft does not have (what was exported can be
- * imported).
+ * One object, an array of objects, or objects one a line.  At most 10,000. INVALID:
+ * `*ret_line` (from 1) and `*ret_code` ("bad_json", "bad_id", "bad_type", "bad_request",
+ * "too_many_records", "body_too_large") say where and what.  `owner_wanted`: `owner` is a
+ * required member; else it is passed over, as all members of a record that a draft does not
+ * have (what was exported can be imported).
  */
 enum err drafts_parse(struct drafts *ret, struct span text, bool owner_wanted, size_t *ret_line,
 	const char **ret_code, struct reason *why) MUST_USE;

@@ -206,7 +206,9 @@ static enum err take_all(struct reader *t)
 	return t->at == t->end ? OK : refuse(t, t->at, "bad_json", "something follows the array");
 }
 
-/* The line of the failure, from 1.  The scanner counts bytes from the record's start, people from the line's.
+/*
+ * The line of the failure, from 1.  The scanner counts bytes from the record's start, people
+ * from the line's.
  */
 static size_t find_line(struct reader *t)
 {

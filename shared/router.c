@@ -97,7 +97,9 @@ static bool is_same_origin(struct span origin, struct span host)
 	return false;
 }
 
-/* A web page must not reach a daemon on loopback: neither by a name that it made resolve here, nor by a form.
+/*
+ * A web page must not reach a daemon on loopback: neither by a name that it made resolve here,
+ * nor by a form.
  */
 static bool refuse_host(const struct router *t, const struct http_request *q, struct http_reply *r)
 {

@@ -15,7 +15,9 @@
 /* A thread needs this for its handler; libmicrohttpd alone makes do with a few KiB. */
 #define STACK_BYTES (256 * 1024)
 #define HEAD_BYTES (32 * 1024)
-/* A refused body up to here is read and dropped, so that the connection lives and the answer surely arrives.
+/*
+ * A refused body up to here is read and dropped, so that the connection lives and the answer
+ * surely arrives.
  */
 #define DRAIN_BYTES (64 * 1024)
 #define STREAM_BLOCK_BYTES (16 * 1024)

@@ -1,8 +1,8 @@
 /*
  * tool - what the commands of `tidemark` share: one client, one way to fail, one way to print.
  *
- * A command returns the program's exit code.  Data goes to standard output, everything else to standard
- * error.
+ * A command returns the program's exit code.  Data goes to standard output, everything else to
+ * standard error.
  */
 #ifndef CENTRAL_TOOL_TOOL_H
 #define CENTRAL_TOOL_TOOL_H

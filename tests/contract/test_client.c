@@ -269,7 +269,9 @@ static void test_nobody_there(void **state)
 	client_close(c);
 }
 
-/* A peer with a script: on each accepted connection it reads heads and says the next replies, then ends it.
+/*
+ * A peer with a script: on each accepted connection it reads heads and says the next replies,
+ * then ends it.
  */
 struct peer {
 	int fd;

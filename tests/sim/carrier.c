@@ -178,7 +178,9 @@ static void check_basis(struct world *w, const struct site *s, struct span targe
 			stands ? "in" : "not in");
 }
 
-/* What the log was before the call decides.  `stale`: it was sent before, and nobody waits for it; or NULL.
+/*
+ * What the log was before the call decides.  `stale`: it was sent before, and nobody waits for
+ * it; or NULL.
  */
 static int call(struct world *w, struct site *s, const struct past *stale, enum http_method method,
 	const struct buf *target, const struct buf *body, struct buf *ret)

@@ -1,6 +1,6 @@
 /*
- * oracle_private - the oracle's parts: what may have changed at a local, at the centre, and what must always
- * hold.
+ * oracle_private - the oracle's parts: what may have changed at a local, at the centre, and what must
+ * always hold.
  */
 #ifndef TESTS_SIM_ORACLE_PRIVATE_H
 #define TESTS_SIM_ORACLE_PRIVATE_H

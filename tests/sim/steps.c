@@ -282,7 +282,9 @@ static void settle(struct world *w, struct site *s)
 		w->tally.most_turns = turns;
 }
 
-/* Its newest row vanished: the place is forgotten with the next write, so a centre that saw it will notice.
+/*
+ * Its newest row vanished: the place is forgotten with the next write, so a centre that saw it
+ * will notice.
  */
 static bool has_lost_its_end(const struct site *s)
 {

@@ -1,6 +1,6 @@
 /*
- * far - a local that lives in a test's memory: a log of records, pages of it, compare-and-set of what is
- * pushed.
+ * far - a local that lives in a test's memory: a log of records, pages of it, compare-and-set of what
+ * is pushed.
  *
  * As much of a local as a store's contract needs, without a database or a wire.  A copy of the struct is a
  * backup of it (the bytes live in the arena of the original).

@@ -26,7 +26,9 @@ struct stage *stage_open(enum stage_kind kind, enum merge_policy policy);
 void stage_reopen(struct stage *g); /* not in memory, where nothing outlives the store */
 void stage_close(struct stage *g);
 
-/* Runs a test's text on every back-end, each time with an empty store and a local `site-a` that it has met.
+/*
+ * Runs a test's text on every back-end, each time with an empty store and a local `site-a`
+ * that it has met.
  */
 typedef void stage_text(struct stage *g, struct far *f);
 void stage_each(enum merge_policy policy, stage_text *text);
@@ -55,7 +57,9 @@ struct node stage_node(struct stage *g, const char *name);
 /* One exchange each.  `ret` may be NULL. */
 enum err stage_pull(struct stage *g, const struct far *f, unsigned limit, struct pull_apply *ret);
 enum err stage_push(struct stage *g, struct far *f, unsigned limit, struct push_apply *ret);
-/* Pulls and pushes until the proof is judged; the first doubt ends it, as it is one that a test must expect.
+/*
+ * Pulls and pushes until the proof is judged; the first doubt ends it, as it is one that a
+ * test must expect.
  */
 enum proof_verdict stage_settle(struct stage *g, struct far *f);
 

@@ -8,7 +8,9 @@
 
 #include <cmocka.h>
 
-/* Two actors of the local, two of a centre, each with n up to 2: a version is its dot and what it has seen.
+/*
+ * Two actors of the local, two of a centre, each with n up to 2: a version is its dot and what
+ * it has seen.
  */
 static const uint64_t actors[4] = {11, 12, ACTOR_CENTRE_BIT | 21, ACTOR_CENTRE_BIT | 22};
 

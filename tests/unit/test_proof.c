@@ -203,7 +203,9 @@ static void a_verify_sums_once(void **state)
 	assert_int_equal(w.sync.generation, 1);
 }
 
-/* Every way in which the four sums can be off, the log empty or filled: settles or stops within two resets.
+/*
+ * Every way in which the four sums can be off, the log empty or filled: settles or stops
+ * within two resets.
  */
 static void a_quiet_node_never_loops(void **state)
 {
