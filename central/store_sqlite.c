@@ -10,10 +10,26 @@
 
 /* --- transactions --- */
 
+/* Versions of ours may be gone that later ones of the same actor would claim to know. */
+static void distrust_foreign_content(struct store *st)
+{
+	struct query q = query_begin(st->writer, SQL_CENTRAL_DATA_VERSION);
+
+	if (query_step(q)) {
+		uint64_t now = query_col_u64(q, 0);
+
+		if (now != st->data_version)
+			st->last.actor = 0;
+		st->data_version = now;
+	}
+	query_done(q);
+}
+
 struct lite *store_write_begin(struct store *st)
 {
 	pthread_mutex_lock(&st->writing);
 	lite_begin(st->writer);
+	distrust_foreign_content(st);
 	return st->writer;
 }
 

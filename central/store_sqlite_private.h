@@ -25,7 +25,8 @@ struct store {
 
 	pthread_mutex_t writing;
 	struct lite *writer;
-	struct dot last; /* of this opening's own versions; actor 0 = none made yet */
+	struct dot last;       /* of this opening's own versions; actor 0 = none made yet */
+	uint64_t data_version; /* as the writer saw it last */
 
 	pthread_mutex_t pooling;
 	pthread_cond_t returned;
@@ -40,7 +41,10 @@ struct lite *store_write_begin(struct store *st);
 enum err store_write_end(struct store *st, enum err e, struct reason *why) MUST_USE;
 struct lite *store_read_begin(struct store *st);
 enum err store_read_end(struct store *st, struct lite *l, enum err e, struct reason *why) MUST_USE;
-/* The dot of the next version this centre makes; a fresh actor after a commit of unknown outcome. */
+/*
+ * The dot of the next version this centre makes; a fresh actor after a commit of unknown outcome, and when
+ * somebody else has written to the database (an old copy may have been put back under us).
+ */
 struct dot store_next_dot(struct store *st);
 
 /* --- nodes and events (store_sqlite_nodes.c, store_sqlite_events.c) --- */

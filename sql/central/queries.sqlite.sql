@@ -5,6 +5,11 @@
 UPDATE records SET local_h0 = $1, local_h1 = $2, local_generation = $3, refused = $4
 WHERE owner = $5 AND id = $6
 	AND (local_h0 IS NOT $1 OR local_h1 IS NOT $2 OR local_generation IS NOT $3 OR refused IS NOT $4);
+
+-- Another number than last time on the same connection: somebody else has written.
+-- name: data_version
+PRAGMA data_version;
+
 -- name: push_differs
 SELECT 1 FROM records INDEXED BY records_differ WHERE owner = $1 AND (h0 IS NOT local_h0 OR h1 IS NOT local_h1) AND refused IS NULL LIMIT 1;
 -- name: push_refused
