@@ -116,6 +116,20 @@ void accident_restore_under(struct world *w, struct site *s)
 		s->view.epoch.hex);
 }
 
+/* What is on its way stays so: the answers meet a store that has gone back. */
+void accident_restore_centre_under(struct world *w)
+{
+	const struct copy *c = pick(w->copies);
+
+	if (c == NULL)
+		return;
+	copy_put_back(c, &w->db);
+	w->restored = true;
+	w->life++;
+	look_after(w, 0, true);
+	trace_line("centre unnoticed: RESTORED");
+}
+
 static void exchange(struct world *w, struct site *s)
 {
 	if (s->flight.x == NULL)
@@ -167,6 +181,8 @@ void accident_restore_centre(struct world *w)
 void accident_restore_both(struct world *w, struct site *s)
 {
 	accident_restore_centre(w);
+	for (unsigned i = chance_below(7); i > 0; i--)
+		exchange(w, s);
 	accident_restore_site(w, s);
 }
 

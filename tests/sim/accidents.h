@@ -16,11 +16,13 @@ void accident_restore_site(struct world *w, struct site *s);
 void accident_restore_past(struct world *w, struct site *s);
 /* The process goes on, and finds another content in its database. */
 void accident_restore_under(struct world *w, struct site *s);
+void accident_restore_centre_under(struct world *w);
 /* To the same copy again, after an exchange or two. */
 void accident_restore_twice(struct world *w, struct site *s);
 /* A clone comes into being; from then on the two take turns at the same address. */
 void accident_clone(struct world *w, struct site *s);
 void accident_restore_centre(struct world *w);
+/* The centre first, and the local after an exchange or some. */
 void accident_restore_both(struct world *w, struct site *s);
 /* As if somebody had deleted a row by hand, or a page had been lost. */
 void accident_vanish_site(struct world *w, struct site *s);

@@ -142,6 +142,12 @@ static void restore_centre(struct world *w, struct site *s)
 	accident_restore_centre(w);
 }
 
+static void restore_centre_under(struct world *w, struct site *s)
+{
+	(void)s;
+	accident_restore_centre_under(w);
+}
+
 static void promote(struct world *w, struct site *s)
 {
 	(void)s;
@@ -205,15 +211,16 @@ static const struct step {
 	{20, FAULT_CRASH, crash_centre},
 	{40, FAULT_COMMIT, break_commit},
 	{12, FAULT_WIPE, accident_wipe},
-	{40, FAULT_RESTORE, copy_site},
+	{60, FAULT_RESTORE, copy_site},
 	{18, FAULT_RESTORE, accident_restore_site},
 	{12, FAULT_RESTORE, accident_restore_past},
 	{8, FAULT_RESTORE, accident_restore_twice},
 	{8, FAULT_RESTORE, accident_restore_under},
 	{12, FAULT_CLONE, accident_clone},
-	{30, FAULT_CRESTORE, copy_centre},
+	{45, FAULT_CRESTORE, copy_centre},
 	{18, FAULT_CRESTORE, restore_centre},
-	{10, FAULT_RESTORE | FAULT_CRESTORE, accident_restore_both},
+	{8, FAULT_CRESTORE, restore_centre_under},
+	{20, FAULT_RESTORE | FAULT_CRESTORE, accident_restore_both},
 	{8, FAULT_VANISH, accident_vanish_site},
 	{8, FAULT_VANISH, accident_vanish_centre},
 };
