@@ -11,6 +11,7 @@
 #define ANSWER_TIME_MS 10000
 /* For the smallest pages: a single large record on a slow line. */
 #define ANSWER_TIME_MOST_MS 60000
+#define COUNT_TIME_MOST_MS 600000
 #define QUICK_US 3000000
 /* Plans that come to nothing (nothing to push after all, basis moved) are made anew this often without a
  * pause. */
@@ -265,6 +266,19 @@ static struct exchange_limits slot_limits(const struct applier *a, const struct 
 	return l;
 }
 
+/* Summing all rows may take long on a slow disk: longer each time that it came to nothing. */
+static int64_t answer_time_ms(struct applier *a, const struct slot *s)
+{
+	pthread_mutex_lock(a->lock);
+	unsigned failures = s->run.failures;
+	pthread_mutex_unlock(a->lock);
+	bool counts = s->exchange.kind == PLAN_PULL && s->exchange.basis.recount;
+	int64_t ms = s->shrink < SLOT_SHRINK_MAX ? ANSWER_TIME_MS : ANSWER_TIME_MOST_MS;
+	while (counts && failures-- > 0 && ms < COUNT_TIME_MOST_MS)
+		ms *= 2;
+	return ms;
+}
+
 static void prepare_call(
 	struct applier *a, struct slot *s, const struct node *n, const struct exchange_limits *l)
 {
@@ -279,7 +293,7 @@ static void prepare_call(
 	c->method = x->method;
 	c->body = buf_span(&x->body);
 	c->content_type = x->kind == PLAN_PUSH ? "application/x-ndjson" : "application/json";
-	c->timeout_ms = x->parked_ms + (s->shrink < SLOT_SHRINK_MAX ? ANSWER_TIME_MS : ANSWER_TIME_MOST_MS);
+	c->timeout_ms = x->parked_ms + answer_time_ms(a, s);
 	/* An answer to a push may hold the local's versions: give them the room of a pull. */
 	c->max_bytes = (size_t)l->pull_bytes + RECORD_LINE_MAX + 65536;
 	token_of_node(a->secret, n, c->token);

@@ -27,7 +27,8 @@ struct page_request {
 	unsigned limit;     /* records; 0 = a probe: nothing but the end line */
 	unsigned max_bytes; /* the page ends before the record that would pass it, but holds at least one */
 	int64_t wait_ms;    /* hold the request until there is news, at most this long */
-	bool recount;       /* the digest is to be summed from the rows, not read from the counters */
+	bool recount; /* the digest of a page that ends at the head is to be summed from the rows, not read
+			 from the counters */
 };
 void page_request_encode(const struct page_request *q, struct buf *target);
 /* "?centre=…&request=…&protocol=…&epoch=…&witness=…", as in every replication call. */

@@ -209,7 +209,7 @@ static inline void served_done(struct served_page *p)
 
 static inline struct digest site_recount(struct site *s)
 {
-	struct page_request q = request_of(s, 0, (struct position){0});
+	struct page_request q = request_of(s, site_status(s).head.seq, (struct position){0});
 	q.recount = true;
 	q.limit = 0;
 	struct served_page p;

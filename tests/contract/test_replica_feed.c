@@ -271,6 +271,28 @@ static void a_recount_is_the_truth(void **state)
 	assert_true(digest_equal(site_recount(s), truth));
 }
 
+/* A re-read of everything asks for it with each page, and would scan everything for each. */
+static void only_a_page_at_the_head_is_recounted(void **state)
+{
+	struct site *s = *state;
+	struct served_page p;
+	site_put(s, "a", "1");
+	site_put(s, "b", "2");
+	site_meddle(s, "UPDATE state SET digest_count = 99", "UPDATE state SET digest_lane1 = 5");
+	struct page_request q = request_of(s, 0, (struct position){0});
+	q.recount = true;
+	q.limit = 1;
+	site_feed(s, &q, &p);
+	assert_true(p.page.end.more);
+	assert_int_equal(p.page.end.digest.count, 99);
+	served_done(&p);
+	q.after = 1;
+	site_feed(s, &q, &p);
+	assert_false(p.page.end.more);
+	assert_int_equal(p.page.end.digest.count, 2);
+	served_done(&p);
+}
+
 #define ON_FILE(f)                                                 \
 	{                                                          \
 #f ", on a file", f, site_on_file, site_gone, NULL \
@@ -292,6 +314,7 @@ int main(void)
 		BOTH(nothing_is_dropped_before_a_centre_was_heard),
 		ON_FILE(a_restored_database_is_recognised),
 		BOTH(a_recount_is_the_truth),
+		BOTH(only_a_page_at_the_head_is_recounted),
 		BOTH(contents_changed_underneath_get_a_fresh_actor),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* The scheduler with a real store, a real transfer and a real local: what has to happen at once does. */
 #include "central/scheduler.h"
+#include "central/transfer.h"
 #include "local/apply.h"
 #include "local/feed.h"
 #include "local/routes.h"
@@ -203,6 +204,23 @@ static uint64_t local_count(struct lab *l)
 	struct replica_status s;
 	MUST(replica_status(l->local.replica, &s, &l->why));
 	return s.digest.count;
+}
+
+/* The time that the last request of the centre was given, and which it was. */
+static struct {
+	_Atomic int64_t timeout_ms;
+	_Atomic unsigned n;
+} counts;
+
+void __real_transfer_start(struct transfer *t, struct transfer_call *call);
+void __wrap_transfer_start(struct transfer *t, struct transfer_call *call);
+void __wrap_transfer_start(struct transfer *t, struct transfer_call *call)
+{
+	if (strstr(call->url.at, "recount=1")) {
+		counts.timeout_ms = call->timeout_ms;
+		counts.n++;
+	}
+	__real_transfer_start(t, call);
 }
 
 static void add_again(struct lab *l)
@@ -435,6 +453,39 @@ static void test_a_push_that_fails_does_not_stop_the_pull(void **state)
 	assert_in_range(arrived, 4, 12); /* and neither is tried over and over */
 }
 
+static void feed_unavailable(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	(void)ctx;
+	(void)q;
+	arrived++;
+	http_problem(r, "unavailable", "%s", "not now");
+}
+
+/* All rows of a large local on a slow disk: the same time again and again would never be enough. */
+static void test_a_count_is_given_more_time_each_time(void **state)
+{
+	struct lab *l = *state;
+	add_and_settle(l);
+	struct node n = view(l).node;
+	struct sync_change count = {.to = n.sync};
+	for (size_t i = 0; i < l->router.n; i++)
+		if (l->routes[i].handler == feed_counted)
+			l->routes[i].handler = feed_unavailable;
+	counts.n = 0;
+	count.to.recount = true;
+	MUST(store_move_node(l->store, NODE, &n.sync, &count, NULL, &l->why));
+	scheduler_changed(l->scheduler, NODE);
+	int64_t most = 0, until_us = clock_mono_us() + PATIENCE_MS * 1000;
+	for (unsigned seen = 0; most < 80000 && clock_mono_us() < until_us; poll(NULL, 0, 1)) {
+		if (counts.n == seen)
+			continue;
+		most = counts.timeout_ms;
+		seen = counts.n;
+		scheduler_ask(l->scheduler, NODE);
+	}
+	assert_in_range(most, 80000, 700000);
+}
+
 static void test_each_change_of_state_is_one_event(void **state)
 {
 	struct lab *l = *state;
@@ -468,6 +519,7 @@ int main(void)
 		TEST(test_a_node_added_again_at_once_is_not_forgotten),
 		TEST(test_a_late_word_of_a_removal_does_not_hide_the_node),
 		TEST(test_a_push_that_fails_does_not_stop_the_pull),
+		TEST(test_a_count_is_given_more_time_each_time),
 		TEST(test_each_change_of_state_is_one_event),
 	};
 	log_init(LOG_ERROR, 0);
