@@ -44,6 +44,23 @@ void settle_push(struct node_sync *s, const struct push_page *sent, const struct
 	}
 }
 
+void settle_own(struct node_sync *s, const struct push_page *sent, const struct push_answer *const *by_item,
+	const struct page_end *end)
+{
+	struct position at = s->witness;
+
+	if (s->cursor != at.seq)
+		return;
+	for (size_t i = 0; i < sent->n; i++) {
+		if (!by_item[i] || by_item[i]->result != PUSH_APPLIED)
+			continue;
+		at.seq++;
+		at.head = record_chain(at.head, at.seq, sent->items[i].record.id, by_item[i]->hash);
+	}
+	if (position_equal(at, end->to))
+		s->cursor = at.seq;
+}
+
 void settle_change(const struct node_sync *now, struct node_sync *to)
 {
 	to->digest = now->digest;

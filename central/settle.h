@@ -15,6 +15,12 @@ bool settle_same_sync(const struct node_sync *a, const struct node_sync *b);
 void settle_page(struct node_sync *s, const struct page_end *end);
 /* The witness and the sweep, only forward. */
 void settle_push(struct node_sync *s, const struct push_page *sent, const struct page_end *end);
+/*
+ * The cursor past records that were just applied, when the chain of heads proves that nothing else came
+ * between: they need not be read back.  Before settle_push().
+ */
+void settle_own(struct node_sync *s, const struct push_page *sent, const struct push_answer *const *by_item,
+	const struct page_end *end);
 /* A decision made from an older reading of the node keeps what others may have moved since. */
 void settle_change(const struct node_sync *now, struct node_sync *to);
 

@@ -201,6 +201,7 @@ static void apply_answers(struct answering *a, const struct push_answer *const *
 	p->conflicts = m->conflicts;
 	p->archived = m->archived;
 	p->centre_restored = m->centre_restored;
+	settle_own(&p->sync, p->sent, by_item, &p->answers->end);
 	settle_push(&p->sync, p->sent, &p->answers->end);
 	p->to_push = !p->sync.swept || store_any(m->l, SQL_CENTRAL_PUSH_DIFFERS, p->node);
 	if (!settle_same_sync(&before, &p->sync))

@@ -52,6 +52,49 @@ STAGE_TEST(an_edit_is_pushed_once)
 	assert_int_equal(stage_conflicts(g, NULL), 0);
 }
 
+STAGE_TEST(what_was_just_pushed_is_not_read_back)
+{
+	struct push_apply p;
+
+	far_put_many(f, 4);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	stage_put(g, "site-a", "r0001", "\"edited\"");
+	stage_put(g, "site-a", "new", "\"born here\"");
+	assert_int_equal(stage_pull(g, f, 10, NULL), OK);
+	assert_int_equal(stage_push(g, f, 1, &p), OK);
+	assert_int_equal(p.sync.cursor, 5);
+	assert_int_equal(stage_push(g, f, 1, &p), OK);
+	assert_int_equal(p.sync.cursor, 6);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+}
+
+STAGE_TEST(what_came_between_is_read)
+{
+	struct push_page sent;
+	struct push_answers answers;
+	struct push_apply p;
+
+	far_put_many(f, 4);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	stage_put(g, "site-a", "new", "\"born here\"");
+	sent = page_of(g, "site-a", 10, 1 << 20);
+	far_put(f, "between", "1");
+	far_answer(f, sent.items, sent.n, &answers);
+	assert_int_equal(apply(g, &sent, &answers, &p), OK);
+	assert_int_equal(p.applied, 1);
+	assert_int_equal(p.sync.cursor, 4);
+	push_page_done(&sent);
+
+	stage_put(g, "site-a", "newer", "2");
+	sent = page_of(g, "site-a", 10, 1 << 20);
+	far_answer(f, sent.items, sent.n, &answers);
+	assert_int_equal(apply(g, &sent, &answers, &p), OK);
+	assert_int_equal(p.sync.cursor, 4); /* not all before it had been read */
+	push_page_done(&sent);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_string_equal(stage_body(g, "site-a", "between"), "1");
+}
+
 /* The local lost its database: all of it goes back, in pages of any size, and nothing twice. */
 STAGE_TEST(a_wiped_local_is_refilled)
 {
@@ -362,6 +405,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_edit_is_pushed_once),
+		cmocka_unit_test(what_was_just_pushed_is_not_read_back),
+		cmocka_unit_test(what_came_between_is_read),
 		cmocka_unit_test(a_wiped_local_is_refilled),
 		cmocka_unit_test(after_a_reset_only_what_is_lacking_is_sent),
 		cmocka_unit_test(a_page_holds_what_fits_and_at_least_one),
