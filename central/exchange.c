@@ -45,36 +45,6 @@ enum err exchange_begin(struct exchange *x, struct store *st, const struct node 
 	return e;
 }
 
-enum err exchange_settle(enum err e, struct outcome *out, struct reason *why)
-{
-	switch (e) {
-	case OK:
-		return OK;
-	case CONFLICT:
-	case GONE: /* removed meanwhile */
-		out->stale = true;
-		exchange_wrong(out, POLL_STALE, "the node moved while the answer was on its way: discarded");
-		return OK;
-	case INVALID:
-		exchange_wrong(out, POLL_BAD_BODY, "%s", why->text);
-		return OK;
-	case RETRY:
-	case UNCERTAIN:
-	case DENIED:
-	case INTERNAL:
-		break;
-	}
-	exchange_wrong(out, POLL_STORE, "%s", why->text);
-	return e;
-}
-
-void exchange_tell(struct outcome *out, const struct event *events, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++)
-		if (!out->event.kind || events[i].level < out->event.level)
-			out->event = events[i];
-}
-
 /* A whole answer of any kind but an ordinary page. */
 static enum err finish_served(
 	struct exchange *x, struct store *st, const struct answer *a, struct outcome *out, struct reason *why)
