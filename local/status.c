@@ -28,6 +28,17 @@ void status_readyz(void *local, struct http_request *q, struct http_reply *r)
 	}
 }
 
+/* False: the reply has been filled. */
+static bool read_status(struct local *l, struct replica_status *ret, struct http_reply *r)
+{
+	struct reason why;
+	enum err e = replica_status(l->replica, ret, &why);
+
+	if (e != OK)
+		http_problem_err(r, e, &why);
+	return e == OK;
+}
+
 static void put_time(struct buf *out, int64_t us)
 {
 	if (us < 0) {
@@ -72,14 +83,10 @@ void status_get(void *local, struct http_request *q, struct http_reply *r)
 	struct local *l = local;
 	struct replica_status s;
 	struct buf *out = &r->body;
-	struct reason why;
-	enum err e = replica_status(l->replica, &s, &why);
 
 	(void)q;
-	if (e != OK) {
-		http_problem_err(r, e, &why);
+	if (!read_status(l, &s, r))
 		return;
-	}
 	buf_printf(out,
 		"{\"node\":\"%s\",\"epoch\":\"%s\",\"version\":\"%s\",\"uptime_s\":%lld,\"head_seq\":%llu,"
 		"\"records\":%llu,",
@@ -116,14 +123,10 @@ void status_metrics(void *local, struct http_request *q, struct http_reply *r)
 	struct local *l = local;
 	struct replica_status s;
 	struct buf *out = &r->body;
-	struct reason why;
-	enum err e = replica_status(l->replica, &s, &why);
 
 	(void)q;
-	if (e != OK) {
-		http_problem_err(r, e, &why);
+	if (!read_status(l, &s, r))
 		return;
-	}
 	buf_printf(out,
 		"# HELP tidemark_build_info The running program.\n# TYPE tidemark_build_info gauge\n"
 		"tidemark_build_info{version=\"%s\",node=\"%s\"} 1\n",
