@@ -23,3 +23,5 @@ def site(tmp_path):
     for p in started:
         if p.process and p.process.poll() is None:
             p.kill()
+    for p in started:
+        assert "Sanitizer" not in p.log.read_text(), f"{p.name}: see {p.log}"
