@@ -1,6 +1,7 @@
 #include "central/exchange.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "shared/backoff.h"
 
@@ -9,6 +10,8 @@
 /* How long the quickest exchange's measure of the clock stands against slower ones: this many intervals. */
 #define CLOCK_KEPT_INTERVALS 8
 #define CLOCK_KEPT_LEAST_US INT64_C(10000000)
+/* Two measures that are farther apart than their errors and this: a clock was set between them. */
+#define CLOCK_DRIFT_US 1000
 
 static bool time_is_sane(int64_t us)
 {
@@ -22,7 +25,7 @@ static bool time_is_sane(int64_t us)
 static void note_clock(struct node_run *run, const struct answer *a, const struct page_end *e, int64_t now_us,
 	int64_t interval_ms)
 {
-	int64_t kept_us = CLOCK_KEPT_INTERVALS * interval_ms * 1000, rtt_us;
+	int64_t kept_us = CLOCK_KEPT_INTERVALS * interval_ms * 1000, rtt_us, offset_us;
 
 	if (!time_is_sane(e->t_recv_us) || !time_is_sane(e->t_send_us) || e->t_send_us < e->t_recv_us)
 		return;
@@ -31,11 +34,13 @@ static void note_clock(struct node_run *run, const struct answer *a, const struc
 		return;
 	if (kept_us < CLOCK_KEPT_LEAST_US)
 		kept_us = CLOCK_KEPT_LEAST_US;
+	offset_us = ((e->t_recv_us - a->t_sent_us) + (e->t_send_us - a->t_done_us)) / 2;
 	run->clock.synchronised = e->clock_error_us >= 0;
-	if (run->clock.known && rtt_us > run->clock.rtt_us && now_us - run->clock.mono_us < kept_us)
-		return;
+	if (run->clock.known && rtt_us > run->clock.rtt_us && now_us - run->clock.mono_us < kept_us &&
+		llabs(offset_us - run->clock.offset_us) <= (rtt_us + run->clock.rtt_us) / 2 + CLOCK_DRIFT_US)
+		return; /* both can be true: the quicker one knows better */
 	run->clock.known = true;
-	run->clock.offset_us = ((e->t_recv_us - a->t_sent_us) + (e->t_send_us - a->t_done_us)) / 2;
+	run->clock.offset_us = offset_us;
 	run->clock.rtt_us = rtt_us;
 	run->clock.error_us = (rtt_us + 1) / 2;
 	run->clock.mono_us = now_us;

@@ -386,6 +386,12 @@ static void test_clock(void **state)
 	exchange_note(&s.n, &s.run, &s.x, &s.a, &s.out, NOW + 10000000, INTERVAL_MS);
 	assert_int_equal(s.run.clock.offset_us, 7000000 - 25000);
 	assert_int_equal(s.run.clock.error_us, 25100);
+	/* slower still, but too far off for both to be true: the local's clock was set on by an hour */
+	s.a.t_done_us += 50000;
+	s.out.end.t_recv_us += INT64_C(3600000000);
+	s.out.end.t_send_us += INT64_C(3600000000);
+	exchange_note(&s.n, &s.run, &s.x, &s.a, &s.out, NOW + 10000001, INTERVAL_MS);
+	assert_int_equal(s.run.clock.offset_us, INT64_C(7000000) - 50000 + INT64_C(3600000000));
 }
 
 /* Nonsense is not shown, and harms nobody. */
