@@ -5,6 +5,8 @@
 
 #include "central/tool/commands.h"
 
+#define FOLLOW_LIMIT 1000 /* a page, once the first one has been shown */
+
 static void print_events(const struct json_doc *d, uint64_t *last)
 {
 	size_t n = json_doc_count(d, "events");
@@ -21,7 +23,9 @@ static void print_events(const struct json_doc *d, uint64_t *last)
 
 static void events_target(const struct tool *t, uint64_t last, struct buf *target)
 {
-	buf_printf(target, "/v1/events?limit=%lld", (long long)(t->limit ? t->limit : 100));
+	long long limit = last ? FOLLOW_LIMIT : t->limit ? t->limit : 100;
+
+	buf_printf(target, "/v1/events?limit=%lld", limit);
 	if (last)
 		buf_printf(target, "&after=%llu", (unsigned long long)last);
 	if (t->node) {
@@ -34,6 +38,7 @@ int command_events(struct tool *t)
 {
 	const struct timespec second = {1, 0};
 	uint64_t last = 0;
+	size_t n = 0;
 	int code;
 
 	do {
@@ -42,11 +47,14 @@ int command_events(struct tool *t)
 
 		events_target(t, last, &target);
 		code = t->json && !t->follow ? tool_print_raw(t, target.at) : tool_get(t, target.at, &d);
-		if (code == EXIT_OK && d)
+		if (code == EXIT_OK && d) {
+			n = json_doc_count(d, "events");
 			print_events(d, &last);
+		}
 		json_doc_free(d);
 		buf_done(&target);
-	} while (code == EXIT_OK && t->follow && nanosleep(&second, NULL) == 0);
+	} while (code == EXIT_OK && t->follow && !ferror(stdout) &&
+		 (n == FOLLOW_LIMIT || nanosleep(&second, NULL) == 0)); /* a full page: there is more */
 	return code;
 }
 

@@ -8,30 +8,32 @@
 static const struct command {
 	const char *name;
 	int (*run)(struct tool *t);
+	size_t most; /* arguments */
 	const char *usage, *help;
 } commands[] = {
-	{"status", command_status, "status [--check]",
+	{"status", command_status, 0, "status [--check]",
 		"one screen; --check exits as a monitoring plugin does"},
-	{"nodes", command_nodes, "nodes", "a line per node, worst first"},
-	{"node", command_node, "node NAME | add NAME URL | rm|pause|resume|token|rotate NAME",
+	{"nodes", command_nodes, 0, "nodes", "a line per node, worst first"},
+	{"node", command_node, 3, "node NAME | add NAME URL | rm|pause|resume|token|rotate NAME",
 		"everything about one node; or change it; add, token and rotate print its token"},
-	{"pull", command_pull, "pull NODE", "pull now, until proven equal"},
-	{"push", command_push, "push NODE", "push now, until proven equal"},
-	{"verify", command_verify, "verify NODE",
+	{"pull", command_pull, 1, "pull NODE", "pull now, until proven equal"},
+	{"push", command_push, 1, "push NODE", "push now, until proven equal"},
+	{"verify", command_verify, 1, "verify NODE",
 		"sum all rows anew at both ends and compare; 4 if they differ"},
-	{"wait", command_wait, "wait [NODE…] --in-sync",
+	{"wait", command_wait, SIZE_MAX, "wait [NODE…] --in-sync",
 		"until proven equal, by a proof made after the call; 5 on --timeout"},
-	{"records", command_records,
+	{"records", command_records, 0,
 		"records [--owner NODE] [--type T] [--after KEY] [--limit N] [--deleted]",
 		"a page of records"},
-	{"record", command_record, "record OWNER/ID", "one record as it is"},
-	{"put", command_put, "put OWNER/ID --type T FILE|-",
+	{"record", command_record, 1, "record OWNER/ID", "one record as it is"},
+	{"put", command_put, 2, "put OWNER/ID --type T FILE|-",
 		"write a record at the centre; it is pushed to its owner"},
-	{"delete", command_delete, "delete OWNER/ID", "delete a record at the centre; likewise"},
-	{"events", command_events, "events [-f] [--node NODE] [--limit N]", "what happened; -f follows"},
-	{"conflicts", command_conflicts, "conflicts", "versions that lost, kept whole"},
-	{"conflict", command_conflict, "conflict promote ID", "make such a version the present one"},
+	{"delete", command_delete, 1, "delete OWNER/ID", "delete a record at the centre; likewise"},
+	{"events", command_events, 0, "events [-f] [--node NODE] [--limit N]", "what happened; -f follows"},
+	{"conflicts", command_conflicts, 0, "conflicts", "versions that lost, kept whole"},
+	{"conflict", command_conflict, 2, "conflict promote ID", "make such a version the present one"},
 };
+#define GUESS_MOST 3 /* letters */
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
 static void commands_help(struct buf *out)
@@ -60,6 +62,8 @@ static int unknown(const char *name)
 	for (size_t i = 1; i < COMMANDS; i++)
 		if (distance(name, commands[i].name) < distance(name, near->name))
 			near = &commands[i];
+	if (distance(name, near->name) > GUESS_MOST)
+		return tool_usage("no command '%s'", name);
 	return tool_usage("no command '%s'; did you mean '%s'?", name, near->name);
 }
 
@@ -120,8 +124,10 @@ static int run(struct tool *t, struct reason *why)
 	if (!c)
 		return unknown(name);
 	t->args = (struct option_list){t->args.at + 1, t->args.n - 1};
+	if (t->args.n > c->most)
+		return tool_usage("\"%s\" is too much: tidemark %s", t->args.at[c->most], c->usage);
 	if (t->token_file && option_read_secret(t->token_file, &t->token, why) != OK) {
-		fprintf(stderr, "tidemark: %s\n", why->text);
+		fprintf(stderr, "tidemark: --token-file %s\n", why->text);
 		return EXIT_REFUSED;
 	}
 	const struct client_config config = {.base_url = t->central,
@@ -137,7 +143,7 @@ static int run(struct tool *t, struct reason *why)
 
 int main(int argc, char **argv)
 {
-	static char follow[] = "--follow";
+	static char follow[] = "--follow", help[] = "--help", version[] = "--version";
 	struct tool t = {0};
 	struct reason why = {""};
 	struct buf out = {0};
@@ -147,6 +153,10 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++)
 		if (!strcmp(argv[i], "-f"))
 			argv[i] = follow;
+	if (argc == 2 && !strcmp(argv[1], "help")) /* what people type */
+		argv[1] = help;
+	else if (argc == 2 && !strcmp(argv[1], "version"))
+		argv[1] = version;
 	if (read_options(&t, argc, argv, &todo, &out, &why) != OK)
 		return tool_usage("%s", why.text);
 	if (todo == OPTIONS_RUN)
@@ -156,5 +166,5 @@ int main(int argc, char **argv)
 	buf_done(&out);
 	buf_done(&t.token);
 	options_free();
-	return code;
+	return tool_finish(code);
 }

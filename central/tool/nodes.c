@@ -264,6 +264,9 @@ int command_node(struct tool *t)
 			return change_node(t, &verbs[i], args[1]);
 	if (!strcmp(verb, "add"))
 		return t->args.n == 3 ? add_node(t, args[1], args[2]) : tool_usage("node add takes NAME URL");
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
+		if (t->args.n == 1 && !strcmp(verb, verbs[i].name))
+			return tool_usage("node %s takes NAME", verb);
 	if (t->args.n != 1)
 		return tool_usage(
 			"node takes NAME; or add NAME URL; or rm, pause, resume, token or rotate and a NAME");

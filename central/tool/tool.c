@@ -17,7 +17,7 @@ int tool_usage(const char *fmt, ...)
 }
 
 /* The problem in the server's words. */
-static int complain(const struct client_reply *reply)
+static int complain(const struct tool *t, const struct client_reply *reply)
 {
 	struct json_doc *d = NULL;
 	struct reason why;
@@ -28,11 +28,15 @@ static int complain(const struct client_reply *reply)
 		json_doc_text(d, "detail", &detail, &why) == OK)
 		fprintf(stderr, "tidemark: %s: %s\n", title, detail);
 	else
-		fprintf(stderr, "tidemark: the centre answered %d; is this a tidemark-central?\n",
+		fprintf(stderr, "tidemark: %s answered %d; is this a tidemark-central?\n", t->central,
 			reply->status);
-	json_doc_free(d);
 	if (reply->status == 401)
-		fputs("Try: --token-file FILE with the centre's secret\n", stderr);
+		fprintf(stderr, "Try: %s--token-file FILE with the centre's secret\n",
+			t->token_file ? "another " : "");
+	if (reply->status == 404 && detail && !strcmp(detail, "no such path"))
+		fprintf(stderr, "Try: --central URL; what answers at %s is no tidemark-central\n",
+			t->central);
+	json_doc_free(d);
 	return reply->status == 401 || reply->status == 403 ? EXIT_REFUSED : EXIT_FAILED;
 }
 
@@ -44,15 +48,24 @@ int tool_call(
 
 	if (client_call(t->client, m, target, body, body.at ? "application/json" : NULL, &reply, &why) !=
 		OK) {
-		fprintf(stderr, "tidemark: %s: %s\n", t->central, why.text);
+		fprintf(stderr,
+			"tidemark: %s\nTry: is tidemark-central running there?  --central URL asks another\n",
+			why.text);
 		client_reply_done(&reply);
 		return EXIT_UNREACHABLE;
 	}
-	if (reply.status / 100 == 2) {
+	bool good = reply.status / 100 == 2;
+	if (good && (!reply.body.len || reply.body.at[0] == '{')) { /* a centre answers with objects only */
 		*ret = reply;
 		return EXIT_OK;
 	}
-	int code = complain(&reply);
+	int code = EXIT_FAILED;
+	if (good)
+		fprintf(stderr,
+			"tidemark: %s answered something else than JSON; is this a tidemark-central?\n",
+			t->central);
+	else
+		code = complain(t, &reply);
 	client_reply_done(&reply);
 	return code;
 }
@@ -83,6 +96,16 @@ int tool_print_raw(struct tool *t, const char *target)
 	fwrite(reply.body.at, 1, reply.body.len, stdout);
 	client_reply_done(&reply);
 	return EXIT_OK;
+}
+
+int tool_finish(int code)
+{
+	bool failed = ferror(stdout);
+
+	if (fflush(stdout) == 0 && !failed)
+		return code;
+	perror("tidemark: standard output");
+	return code == EXIT_OK ? EXIT_FAILED : code;
 }
 
 const char *tool_text(const struct json_doc *d, const char *path_fmt, ...)

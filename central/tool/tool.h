@@ -36,6 +36,8 @@ struct tool {
 };
 
 int tool_usage(const char *fmt, ...) PRINTF(1, 2);
+/* Standard output is on its way; the code to exit with, a failure where it could not be written. */
+int tool_finish(int code) MUST_USE;
 
 /*
  * One call.  EXIT_OK: `ret` holds a reply of status 2xx (client_reply_done() it).  Otherwise the problem has
