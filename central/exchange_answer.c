@@ -134,8 +134,11 @@ enum answer_kind exchange_read_answer(
 		exchange_wrong(out, a->result, "%s", a->why.text);
 	else if (a->status == 200)
 		kind = read_served(x, a->body, out);
-	else if (a->status == 401 || a->status == 403)
-		exchange_wrong(out, POLL_UNAUTHORISED, "it refused the centre's token (%d)", a->status);
+	else if (a->status == 401)
+		exchange_wrong(out, POLL_UNAUTHORISED, "it refused the centre's token (401)");
+	else if (a->status == 403)
+		exchange_wrong(
+			out, POLL_UNAUTHORISED, "it refused the centre, or the host name in its URL (403)");
 	else if (a->status == 404 || json_doc_parse(&d, a->body, NULL) != OK)
 		exchange_wrong(
 			out, POLL_NOT_TIDEMARK, "what answers there (%d) is no Tidemark local", a->status);

@@ -120,10 +120,9 @@ int main(int argc, char **argv)
 	if (e != OK)
 		return complain(e, &why);
 	if (todo != OPTIONS_RUN) {
-		fputs(out.at ? out.at : "", stdout);
-		buf_done(&out);
+		e = options_write(&out, &why);
 		options_free();
-		return EXIT_OK;
+		return e == OK ? EXIT_OK : (complain(e, &why), EXIT_FAILED);
 	}
 	raise_descriptors();
 	stop_init();

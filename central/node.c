@@ -72,9 +72,9 @@ static enum node_state state_of_halt(const struct node_sync *s, struct reason *w
 	switch (s->halt) {
 	case HALT_IDENTITY:
 		return SAY(NODE_IDENTITY_CONFLICT, why,
-			"a database that was left behind (epoch %.8s) answers again with all it had: a clone "
-			"or an older disk put "
-			"back; nothing moves until an operator resumes it and so accepts what answers now",
+			"a database that was left behind (epoch %.8s) is back: a clone or an older disk; "
+			"nothing "
+			"moves until an operator resumes it and so accepts what answers now",
 			s->probe.hex);
 	case HALT_DIVERGED:
 		return SAY(NODE_DIVERGED, why,
@@ -140,8 +140,8 @@ static enum node_state state_of_progress(
 
 	if (fresh && !run->to_push)
 		return SAY(NODE_IN_SYNC, why,
-			"both ends hold the same %" PRIu64 " records, proven %" PRId64 " s ago",
-			run->proof.digest.count, age_s);
+			"both ends hold the same %" PRIu64 " record%s, proven %" PRId64 " s ago",
+			run->proof.digest.count, run->proof.digest.count == 1 ? "" : "s", age_s);
 	if (run->pull_backlog > 0)
 		return SAY(NODE_CATCHING_UP, why, "%" PRIu64 " change%s left to pull", run->pull_backlog,
 			run->pull_backlog == 1 ? "" : "s");
@@ -149,7 +149,7 @@ static enum node_state state_of_progress(
 		return SAY(NODE_CATCHING_UP, why, "records of the centre could not be pushed: %.160s",
 			run->push_reason.text);
 	if (run->to_push)
-		return SAY(NODE_CATCHING_UP, why, "records of the centre are left to push");
+		return SAY(NODE_CATCHING_UP, why, "it is being sent what is left to push, if anything");
 	if (run->proof.known && run->proof.equal)
 		return SAY(NODE_CATCHING_UP, why,
 			"the last proof that both ends are equal is %" PRId64 " s old", age_s);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "shared/build.h"
+#include "shared/listen.h"
 #include "shared/server.h"
 
 void settings_node(const char *pair, char name[RECORD_OWNER_MAX + 1], const char **ret_url)
@@ -20,6 +21,10 @@ static enum err check_nodes(const struct settings *s, struct reason *why)
 	for (size_t i = 0; i < s->nodes.n; i++) {
 		const char *pair = s->nodes.at[i], *equals = strchr(pair, '=');
 		struct reason cause;
+		for (size_t j = 0; equals && j < i; j++)
+			if (strncmp(s->nodes.at[j], pair, (size_t)(equals - pair) + 1) == 0)
+				return fail(INVALID, why, "--node %s: %.*s was given before, as %s", pair,
+					(int)(equals - pair), pair, s->nodes.at[j]);
 		if (!equals)
 			return fail(INVALID, why, "--node %s: not NAME=URL", pair);
 		if (!record_owner_ok((struct span){pair, (size_t)(equals - pair)}))
@@ -36,8 +41,12 @@ static enum err check_nodes(const struct settings *s, struct reason *why)
 
 static enum err check(struct settings *s, const struct option_list *networks, struct reason *why)
 {
+	struct sockaddr_storage address;
+	struct reason cause;
 	bool loopback = server_listen_is_loopback(s->listen);
 	enum err e = OK;
+	if (listen_parse(s->listen, &address, &cause) != OK)
+		return fail(INVALID, why, "--listen %.120s", cause.text);
 	if (strncmp(s->store, "sqlite:", 7) != 0)
 		return fail(INVALID, why, "--store %s: not sqlite:FILE", s->store);
 	if (!s->secret_file && !loopback)
@@ -84,13 +93,13 @@ enum err settings_read(struct settings *ret, int argc, char **argv, enum options
 			"the operator's token; the nodes' tokens are derived from it"},
 		{"node", OPTION_LIST, &s.nodes, NULL, 0, 0, NULL, "NAME=URL",
 			"add a node, or change its URL; nodes already in the store stay"},
-		{"conflict", OPTION_CHOICE, &conflict, "owner", 0, 0, "owner centre", "WHO",
+		{"conflict", OPTION_CHOICE, &conflict, "owner", 0, 0, "owner centre", NULL,
 			"who wins when a record was changed at both ends; the loser is kept"},
 		{"allow-network", OPTION_LIST, &networks, NULL, 0, 0, NULL, "CIDR",
 			"where nodes may be; loopback is allowed while the centre listens on loopback only"},
-		{"log-level", OPTION_CHOICE, &s.log_level, "info", 0, 0, "error warn info debug", "LEVEL",
+		{"log-level", OPTION_CHOICE, &s.log_level, "info", 0, 0, "error warn info debug", NULL,
 			"the least to log"},
-		{"log-format", OPTION_CHOICE, &s.log_format, "logfmt", 0, 0, "logfmt json", "FORMAT",
+		{"log-format", OPTION_CHOICE, &s.log_format, "logfmt", 0, 0, "logfmt json", NULL,
 			"one line an event"},
 	};
 	const struct options o = describe(table, sizeof table / sizeof *table);

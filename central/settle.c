@@ -153,8 +153,8 @@ static void tell_restored(struct event *ret, unsigned *n, const char *node, uint
 	if (restored > 0)
 		TELL(next_event(ret, n, node, "CENTRE_REWOUND", LOG_WARN),
 			"%llu record%s edits of the centre that it no longer has: its store was put back to "
-			"an "
-			"older copy; they were taken back, and what it held is kept under conflicts",
+			"an older copy, or a second centre asks this node; they were taken back, and what it "
+			"held is kept under conflicts",
 			(unsigned long long)restored, restored == 1 ? " carries" : "s carry");
 }
 

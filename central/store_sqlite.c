@@ -43,7 +43,8 @@ enum err store_write_end(struct store *st, enum err e, struct reason *why)
 		if (e == UNCERTAIN)
 			st->last.actor = 0;
 		if (e == OK && lite_moved(st->writer))
-			e = fail(INTERNAL, why, "the store's file was deleted or replaced");
+			e = fail(INTERNAL, why,
+				"the store's file was deleted or replaced; restart the centre");
 	} else {
 		stuck = lite_rollback(st->writer, &cause);
 		if (stuck != OK)

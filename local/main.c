@@ -77,10 +77,9 @@ int main(int argc, char **argv)
 	if (e != OK)
 		return complain(e, &why);
 	if (todo != OPTIONS_RUN) {
-		fputs(out.at ? out.at : "", stdout);
-		buf_done(&out);
+		e = options_write(&out, &why);
 		options_free();
-		return EXIT_OK;
+		return e == OK ? EXIT_OK : (complain(e, &why), EXIT_FAILED);
 	}
 	stop_init();
 	log_init(log_level_parse(site.settings.log_level), strcmp(site.settings.log_format, "json") == 0);

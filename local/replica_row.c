@@ -102,8 +102,9 @@ bool state_read(struct lite *l, const char *node, struct log_state *ret)
 	if (found) {
 		struct span owner = query_col_text(q, 0);
 		if (!span_is(owner, node))
-			lite_fail(l, DENIED, "the database is that of node %.*s, not of %s", (int)owner.len,
-				owner.at, node);
+			lite_fail(l, DENIED,
+				"the database is that of node %.*s, not of %s: give it another --db",
+				(int)owner.len, owner.at, node);
 		if (!epoch_parse(query_col_text(q, 1), &ret->epoch) || epoch_is_none(&ret->epoch))
 			lite_fail(l, INTERNAL, "the database is damaged: it has no epoch");
 		ret->head = (struct position){.seq = query_col_u64(q, 2), .head = column_hash(q, 3)};

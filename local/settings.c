@@ -1,20 +1,26 @@
 #include "local/settings.h"
 
 #include "shared/build.h"
+#include "shared/listen.h"
 #include "shared/record.h"
 #include "shared/server.h"
 
 static enum err check(const struct settings *s, struct reason *why)
 {
+	struct sockaddr_storage address;
+	struct reason cause;
+
 	if (!s->node)
 		return fail(INVALID, why, "--node NAME is missing: the name of this site");
 	if (!record_owner_ok(span_of(s->node)))
 		return fail(INVALID, why,
 			"--node %s: a name is a-z 0-9 . _ -, starts with a letter or digit, 63 at most",
 			s->node);
-	if (!s->db)
+	if (!s->db || !*s->db)
 		return fail(INVALID, why,
 			"--db FILE is missing: where the records are kept; it is made if absent");
+	if (listen_parse(s->listen, &address, &cause) != OK)
+		return fail(INVALID, why, "--listen %.120s", cause.text);
 	if (!s->token_file && !server_listen_is_loopback(s->listen))
 		return fail(DENIED, why,
 			"--listen %s: without --token-file only a loopback address is allowed", s->listen);
@@ -42,9 +48,9 @@ static const struct option table[] = {
 		"make so many sensor-like records a second"},
 	{"generate-burst", OPTION_INTEGER, &burst, "0", 0, 1e6, NULL, "N",
 		"and about once a minute so many at once"},
-	{"log-level", OPTION_CHOICE, &s.log_level, "info", 0, 0, "error warn info debug", "LEVEL",
+	{"log-level", OPTION_CHOICE, &s.log_level, "info", 0, 0, "error warn info debug", NULL,
 		"the least to log"},
-	{"log-format", OPTION_CHOICE, &s.log_format, "logfmt", 0, 0, "logfmt json", "FORMAT",
+	{"log-format", OPTION_CHOICE, &s.log_format, "logfmt", 0, 0, "logfmt json", NULL,
 		"one line an event"},
 };
 

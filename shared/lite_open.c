@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define BUSY_TIMEOUT_MS 5000
@@ -35,8 +36,14 @@ enum err lite_lock(const char *path, int *ret_fd, struct reason *why)
 	if (asprintf(&name, "%s.lock", path) < 0)
 		return fail(RETRY, why, "out of memory");
 	enum err e = OK;
-	int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0) {
+	struct stat st;
+	bool directory = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+	int fd = directory ? -1 : open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (directory) {
+		e = fail(INVALID, why, "%s is a directory; give the name of a file", path);
+	} else if (fd < 0 && errno == ENOENT) {
+		e = fail(INVALID, why, "%s: there is no such directory to make it in", path);
+	} else if (fd < 0) {
 		e = fail(errno == EACCES || errno == EROFS || errno == EPERM ? DENIED : INVALID, why,
 			"%s: %s", name, strerror(errno));
 	} else if (flock(fd, LOCK_EX | LOCK_NB) != 0) {

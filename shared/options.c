@@ -72,7 +72,14 @@ static size_t distance(struct span a, struct span b)
 	return row[b.len];
 }
 
-static const char *nearest(const struct options *o, struct span name)
+/* The options that every program has; on the command line only. */
+static const struct {
+	const char *name;
+	enum options_do todo;
+} own[] = {{"help", OPTIONS_HELP}, {"version", OPTIONS_VERSION}, {"check-config", OPTIONS_CHECK},
+	{"print-config", OPTIONS_PRINT}};
+
+static const char *nearest(const struct options *o, struct span name, bool with_own)
 {
 	const char *ret = NULL;
 	size_t best = 4;
@@ -83,13 +90,20 @@ static const char *nearest(const struct options *o, struct span name)
 			ret = o->at[i].name;
 		}
 	}
+	for (size_t i = 0; with_own && i < sizeof own / sizeof *own; i++) {
+		size_t d = distance(name, span_of(own[i].name));
+		if (d < best) {
+			best = d;
+			ret = own[i].name;
+		}
+	}
 	return ret;
 }
 
 static enum err unknown(
 	const struct options *o, const char *where, const char *dashes, struct span name, struct reason *why)
 {
-	const char *near = nearest(o, name);
+	const char *near = nearest(o, name, *dashes);
 	int shown = name.len > 60 ? 60 : (int)name.len;
 	if (near)
 		return fail(INVALID, why, "%sunknown option \"%s%.*s\"; did you mean \"%s%s\"?", where,
@@ -235,14 +249,9 @@ static enum err set_from_flags(struct reading *r, struct reason *why)
 	return e;
 }
 
-/* The options that every program has.  False: none of them. */
+/* False: none of those that every program has. */
 static bool take_own(struct reading *r, struct span name)
 {
-	static const struct {
-		const char *name;
-		enum options_do todo;
-	} own[] = {{"help", OPTIONS_HELP}, {"version", OPTIONS_VERSION}, {"check-config", OPTIONS_CHECK},
-		{"print-config", OPTIONS_PRINT}};
 	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
 		if (span_is(name, own[i].name)) {
 			r->todo = own[i].todo;

@@ -61,6 +61,8 @@ enum err options_read(const struct options *o, int argc, char **argv, enum optio
 void options_help(const struct options *o, struct buf *out);
 void options_print(
 	const struct options *o, struct buf *out); /* key = value, with where it came from as a comment */
+/* To standard output, to its end; `out` is done.  RETRY: it could not be written. */
+enum err options_write(struct buf *out, struct reason *why) MUST_USE;
 void options_free(void);
 
 bool option_parse_duration(const char *text, int64_t *ret_ms) MUST_USE;

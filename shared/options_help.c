@@ -1,5 +1,7 @@
 #include "shared/options_private.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define HELP_COLUMN 32
@@ -185,4 +187,12 @@ void options_print(const struct options *o, struct buf *out)
 		put_value(opt, out);
 		buf_printf(out, "  # %s\n", source_name(source));
 	}
+}
+
+enum err options_write(struct buf *out, struct reason *why)
+{
+	bool good = fputs(out->at ? out->at : "", stdout) >= 0 && fflush(stdout) == 0;
+
+	buf_done(out);
+	return good ? OK : fail(RETRY, why, "standard output: %s", strerror(errno));
 }

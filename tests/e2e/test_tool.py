@@ -1,7 +1,10 @@
 """The operator's tool: words, JSON, exit codes."""
+import http.server
 import json
 import os
 import subprocess
+import threading
+import time
 
 import lab
 
@@ -18,14 +21,71 @@ def test_without_a_centre_it_says_so_and_exits_3(site):
 
 def test_wrong_use_exits_2_and_says_what_to_do(site):
     for args in ([], ["stauts"], ["--nonsense"], ["node", "add", "x"], ["wait"], ["put", "a/b"], ["record", "noslash"],
-                 ["--limit", "0", "records"], ["--timeout", "soon", "nodes"]):
+                 ["--limit", "0", "records"], ["--timeout", "soon", "nodes"], ["nodes", "x"], ["records", "x"],
+                 ["node", "pause"], ["frobnicate"], ["--versoin"]):
         r = run(*args)
         assert r.returncode == 2 and "Try:" in r.stderr, args
-    assert "status" in run("stauts").stderr
+    assert "status" in run("stauts").stderr and "--version" in run("--versoin").stderr
+    assert "did you mean" not in run("frobnicate").stderr
+    assert run("help").stdout == run("--help").stdout and run("version").stdout == run("--version").stdout
     for program in ("tidemark", "tidemark-local", "tidemark-central"):
         for flag in ("--help", "--version"):
             r = subprocess.run([lab.BIN / program, flag], capture_output=True, text=True, timeout=10)
             assert r.returncode == 0 and r.stdout and not r.stderr
+
+
+def test_output_that_cannot_be_written_is_a_failure(site):
+    a = site.local("a")
+    centre = site.centre(a)
+    centre.in_sync()
+    commands = [[lab.BIN / p, flag] for p in ("tidemark", "tidemark-local", "tidemark-central")
+                for flag in ("--help", "--version", "--print-config")]
+    commands += [[lab.BIN / "tidemark", "--central", centre.url, *c] for c in (
+        ["nodes"], ["status"], ["records"], ["events"], ["events", "-f"], ["conflicts"], ["node", "a"], ["--json", "nodes"])]
+    for argv in commands:
+        with open("/dev/full", "w", encoding="ascii") as full:
+            r = subprocess.run(argv, stdout=full, stderr=subprocess.PIPE, text=True, timeout=20)
+        assert r.returncode == 1 and "standard output" in r.stderr, argv
+
+
+def test_what_is_no_centre_is_said_to_be_none(site):
+    a = site.local("a")
+    for args in (["status"], ["nodes"], ["events"], ["pull", "a"], ["wait", "--in-sync"]):
+        r = run("--central", a.url, *args)
+        assert r.returncode == 1 and "no tidemark-central" in r.stderr, args
+
+    class Page(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<html>")
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as web:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        for args in (["status"], ["nodes"], ["records"], ["--json", "nodes"], ["events"]):
+            r = run("--central", f"http://127.0.0.1:{web.server_port}", *args)
+            assert r.returncode == 1 and "tidemark-central?" in r.stderr and not r.stdout, args
+        web.shutdown()
+
+
+def test_followed_events_keep_up(site):
+    a = site.local("a")
+    centre = site.centre(a)
+    centre.in_sync()
+    with subprocess.Popen([lab.BIN / "tidemark", "--central", centre.url, "events", "-f", "--limit", "1"],
+                          stdout=subprocess.PIPE, text=True) as tool:
+        tool.stdout.readline()
+        for _ in range(25):
+            centre.post("/v1/nodes/a/pause")
+            centre.post("/v1/nodes/a/resume")
+        began, resumed = time.monotonic(), 0
+        while resumed < 25:
+            resumed += "node.resumed" in tool.stdout.readline()
+        tool.kill()
+    assert time.monotonic() - began < 15
 
 
 def test_nodes_are_added_paused_resumed_and_removed(site):
@@ -139,3 +199,14 @@ def test_programs_refuse_what_is_not_theirs(site):
             ([lab.BIN / "tidemark-central", "--store", f"sqlite:{site.path}/c.db", "--listen", "0.0.0.0:0"], "loopback")):
         r = subprocess.run(argv, capture_output=True, text=True, timeout=10)
         assert r.returncode == 6 and words in r.stderr, (argv, r)
+    for argv in (["tidemark-local", "--node", "b", "--db", site.path], ["tidemark-local", "--node", "b", "--db", site.path / "no/b.db"],
+                 ["tidemark-central", "--store", f"sqlite:{site.path}"]):
+        r = subprocess.run([lab.BIN / argv[0], *argv[1:], "--listen", "127.0.0.1:0"], capture_output=True, text=True, timeout=10)
+        assert r.returncode == 6 and "directory" in r.stderr, (argv, r)
+    twice = ["--node", "a=http://127.0.0.1:1", "--node", "a=http://127.0.0.1:2"]
+    for argv, words in ((["tidemark-central", *twice], "given before"),
+                        (["tidemark-central", "--listen", "nonsense"], "127.0.0.1:7100"),
+                        (["tidemark-local", "--node", "b", "--db", "b.db", "--listen", "127.0.0.1"], "127.0.0.1:7100"),
+                        (["tidemark-local", "--node", "b", "--db", ""], "--db FILE")):
+        r = subprocess.run([lab.BIN / argv[0], *argv[1:], "--check-config"], capture_output=True, text=True, timeout=10)
+        assert r.returncode == 2 and words in r.stderr, (argv, r)
