@@ -29,7 +29,8 @@ static const struct command {
 	{"put", command_put, 2, "put OWNER/ID --type T FILE|-",
 		"write a record at the centre; it is pushed to its owner"},
 	{"delete", command_delete, 1, "delete OWNER/ID", "delete a record at the centre; likewise"},
-	{"events", command_events, 0, "events [-f] [--node NODE] [--limit N]", "what happened; -f follows"},
+	{"events", command_events, 0, "events [-f] [--node NODE] [--limit N]",
+		"what happened; -f follows, with --json an event a line"},
 	{"conflicts", command_conflicts, 0, "conflicts", "versions that lost, kept whole"},
 	{"conflict", command_conflict, 2, "conflict promote ID", "make such a version the present one"},
 };

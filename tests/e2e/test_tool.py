@@ -86,6 +86,13 @@ def test_followed_events_keep_up(site):
             resumed += "node.resumed" in tool.stdout.readline()
         tool.kill()
     assert time.monotonic() - began < 15
+    with subprocess.Popen([lab.BIN / "tidemark", "--json", "--central", centre.url, "events", "-f", "--limit", "3"],
+                          stdout=subprocess.PIPE, text=True) as tool:
+        ids = [json.loads(tool.stdout.readline())["id"] for _ in range(3)]
+        centre.post("/v1/nodes/a/pause")
+        ids.append(json.loads(tool.stdout.readline())["id"])
+        tool.kill()
+    assert ids == sorted(set(ids))
 
 
 def test_nodes_are_added_paused_resumed_and_removed(site):
