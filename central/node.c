@@ -61,7 +61,7 @@ bool node_sync_same_basis(const struct node_sync *a, const struct node_sync *b)
 	return epoch_equal(&a->epoch, &b->epoch) && a->cursor == b->cursor &&
 	       position_equal(a->witness, b->witness) && a->generation == b->generation &&
 	       epoch_equal(&a->rename_to, &b->rename_to) && epoch_equal(&a->probe, &b->probe) &&
-	       a->halt == b->halt;
+	       a->halt == b->halt && a->life == b->life;
 }
 
 /* Sets the reason as fail() does, and gives the state. */

@@ -55,6 +55,11 @@ struct node_sync {
 	 * diverged. */
 	uint64_t doubt_seq;
 	struct digest doubt_local, doubt_centre;
+	/*
+	 * Not stored: how often the store has found its content replaced under it.  An old copy put back may
+	 * stand at the same position with other records, so an answer to what was sent before is no answer.
+	 */
+	uint64_t life;
 };
 
 /* A row of the store. */

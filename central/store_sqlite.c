@@ -18,8 +18,10 @@ static void distrust_foreign_content(struct store *st)
 	if (query_step(q)) {
 		uint64_t now = query_col_u64(q, 0);
 
-		if (now != st->data_version)
+		if (now != st->data_version) {
 			st->last.actor = 0;
+			atomic_fetch_add(&st->life, 1);
+		}
 		st->data_version = now;
 	}
 	query_done(q);

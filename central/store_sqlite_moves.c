@@ -29,13 +29,14 @@ static void remember_epochs(struct lite *l, const char *node, const struct sync_
 	}
 }
 
-static enum err move_node(struct lite *l, const char *name, const struct node_sync *basis,
+static enum err move_node(struct store *st, const char *name, const struct node_sync *basis,
 	const struct sync_change *change, struct reason *why)
 {
+	struct lite *l = st->writer;
 	struct node_sync to = change->to;
 	struct node n;
 
-	if (!store_load_node(l, span_of(name), &n) || !n.url[0])
+	if (!store_load_node(st, l, span_of(name), &n) || !n.url[0])
 		return fail(GONE, why, "no node %s", name);
 	if (!node_sync_same_basis(&n.sync, basis))
 		return fail(CONFLICT, why, "node %s has moved on", name);
@@ -50,7 +51,7 @@ enum err store_move_node(struct store *st, const char *node, const struct node_s
 	const struct sync_change *change, const struct event *ev, struct reason *why)
 {
 	struct lite *l = store_write_begin(st);
-	enum err e = move_node(l, node, basis, change, why);
+	enum err e = move_node(st, node, basis, change, why);
 
 	if (e == OK && ev)
 		store_tell(l, ev);

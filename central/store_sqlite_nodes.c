@@ -67,7 +67,7 @@ static void read_sync(struct query q, int col, struct node_sync *s)
 	s->doubt_centre = read_digest(q, col + 17);
 }
 
-static void read_node(struct query q, struct node *n)
+static void read_node(struct store *st, struct query q, struct node *n)
 {
 	memset(n, 0, sizeof(*n));
 	COPY_TEXT(n->name, query_col_text(q, 0));
@@ -77,9 +77,10 @@ static void read_node(struct query q, struct node *n)
 	n->rotation = query_col_u64(q, 4);
 	n->added_at_us = query_col_i64(q, 5);
 	read_sync(q, 6, &n->sync);
+	n->sync.life = atomic_load(&st->life);
 }
 
-bool store_load_node(struct lite *l, struct span name, struct node *ret)
+bool store_load_node(struct store *st, struct lite *l, struct span name, struct node *ret)
 {
 	struct query q = query_begin(l, SQL_CENTRAL_NODE_GET);
 	bool found;
@@ -87,7 +88,7 @@ bool store_load_node(struct lite *l, struct span name, struct node *ret)
 	query_text(q, 1, name);
 	found = query_step(q);
 	if (found)
-		read_node(q, ret);
+		read_node(st, q, ret);
 	query_done(q);
 	return found;
 }
@@ -179,7 +180,7 @@ enum err store_nodes(struct store *st, struct nodes *ret, struct reason *why)
 			if (!ns.at)
 				abort();
 		}
-		read_node(q, &ns.at[ns.n++]);
+		read_node(st, q, &ns.at[ns.n++]);
 	}
 	query_done(q);
 	e = store_read_end(st, l, OK, why);
@@ -194,7 +195,7 @@ enum err store_node(struct store *st, const char *name, struct node *ret, struct
 {
 	struct lite *l = store_read_begin(st);
 	struct node n;
-	bool there = store_load_node(l, span_of(name), &n) && n.url[0];
+	bool there = store_load_node(st, l, span_of(name), &n) && n.url[0];
 	enum err e = store_read_end(st, l, OK, why);
 
 	if (e != OK)
@@ -242,10 +243,11 @@ static void tell_node(struct lite *l, const char *kind, const char *name, const 
 }
 
 static enum err add_node(
-	struct lite *l, struct node *n, const char *url, const char *title, struct reason *why)
+	struct store *st, struct node *n, const char *url, const char *title, struct reason *why)
 {
+	struct lite *l = st->writer;
 	struct node before;
-	bool known = store_load_node(l, span_of(n->name), &before);
+	bool known = store_load_node(st, l, span_of(n->name), &before);
 	enum err e;
 
 	if (known && before.url[0])
@@ -273,28 +275,28 @@ enum err store_node_add(
 	struct store *st, const char *name, const char *url, const char *title, struct reason *why)
 {
 	struct node n = {.paused = false};
-	struct lite *l;
 
 	if (!record_owner_ok(span_of(name)))
 		return fail(INVALID, why, "%s is not a node's name", name);
 	COPY_TEXT(n.name, span_of(name));
-	l = store_write_begin(st);
-	return store_write_end(st, add_node(l, &n, url, title, why), why);
+	store_write_begin(st);
+	return store_write_end(st, add_node(st, &n, url, title, why), why);
 }
 
 /* Loads a node that is there, else fails. */
-static enum err get_node(struct lite *l, const char *name, struct node *n, struct reason *why)
+static enum err get_node(struct store *st, const char *name, struct node *n, struct reason *why)
 {
-	if (!store_load_node(l, span_of(name), n) || !n->url[0])
+	if (!store_load_node(st, st->writer, span_of(name), n) || !n->url[0])
 		return fail(GONE, why, "no node %s", name);
 	return OK;
 }
 
 static enum err edit_node(
-	struct lite *l, const char *name, const char *url, const char *title, struct reason *why)
+	struct store *st, const char *name, const char *url, const char *title, struct reason *why)
 {
+	struct lite *l = st->writer;
 	struct node before, n;
-	enum err e = get_node(l, name, &n, why);
+	enum err e = get_node(st, name, &n, why);
 
 	before = n;
 	if (e == OK && url)
@@ -309,16 +311,15 @@ static enum err edit_node(
 enum err store_node_edit(
 	struct store *st, const char *name, const char *url, const char *title, struct reason *why)
 {
-	struct lite *l = store_write_begin(st);
-
-	return store_write_end(st, edit_node(l, name, url, title, why), why);
+	store_write_begin(st);
+	return store_write_end(st, edit_node(st, name, url, title, why), why);
 }
 
 enum err store_node_remove(struct store *st, const char *name, struct reason *why)
 {
 	struct lite *l = store_write_begin(st);
 	struct node n;
-	enum err e = get_node(l, name, &n, why);
+	enum err e = get_node(st, name, &n, why);
 
 	if (e == OK) {
 		n.url[0] = '\0';
@@ -332,7 +333,7 @@ enum err store_node_pause(struct store *st, const char *name, bool paused, struc
 {
 	struct lite *l = store_write_begin(st);
 	struct node n;
-	enum err e = get_node(l, name, &n, why);
+	enum err e = get_node(st, name, &n, why);
 
 	if (e == OK && n.paused != paused) {
 		n.paused = paused;
@@ -347,7 +348,7 @@ enum err store_node_rotate(struct store *st, const char *name, uint64_t *ret_rot
 {
 	struct lite *l = store_write_begin(st);
 	struct node n = {0};
-	enum err e = get_node(l, name, &n, why);
+	enum err e = get_node(st, name, &n, why);
 
 	if (e == OK) {
 		n.rotation++;

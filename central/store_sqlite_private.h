@@ -8,6 +8,8 @@
 #ifndef CENTRAL_STORE_SQLITE_PRIVATE_H
 #define CENTRAL_STORE_SQLITE_PRIVATE_H
 
+#include <stdatomic.h>
+
 #include <pthread.h>
 
 #include "central/store.h"
@@ -25,8 +27,9 @@ struct store {
 
 	pthread_mutex_t writing;
 	struct lite *writer;
-	struct dot last;       /* of this opening's own versions; actor 0 = none made yet */
-	uint64_t data_version; /* as the writer saw it last */
+	struct dot last;           /* of this opening's own versions; actor 0 = none made yet */
+	uint64_t data_version;     /* as the writer saw it last */
+	atomic_uint_fast64_t life; /* see struct node_sync */
 
 	pthread_mutex_t pooling;
 	pthread_cond_t returned;
@@ -50,7 +53,7 @@ struct dot store_next_dot(struct store *st);
 /* --- nodes and events (store_sqlite_nodes.c, store_sqlite_events.c) --- */
 
 /* False: never added (or the read failed).  A removed node is given with an empty URL. */
-bool store_load_node(struct lite *l, struct span name, struct node *ret);
+bool store_load_node(struct store *st, struct lite *l, struct span name, struct node *ret);
 void store_save_sync(struct lite *l, const char *name, const struct node_sync *s);
 void store_tell(struct lite *l, const struct event *ev);
 

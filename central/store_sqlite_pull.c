@@ -39,7 +39,7 @@ static void apply_page(struct store *st, struct lite *l, struct pull_apply *p)
 	struct node n;
 	struct meeting m = {.st = st, .l = l, .sync = &p->sync};
 
-	if (!store_load_node(l, span_of(p->node), &n) || !n.url[0] || n.paused) {
+	if (!store_load_node(st, l, span_of(p->node), &n) || !n.url[0] || n.paused) {
 		p->result = fail(CONFLICT, &p->why, "node %s was removed or paused", p->node);
 		return;
 	}

@@ -85,10 +85,10 @@ static void fill(struct lite *l, const struct node *n, struct filling *f)
 }
 
 /* The node of an exchange, if the basis still stands. */
-static enum err check_basis(
-	struct lite *l, const char *name, const struct node_sync *basis, struct node *n, struct reason *why)
+static enum err check_basis(struct store *st, struct lite *l, const char *name, const struct node_sync *basis,
+	struct node *n, struct reason *why)
 {
-	if (!store_load_node(l, span_of(name), n) || !n->url[0] || n->paused)
+	if (!store_load_node(st, l, span_of(name), n) || !n->url[0] || n->paused)
 		return fail(CONFLICT, why, "node %s was removed or paused", name);
 	if (!node_sync_same_basis(&n->sync, basis))
 		return fail(CONFLICT, why, "node %s has moved on", name);
@@ -102,7 +102,7 @@ static enum err end_sweep(
 {
 	struct lite *l = store_write_begin(st);
 	struct node n;
-	enum err e = check_basis(l, name, basis, &n, why);
+	enum err e = check_basis(st, l, name, basis, &n, why);
 
 	if (e == OK && !n.sync.swept) {
 		settle_push(&n.sync, &(struct push_page){.sweep_ends = true},
@@ -120,7 +120,7 @@ enum err store_push_page(struct store *st, const char *node, const struct node_s
 		.page = &p, .limit = limit, .bytes_left = max_bytes, .generation = basis->generation};
 	struct lite *l = store_read_begin(st);
 	struct node n;
-	enum err e = check_basis(l, node, basis, &n, why);
+	enum err e = check_basis(st, l, node, basis, &n, why);
 
 	if (e == OK) {
 		p.items = arena_alloc(&p.arena, ((size_t)limit + 1) * sizeof(*p.items));
@@ -222,7 +222,7 @@ enum err store_apply_push(struct store *st, struct push_apply *p, struct reason 
 	if (e == OK) {
 		struct lite *l = store_write_begin(st);
 
-		e = check_basis(l, p->node, p->basis, &n, why);
+		e = check_basis(st, l, p->node, p->basis, &n, why);
 		if (e == OK) {
 			p->sync = n.sync;
 			a.meeting.st = st;
@@ -245,7 +245,7 @@ enum err store_push_backlog(
 	struct node n;
 	enum err e = OK;
 
-	if (!store_load_node(l, span_of(node), &n))
+	if (!store_load_node(st, l, span_of(node), &n))
 		e = fail(GONE, why, "no node %s", node);
 	for (int sweep = 0; e == OK && sweep < (n.sync.swept ? 1 : 2); sweep++) {
 		struct query q =

@@ -1,4 +1,6 @@
 /* A store's pushes: exactly what the local lacks, and what each answer means. */
+#include "central/store_sqlite_private.h"
+#include "gen/sql_central_migrations.h"
 #include "tests/support/stage.h" /* before cmocka.h, which makes fail a macro */
 
 #include <setjmp.h>
@@ -93,6 +95,41 @@ STAGE_TEST(what_came_between_is_read)
 	push_page_done(&sent);
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	assert_string_equal(stage_body(g, "site-a", "between"), "1");
+}
+
+/* As when an old copy is put back under the running centre: somebody else has written to the database. */
+static void write_behind(struct stage *g)
+{
+	const struct lite_config c = {.path = strchr(g->url, ':') + 1,
+		.writer = true,
+		.queries = &sql_central,
+		.migrations = &sql_central_migrations,
+		.application_id = STORE_APPLICATION_ID};
+	const struct event ev = {.kind = "node.state", .node = "site-a"};
+	struct lite *l;
+
+	assert_int_equal(lite_open(&l, &c, &g->why), OK);
+	lite_begin(l);
+	store_tell(l, &ev);
+	assert_int_equal(lite_commit(l, &g->why), OK);
+	lite_close(l);
+}
+
+STAGE_TEST(an_answer_to_what_was_sent_before_the_content_was_replaced_is_discarded)
+{
+	struct push_page sent;
+	struct push_answers answers;
+	struct push_apply p;
+
+	far_put_many(f, 4);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	stage_put(g, "site-a", "new", "1");
+	sent = page_of(g, "site-a", 10, 1 << 20);
+	far_answer(f, sent.items, sent.n, &answers);
+	write_behind(g);
+	assert_int_equal(apply(g, &sent, &answers, &p), CONFLICT);
+	push_page_done(&sent);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 }
 
 /* The local lost its database: all of it goes back, in pages of any size, and nothing twice. */
@@ -407,6 +444,7 @@ int main(void)
 		cmocka_unit_test(an_edit_is_pushed_once),
 		cmocka_unit_test(what_was_just_pushed_is_not_read_back),
 		cmocka_unit_test(what_came_between_is_read),
+		cmocka_unit_test(an_answer_to_what_was_sent_before_the_content_was_replaced_is_discarded),
 		cmocka_unit_test(a_wiped_local_is_refilled),
 		cmocka_unit_test(after_a_reset_only_what_is_lacking_is_sent),
 		cmocka_unit_test(a_page_holds_what_fits_and_at_least_one),

@@ -133,6 +133,9 @@ void carrier_send(struct world *w, struct site *s)
 		if (e == GONE) {
 			trace_line("%s nothing to push", s->name);
 			exchange_note_nothing(&s->run);
+		} else if (e == CONFLICT && w->restored) {
+			trace_line("%s moved under the centre", s->name);
+			s->run.at_head = false;
 		} else {
 			distrust(w, s, e, &why);
 		}
@@ -141,6 +144,7 @@ void carrier_send(struct world *w, struct site *s)
 		return;
 	}
 	s->flight.x = x;
+	s->flight.life = w->life;
 	s->flight.answered = false;
 	w->tally.exchanges++;
 	remember_request(w, s, x);
@@ -178,30 +182,39 @@ static void check_basis(struct world *w, const struct site *s, struct span targe
 			stands ? "in" : "not in");
 }
 
-/*
- * What the log was before the call decides.  `stale`: it was sent before, and nobody waits for
- * it; or NULL.
- */
-static int call(struct world *w, struct site *s, const struct past *stale, enum http_method method,
-	const struct buf *target, const struct buf *body, struct buf *ret)
-{
-	int status = carrier_call(s, method, buf_span(target), buf_span(body), ret);
-	struct cause c = {.kind = cause_of(buf_span(target)),
-		.sites = 1u << s->place,
-		.ghost = stale != NULL && stale->life != w->life,
-		.writes_nothing = method == HTTP_GET};
+/* What reaches a local. */
+struct message {
+	enum http_method method;
+	struct span target, body;
+	unsigned life; /* of the centre, when it was sent */
+	bool again;    /* it was sent before, and nobody waits for it */
+};
 
-	check_basis(w, s, buf_span(target), status);
+/* What the log was before the call decides. */
+static int call(struct world *w, struct site *s, const struct message *m, struct buf *ret)
+{
+	int status = carrier_call(s, m->method, m->target, m->body, ret);
+	struct cause c = {.kind = cause_of(m->target),
+		.sites = 1u << s->place,
+		.ghost = m->life != w->life,
+		.writes_nothing = m->method == HTTP_GET};
+
+	check_basis(w, s, m->target, status);
 	/* An old name may be taken up where its witness has been pruned since: just one more reset. */
-	s->disturbed |= stale != NULL && c.kind == CAUSE_RENAME && status == 200;
+	s->disturbed |= m->again && c.kind == CAUSE_RENAME && status == 200;
 	oracle_look(w, &c);
 	return status;
 }
 
 void carrier_deliver(struct world *w, struct site *s, struct flight *f)
 {
+	const struct message m = {.method = f->x->method,
+		.target = buf_span(&f->x->target),
+		.body = buf_span(&f->x->body),
+		.life = f->life};
+
 	buf_clear(&f->body);
-	f->status = call(w, s, NULL, f->x->method, &f->x->target, &f->x->body, &f->body);
+	f->status = call(w, s, &m, &f->body);
 	f->answered = true;
 	remember_answer(s, &f->x->request, f->status, buf_span(&f->body));
 	trace_line("%s serve %d %s", s->name, f->status, words_answer(f->body));
@@ -209,11 +222,16 @@ void carrier_deliver(struct world *w, struct site *s, struct flight *f)
 
 void carrier_deliver_past(struct world *w, struct site *s, const struct past *p)
 {
+	const struct message m = {.method = p->method,
+		.target = buf_span(&p->target),
+		.body = buf_span(&p->body),
+		.life = p->life,
+		.again = true};
 	struct buf answer = {0};
 	int status;
 
 	trace_line("%s again %s", s->name, words_request(p->target, p->body));
-	status = call(w, s, p, p->method, &p->target, &p->body, &answer);
+	status = call(w, s, &m, &answer);
 	trace_line("%s serve %d %s", s->name, status, words_answer(answer));
 	buf_done(&answer);
 }

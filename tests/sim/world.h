@@ -41,6 +41,7 @@ struct rules {
 /* An exchange on its way. */
 struct flight {
 	struct exchange *x; /* NULL: none */
+	unsigned life;      /* of the centre, when it was sent */
 	bool answered;
 	int status;
 	struct buf body;

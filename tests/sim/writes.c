@@ -173,22 +173,30 @@ void writes_promote(struct world *w)
 	judge(w, &c, "centre", e == OK, why.text);
 }
 
-/* A decision of an operator about a node, as far as it is one. */
+/*
+ * A decision of an operator about a node, as far as it is one; made anew when the store finds that its
+ * content was replaced.
+ */
 static void decide(struct world *w, struct site *s, const char *what,
 	bool (*decision)(const struct node_sync *now, struct sync_change *ret, struct event *ev))
 {
 	struct cause c = {.kind = CAUSE_OPERATOR, .sites = 1u << s->place};
-	struct node n;
-	struct sync_change change = {0};
-	struct event ev = {0};
 	struct reason why;
+	enum err e = CONFLICT;
 
-	if (store_node(w->store, s->name, &n, &why) != OK)
-		world_fail(w, "%s is not in the store: %s", s->name, why.text);
-	if (!decision(&n.sync, &change, &ev))
-		return;
+	for (int i = 0; i < 2 && e == CONFLICT; i++) {
+		struct node n;
+		struct sync_change change = {0};
+		struct event ev = {0};
+
+		if (store_node(w->store, s->name, &n, &why) != OK)
+			world_fail(w, "%s is not in the store: %s", s->name, why.text);
+		if (!decision(&n.sync, &change, &ev))
+			return;
+		e = store_move_node(w->store, s->name, &n.sync, &change, ev.kind == NULL ? NULL : &ev, &why);
+	}
 	trace_line("%s %s", s->name, what);
-	if (store_move_node(w->store, s->name, &n.sync, &change, ev.kind == NULL ? NULL : &ev, &why) != OK)
+	if (e != OK)
 		world_fail(w, "%s is not %s: %s", s->name, what, why.text);
 	oracle_look(w, &c);
 }
