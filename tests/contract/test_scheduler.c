@@ -471,6 +471,7 @@ static void test_a_count_is_given_more_time_each_time(void **state)
 	count.to.recount = true;
 	MUST(store_move_node(l->store, NODE, &n.sync, &count, NULL, &l->why));
 	scheduler_changed(l->scheduler, NODE);
+	scheduler_ask(l->scheduler, NODE); /* a pull that was just to be parked may have failed, and wait */
 	int64_t most = 0, until_us = clock_mono_us() + PATIENCE_MS * 1000;
 	for (unsigned seen = 0; most < 80000 && clock_mono_us() < until_us; poll(NULL, 0, 1)) {
 		if (counts.n == seen)
