@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 B := build/$(V)
 
-LIBS := libmicrohttpd sqlite3 libcurl libcjson libsodium
+LIBS := libmicrohttpd sqlite3 libpq libcurl libcjson libsodium
 ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),all)),)
 ifneq ($(shell pkg-config --exists $(LIBS) 2>/dev/null && echo yes),yes)
 $(error A library is missing. Run: apt-get install $(shell deploy/deps --print build))
@@ -51,11 +51,20 @@ help:
 #? make [V=release|debug|asan|tsan]   build into build/V/
 
 # SQL becomes C: a header of names and the texts.
-GEN := $(B)/gen/sql_local $(B)/gen/sql_local_migrations $(B)/gen/sql_central $(B)/gen/sql_central_migrations
-$(B)/gen/sql_local.% : SQL = $(wildcard sql/local/queries.sql)
+GEN := $(addprefix $(B)/gen/,sql_local sql_local_migrations sql_central sql_central_migrations sql_postgres \
+	sql_postgres_copy sql_postgres_migrations)
+$(B)/gen/sql_local.% : SQL = sql/local/queries.sql
 $(B)/gen/sql_local_migrations.% : SQL = $(sort $(wildcard sql/local/migrations/*.sql))
-$(B)/gen/sql_central.% : SQL = $(wildcard sql/central/queries.sql sql/central/queries.sqlite.sql)
+$(B)/gen/sql_central.% : SQL = $(addprefix sql/central/,queries.sql queries.sqlite.sql only.sqlite.sql)
 $(B)/gen/sql_central_migrations.% : SQL = $(sort $(wildcard sql/central/migrations/*.sqlite.sql))
+$(B)/gen/sql_postgres.% : SQL = $(addprefix sql/central/,queries.sql queries.postgres.sql only.postgres.sql)
+$(B)/gen/sql_postgres_copy.% : SQL = sql/central/copy.postgres.sql
+$(B)/gen/sql_postgres_migrations.% : SQL = $(sort $(wildcard sql/central/migrations/*.postgres.sql))
+# Both dialects have the same statements, in the same order: a number means the same in both.
+names = $(shell sed -n 's/^-- name: //p' sql/central/queries.$(1).sql)
+ifneq ($(call names,sqlite),$(call names,postgres))
+$(error sql/central/queries.sqlite.sql and queries.postgres.sql do not name the same statements in the same order)
+endif
 $(B)/gen/%.h: sql/embed.awk $(wildcard sql/*/*.sql sql/*/migrations/*.sql)
 	@mkdir -p $(@D)
 	awk -v prefix=$* -v out=header -f sql/embed.awk $(SQL) /dev/null > $@.new && mv $@.new $@
@@ -74,7 +83,8 @@ $(B)/%.o: %.c | $(GEN:=.h)
 
 $(SHARED): $(call objects,$(call sources,shared))
 $(LOCAL): $(call objects,$(call sources,local)) $(B)/gen/sql_local.o $(B)/gen/sql_local_migrations.o
-$(CENTRAL): $(call objects,$(call sources,central)) $(B)/gen/sql_central.o $(B)/gen/sql_central_migrations.o
+$(CENTRAL): $(call objects,$(call sources,central)) $(addprefix $(B)/gen/,sql_central.o sql_central_migrations.o \
+	sql_postgres.o sql_postgres_copy.o sql_postgres_migrations.o)
 $(B)/%.a:
 	@mkdir -p $(@D) && rm -f $@
 	ar rcs $@ $^

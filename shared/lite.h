@@ -14,21 +14,16 @@
 
 #include "shared/buf.h"
 #include "shared/err.h"
+#include "shared/statements.h"
 
 struct lite;
-
-struct lite_sql { /* made at build from sql/ */
-	const char *const *text;
-	const char *const *name;
-	size_t n;
-};
 
 struct lite_config {
 	const char *path; /* a file, or an SQLite URI ("file:/x?vfs=memdb" in the simulation) */
 	bool writer;      /* creates and migrates; else read-only */
-	const struct lite_sql *queries;
-	const struct lite_sql *migrations; /* applied in order, one transaction each; PRAGMA user_version */
-	int autocheckpoint_pages;          /* writer only; 0 = SQLite's default */
+	const struct statements *queries;
+	const struct statements *migrations; /* applied in order, one transaction each; PRAGMA user_version */
+	int autocheckpoint_pages;            /* writer only; 0 = SQLite's default */
 	int32_t application_id; /* told from other SQLite files; a file of another kind is refused */
 };
 

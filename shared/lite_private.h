@@ -18,7 +18,7 @@ struct lite {
 	sqlite3 *db;
 	bool writer;
 	bool memory;
-	const struct lite_sql *queries;
+	const struct statements *queries;
 	sqlite3_stmt **stmt; /* one a query */
 	sqlite3_stmt *control[LITE_CONTROLS];
 	int depth; /* of savepoints, 0 = none */

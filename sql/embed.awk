@@ -52,7 +52,7 @@ FNR == 1 {
 		next
 	}
 	sub(/[ \t]+--.*$/, "")
-	gsub(/\\/, "\\\\")
+	gsub(/\\/, "\\\\&")
 	gsub(/"/, "\\\"")
 	text[count] = text[count] "\n\t\t\"" $0 "\\n\""
 }
@@ -62,10 +62,10 @@ END {
 		exit 1
 	up = toupper(prefix)
 	if (out == "header") {
-		printf "/* made from sql/ by sql/embed.awk */\n#ifndef GEN_%s_H\n#define GEN_%s_H\n\n#include \"shared/lite.h\"\n\nenum {\n", up, up
+		printf "/* made from sql/ by sql/embed.awk */\n#ifndef GEN_%s_H\n#define GEN_%s_H\n\n#include \"shared/statements.h\"\n\nenum {\n", up, up
 		for (i = 1; i <= count; i++)
 			printf "\t%s_%s,\n", up, toupper(names[i])
-		printf "\t%s_COUNT,\n};\n\nextern const struct lite_sql %s;\n\n#endif\n", up, prefix
+		printf "\t%s_COUNT,\n};\n\nextern const struct statements %s;\n\n#endif\n", up, prefix
 	} else {
 		printf "/* made from sql/ by sql/embed.awk */\n#include \"gen/%s.h\"\n\nstatic const char *const text[] = {\n", prefix
 		for (i = 1; i <= count; i++)
@@ -73,6 +73,6 @@ END {
 		printf "\tNULL,\n};\nstatic const char *const name[] = {\n"
 		for (i = 1; i <= count; i++)
 			printf "\t\"%s\",\n", names[i]
-		printf "\tNULL,\n};\nconst struct lite_sql %s = {text, name, %d};\n", prefix, count
+		printf "\tNULL,\n};\nconst struct statements %s = {text, name, %d};\n", prefix, count
 	}
 }

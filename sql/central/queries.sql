@@ -35,8 +35,6 @@ ON CONFLICT (node, epoch) DO NOTHING;
 -- name: abandoned_forget
 DELETE FROM abandoned WHERE node = $1 AND epoch = $2;
 
--- name: event_add
-INSERT INTO events (at, level, kind, node, text) VALUES ($1, $2, $3, $4, $5) RETURNING event;
 -- name: events_prune
 DELETE FROM events WHERE event <= $1;
 -- name: events_rising
@@ -58,9 +56,6 @@ ORDER BY event;
 
 -- name: conflict_seen
 SELECT 1 FROM conflicts WHERE owner = $1 AND id = $2 AND h0 = $3 AND h1 = $4;
--- name: conflict_add
-INSERT INTO conflicts (owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error, at, why)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
 -- name: conflict_get
 SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error
 FROM conflicts WHERE conflict = $1;
@@ -92,8 +87,6 @@ ON CONFLICT (owner, id) DO NOTHING;
 UPDATE records SET type = $1, body = $2, deleted = $3, actor = $4, n = $5, vv = $6, h0 = $7, h1 = $8, created_at = $9,
 	updated_at = $10, clock_error = $11, local_h0 = $12, local_h1 = $13, local_generation = $14, refused = NULL
 WHERE owner = $15 AND id = $16;
--- name: records_hashes
-SELECT h0, h1 FROM records WHERE owner = $1;
 -- name: records_unrefuse
 UPDATE records SET refused = NULL WHERE refused IS NOT NULL;
 -- name: records_list_of

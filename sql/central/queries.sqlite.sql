@@ -1,14 +1,19 @@
 -- SQLite's own: IS as the comparison that knows NULL, and the index that must be used.
 
+-- name: event_add
+INSERT INTO events (at, level, kind, node, text) VALUES ($1, $2, $3, $4, $5) RETURNING event;
+-- name: conflict_add
+INSERT INTO conflicts (owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error, at, why)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
+
 -- A row that says so already is not written.
 -- name: record_known
 UPDATE records SET local_h0 = $1, local_h1 = $2, local_generation = $3, refused = $4
 WHERE owner = $5 AND id = $6
 	AND (local_h0 IS NOT $1 OR local_h1 IS NOT $2 OR local_generation IS NOT $3 OR refused IS NOT $4);
-
--- Another number than last time on the same connection: somebody else has written.
--- name: data_version
-PRAGMA data_version;
+-- Counts and lanes to be added up: SQLite's sum() does not wrap, so a row each.
+-- name: records_digest
+SELECT 1, h0, h1 FROM records WHERE owner = $1;
 
 -- name: push_differs
 SELECT 1 FROM records INDEXED BY records_differ WHERE owner = $1 AND (h0 IS NOT local_h0 OR h1 IS NOT local_h1) AND refused IS NULL LIMIT 1;
@@ -18,13 +23,13 @@ SELECT 1 FROM records INDEXED BY records_refused WHERE owner = $1 AND refused IS
 SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error,
 	local_h0, local_h1, local_generation
 FROM records INDEXED BY records_differ WHERE owner = $1 AND (h0 IS NOT local_h0 OR h1 IS NOT local_h1) AND refused IS NULL
-ORDER BY id;
+ORDER BY id LIMIT $2;
 -- What a reset left behind: not looked at in this generation, and not in the index above.
 -- name: push_sweep
 SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error,
 	local_h0, local_h1, local_generation
 FROM records WHERE owner = $1 AND id > $2 AND local_generation <> $3 AND ((h0 IS local_h0 AND h1 IS local_h1) OR refused IS NOT NULL)
-ORDER BY id;
+ORDER BY id LIMIT $4;
 -- name: backlog_differs
 SELECT count(*), min(updated_at) FROM records INDEXED BY records_differ WHERE owner = $1 AND (h0 IS NOT local_h0 OR h1 IS NOT local_h1) AND refused IS NULL;
 -- name: backlog_sweep

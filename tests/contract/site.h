@@ -54,7 +54,7 @@ static inline void site_reopen(struct site *s)
 static inline struct lite *site_hold(const char *path)
 {
 	static const char *const text[] = {"SELECT 1"}, *const name[] = {"one"};
-	static const struct lite_sql one = {text, name, 1}, none = {text, name, 0};
+	static const struct statements one = {text, name, 1}, none = {text, name, 0};
 	struct lite_config c = {.path = path, .writer = true, .queries = &one, .migrations = &none};
 	struct lite *l = NULL;
 	ASSERT_OK(lite_open(&l, &c, &why));
@@ -224,8 +224,8 @@ static inline void site_meddle(struct site *s, const char *first, const char *se
 {
 	const char *const text[] = {first, second};
 	static const char *const name[] = {"first", "second"};
-	const struct lite_sql queries = {text, name, 2};
-	const struct lite_sql as_many = {text, name, 1}; /* as the schema has migrations */
+	const struct statements queries = {text, name, 2};
+	const struct statements as_many = {text, name, 1}; /* as the schema has migrations */
 	struct lite_config c = {.path = s->path,
 		.writer = true,
 		.queries = &queries,

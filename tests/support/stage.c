@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "central/settle.h"
+#include "tests/support/backstage.h"
 
 static void must(struct stage *g, enum err e, const char *what)
 {
@@ -26,24 +27,12 @@ static void open_store(struct stage *g)
 
 struct stage *stage_open(enum stage_kind kind, enum merge_policy policy)
 {
-	static unsigned opened;
 	struct stage *g = calloc(1, sizeof(*g));
 
 	assert(g);
 	g->kind = kind;
 	g->policy = policy;
-	switch (kind) {
-	case STAGE_FILE:
-		snprintf(g->dir, sizeof(g->dir), "/tmp/tidemark-store.XXXXXX");
-		if (!mkdtemp(g->dir))
-			abort();
-		snprintf(g->url, sizeof(g->url), "sqlite:%s/centre.db", g->dir);
-		break;
-	case STAGE_MEMORY:
-		snprintf(g->url, sizeof(g->url), "sqlite:file:/stage-%d-%u?vfs=memdb", (int)getpid(),
-			++opened);
-		break;
-	}
+	backstage_create(g);
 	open_store(g);
 	return g;
 }
@@ -55,20 +44,11 @@ void stage_reopen(struct stage *g)
 	open_store(g);
 }
 
-static const char *const endings[] = {"", "-wal", "-shm", ".lock"};
-
 void stage_close(struct stage *g)
 {
-	char path[128];
-
 	store_close(g->store);
+	backstage_drop(g);
 	arena_done(&g->arena);
-	for (size_t i = 0; g->dir[0] && i < sizeof(endings) / sizeof(endings[0]); i++) {
-		snprintf(path, sizeof(path), "%s/centre.db%s", g->dir, endings[i]);
-		unlink(path);
-	}
-	if (g->dir[0])
-		rmdir(g->dir);
 	free(g);
 }
 
@@ -144,26 +124,6 @@ const char *stage_dump(struct stage *g)
 	text = arena_copy(&g->arena, b.at, b.len);
 	buf_done(&b);
 	return text;
-}
-
-struct hash stage_mark(const struct stage *g)
-{
-	struct hash_state s;
-	char path[128], bytes[65536];
-
-	hash_begin(&s);
-	for (size_t i = 0; i < 2; i++) {
-		FILE *f;
-		size_t n;
-
-		snprintf(path, sizeof(path), "%s/centre.db%s", g->dir, endings[i]);
-		f = fopen(path, "rb");
-		while (f && (n = fread(bytes, 1, sizeof(bytes), f)) > 0)
-			hash_bytes(&s, bytes, n);
-		if (f)
-			fclose(f);
-	}
-	return hash_end(&s);
 }
 
 const char *stage_body(struct stage *g, const char *owner, const char *id)

@@ -9,14 +9,15 @@
 #include "central/store.h"
 #include "tests/support/far.h"
 
-enum stage_kind { STAGE_FILE, STAGE_MEMORY };
-#define STAGE_KINDS 2
+enum stage_kind { STAGE_FILE, STAGE_MEMORY, STAGE_POSTGRES };
+#define STAGE_KINDS 3
 
 struct stage {
 	enum stage_kind kind;
 	enum merge_policy policy;
 	char dir[64];
-	char url[128];
+	char url[256];
+	char database[64]; /* PostgreSQL's */
 	struct store *store;
 	struct arena arena; /* of the locals and of what was read */
 	struct reason why;  /* of the last call that failed */
@@ -45,8 +46,6 @@ void stage_each(enum merge_policy policy, stage_text *text);
 
 /* All that the store shows of itself, as text in the stage's arena; without times. */
 const char *stage_dump(struct stage *g);
-/* A mark of every byte on disk: two equal marks, nothing was written between. */
-struct hash stage_mark(const struct stage *g);
 
 /* Adds the node and resets it to the local's epoch, as a first contact does. */
 void stage_meet(struct stage *g, struct far *f);

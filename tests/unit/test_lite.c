@@ -21,13 +21,13 @@ static const char *const text[] = {
 	"INSERT INTO t VALUES ($1, NULL, NULL)",
 };
 static const char *const name[] = {"put", "get", "count", "bad_row"};
-static const struct lite_sql queries = {text, name, 4};
+static const struct statements queries = {text, name, 4};
 static const char *const steps[] = {
 	"CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT NOT NULL, b BLOB);", "CREATE INDEX t_v ON t (v);"};
 static const char *const step_names[] = {"one", "two"};
-static const struct lite_sql one = {steps, step_names, 1};
-static const struct lite_sql two = {steps, step_names, 2};
-static const struct lite_sql none = {steps, step_names, 0};
+static const struct statements one = {steps, step_names, 1};
+static const struct statements two = {steps, step_names, 2};
+static const struct statements none = {steps, step_names, 0};
 
 struct place {
 	char dir[64];
@@ -53,7 +53,7 @@ static int tear_down(void **state)
 	return system(command);
 }
 
-static struct lite_config config_of(const char *path, const struct lite_sql *migrations)
+static struct lite_config config_of(const char *path, const struct statements *migrations)
 {
 	return (struct lite_config){.path = path,
 		.writer = true,
@@ -250,7 +250,7 @@ static void a_bad_statement_is_named(void **state)
 	struct place *p = *state;
 	static const char *const wrong[] = {"SELECT 1", "SELECT nothing FROM nowhere"};
 	static const char *const wrong_name[] = {"fine", "the_wrong_one"};
-	static const struct lite_sql wrong_sql = {wrong, wrong_name, 2};
+	static const struct statements wrong_sql = {wrong, wrong_name, 2};
 	struct lite_config c = config_of(p->file, &two);
 	c.queries = &wrong_sql;
 	struct lite *l = NULL;
@@ -264,7 +264,7 @@ static void a_failed_migration_leaves_nothing(void **state)
 	struct place *p = *state;
 	static const char *const half[] = {"CREATE TABLE t (k); CREATE TABLE t (k);"};
 	static const char *const half_name[] = {"half"};
-	static const struct lite_sql half_sql = {half, half_name, 1};
+	static const struct statements half_sql = {half, half_name, 1};
 	struct lite_config c = config_of(p->file, &half_sql);
 	struct lite *l = NULL;
 	struct reason why = {""};

@@ -1,4 +1,4 @@
-#include "central/store_sqlite_private.h"
+#include "central/store_sql_private.h"
 
 #include <assert.h>
 #include <string.h>
@@ -12,10 +12,10 @@
 enum err store_record(struct store *st, struct span owner, struct span id, struct record *ret,
 	struct arena *a, struct reason *why)
 {
-	struct lite *l = store_read_begin(st);
+	struct db *db = store_read_begin(st);
 	struct record r;
-	bool found = store_load_record(l, owner, id, &r, a);
-	enum err e = store_read_end(st, l, OK, why);
+	bool found = store_load_record(db, owner, id, &r, a);
+	enum err e = store_read_end(st, db, OK, why);
 
 	if (e != OK)
 		return e;
@@ -42,38 +42,37 @@ static bool split_key(struct span key, struct span *owner, struct span *id)
 	return true;
 }
 
-static enum err begin_list(
-	struct lite *l, const struct record_query *rq, struct query *ret, struct reason *why)
+static enum err begin_list(struct db *db, const struct record_query *rq, struct stmt *ret, struct reason *why)
 {
 	struct span owner, id;
-	struct query q;
+	struct stmt q;
 
 	if (!split_key(rq->after, &owner, &id))
 		return fail(INVALID, why, "`after` is not a key of this list");
-	q = query_begin(l, rq->owner.len ? SQL_CENTRAL_RECORDS_LIST_OF : SQL_CENTRAL_RECORDS_LIST);
-	query_text(q, 1, rq->owner.len ? rq->owner : owner);
-	query_text(q, 2, id);
-	query_text(q, 3, rq->type);
-	query_i64(q, 4, rq->deleted);
-	query_i64(q, 5, (int64_t)rq->limit + 1);
+	q = stmt_begin(db, rq->owner.len ? SQL_CENTRAL_RECORDS_LIST_OF : SQL_CENTRAL_RECORDS_LIST);
+	stmt_text(q, 1, rq->owner.len ? rq->owner : owner);
+	stmt_text(q, 2, id);
+	stmt_text(q, 3, rq->type);
+	stmt_i64(q, 4, rq->deleted);
+	stmt_i64(q, 5, (int64_t)rq->limit + 1);
 	*ret = q;
 	return OK;
 }
 
 enum err store_records(struct store *st, const struct record_query *rq, struct buf *out, struct reason *why)
 {
-	struct lite *l = store_read_begin(st);
+	struct db *db = store_read_begin(st);
 	char last_owner[RECORD_OWNER_MAX + 1] = "", last_id[RECORD_ID_MAX + 1] = "";
 	struct record r = {0};
 	struct vector vv;
 	struct listing g;
-	struct query q;
-	enum err e = begin_list(l, rq, &q, why);
+	struct stmt q;
+	enum err e = begin_list(db, rq, &q, why);
 
 	if (e != OK)
-		return store_read_end(st, l, e, why);
+		return store_read_end(st, db, e, why);
 	listing_begin(&g, "records", rq->limit, out);
-	while (query_step(q) && listing_room(&g)) {
+	while (stmt_step(q) && listing_room(&g)) {
 		store_read_record(q, &r, &vv);
 		record_encode(&r, out);
 		assert(r.owner.len < sizeof(last_owner) && r.id.len < sizeof(last_id));
@@ -82,56 +81,56 @@ enum err store_records(struct store *st, const struct record_query *rq, struct b
 		last_owner[r.owner.len] = last_id[r.id.len] = '\0';
 	}
 	listing_end_key(&g, span_of(last_owner), span_of(last_id));
-	query_done(q);
-	return store_read_end(st, l, OK, why);
+	stmt_done(q);
+	return store_read_end(st, db, OK, why);
 }
 
-static struct query begin_conflicts(struct lite *l, const char *owner, uint64_t after, unsigned limit)
+static struct stmt begin_conflicts(struct db *db, const char *owner, uint64_t after, unsigned limit)
 {
-	struct query q = query_begin(l, owner ? SQL_CENTRAL_CONFLICTS_LIST_OF : SQL_CENTRAL_CONFLICTS_LIST);
+	struct stmt q = stmt_begin(db, owner ? SQL_CENTRAL_CONFLICTS_LIST_OF : SQL_CENTRAL_CONFLICTS_LIST);
 
-	query_u64(q, 1, after < INT64_MAX ? after : INT64_MAX);
+	stmt_u64(q, 1, after < INT64_MAX ? after : INT64_MAX);
 	if (owner)
-		query_text(q, 2, span_of(owner));
-	query_i64(q, owner ? 3 : 2, (int64_t)limit + 1);
+		stmt_text(q, 2, span_of(owner));
+	stmt_i64(q, owner ? 3 : 2, (int64_t)limit + 1);
 	return q;
 }
 
 enum err store_conflicts(struct store *st, const char *owner, uint64_t after, unsigned limit, struct buf *out,
 	struct reason *why)
 {
-	struct lite *l = store_read_begin(st);
-	struct query q = begin_conflicts(l, owner, after, limit);
+	struct db *db = store_read_begin(st);
+	struct stmt q = begin_conflicts(db, owner, after, limit);
 	struct listed_conflict c = {0};
 	struct vector vv;
 	struct listing g;
 
 	listing_begin(&g, "conflicts", limit, out);
-	while (query_step(q) && listing_room(&g)) {
+	while (stmt_step(q) && listing_room(&g)) {
 		store_read_record(q, &c.record, &vv);
-		c.id = query_col_u64(q, 13);
-		c.at_us = query_col_i64(q, 14);
-		c.why = query_col_text(q, 15);
+		c.id = stmt_col_u64(q, 13);
+		c.at_us = stmt_col_i64(q, 14);
+		c.why = stmt_col_text(q, 15);
 		listing_conflict(&g, &c);
 	}
 	listing_end_number(&g, c.id);
-	query_done(q);
-	return store_read_end(st, l, OK, why);
+	stmt_done(q);
+	return store_read_end(st, db, OK, why);
 }
 
 enum err store_conflict_count(struct store *st, const char *owner, uint64_t *ret, struct reason *why)
 {
-	struct lite *l = store_read_begin(st);
-	struct query q = query_begin(l, owner ? SQL_CENTRAL_CONFLICTS_COUNT_OF : SQL_CENTRAL_CONFLICTS_COUNT);
+	struct db *db = store_read_begin(st);
+	struct stmt q = stmt_begin(db, owner ? SQL_CENTRAL_CONFLICTS_COUNT_OF : SQL_CENTRAL_CONFLICTS_COUNT);
 	uint64_t n = 0;
 	enum err e;
 
 	if (owner)
-		query_text(q, 1, span_of(owner));
-	if (query_step(q))
-		n = query_col_u64(q, 0);
-	query_done(q);
-	e = store_read_end(st, l, OK, why);
+		stmt_text(q, 1, span_of(owner));
+	if (stmt_step(q))
+		n = stmt_col_u64(q, 0);
+	stmt_done(q);
+	e = store_read_end(st, db, OK, why);
 	if (e == OK)
 		*ret = n;
 	return e;

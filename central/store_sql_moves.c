@@ -1,85 +1,85 @@
 /* Decisions about a node that move no records: resets, renames, halts. */
-#include "central/store_sqlite_private.h"
+#include "central/store_sql_private.h"
 
 #include "central/settle.h"
 
-static void bind_epoch(struct query q, const char *node, const struct epoch *epoch)
+static void bind_epoch(struct stmt q, const char *node, const struct epoch *epoch)
 {
-	query_text(q, 1, span_of(node));
-	query_text(q, 2, span_of(epoch->hex));
+	stmt_text(q, 1, span_of(node));
+	stmt_text(q, 2, span_of(epoch->hex));
 }
 
-static void remember_epochs(struct lite *l, const char *node, const struct sync_change *change)
+static void remember_epochs(struct db *db, const char *node, const struct sync_change *change)
 {
 	unsigned char head[16];
-	struct query q;
+	struct stmt q;
 
 	if (change->abandon && !epoch_is_none(&change->abandoned)) {
 		hash_to_bytes(change->abandoned_witness.head, head);
-		q = query_begin(l, SQL_CENTRAL_ABANDONED_ADD);
+		q = stmt_begin(db, SQL_CENTRAL_ABANDONED_ADD);
 		bind_epoch(q, node, &change->abandoned);
-		query_u64(q, 3, change->abandoned_witness.seq);
-		query_blob(q, 4, (struct span){(const char *)head, sizeof(head)});
-		query_run(q);
+		stmt_u64(q, 3, change->abandoned_witness.seq);
+		stmt_blob(q, 4, (struct span){(const char *)head, sizeof(head)});
+		stmt_run(q);
 	}
 	if (!epoch_is_none(&change->forget)) {
-		q = query_begin(l, SQL_CENTRAL_ABANDONED_FORGET);
+		q = stmt_begin(db, SQL_CENTRAL_ABANDONED_FORGET);
 		bind_epoch(q, node, &change->forget);
-		query_run(q);
+		stmt_run(q);
 	}
 }
 
-static enum err move_node(struct store *st, const char *name, const struct node_sync *basis,
+static enum err move_node(struct store *st, struct db *db, const char *name, const struct node_sync *basis,
 	const struct sync_change *change, struct reason *why)
 {
-	struct lite *l = st->writer;
 	struct node_sync to = change->to;
 	struct node n;
 
-	if (!store_load_node(st, l, span_of(name), &n) || !n.url[0])
+	store_lock_owner(db, span_of(name));
+	if (!store_load_node(st, db, span_of(name), &n) || !n.url[0])
 		return fail(GONE, why, "no node %s", name);
 	if (!node_sync_same_basis(&n.sync, basis))
 		return fail(CONFLICT, why, "node %s has moved on", name);
 	settle_change(&n.sync, &to);
 	if (!settle_same_sync(&n.sync, &to))
-		store_save_sync(l, name, &to);
-	remember_epochs(l, name, change);
+		store_save_sync(db, name, &to);
+	remember_epochs(db, name, change);
 	return OK;
 }
 
 enum err store_move_node(struct store *st, const char *node, const struct node_sync *basis,
 	const struct sync_change *change, const struct event *ev, struct reason *why)
 {
-	struct lite *l = store_write_begin(st);
-	enum err e = move_node(st, node, basis, change, why);
+	struct db *db = store_write_begin(st);
+	enum err e = move_node(st, db, node, basis, change, why);
 
 	if (e == OK && ev)
-		store_tell(l, ev);
-	return store_write_end(st, e, why);
+		store_tell(db, ev);
+	return store_write_end(st, db, e, why);
 }
 
 enum err store_abandoned(struct store *st, const char *node, const struct epoch *epoch,
 	struct position *ret_witness, struct reason *why)
 {
-	struct lite *l = store_read_begin(st);
-	struct query q = query_begin(l, SQL_CENTRAL_ABANDONED_GET);
+	struct db *db = store_read_begin(st);
+	struct stmt q = stmt_begin(db, SQL_CENTRAL_ABANDONED_GET);
 	struct position witness = {0};
 	bool found;
 	enum err e;
 
 	bind_epoch(q, node, epoch);
-	found = query_step(q);
+	found = stmt_step(q);
 	if (found) {
-		struct span head = query_col_blob(q, 1);
+		struct span head = stmt_col_blob(q, 1);
 
-		witness.seq = query_col_u64(q, 0);
+		witness.seq = stmt_col_u64(q, 0);
 		if (head.len == 16)
 			witness.head = hash_from_bytes((const unsigned char *)head.at);
 		else
-			lite_fail(l, INTERNAL, "the witness of epoch %s is broken", epoch->hex);
+			db_fail(db, INTERNAL, "the witness of epoch %s is broken", epoch->hex);
 	}
-	query_done(q);
-	e = store_read_end(st, l, OK, why);
+	stmt_done(q);
+	e = store_read_end(st, db, OK, why);
 	if (e == OK && !found)
 		return fail(GONE, why, "epoch %s was never abandoned", epoch->hex);
 	if (e == OK)

@@ -1,5 +1,5 @@
 /* New versions made by the centre: put, delete, promote. */
-#include "central/store_sqlite_private.h"
+#include "central/store_sql_private.h"
 
 #include <assert.h>
 #include <string.h>
@@ -15,7 +15,7 @@
  */
 struct editing {
 	struct store *st;
-	struct lite *l;
+	struct db *db;
 	struct node owner;
 	bool owner_known, digest_moved;
 	int64_t now_us;
@@ -25,7 +25,7 @@ struct editing {
 static void editing_flush(struct editing *ed)
 {
 	if (ed->digest_moved)
-		store_save_sync(ed->l, ed->owner.name, &ed->owner.sync);
+		store_save_sync(ed->db, ed->owner.name, &ed->owner.sync);
 	ed->digest_moved = false;
 }
 
@@ -34,7 +34,7 @@ static enum err editing_owner(struct editing *ed, struct span owner, struct reas
 	if (ed->owner_known && span_is(owner, ed->owner.name))
 		return OK;
 	editing_flush(ed);
-	ed->owner_known = store_load_node(ed->st, ed->l, owner, &ed->owner) && ed->owner.url[0];
+	ed->owner_known = store_load_node(ed->st, ed->db, owner, &ed->owner) && ed->owner.url[0];
 	if (!ed->owner_known)
 		return fail(GONE, why, "no node %.*s", (int)owner.len, owner.at);
 	return OK;
@@ -68,12 +68,12 @@ static void write_version(struct editing *ed, struct record *content, const stru
 	content->updated_at_us = ed->now_us;
 	content->clock_error_us = clock_error_us();
 	content->hash = record_hash(content);
-	store_look(ed->l, content->owner, content->id, &s);
+	store_look(ed->db, content->owner, content->id, &s);
 	if (s.present) {
 		digest_drop(&ed->owner.sync.digest, s.record.hash);
-		store_replace_record(ed->l, content, &s.known);
+		store_replace_record(ed->db, content, &s.known);
 	} else {
-		(void)store_insert_record(ed->l, content, &(struct known){.held = false});
+		(void)store_insert_record(ed->db, content, &(struct known){.held = false});
 	}
 	digest_add(&ed->owner.sync.digest, content->hash);
 	ed->digest_moved = true;
@@ -120,7 +120,7 @@ static enum err put_one(struct editing *ed, const struct draft *d, const struct 
 		entropy_uuid7(made);
 		r.id = span_of(made);
 	}
-	there = store_load_record(ed->l, r.owner, r.id, &present, &ed->arena);
+	there = store_load_record(ed->db, r.owner, r.id, &present, &ed->arena);
 	e = check_precondition(p, there ? &present : NULL, why);
 	if (e != OK)
 		return e;
@@ -129,7 +129,7 @@ static enum err put_one(struct editing *ed, const struct draft *d, const struct 
 	start_written(ret, r.id, there ? &present : NULL);
 	if (!there || !same_content(&r, &present))
 		write_version(ed, &r, there ? &present : NULL, NULL, ret);
-	return lite_failed(ed->l, why);
+	return db_failed(ed->db, why);
 }
 
 static enum err editing_end(struct editing *ed, enum err e, struct reason *why)
@@ -137,16 +137,28 @@ static enum err editing_end(struct editing *ed, enum err e, struct reason *why)
 	if (e == OK)
 		editing_flush(ed);
 	arena_done(&ed->arena);
-	return store_write_end(ed->st, e, why);
+	return store_write_end(ed->st, ed->db, e, why);
+}
+
+static void lock_owners(struct editing *ed, const struct draft *drafts, size_t n)
+{
+	struct span *owners = arena_alloc(&ed->arena, (n + 1) * sizeof(*owners));
+	size_t m = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (i == 0 || !span_equal(drafts[i].owner, owners[m - 1]))
+			owners[m++] = drafts[i].owner;
+	store_lock_owners(ed->db, owners, m);
 }
 
 enum err store_put(struct store *st, const struct draft *drafts, size_t n, const struct precondition *p,
 	struct written *ret, size_t *ret_failed, struct reason *why)
 {
-	struct editing ed = {.st = st, .l = store_write_begin(st), .now_us = clock_wall_us()};
+	struct editing ed = {.st = st, .db = store_write_begin(st), .now_us = clock_wall_us()};
 	enum err e = OK;
 	size_t i;
 
+	lock_owners(&ed, drafts, n);
 	for (i = 0; e == OK && i < n; i++)
 		e = put_one(&ed, &drafts[i], p, &ret[i], why);
 	if (e != OK && ret_failed)
@@ -158,11 +170,13 @@ static enum err delete_one(struct editing *ed, struct span owner, struct span id
 	const struct precondition *p, struct written *ret, struct reason *why)
 {
 	struct record present, r;
-	enum err e = editing_owner(ed, owner, why);
+	enum err e;
 
+	store_lock_owner(ed->db, owner);
+	e = editing_owner(ed, owner, why);
 	if (e != OK)
 		return e;
-	if (!store_load_record(ed->l, owner, id, &present, &ed->arena))
+	if (!store_load_record(ed->db, owner, id, &present, &ed->arena))
 		return fail(GONE, why, "no record %.*s/%.*s", (int)owner.len, owner.at, (int)id.len, id.at);
 	e = check_precondition(p, &present, why);
 	if (e != OK)
@@ -180,24 +194,24 @@ static enum err delete_one(struct editing *ed, struct span owner, struct span id
 enum err store_delete(struct store *st, struct span owner, struct span id, const struct precondition *p,
 	struct written *ret, struct reason *why)
 {
-	struct editing ed = {.st = st, .l = store_write_begin(st), .now_us = clock_wall_us()};
+	struct editing ed = {.st = st, .db = store_write_begin(st), .now_us = clock_wall_us()};
 
 	return editing_end(&ed, delete_one(&ed, owner, id, p, ret, why), why);
 }
 
-static bool load_archived(struct lite *l, uint64_t id, struct record *ret, struct arena *a)
+static bool load_archived(struct db *db, uint64_t id, struct record *ret, struct arena *a)
 {
-	struct query q = query_begin(l, SQL_CENTRAL_CONFLICT_GET);
+	struct stmt q = stmt_begin(db, SQL_CENTRAL_CONFLICT_GET);
 	struct vector vv;
 	bool found;
 
-	query_u64(q, 1, id);
-	found = query_step(q);
+	stmt_u64(q, 1, id);
+	found = stmt_step(q);
 	if (found) {
 		store_read_record(q, ret, &vv);
 		store_keep_record(ret, a);
 	}
-	query_done(q);
+	stmt_done(q);
 	return found;
 }
 
@@ -207,12 +221,13 @@ static enum err promote(struct editing *ed, uint64_t id, struct written *ret, st
 	bool there;
 	enum err e;
 
-	if (!load_archived(ed->l, id, &archived, &ed->arena))
+	if (!load_archived(ed->db, id, &archived, &ed->arena))
 		return fail(GONE, why, "no conflict %llu", (unsigned long long)id);
+	store_lock_owner(ed->db, archived.owner);
 	e = editing_owner(ed, archived.owner, why);
 	if (e != OK)
 		return e;
-	there = store_load_record(ed->l, archived.owner, archived.id, &present, &ed->arena);
+	there = store_load_record(ed->db, archived.owner, archived.id, &present, &ed->arena);
 	start_written(ret, archived.id, there ? &present : NULL);
 	if (there && same_content(&archived, &present))
 		return OK;
@@ -224,7 +239,7 @@ static enum err promote(struct editing *ed, uint64_t id, struct written *ret, st
 enum err store_conflict_promote(struct store *st, uint64_t id, char ret_owner[RECORD_OWNER_MAX + 1],
 	struct written *ret, struct reason *why)
 {
-	struct editing ed = {.st = st, .l = store_write_begin(st), .now_us = clock_wall_us()};
+	struct editing ed = {.st = st, .db = store_write_begin(st), .now_us = clock_wall_us()};
 	enum err e = editing_end(&ed, promote(&ed, id, ret, why), why);
 
 	if (e == OK)

@@ -1,4 +1,4 @@
-#include "central/store_sqlite_private.h"
+#include "central/store_sql_private.h"
 
 #include <string.h>
 
@@ -28,7 +28,7 @@ static size_t line_bytes(const struct record *r)
 }
 
 /* False: the page is full without this row. */
-static bool add_item(struct filling *f, struct query q)
+static bool add_item(struct filling *f, struct stmt q)
 {
 	struct push_page *p = f->page;
 	struct push_item *item = &p->items[p->n];
@@ -52,30 +52,32 @@ static bool add_item(struct filling *f, struct query q)
 }
 
 /* Adds the rows of a running query; true: to its end. */
-static bool add_items(struct filling *f, struct query q)
+static bool add_items(struct filling *f, struct stmt q)
 {
 	bool fits = true;
 
-	while (fits && query_step(q))
+	while (fits && stmt_step(q))
 		fits = add_item(f, q);
-	query_done(q);
+	stmt_done(q);
 	return fits;
 }
 
-static void fill(struct lite *l, const struct node *n, struct filling *f)
+static void fill(struct db *db, const struct node *n, struct filling *f)
 {
 	struct push_page *p = f->page;
-	struct query q = query_begin(l, SQL_CENTRAL_PUSH_DIFFERING);
+	struct stmt q = stmt_begin(db, SQL_CENTRAL_PUSH_DIFFERING);
 	size_t before;
 
-	query_text(q, 1, span_of(n->name));
+	stmt_text(q, 1, span_of(n->name));
+	stmt_u64(q, 2, f->limit + 1);
 	if (!add_items(f, q) || n->sync.swept)
 		return;
 	before = p->n;
-	q = query_begin(l, SQL_CENTRAL_PUSH_SWEEP);
-	query_text(q, 1, span_of(n->name));
-	query_text(q, 2, span_of(n->sync.sweep_after));
-	query_u64(q, 3, n->sync.generation);
+	q = stmt_begin(db, SQL_CENTRAL_PUSH_SWEEP);
+	stmt_text(q, 1, span_of(n->name));
+	stmt_text(q, 2, span_of(n->sync.sweep_after));
+	stmt_u64(q, 3, n->sync.generation);
+	stmt_u64(q, 4, f->limit + 1 - p->n);
 	p->sweep_ends = add_items(f, q);
 	if (!p->sweep_ends && p->n > before) {
 		struct span last = p->items[p->n - 1].record.id;
@@ -85,10 +87,10 @@ static void fill(struct lite *l, const struct node *n, struct filling *f)
 }
 
 /* The node of an exchange, if the basis still stands. */
-static enum err check_basis(struct store *st, struct lite *l, const char *name, const struct node_sync *basis,
+static enum err check_basis(struct store *st, struct db *db, const char *name, const struct node_sync *basis,
 	struct node *n, struct reason *why)
 {
-	if (!store_load_node(st, l, span_of(name), n) || !n->url[0] || n->paused)
+	if (!store_load_node(st, db, span_of(name), n) || !n->url[0] || n->paused)
 		return fail(CONFLICT, why, "node %s was removed or paused", name);
 	if (!node_sync_same_basis(&n->sync, basis))
 		return fail(CONFLICT, why, "node %s has moved on", name);
@@ -100,16 +102,18 @@ static enum err check_basis(struct store *st, struct lite *l, const char *name, 
 static enum err end_sweep(
 	struct store *st, const char *name, const struct node_sync *basis, struct reason *why)
 {
-	struct lite *l = store_write_begin(st);
+	struct db *db = store_write_begin(st);
 	struct node n;
-	enum err e = check_basis(st, l, name, basis, &n, why);
+	enum err e;
 
+	store_lock_owner(db, span_of(name));
+	e = check_basis(st, db, name, basis, &n, why);
 	if (e == OK && !n.sync.swept) {
 		settle_push(&n.sync, &(struct push_page){.sweep_ends = true},
 			&(struct page_end){.to = n.sync.witness});
-		store_save_sync(l, name, &n.sync);
+		store_save_sync(db, name, &n.sync);
 	}
-	return store_write_end(st, e, why);
+	return store_write_end(st, db, e, why);
 }
 
 enum err store_push_page(struct store *st, const char *node, const struct node_sync *basis, unsigned limit,
@@ -118,15 +122,15 @@ enum err store_push_page(struct store *st, const char *node, const struct node_s
 	struct push_page p = {0};
 	struct filling f = {
 		.page = &p, .limit = limit, .bytes_left = max_bytes, .generation = basis->generation};
-	struct lite *l = store_read_begin(st);
+	struct db *db = store_read_begin(st);
 	struct node n;
-	enum err e = check_basis(st, l, node, basis, &n, why);
+	enum err e = check_basis(st, db, node, basis, &n, why);
 
 	if (e == OK) {
 		p.items = arena_alloc(&p.arena, ((size_t)limit + 1) * sizeof(*p.items));
-		fill(l, &n, &f);
+		fill(db, &n, &f);
 	}
-	e = store_read_end(st, l, e, why);
+	e = store_read_end(st, db, e, why);
 	if (e == OK && p.n == 0 && p.sweep_ends)
 		e = end_sweep(st, node, basis, why);
 	if (e == OK)
@@ -142,6 +146,8 @@ struct answering {
 	struct push_apply *p;
 	struct meeting meeting;
 	const struct push_answer *rejection; /* the first */
+	const struct record **held;          /* what the local says to hold now */
+	size_t n_held;
 };
 
 /* Not offered again in this generation, unless it has been edited since it was sent. */
@@ -154,38 +160,51 @@ static void note_rejected(struct answering *a, const struct record *r, const str
 	a->p->rejected++;
 	if (!a->rejection)
 		a->rejection = answer;
-	store_look(a->meeting.l, r->owner, r->id, &s);
+	store_look(a->meeting.db, r->owner, r->id, &s);
 	if (!s.present || !hash_equal(s.record.hash, r->hash))
 		return;
 	now = store_known(&s.known, generation);
-	store_note_known(a->meeting.l, r, &now, true);
+	store_note_known(a->meeting.db, r, &now, true);
 }
 
 static void note_answer(struct answering *a, const struct push_item *item, const struct push_answer *answer)
 {
-	struct lite *l = a->meeting.l;
+	struct db *db = a->meeting.db;
 	uint64_t generation = a->meeting.sync->generation;
 
 	switch (answer ? answer->result : PUSH_REJECTED) {
 	case PUSH_APPLIED:
 		a->p->applied++;
-		store_note_known(l, &item->record, &(struct known){true, answer->hash, generation}, false);
+		a->held[a->n_held++] = &item->record;
 		break;
 	case PUSH_ALREADY:
 		a->p->already++;
-		store_note_known(l, &item->record, &(struct known){true, answer->hash, generation}, false);
+		a->held[a->n_held++] = &item->record;
 		break;
 	case PUSH_CONFLICT:
 		a->p->refused++;
 		if (answer->has_record)
 			store_meet(&a->meeting, &answer->record);
 		else
-			store_note_known(l, &item->record, &(struct known){.generation = generation}, false);
+			store_note_known(db, &item->record, &(struct known){.generation = generation}, false);
 		break;
 	case PUSH_REJECTED:
 		note_rejected(a, &item->record, answer);
 		break;
 	}
+}
+
+static void note_held(struct answering *a)
+{
+	struct meeting *m = &a->meeting;
+
+	if (m->st->postgres) {
+		store_bulk_known(m, a->held, a->n_held);
+		return;
+	}
+	for (size_t i = 0; i < a->n_held; i++)
+		store_note_known(m->db, a->held[i],
+			&(struct known){true, a->held[i]->hash, m->sync->generation}, false);
 }
 
 static void apply_answers(struct answering *a, const struct push_answer *const *by_item)
@@ -196,19 +215,21 @@ static void apply_answers(struct answering *a, const struct push_answer *const *
 	struct node_sync before = p->sync;
 	unsigned n;
 
-	for (size_t i = 0; i < p->sent->n && lite_failed(m->l, NULL) == OK; i++)
+	a->held = arena_alloc(&m->arena, (p->sent->n + 1) * sizeof(*a->held));
+	for (size_t i = 0; i < p->sent->n && db_failed(m->db, NULL) == OK; i++)
 		note_answer(a, &p->sent->items[i], by_item[i]);
+	note_held(a);
 	p->conflicts = m->conflicts;
 	p->archived = m->archived;
 	p->centre_restored = m->centre_restored;
 	settle_own(&p->sync, p->sent, by_item, &p->answers->end);
 	settle_push(&p->sync, p->sent, &p->answers->end);
-	p->to_push = !p->sync.swept || store_any(m->l, SQL_CENTRAL_PUSH_DIFFERS, p->node);
+	p->to_push = !p->sync.swept || store_any(m->db, SQL_CENTRAL_PUSH_DIFFERS, p->node);
 	if (!settle_same_sync(&before, &p->sync))
-		store_save_sync(m->l, p->node, &p->sync);
+		store_save_sync(m->db, p->node, &p->sync);
 	n = settle_push_events(p, a->rejection, events);
 	for (unsigned i = 0; i < n; i++)
-		store_tell(m->l, &events[i]);
+		store_tell(m->db, &events[i]);
 }
 
 enum err store_apply_push(struct store *st, struct push_apply *p, struct reason *why)
@@ -220,17 +241,18 @@ enum err store_apply_push(struct store *st, struct push_apply *p, struct reason 
 	struct node n;
 
 	if (e == OK) {
-		struct lite *l = store_write_begin(st);
+		struct db *db = store_write_begin(st);
 
-		e = check_basis(st, l, p->node, p->basis, &n, why);
+		store_lock_owner(db, span_of(p->node));
+		e = check_basis(st, db, p->node, p->basis, &n, why);
 		if (e == OK) {
 			p->sync = n.sync;
 			a.meeting.st = st;
-			a.meeting.l = l;
+			a.meeting.db = db;
 			a.meeting.sync = &p->sync;
 			apply_answers(&a, by_item);
 		}
-		e = store_write_end(st, e, why);
+		e = store_write_end(st, db, e, why);
 	}
 	arena_done(&a.meeting.arena);
 	return e;
@@ -239,31 +261,31 @@ enum err store_apply_push(struct store *st, struct push_apply *p, struct reason 
 enum err store_push_backlog(
 	struct store *st, const char *node, uint64_t *ret_records, int64_t *ret_oldest_us, struct reason *why)
 {
-	struct lite *l = store_read_begin(st);
+	struct db *db = store_read_begin(st);
 	uint64_t records = 0;
 	int64_t oldest = -1;
 	struct node n;
 	enum err e = OK;
 
-	if (!store_load_node(st, l, span_of(node), &n))
+	if (!store_load_node(st, db, span_of(node), &n))
 		e = fail(GONE, why, "no node %s", node);
 	for (int sweep = 0; e == OK && sweep < (n.sync.swept ? 1 : 2); sweep++) {
-		struct query q =
-			query_begin(l, sweep ? SQL_CENTRAL_BACKLOG_SWEEP : SQL_CENTRAL_BACKLOG_DIFFERS);
+		struct stmt q =
+			stmt_begin(db, sweep ? SQL_CENTRAL_BACKLOG_SWEEP : SQL_CENTRAL_BACKLOG_DIFFERS);
 
-		query_text(q, 1, span_of(node));
+		stmt_text(q, 1, span_of(node));
 		if (sweep) {
-			query_text(q, 2, span_of(n.sync.sweep_after));
-			query_u64(q, 3, n.sync.generation);
+			stmt_text(q, 2, span_of(n.sync.sweep_after));
+			stmt_u64(q, 3, n.sync.generation);
 		}
-		if (query_step(q) && query_col_u64(q, 0) > 0) {
-			records += query_col_u64(q, 0);
-			if (oldest < 0 || query_col_i64(q, 1) < oldest)
-				oldest = query_col_i64(q, 1);
+		if (stmt_step(q) && stmt_col_u64(q, 0) > 0) {
+			records += stmt_col_u64(q, 0);
+			if (oldest < 0 || stmt_col_i64(q, 1) < oldest)
+				oldest = stmt_col_i64(q, 1);
 		}
-		query_done(q);
+		stmt_done(q);
 	}
-	e = store_read_end(st, l, e, why);
+	e = store_read_end(st, db, e, why);
 	if (e == OK) {
 		*ret_records = records;
 		*ret_oldest_us = oldest;

@@ -1,5 +1,5 @@
 /* One record of a local meets the store's: COMPARE and what follows from it, written down. */
-#include "central/store_sqlite_private.h"
+#include "central/store_sql_private.h"
 
 #include <string.h>
 
@@ -7,7 +7,7 @@
 
 static void archive(struct meeting *m, const struct record *r, const char *cause)
 {
-	if (store_archive(m->l, r, cause))
+	if (store_archive(m->db, r, cause))
 		m->archived++;
 }
 
@@ -15,7 +15,7 @@ static void replace(struct meeting *m, struct hash before, const struct record *
 {
 	digest_drop(&m->sync->digest, before);
 	digest_add(&m->sync->digest, r->hash);
-	store_replace_record(m->l, r, k);
+	store_replace_record(m->db, r, k);
 }
 
 static void take(struct meeting *m, const struct record *l, const struct standing *s, struct merge how)
@@ -23,7 +23,7 @@ static void take(struct meeting *m, const struct record *l, const struct standin
 	struct known k = {true, l->hash, m->sync->generation};
 	struct record c;
 
-	if (how.archive_centre && store_load_record(m->l, l->owner, l->id, &c, &m->arena))
+	if (how.archive_centre && store_load_record(m->db, l->owner, l->id, &c, &m->arena))
 		archive(m, &c, "centre_restored");
 	m->centre_restored += how.centre_was_restored;
 	replace(m, s->record.hash, l, &k);
@@ -37,7 +37,7 @@ static void settle_conflict(struct meeting *m, const struct record *l, bool loca
 	struct vector vv;
 	struct record c, s;
 
-	if (!store_load_record(m->l, l->owner, l->id, &c, &m->arena))
+	if (!store_load_record(m->db, l->owner, l->id, &c, &m->arena))
 		return; /* it was there a moment ago: the read failed, and that sticks */
 	archive(m, local_wins ? &c : l, "conflict");
 	s = merge_successor(local_wins ? l : &c, local_wins ? &c : l, store_next_dot(m->st), clock_wall_us(),
@@ -46,17 +46,25 @@ static void settle_conflict(struct meeting *m, const struct record *l, bool loca
 	m->conflicts++;
 }
 
-static void meet_present(struct meeting *m, const struct record *l, const struct standing *s)
+struct merge store_compare(
+	const struct meeting *m, const struct record *l, const struct standing *s, bool *ret_was_known)
 {
 	struct known then = store_known(&s->known, m->sync->generation);
+
+	*ret_was_known = then.held && hash_equal(then.hash, l->hash);
+	return merge_compare(l, &s->record, *ret_was_known, m->st->policy);
+}
+
+void store_meet_present(struct meeting *m, const struct record *l, const struct standing *s)
+{
 	struct known now = {true, l->hash, m->sync->generation};
-	bool was_known = then.held && hash_equal(then.hash, l->hash);
-	struct merge how = merge_compare(l, &s->record, was_known, m->st->policy);
+	bool was_known;
+	struct merge how = store_compare(m, l, s, &was_known);
 
 	switch (how.verdict) {
 	case MERGE_NOTHING:
 		if (!was_known || s->refused)
-			store_note_known(m->l, l, &now, false);
+			store_note_known(m->db, l, &now, false);
 		break;
 	case MERGE_TAKE:
 		take(m, l, s, how);
@@ -65,7 +73,7 @@ static void meet_present(struct meeting *m, const struct record *l, const struct
 		if (how.archive_local)
 			archive(m, l, "superseded");
 		if (!was_known)
-			store_note_known(m->l, l, &now, false);
+			store_note_known(m->db, l, &now, false);
 		m->kept++;
 		break;
 	case MERGE_CONFLICT_LOCAL_WINS:
@@ -79,7 +87,7 @@ static bool insert(struct meeting *m, const struct record *l)
 {
 	struct known k = {true, l->hash, m->sync->generation};
 
-	if (!store_insert_record(m->l, l, &k))
+	if (!store_insert_record(m->db, l, &k))
 		return false;
 	digest_add(&m->sync->digest, l->hash);
 	m->taken++;
@@ -92,10 +100,10 @@ void store_meet(struct meeting *m, const struct record *l)
 
 	if (!m->look_first && insert(m, l))
 		return;
-	store_look(m->l, l->owner, l->id, &s);
+	store_look(m->db, l->owner, l->id, &s);
 	m->look_first = s.present;
 	if (s.present)
-		meet_present(m, l, &s);
-	else if (lite_failed(m->l, NULL) == OK)
+		store_meet_present(m, l, &s);
+	else if (db_failed(m->db, NULL) == OK)
 		insert(m, l);
 }

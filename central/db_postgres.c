@@ -1,0 +1,579 @@
+/* One session: its prepared statements, transactions with a sticky error, COPY. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "central/db_postgres_private.h"
+#include "central/db_private.h"
+#include "central/postgres_binary.h"
+#include "gen/sql_postgres.h"
+#include "gen/sql_postgres_copy.h"
+
+#define PLACES_MAX 24
+#define COPY_CHUNK 65536
+
+struct connection {
+	struct db db;
+	struct postgres *server;
+	bool writer;
+	PGconn *conn; /* NULL: lost */
+	bool replaced;
+	enum err failed;
+	struct reason why;
+
+	/* The type of each parameter: how wide an integer goes. */
+	Oid types[SQL_POSTGRES_COUNT][PLACES_MAX];
+	int places[SQL_POSTGRES_COUNT];
+
+	/* The running statement. */
+	int running; /* -1 = none */
+	bool sent, ended;
+	PGresult *row;
+	int64_t changes;
+	const char *values[PLACES_MAX];
+	int lengths[PLACES_MAX], formats[PLACES_MAX];
+	char scalars[PLACES_MAX][8];
+};
+
+static struct connection *of(struct db *db)
+{
+	return (struct connection *)db;
+}
+
+/* --- failing --- */
+
+static void stick(struct connection *c, enum err e, const char *text)
+{
+	if (c->failed != OK)
+		return;
+	c->failed = e;
+	(void)fail(e, &c->why, "%s", text);
+}
+
+static void hang_up(struct connection *c)
+{
+	PQclear(c->row);
+	c->row = NULL;
+	PQfinish(c->conn);
+	c->conn = NULL;
+}
+
+/* A result that is an error; NULL: the connection is lost. */
+static void stick_result(struct connection *c, PGresult *r, const char *doing)
+{
+	struct reason why;
+	enum err e = postgres_classify(c->conn, r, doing, &why);
+
+	stick(c, e, why.text);
+	PQclear(r);
+	if (!r || PQstatus(c->conn) == CONNECTION_BAD)
+		hang_up(c);
+}
+
+static const char *name_of(int id)
+{
+	return sql_postgres.name[id];
+}
+
+/* --- opening a session --- */
+
+static void statement_name(int id, char ret[16])
+{
+	(void)snprintf(ret, 16, "s%d", id);
+}
+
+/* All of them in one round trip. */
+static bool send_preparations(PGconn *conn)
+{
+	char name[16];
+	bool sent = PQenterPipelineMode(conn);
+
+	for (int i = 0; sent && i < SQL_POSTGRES_COUNT; i++) {
+		statement_name(i, name);
+		sent = PQsendPrepare(conn, name, sql_postgres.text[i], 0, NULL) &&
+		       PQsendDescribePrepared(conn, name);
+	}
+	return sent && PQpipelineSync(conn);
+}
+
+static void note_types(struct connection *c, int id, const PGresult *r)
+{
+	c->places[id] = PQnparams(r);
+	assert(c->places[id] <= PLACES_MAX);
+	for (int i = 0; i < c->places[id]; i++)
+		c->types[id][i] = PQparamtype(r, i);
+}
+
+static enum err take_preparation(
+	struct connection *c, PGconn *conn, int id, bool describes, struct reason *why)
+{
+	bool lost;
+	PGresult *r = postgres_result(conn, &lost);
+	enum err e = OK;
+
+	if (PQresultStatus(r) != PGRES_COMMAND_OK)
+		e = postgres_classify(conn, r, name_of(id), why);
+	else if (describes)
+		note_types(c, id, r);
+	PQclear(r);
+	if (e == OK && (r = postgres_result(conn, &lost)) != NULL) /* the end of this one */
+		PQclear(r);
+	return e;
+}
+
+static enum err prepare_all(struct connection *c, PGconn *conn, struct reason *why)
+{
+	bool lost;
+	PGresult *r;
+	enum err e = OK;
+
+	if (!send_preparations(conn))
+		return postgres_classify(conn, NULL, "prepare", why);
+	for (int i = 0; e == OK && i < SQL_POSTGRES_COUNT; i++) {
+		e = take_preparation(c, conn, i, false, why);
+		if (e == OK)
+			e = take_preparation(c, conn, i, true, why);
+	}
+	if (e != OK)
+		return e;
+	r = postgres_result(conn, &lost);
+	if (PQresultStatus(r) != PGRES_PIPELINE_SYNC || !PQexitPipelineMode(conn))
+		e = postgres_classify(conn, NULL, "prepare", why);
+	PQclear(r);
+	return e;
+}
+
+/* Rows on their way to an UPDATE of many. */
+static const char staging[] = "CREATE TEMPORARY TABLE staged (LIKE records) ON COMMIT DELETE ROWS";
+
+static enum err open_session(struct connection *c, struct reason *why)
+{
+	PGconn *conn;
+	enum err e = postgres_connect(c->server, &conn, why);
+
+	if (e != OK)
+		return e;
+	e = postgres_do(conn, staging, why);
+	if (e == OK)
+		e = prepare_all(c, conn, why);
+	if (e == OK)
+		c->conn = conn;
+	else
+		PQfinish(conn);
+	return e;
+}
+
+/* --- transactions --- */
+
+static const char *begin_text(const struct connection *c)
+{
+	return c->writer ? "BEGIN" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+}
+
+static bool begin_here(struct connection *c)
+{
+	struct reason why;
+
+	return c->conn && postgres_do(c->conn, begin_text(c), &why) == OK;
+}
+
+static void begin(struct db *db)
+{
+	struct connection *c = of(db);
+	struct reason why;
+	enum err e;
+
+	if (c->failed != OK || begin_here(c))
+		return;
+	hang_up(c);
+	c->replaced = true;
+	e = open_session(c, &why);
+	if (e == OK)
+		e = postgres_do(c->conn, begin_text(c), &why);
+	if (e != OK)
+		stick(c, e, why.text);
+}
+
+static enum err rollback(struct db *db, struct reason *why)
+{
+	struct connection *c = of(db);
+	enum err e = c->failed;
+
+	if (e != OK && why)
+		*why = c->why;
+	c->failed = OK;
+	if (c->conn && postgres_do(c->conn, "ROLLBACK", NULL) != OK)
+		hang_up(c);
+	return e;
+}
+
+static enum err commit(struct db *db, struct reason *why)
+{
+	struct connection *c = of(db);
+	PGresult *r;
+	enum err e;
+
+	if (c->failed != OK)
+		return rollback(db, why);
+	r = postgres_run(c->conn, "COMMIT");
+	if (PQresultStatus(r) == PGRES_COMMAND_OK && strcmp(PQcmdStatus(r), "COMMIT") == 0)
+		e = OK;
+	else if (PQresultStatus(r) == PGRES_COMMAND_OK)
+		e = fail(INTERNAL, why, "commit: the transaction had failed");
+	else
+		e = postgres_classify(c->conn, r, "commit", why);
+	/* Also an error may come too late: one of class 08, 57 or 58 says nothing of what is on disk. */
+	if (e != OK && c->writer && (!r || e == RETRY))
+		e = UNCERTAIN;
+	PQclear(r);
+	if (e != OK)
+		hang_up(c);
+	return e;
+}
+
+static enum err failed(const struct db *db, struct reason *why)
+{
+	const struct connection *c = (const struct connection *)db;
+
+	if (c->failed != OK && why)
+		*why = c->why;
+	return c->failed;
+}
+
+static void stick_db(struct db *db, enum err e, const char *text)
+{
+	stick(of(db), e, text);
+}
+
+static bool replaced(struct db *db)
+{
+	struct connection *c = of(db);
+	bool was = c->replaced && c->failed == OK;
+
+	if (was)
+		c->replaced = false;
+	return was;
+}
+
+static bool lost(struct db *db)
+{
+	(void)db;
+	return false;
+}
+
+static void lock(struct db *db, const uint64_t *keys, size_t n)
+{
+	struct stmt q = stmt_begin(db, SQL_POSTGRES_OWNERS_LOCK);
+	struct buf array = {0};
+
+	binary_array(&array, BINARY_BIGINT, n);
+	for (size_t i = 0; i < n; i++)
+		binary_put_u64(&array, keys[i]);
+	stmt_blob(q, 1, buf_span(&array));
+	stmt_run(q);
+	buf_done(&array);
+}
+
+static void close_connection(struct db *db)
+{
+	struct connection *c = of(db);
+
+	hang_up(c);
+	free(c);
+}
+
+/* --- statements --- */
+
+static void start(struct db *db, int id)
+{
+	struct connection *c = of(db);
+
+	assert(c->running < 0 && id >= 0 && id < SQL_POSTGRES_COUNT);
+	c->running = id;
+	c->sent = c->ended = false;
+	c->changes = 0;
+	for (int i = 0; i < PLACES_MAX; i++) {
+		c->values[i] = NULL;
+		c->formats[i] = 1;
+	}
+}
+
+static void bind(struct db *db, int id, int place, const char *at, size_t len)
+{
+	struct connection *c = of(db);
+
+	assert(c->running == id && place >= 1 && place <= PLACES_MAX && len <= INT32_MAX);
+	c->values[place - 1] = at;
+	c->lengths[place - 1] = (int)len;
+}
+
+static size_t width_of(Oid type)
+{
+	switch (type) {
+	case 16: /* boolean */
+		return 1;
+	case 21: /* smallint */
+		return 2;
+	case 23: /* integer */
+		return 4;
+	default:
+		return 8;
+	}
+}
+
+static void bind_i64(struct db *db, int id, int place, int64_t v)
+{
+	struct connection *c = of(db);
+	char *at = c->scalars[place - 1];
+	size_t width = width_of(c->types[id][place - 1]);
+
+	for (size_t i = 0; i < width; i++)
+		at[i] = (char)((uint64_t)v >> (8 * (width - 1 - i)));
+	bind(db, id, place, at, width);
+}
+
+/* An empty span may have no address, which would be NULL. */
+static void bind_bytes(struct db *db, int id, int place, struct span v)
+{
+	bind(db, id, place, v.len ? v.at : "", v.len);
+}
+
+static void bind_null(struct db *db, int id, int place)
+{
+	bind(db, id, place, NULL, 0);
+}
+
+static bool send_statement(struct connection *c)
+{
+	char name[16];
+
+	statement_name(c->running, name);
+	c->sent = true;
+	return PQsendQueryPrepared(
+		       c->conn, name, c->places[c->running], c->values, c->lengths, c->formats, 1) &&
+	       PQsetSingleRowMode(c->conn);
+}
+
+static bool take_result(struct connection *c)
+{
+	bool gone;
+	PGresult *r = postgres_result(c->conn, &gone);
+
+	switch (PQresultStatus(r)) {
+	case PGRES_SINGLE_TUPLE:
+		c->row = r;
+		return true;
+	case PGRES_COMMAND_OK:
+	case PGRES_TUPLES_OK:
+		c->changes = strtoll(PQcmdTuples(r), NULL, 10);
+		PQclear(r);
+		return false;
+	default:
+		stick_result(c, r, name_of(c->running));
+		return false;
+	}
+}
+
+/* To its very end, whatever comes. */
+static void drain(struct connection *c)
+{
+	bool gone = false;
+	PGresult *r;
+
+	c->ended = true;
+	while (c->conn && (r = postgres_result(c->conn, &gone)) != NULL) {
+		if (PQresultStatus(r) == PGRES_FATAL_ERROR)
+			stick_result(c, r, name_of(c->running));
+		else
+			PQclear(r);
+	}
+	if (gone && c->conn)
+		stick_result(c, NULL, name_of(c->running));
+}
+
+static bool step(struct db *db, int id)
+{
+	struct connection *c = of(db);
+
+	assert(c->running == id);
+	if (c->failed != OK || c->ended)
+		return false;
+	PQclear(c->row);
+	c->row = NULL;
+	if (!c->sent && !send_statement(c)) {
+		stick_result(c, NULL, name_of(id));
+		return false;
+	}
+	if (take_result(c))
+		return true;
+	drain(c);
+	return false;
+}
+
+static void done(struct db *db, int id)
+{
+	struct connection *c = of(db);
+
+	assert(c->running == id);
+	PQclear(c->row);
+	c->row = NULL;
+	if (c->sent && !c->ended)
+		drain(c);
+	c->running = -1;
+}
+
+static int64_t col_i64(struct db *db, int id, int col)
+{
+	struct connection *c = of(db);
+
+	assert(c->running == id && c->row);
+	return (int64_t)binary_read(PQgetvalue(c->row, 0, col), (size_t)PQgetlength(c->row, 0, col));
+}
+
+static struct span col_bytes(struct db *db, int id, int col)
+{
+	struct connection *c = of(db);
+
+	assert(c->running == id && c->row);
+	return (struct span){PQgetvalue(c->row, 0, col), (size_t)PQgetlength(c->row, 0, col)};
+}
+
+static bool col_null(struct db *db, int id, int col)
+{
+	struct connection *c = of(db);
+
+	assert(c->running == id && c->row);
+	return PQgetisnull(c->row, 0, col);
+}
+
+static int64_t changes(struct db *db, int id)
+{
+	(void)id;
+	return of(db)->changes;
+}
+
+static const struct db_ops ops = {
+	.close = close_connection,
+	.begin = begin,
+	.commit = commit,
+	.rollback = rollback,
+	.failed = failed,
+	.stick = stick_db,
+	.replaced = replaced,
+	.lost = lost,
+	.lock = lock,
+	.start = start,
+	.bind_i64 = bind_i64,
+	.bind_text = bind_bytes,
+	.bind_blob = bind_bytes,
+	.bind_null = bind_null,
+	.step = step,
+	.done = done,
+	.col_i64 = col_i64,
+	.col_text = col_bytes,
+	.col_blob = col_bytes,
+	.col_null = col_null,
+	.changes = changes,
+};
+
+enum err db_postgres_open(struct db **ret, struct postgres *p, bool writer, struct reason *why)
+{
+	struct connection *c = calloc(1, sizeof(*c));
+	enum err e;
+
+	if (!c)
+		return fail(RETRY, why, "out of memory");
+	c->db.ops = &ops;
+	c->server = p;
+	c->writer = writer;
+	c->running = -1;
+	e = open_session(c, why);
+	if (e == OK)
+		*ret = &c->db;
+	else
+		free(c);
+	return e;
+}
+
+/* --- COPY --- */
+
+struct copy copy_begin(struct db *db, int statement)
+{
+	static const char signature[] = "PGCOPY\n\377\r\n\0"; /* 11 bytes with the last zero */
+	struct connection *c = of(db);
+	struct copy copy = {.db = db};
+	PGresult *r;
+
+	assert(c->running < 0);
+	buf_add(&copy.row, signature, 11);
+	binary_u32(&copy.row, 0); /* flags */
+	binary_u32(&copy.row, 0); /* no extension of the header */
+	if (c->failed != OK)
+		return copy;
+	r = postgres_run(c->conn, sql_postgres_copy.text[statement]);
+	if (PQresultStatus(r) == PGRES_COPY_IN)
+		PQclear(r);
+	else
+		stick_result(c, r, sql_postgres_copy.name[statement]);
+	return copy;
+}
+
+static void copy_send(struct copy *copy)
+{
+	struct connection *c = of(copy->db);
+	int put = 0;
+
+	while (c->failed == OK && put == 0) {
+		put = PQputCopyData(c->conn, copy->row.at, (int)copy->row.len);
+		if (put < 0 || (put == 0 && !postgres_flush(c->conn)))
+			stick_result(c, NULL, "copy");
+	}
+	buf_clear(&copy->row);
+}
+
+void copy_row(struct copy *copy, unsigned fields)
+{
+	binary_u16(&copy->row, (uint16_t)fields);
+}
+
+void copy_row_end(struct copy *copy)
+{
+	if (copy->row.len >= COPY_CHUNK)
+		copy_send(copy);
+}
+
+static void copy_finish(struct connection *c)
+{
+	bool gone = false;
+	PGresult *r;
+	int put;
+
+	while ((put = PQputCopyEnd(c->conn, NULL)) == 0)
+		if (!postgres_flush(c->conn))
+			break;
+	if (put <= 0) {
+		stick_result(c, NULL, "copy");
+		return;
+	}
+	while (c->conn && (r = postgres_result(c->conn, &gone)) != NULL) {
+		if (PQresultStatus(r) != PGRES_COMMAND_OK)
+			stick_result(c, r, "copy");
+		else
+			PQclear(r);
+	}
+	if (gone && c->conn)
+		stick_result(c, NULL, "copy");
+}
+
+void copy_end(struct copy *copy)
+{
+	struct connection *c = of(copy->db);
+
+	if (c->failed == OK) {
+		binary_u16(&copy->row, UINT16_MAX); /* the end */
+		copy_send(copy);
+	}
+	if (c->failed == OK)
+		copy_finish(c);
+	buf_done(&copy->row);
+}

@@ -1,0 +1,142 @@
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "central/db_postgres_private.h"
+#include "shared/clock.h"
+
+static bool wait_for(PGconn *conn, short events)
+{
+	int64_t until = clock_mono_us() + (int64_t)POSTGRES_SILENCE_MS * 1000;
+	struct pollfd p = {.fd = PQsocket(conn), .events = events};
+
+	if (p.fd < 0)
+		return false;
+	for (;;) {
+		int64_t left = (until - clock_mono_us()) / 1000;
+		int n = poll(&p, 1, left > 0 ? (int)left : 0);
+
+		if (n > 0)
+			return true;
+		if (n == 0 || errno != EINTR)
+			return false;
+	}
+}
+
+bool postgres_flush(PGconn *conn)
+{
+	int more;
+
+	while ((more = PQflush(conn)) > 0)
+		if (!wait_for(conn, POLLIN | POLLOUT) || !PQconsumeInput(conn))
+			return false;
+	return more == 0;
+}
+
+PGresult *postgres_result(PGconn *conn, bool *lost)
+{
+	*lost = !postgres_flush(conn);
+	while (!*lost && PQisBusy(conn))
+		*lost = !wait_for(conn, POLLIN) || !PQconsumeInput(conn);
+	return *lost ? NULL : PQgetResult(conn);
+}
+
+static bool is_error(const PGresult *r)
+{
+	ExecStatusType s = PQresultStatus(r);
+
+	return s == PGRES_FATAL_ERROR || s == PGRES_BAD_RESPONSE;
+}
+
+PGresult *postgres_run(PGconn *conn, const char *sql)
+{
+	PGresult *last = NULL, *r;
+	bool lost = !PQsendQuery(conn, sql);
+
+	while (!lost && (r = postgres_result(conn, &lost)) != NULL) {
+		if (PQresultStatus(r) == PGRES_COPY_IN)
+			return r; /* it goes on with the rows */
+		if (last && is_error(last)) {
+			PQclear(r);
+			continue;
+		}
+		PQclear(last);
+		last = r;
+	}
+	if (lost || PQstatus(conn) == CONNECTION_BAD) {
+		PQclear(last);
+		return NULL;
+	}
+	return last;
+}
+
+enum err postgres_do(PGconn *conn, const char *sql, struct reason *why)
+{
+	PGresult *r = postgres_run(conn, sql);
+	enum err e = r && !is_error(r) ? OK : postgres_classify(conn, r, "the store", why);
+
+	PQclear(r);
+	return e;
+}
+
+/* --- what errors mean --- */
+
+static bool in_class(const char *state, const char *class)
+{
+	return strncmp(state, class, strlen(class)) == 0;
+}
+
+static enum err class_of(const char *state)
+{
+	static const struct {
+		const char *class;
+		enum err e;
+	} table[] = {
+		{"08", RETRY},    /* the connection */
+		{"25006", RETRY}, /* a standby: it may be promoted, or the primary come back */
+		{"25P03", RETRY}, /* idle too long within a transaction: we were stopped */
+		{"40", RETRY},    /* deadlock, serialisation */
+		{"53", RETRY},    /* resources: disk, memory, connections */
+		{"55", RETRY},    /* a lock, or not in the right state */
+		{"57", RETRY},    /* shut down, cancelled */
+		{"58", RETRY},    /* the system below it */
+		{"23505", CONFLICT},
+		{"21", INVALID}, /* the data */
+		{"22", INVALID},
+		{"23", INVALID},
+		{"28", DENIED},
+		{"42501", DENIED},
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (in_class(state, table[i].class))
+			return table[i].e;
+	return INTERNAL;
+}
+
+/* The first line that says something. */
+static struct span first_line(const char *text)
+{
+	size_t len;
+
+	while (*text == '\n' || *text == ' ')
+		text++;
+	len = strcspn(text, "\n");
+	return (struct span){text, len};
+}
+
+enum err postgres_classify(const PGconn *conn, const PGresult *r, const char *doing, struct reason *why)
+{
+	const char *state = r ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL;
+	const char *text = r ? PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+	struct span line = first_line(text ? text : PQerrorMessage(conn));
+
+	if (!state && PQstatus(conn) != CONNECTION_BAD && line.len == 0)
+		return fail(RETRY, why, "%s: PostgreSQL has said nothing for %d s", doing,
+			POSTGRES_SILENCE_MS / 1000);
+	if (!state)
+		return fail(RETRY, why, "%s: PostgreSQL: %.*s", doing, (int)line.len, line.at);
+	if (strcmp(state, "53100") == 0)
+		return fail(RETRY, why, "%s: %s", doing, REASON_DISK_FULL);
+	return fail(class_of(state), why, "%s: PostgreSQL %s: %.*s", doing, state, (int)line.len, line.at);
+}

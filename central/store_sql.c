@@ -1,0 +1,277 @@
+#include "central/store_sql_private.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "central/db_lite.h"
+#include "central/db_postgres.h"
+#include "shared/lite.h"
+
+#define LITE_READERS 4
+/* Two workers that apply, and the API. */
+#define POSTGRES_WRITERS 4
+#define POSTGRES_READERS 4
+
+/* --- connections --- */
+
+static void pool_init(struct pool *p)
+{
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->returned, NULL);
+}
+
+static void pool_done(struct pool *p)
+{
+	while (p->n > 0)
+		db_close(p->all[--p->n]);
+	pthread_cond_destroy(&p->returned);
+	pthread_mutex_destroy(&p->lock);
+}
+
+static void pool_add(struct pool *p, struct db *db)
+{
+	assert(p->n < POOL_MAX);
+	p->all[p->n++] = db;
+	p->free[p->n_free++] = db;
+}
+
+static struct db *pool_take(struct pool *p)
+{
+	struct db *db;
+
+	pthread_mutex_lock(&p->lock);
+	while (p->n_free == 0)
+		pthread_cond_wait(&p->returned, &p->lock);
+	db = p->free[--p->n_free];
+	pthread_mutex_unlock(&p->lock);
+	return db;
+}
+
+static void pool_return(struct pool *p, struct db *db)
+{
+	pthread_mutex_lock(&p->lock);
+	p->free[p->n_free++] = db;
+	pthread_cond_signal(&p->returned);
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* --- transactions --- */
+
+static void fresh_actor(struct store *st)
+{
+	pthread_mutex_lock(&st->minting);
+	st->last.actor = 0;
+	pthread_mutex_unlock(&st->minting);
+}
+
+/* Versions of ours may be gone that later ones of the same actor would claim to know. */
+static void distrust_foreign_content(struct store *st, struct db *db)
+{
+	if (!db_replaced(db))
+		return;
+	fresh_actor(st);
+	atomic_fetch_add(&st->life, 1);
+}
+
+static struct db *begin(struct store *st, struct pool *p)
+{
+	struct db *db = pool_take(p);
+
+	db_begin(db);
+	distrust_foreign_content(st, db);
+	return db;
+}
+
+struct db *store_write_begin(struct store *st)
+{
+	return begin(st, &st->writers);
+}
+
+static enum err roll_back(struct db *db, enum err e, struct reason *why)
+{
+	struct reason cause;
+	enum err stuck = db_rollback(db, &cause);
+
+	return stuck == OK ? e : fail(stuck, why, "%s", cause.text);
+}
+
+enum err store_write_end(struct store *st, struct db *db, enum err e, struct reason *why)
+{
+	if (e == OK) {
+		e = db_commit(db, why);
+		if (e == UNCERTAIN)
+			fresh_actor(st);
+		if (e == OK && db_lost(db))
+			e = fail(INTERNAL, why,
+				"the store's file was deleted or replaced; restart the centre");
+	} else {
+		e = roll_back(db, e, why);
+	}
+	pool_return(&st->writers, db);
+	return e;
+}
+
+struct db *store_read_begin(struct store *st)
+{
+	return begin(st, &st->readers);
+}
+
+enum err store_read_end(struct store *st, struct db *db, enum err e, struct reason *why)
+{
+	e = roll_back(db, e, why);
+	pool_return(&st->readers, db);
+	return e;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+void store_lock_owners(struct db *db, const struct span *owners, size_t n)
+{
+	struct arena a = {0};
+	uint64_t *keys = arena_alloc(&a, (n + 1) * sizeof(*keys));
+
+	for (size_t i = 0; i < n; i++)
+		keys[i] = hash_of(owners[i]).half[0];
+	qsort(keys, n, sizeof(*keys), by_value);
+	db_lock(db, keys, n);
+	arena_done(&a);
+}
+
+void store_lock_owner(struct db *db, struct span owner)
+{
+	store_lock_owners(db, &owner, 1);
+}
+
+struct dot store_next_dot(struct store *st)
+{
+	struct dot next;
+
+	pthread_mutex_lock(&st->minting);
+	if (st->last.actor == 0)
+		st->last = (struct dot){actor_new(true), 0};
+	st->last.n++;
+	next = st->last;
+	pthread_mutex_unlock(&st->minting);
+	return next;
+}
+
+/* --- opening --- */
+
+/* Reads the centre's id or makes it; lets what locals rejected be offered once more. */
+static enum err start(struct store *st, struct reason *why)
+{
+	struct db *db = store_write_begin(st);
+	struct stmt q = stmt_begin(db, SQL_CENTRAL_CENTRE_GET);
+	bool known = stmt_step(q);
+
+	if (known && !epoch_parse(stmt_col_text(q, 0), &st->centre_id))
+		db_fail(db, INVALID, "the centre's id is not one");
+	stmt_done(q);
+	if (!known) {
+		st->centre_id = epoch_new();
+		q = stmt_begin(db, SQL_CENTRAL_CENTRE_PUT);
+		stmt_text(q, 1, span_of(st->centre_id.hex));
+		stmt_run(q);
+	}
+	stmt_run(stmt_begin(db, SQL_CENTRAL_RECORDS_UNREFUSE));
+	return store_write_end(st, db, OK, why);
+}
+
+static enum err open_lite(struct store *st, const char *path, struct reason *why)
+{
+	struct db *db;
+	enum err e = lite_lock(path, &st->lock_fd, why);
+
+	if (e == OK)
+		e = db_lite_open(&db, path, true, why);
+	if (e == OK)
+		pool_add(&st->writers, db);
+	while (e == OK && st->readers.n < LITE_READERS) {
+		e = db_lite_open(&db, path, false, why);
+		if (e == OK)
+			pool_add(&st->readers, db);
+	}
+	return e;
+}
+
+static enum err open_postgres(struct store *st, const char *url, struct reason *why)
+{
+	struct db *db;
+	enum err e = postgres_open(&st->postgres, url, why);
+
+	while (e == OK && st->writers.n < POSTGRES_WRITERS) {
+		e = db_postgres_open(&db, st->postgres, true, why);
+		if (e == OK)
+			pool_add(&st->writers, db);
+	}
+	while (e == OK && st->readers.n < POSTGRES_READERS) {
+		e = db_postgres_open(&db, st->postgres, false, why);
+		if (e == OK)
+			pool_add(&st->readers, db);
+	}
+	return e;
+}
+
+static enum err open_url(struct store *st, const char *url, struct reason *why)
+{
+	if (strncmp(url, "sqlite:", 7) == 0 && url[7])
+		return open_lite(st, url + 7, why);
+	if (strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0)
+		return open_postgres(st, url, why);
+	return fail(INVALID, why, "%s is no store: give sqlite:FILE or postgresql://…", url);
+}
+
+enum err store_open(struct store **ret, const struct store_config *c, struct reason *why)
+{
+	struct store *st = calloc(1, sizeof(*st));
+	enum err e;
+
+	if (!st)
+		return fail(RETRY, why, "out of memory");
+	st->lock_fd = -1;
+	st->policy = c->policy;
+	pthread_mutex_init(&st->minting, NULL);
+	pool_init(&st->writers);
+	pool_init(&st->readers);
+	e = open_url(st, c->url, why);
+	if (e == OK)
+		e = start(st, why);
+	if (e == OK)
+		*ret = st;
+	else
+		store_close(st);
+	return e;
+}
+
+void store_close(struct store *st)
+{
+	if (!st)
+		return;
+	pool_done(&st->readers);
+	pool_done(&st->writers); /* last, so that SQLite's writer checkpoints */
+	lite_unlock(st->lock_fd);
+	postgres_close(st->postgres);
+	pthread_mutex_destroy(&st->minting);
+	free(st);
+}
+
+const char *store_kind(const struct store *st)
+{
+	return st->postgres ? "postgresql" : "sqlite";
+}
+
+enum err store_ping(struct store *st, struct reason *why)
+{
+	return store_write_end(st, store_write_begin(st), OK, why);
+}
+
+struct epoch store_centre_id(const struct store *st)
+{
+	return st->centre_id;
+}

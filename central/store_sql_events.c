@@ -1,0 +1,84 @@
+#include "central/store_sql_private.h"
+
+#include <stdint.h>
+
+#include "central/listing.h"
+#include "shared/clock.h"
+
+#define PRUNE_EVERY 1000
+
+void store_tell(struct db *db, const struct event *ev)
+{
+	struct stmt q = stmt_begin(db, SQL_CENTRAL_EVENT_ADD);
+	uint64_t id = 0;
+
+	stmt_i64(q, 1, clock_wall_us());
+	stmt_i64(q, 2, ev->level);
+	stmt_text(q, 3, span_of(ev->kind));
+	if (ev->node)
+		stmt_text(q, 4, span_of(ev->node));
+	else
+		stmt_null(q, 4);
+	stmt_text(q, 5, span_of(ev->text.text));
+	while (stmt_step(q)) /* to its end: a RETURNING that is left early is not finished */
+		id = stmt_col_u64(q, 0);
+	stmt_done(q);
+	if (id > STORE_EVENTS_KEPT && id % PRUNE_EVERY == 0) {
+		q = stmt_begin(db, SQL_CENTRAL_EVENTS_PRUNE);
+		stmt_u64(q, 1, id - STORE_EVENTS_KEPT);
+		stmt_run(q);
+	}
+}
+
+enum err store_events_add(struct store *st, const struct event *evs, size_t n, struct reason *why)
+{
+	struct db *db = store_write_begin(st);
+
+	for (size_t i = 0; i < n; i++)
+		store_tell(db, &evs[i]);
+	return store_write_end(st, db, OK, why);
+}
+
+static struct stmt begin_events(struct db *db, const struct event_query *e, bool newest)
+{
+	struct stmt q;
+	int place = 4;
+
+	if (e->node)
+		q = stmt_begin(db, newest ? SQL_CENTRAL_EVENTS_NEWEST_OF : SQL_CENTRAL_EVENTS_RISING_OF);
+	else
+		q = stmt_begin(db, newest ? SQL_CENTRAL_EVENTS_NEWEST : SQL_CENTRAL_EVENTS_RISING);
+	stmt_u64(q, 1, e->after < INT64_MAX ? e->after : INT64_MAX);
+	stmt_u64(q, 2, e->before > 0 && e->before < INT64_MAX ? e->before : INT64_MAX);
+	stmt_i64(q, 3, e->least_level < 0 ? LOG_DEBUG : e->least_level);
+	if (e->node)
+		stmt_text(q, place++, span_of(e->node));
+	stmt_i64(q, place, newest ? (int64_t)e->limit : (int64_t)e->limit + 1);
+	return q;
+}
+
+/* Rising ids; what comes after the newest is nothing, so only a rising walk has a `next`. */
+enum err store_events(struct store *st, const struct event_query *e, struct buf *out, struct reason *why)
+{
+	struct db *db = store_read_begin(st);
+	struct stmt q = begin_events(db, e, e->after == 0);
+	struct listed_event row = {0};
+	struct listing g;
+
+	listing_begin(&g, "events", e->limit, out);
+	while (stmt_step(q) && listing_room(&g)) {
+		row = (struct listed_event){
+			.id = stmt_col_u64(q, 0),
+			.at_us = stmt_col_i64(q, 1),
+			.level = (enum log_level)stmt_col_i64(q, 2),
+			.kind = stmt_col_text(q, 3),
+			.text = stmt_col_text(q, 5),
+		};
+		if (!stmt_col_null(q, 4))
+			row.node = stmt_col_text(q, 4);
+		listing_event(&g, &row);
+	}
+	listing_end_number(&g, row.id);
+	stmt_done(q);
+	return store_read_end(st, db, OK, why);
+}

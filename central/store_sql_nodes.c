@@ -1,0 +1,365 @@
+#include "central/store_sql_private.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "central/settle.h"
+#include "shared/clock.h"
+
+/* --- a row --- */
+
+static void copy_text(char *to, size_t size, struct span s)
+{
+	size_t len = s.len < size ? s.len : size - 1;
+
+	memset(to, 0, size);
+	memcpy(to, s.at, len);
+}
+#define COPY_TEXT(field, span) copy_text((field), sizeof(field), (span))
+
+static struct hash read_head(struct stmt q, int col)
+{
+	struct span s = stmt_col_blob(q, col);
+
+	return s.len == 16 ? hash_from_bytes((const unsigned char *)s.at) : (struct hash){{0}};
+}
+
+static struct digest read_digest(struct stmt q, int col)
+{
+	struct digest d = {0};
+	struct span s = stmt_col_blob(q, col);
+
+	for (size_t i = 0; s.len == 24 && i < 24; i++) {
+		uint64_t *part = i < 8 ? &d.count : &d.lane[i / 8 - 1];
+
+		*part |= (uint64_t)(unsigned char)s.at[i] << (8 * (i % 8));
+	}
+	return d;
+}
+
+static void pack_digest(struct digest d, unsigned char ret[24])
+{
+	for (size_t i = 0; i < 24; i++)
+		ret[i] = (unsigned char)((i < 8 ? d.count : d.lane[i / 8 - 1]) >> (8 * (i % 8)));
+}
+
+static void read_sync(struct stmt q, int col, struct node_sync *s)
+{
+	COPY_TEXT(s->epoch.hex, stmt_col_text(q, col));
+	s->cursor = stmt_col_u64(q, col + 1);
+	s->witness.seq = stmt_col_u64(q, col + 2);
+	s->witness.head = read_head(q, col + 3);
+	s->generation = stmt_col_u64(q, col + 4);
+	COPY_TEXT(s->rename_to.hex, stmt_col_text(q, col + 5));
+	COPY_TEXT(s->probe.hex, stmt_col_text(q, col + 6));
+	s->halt = (enum node_halt)stmt_col_i64(q, col + 7);
+	s->reconciling = stmt_col_i64(q, col + 8);
+	s->recount = stmt_col_i64(q, col + 9);
+	s->swept = stmt_col_i64(q, col + 10);
+	COPY_TEXT(s->sweep_after, stmt_col_text(q, col + 11));
+	s->digest.count = stmt_col_u64(q, col + 12);
+	s->digest.lane[0] = stmt_col_u64(q, col + 13);
+	s->digest.lane[1] = stmt_col_u64(q, col + 14);
+	s->doubt_seq = stmt_col_u64(q, col + 15);
+	s->doubt_local = read_digest(q, col + 16);
+	s->doubt_centre = read_digest(q, col + 17);
+}
+
+static void read_node(struct store *st, struct stmt q, struct node *n)
+{
+	memset(n, 0, sizeof(*n));
+	COPY_TEXT(n->name, stmt_col_text(q, 0));
+	COPY_TEXT(n->title, stmt_col_text(q, 1));
+	COPY_TEXT(n->url, stmt_col_text(q, 2));
+	n->paused = stmt_col_i64(q, 3);
+	n->rotation = stmt_col_u64(q, 4);
+	n->added_at_us = stmt_col_i64(q, 5);
+	read_sync(q, 6, &n->sync);
+	n->sync.life = atomic_load(&st->life);
+}
+
+bool store_load_node(struct store *st, struct db *db, struct span name, struct node *ret)
+{
+	struct stmt q = stmt_begin(db, SQL_CENTRAL_NODE_GET);
+	bool found;
+
+	stmt_text(q, 1, name);
+	found = stmt_step(q);
+	if (found)
+		read_node(st, q, ret);
+	stmt_done(q);
+	return found;
+}
+
+static void bind_digest(struct stmt q, int place, struct digest d, unsigned char packed[24])
+{
+	pack_digest(d, packed);
+	stmt_blob(q, place, (struct span){(const char *)packed, 24});
+}
+
+void store_save_sync(struct db *db, const char *name, const struct node_sync *s)
+{
+	struct stmt q = stmt_begin(db, SQL_CENTRAL_NODE_SYNC);
+	unsigned char head[16], local[24], centre[24];
+
+	hash_to_bytes(s->witness.head, head);
+	stmt_text(q, 1, span_of(s->epoch.hex));
+	stmt_u64(q, 2, s->cursor);
+	stmt_u64(q, 3, s->witness.seq);
+	stmt_blob(q, 4, (struct span){(const char *)head, sizeof(head)});
+	stmt_u64(q, 5, s->generation);
+	stmt_text(q, 6, span_of(s->rename_to.hex));
+	stmt_text(q, 7, span_of(s->probe.hex));
+	stmt_i64(q, 8, s->halt);
+	stmt_i64(q, 9, s->reconciling);
+	stmt_i64(q, 10, s->recount);
+	stmt_i64(q, 11, s->swept);
+	stmt_text(q, 12, span_of(s->sweep_after));
+	stmt_u64(q, 13, s->digest.count);
+	stmt_u64(q, 14, s->digest.lane[0]);
+	stmt_u64(q, 15, s->digest.lane[1]);
+	stmt_u64(q, 16, s->doubt_seq);
+	bind_digest(q, 17, s->doubt_local, local);
+	bind_digest(q, 18, s->doubt_centre, centre);
+	stmt_text(q, 19, span_of(name));
+	stmt_run(q);
+}
+
+/* The part of a row that operators decide. */
+static void save_settings(struct db *db, const struct node *n)
+{
+	struct stmt q = stmt_begin(db, SQL_CENTRAL_NODE_SETTINGS);
+
+	stmt_text(q, 1, span_of(n->title));
+	if (n->url[0])
+		stmt_text(q, 2, span_of(n->url));
+	else
+		stmt_null(q, 2);
+	stmt_i64(q, 3, n->paused);
+	stmt_u64(q, 4, n->rotation);
+	stmt_i64(q, 5, n->added_at_us);
+	stmt_text(q, 6, span_of(n->name));
+	stmt_run(q);
+}
+
+static void insert_node(struct db *db, const struct node *n)
+{
+	struct stmt q = stmt_begin(db, SQL_CENTRAL_NODE_ADD);
+
+	stmt_text(q, 1, span_of(n->name));
+	stmt_text(q, 2, span_of(n->title));
+	stmt_text(q, 3, span_of(n->url));
+	stmt_i64(q, 4, n->paused);
+	stmt_u64(q, 5, n->rotation);
+	stmt_i64(q, 6, n->added_at_us);
+	stmt_run(q);
+}
+
+/* --- reading --- */
+
+void nodes_done(struct nodes *ns)
+{
+	free(ns->at);
+	*ns = (struct nodes){0};
+}
+
+enum err store_nodes(struct store *st, struct nodes *ret, struct reason *why)
+{
+	struct nodes ns = {0};
+	size_t room = 0;
+	struct db *db = store_read_begin(st);
+	struct stmt q = stmt_begin(db, SQL_CENTRAL_NODES_ALL);
+	enum err e;
+
+	while (stmt_step(q)) {
+		if (ns.n == room) {
+			room = room ? 2 * room : 16;
+			ns.at = realloc(ns.at, room * sizeof(*ns.at));
+			if (!ns.at)
+				abort();
+		}
+		read_node(st, q, &ns.at[ns.n++]);
+	}
+	stmt_done(q);
+	e = store_read_end(st, db, OK, why);
+	if (e == OK)
+		*ret = ns;
+	else
+		nodes_done(&ns);
+	return e;
+}
+
+enum err store_node(struct store *st, const char *name, struct node *ret, struct reason *why)
+{
+	struct db *db = store_read_begin(st);
+	struct node n;
+	bool there = store_load_node(st, db, span_of(name), &n) && n.url[0];
+	enum err e = store_read_end(st, db, OK, why);
+
+	if (e != OK)
+		return e;
+	if (!there)
+		return fail(GONE, why, "no node %s", name);
+	*ret = n;
+	return OK;
+}
+
+/* --- operators --- */
+
+static enum err check_url_free(struct db *db, const char *url, const char *name, struct reason *why)
+{
+	struct stmt q = stmt_begin(db, SQL_CENTRAL_NODE_OF_URL);
+	enum err e = OK;
+
+	stmt_text(q, 1, span_of(url));
+	if (stmt_step(q) && !span_is(stmt_col_text(q, 0), name)) {
+		struct span other = stmt_col_text(q, 0);
+
+		e = fail(CONFLICT, why, "%s is the URL of node %.*s", url, (int)other.len, other.at);
+	}
+	stmt_done(q);
+	return e;
+}
+
+static enum err set_texts(struct node *n, const char *url, const char *title, struct reason *why)
+{
+	if ((url && (!*url || strlen(url) >= sizeof(n->url))) || (title && strlen(title) >= sizeof(n->title)))
+		return fail(INVALID, why, "the URL or the title of node %s is too long", n->name);
+	if (url)
+		COPY_TEXT(n->url, span_of(url));
+	if (title)
+		COPY_TEXT(n->title, span_of(title));
+	return OK;
+}
+
+static void tell_node(struct db *db, const char *kind, const char *name, const char *text)
+{
+	struct event ev = {.level = LOG_INFO, .kind = kind, .node = name};
+
+	(void)fail(OK, &ev.text, "%s", text);
+	store_tell(db, &ev);
+}
+
+static enum err add_node(struct store *st, struct db *db, struct node *n, const char *url, const char *title,
+	struct reason *why)
+{
+	struct node before;
+	bool known;
+	enum err e;
+
+	store_lock_owner(db, span_of(n->name));
+	known = store_load_node(st, db, span_of(n->name), &before);
+	if (known && before.url[0])
+		return fail(CONFLICT, why, "node %s exists", n->name);
+	if (known) {
+		*n = before;
+		n->paused = false;
+	}
+	n->added_at_us = clock_wall_us();
+	e = check_url_free(db, url, n->name, why);
+	if (e == OK)
+		e = set_texts(n, url, title, why);
+	if (e != OK)
+		return e;
+	if (known)
+		save_settings(db, n);
+	else
+		insert_node(db, n);
+	tell_node(db, "node.added", n->name,
+		known ? "the node was added again and continues where it was" : "the node was added");
+	return OK;
+}
+
+enum err store_node_add(
+	struct store *st, const char *name, const char *url, const char *title, struct reason *why)
+{
+	struct node n = {.paused = false};
+	struct db *db;
+
+	if (!record_owner_ok(span_of(name)))
+		return fail(INVALID, why, "%s is not a node's name", name);
+	COPY_TEXT(n.name, span_of(name));
+	db = store_write_begin(st);
+	return store_write_end(st, db, add_node(st, db, &n, url, title, why), why);
+}
+
+/* Loads a node that is there, else fails. */
+static enum err get_node(
+	struct store *st, struct db *db, const char *name, struct node *n, struct reason *why)
+{
+	store_lock_owner(db, span_of(name));
+	if (!store_load_node(st, db, span_of(name), n) || !n->url[0])
+		return fail(GONE, why, "no node %s", name);
+	return OK;
+}
+
+static enum err edit_node(struct store *st, struct db *db, const char *name, const char *url,
+	const char *title, struct reason *why)
+{
+	struct node before, n;
+	enum err e = get_node(st, db, name, &n, why);
+
+	before = n;
+	if (e == OK && url)
+		e = check_url_free(db, url, name, why);
+	if (e == OK)
+		e = set_texts(&n, url, title, why);
+	if (e == OK && (strcmp(n.url, before.url) != 0 || strcmp(n.title, before.title) != 0))
+		save_settings(db, &n);
+	return e;
+}
+
+enum err store_node_edit(
+	struct store *st, const char *name, const char *url, const char *title, struct reason *why)
+{
+	struct db *db = store_write_begin(st);
+
+	return store_write_end(st, db, edit_node(st, db, name, url, title, why), why);
+}
+
+enum err store_node_remove(struct store *st, const char *name, struct reason *why)
+{
+	struct db *db = store_write_begin(st);
+	struct node n;
+	enum err e = get_node(st, db, name, &n, why);
+
+	if (e == OK) {
+		n.url[0] = '\0';
+		save_settings(db, &n);
+		tell_node(db, "node.removed", name, "the node was removed; its records stay");
+	}
+	return store_write_end(st, db, e, why);
+}
+
+enum err store_node_pause(struct store *st, const char *name, bool paused, struct reason *why)
+{
+	struct db *db = store_write_begin(st);
+	struct node n;
+	enum err e = get_node(st, db, name, &n, why);
+
+	if (e == OK && n.paused != paused) {
+		n.paused = paused;
+		save_settings(db, &n);
+		tell_node(db, paused ? "node.paused" : "node.resumed", name,
+			paused ? "an operator paused the node" : "an operator resumed the node");
+	}
+	return store_write_end(st, db, e, why);
+}
+
+enum err store_node_rotate(struct store *st, const char *name, uint64_t *ret_rotation, struct reason *why)
+{
+	struct db *db = store_write_begin(st);
+	struct node n = {0};
+	enum err e = get_node(st, db, name, &n, why);
+
+	if (e == OK) {
+		n.rotation++;
+		save_settings(db, &n);
+	}
+	e = store_write_end(st, db, e, why);
+	if (e == OK)
+		*ret_rotation = n.rotation;
+	return e;
+}

@@ -1,0 +1,136 @@
+/*
+ * store_sql_private - what the files of the store share: connections, rows to structs and back.
+ *
+ * The store speaks SQL through db.h, to SQLite or PostgreSQL.  Functions that take a `struct db` run inside a
+ * transaction of it and stick their failures to it.
+ */
+#ifndef CENTRAL_STORE_SQL_PRIVATE_H
+#define CENTRAL_STORE_SQL_PRIVATE_H
+
+#include <stdatomic.h>
+
+#include <pthread.h>
+
+#include "central/db.h"
+#include "central/store.h"
+#include "gen/sql_central.h"
+
+#define STORE_EVENTS_KEPT 100000
+#define POOL_MAX 4
+
+/* Connections of one kind, each used by one call at a time. */
+struct pool {
+	pthread_mutex_t lock;
+	pthread_cond_t returned;
+	struct db *all[POOL_MAX], *free[POOL_MAX];
+	unsigned n, n_free;
+};
+
+struct store {
+	enum merge_policy policy;
+	struct epoch centre_id;
+	struct pool writers, readers; /* SQLite has one writer, which alone checkpoints */
+	int lock_fd;                  /* SQLite; else -1 */
+	struct postgres *postgres;    /* or NULL */
+
+	pthread_mutex_t minting;
+	struct dot last;           /* of this opening's own versions; actor 0 = none made yet */
+	atomic_uint_fast64_t life; /* see struct node_sync */
+	/* By the owner's hash: the last page held records that were there, so look before inserting (PostgreSQL). */
+	atomic_bool look_first[256];
+};
+
+/* --- transactions --- */
+
+struct db *store_write_begin(struct store *st);
+/* Commits if `e` is OK, else rolls back; a failure that stuck comes before `e`. */
+enum err store_write_end(struct store *st, struct db *db, enum err e, struct reason *why) MUST_USE;
+struct db *store_read_begin(struct store *st);
+enum err store_read_end(struct store *st, struct db *db, enum err e, struct reason *why) MUST_USE;
+/*
+ * Before anything of an owner is read in a transaction that may write it; all owners of a transaction at once.
+ * Whoever writes an owner's records or its row holds this.
+ */
+void store_lock_owner(struct db *db, struct span owner);
+void store_lock_owners(struct db *db, const struct span *owners, size_t n);
+/*
+ * The dot of the next version this centre makes; a fresh actor after a commit of unknown outcome, and when
+ * the content may have been replaced under us.
+ */
+struct dot store_next_dot(struct store *st);
+
+/* --- nodes and events (store_sql_nodes.c, store_sql_events.c) --- */
+
+/* False: never added (or the read failed).  A removed node is given with an empty URL. */
+bool store_load_node(struct store *st, struct db *db, struct span name, struct node *ret);
+void store_save_sync(struct db *db, const char *name, const struct node_sync *s);
+void store_tell(struct db *db, const struct event *ev);
+
+/* --- records (store_sql_rows.c) --- */
+
+/* What the owner is known to hold of a record; `generation` says in which one that was learned. */
+struct known {
+	bool held;
+	struct hash hash;
+	uint64_t generation;
+};
+struct known store_known(const struct known *k, uint64_t generation); /* as valid now */
+
+/* Enough of the present row to compare with. */
+struct standing {
+	bool present;
+	struct record record; /* deleted, dot, vv and hash alone */
+	struct vector vv;
+	struct known known;
+	bool refused;
+};
+void store_look(struct db *db, struct span owner, struct span id, struct standing *ret);
+/* deleted, dot, vv, hash, known, refused from `col` on; `id` is borrowed. */
+void store_read_standing(struct stmt q, int col, struct span owner, struct span id, struct standing *ret);
+
+/* The record columns of a row, borrowed until the next step. */
+void store_read_record(struct stmt q, struct record *ret, struct vector *vv);
+struct known store_read_known(struct stmt q, int col);
+/* The same in the arena's memory. */
+void store_keep_record(struct record *r, struct arena *a);
+/* False: not there. */
+bool store_load_record(struct db *db, struct span owner, struct span id, struct record *ret, struct arena *a);
+
+/* False: there is a row already, and it stays as it is. */
+bool store_insert_record(struct db *db, const struct record *r, const struct known *k);
+void store_replace_record(struct db *db, const struct record *r, const struct known *k);
+/* Writes nothing where the row is gone or says so already. */
+void store_note_known(struct db *db, const struct record *r, const struct known *k, bool refused);
+/* False: this version is archived already. */
+bool store_archive(struct db *db, const struct record *r, const char *cause);
+bool store_any(struct db *db, int statement, const char *owner);
+
+/* --- one record of a local meets the store's (store_sql_meet.c) --- */
+
+struct meeting {
+	struct store *st;
+	struct db *db;
+	struct node_sync *sync;
+	bool look_first; /* the last record was there: new ones and changed ones come in runs */
+	struct arena arena;
+	uint64_t taken, kept, conflicts, archived, centre_restored;
+};
+void store_meet(struct meeting *m, const struct record *l);
+/* Its two halves, where the store's row has been looked at. */
+struct merge store_compare(
+	const struct meeting *m, const struct record *l, const struct standing *s, bool *ret_was_known);
+void store_meet_present(struct meeting *m, const struct record *l, const struct standing *s);
+void store_sum_rows(struct db *db, const char *owner, struct digest *ret);
+
+/* --- many at once, in PostgreSQL (store_sql_bulk.c) --- */
+
+/*
+ * All records of a page are new, so that they can go in as they are: CONFLICT sticks if one is not.  Else the
+ * store is looked at first; CONFLICT where two lines of the page are of one record.
+ */
+void store_bulk_insert(struct meeting *m, const struct page *p);
+void store_bulk_meet(struct meeting *m, const struct page *p, bool *ret_any_present);
+/* The owner is known to hold these versions. */
+void store_bulk_known(struct meeting *m, const struct record *const *rs, size_t n);
+
+#endif

@@ -1,0 +1,122 @@
+#include "central/store_sql_private.h"
+
+#include "central/settle.h"
+
+/*
+ * How the records of pages go in.  With PostgreSQL most pages hold only new records and go in unseen; a page
+ * that does not undoes the transaction, which is begun again more carefully.
+ */
+enum care { UNSEEN, LOOKING, SINGLY };
+
+static atomic_bool *looks_first(struct store *st, const char *node)
+{
+	return &st->look_first[hash_of(span_of(node)).half[0] % 256];
+}
+
+static void meet_singly(struct meeting *m, const struct page *page)
+{
+	for (size_t i = 0; i < page->n && db_failed(m->db, NULL) == OK; i++)
+		store_meet(m, &page->records[i]);
+}
+
+static void meet_many(struct meeting *m, const struct pull_apply *p, enum care care)
+{
+	atomic_bool *look = looks_first(m->st, p->node);
+	bool any;
+
+	if (care == UNSEEN && !atomic_load(look)) {
+		store_bulk_insert(m, p->page);
+	} else {
+		store_bulk_meet(m, p->page, &any);
+		atomic_store(look, any);
+	}
+}
+
+static void meet_all(struct pull_apply *p, struct meeting *m, enum care care)
+{
+	if (m->st->postgres && care != SINGLY && p->page->n > 0)
+		meet_many(m, p, care);
+	else
+		meet_singly(m, p->page);
+	p->taken = m->taken;
+	p->kept = m->kept;
+	p->conflicts = m->conflicts;
+	p->archived = m->archived;
+	p->centre_restored = m->centre_restored;
+	arena_done(&m->arena);
+}
+
+static enum proof_verdict judge(struct db *db, struct pull_apply *p, struct node_sync *sync)
+{
+	const struct page_end *end = &p->page->end;
+	bool not_counted = sync->recount && !p->basis->recount; /* the wish came after the request */
+	bool blocked = p->to_push || not_counted || store_any(db, SQL_CENTRAL_PUSH_REFUSED, p->node);
+
+	if (sync->recount && proof_is_due(sync, end, blocked))
+		store_sum_rows(db, p->node, &sync->digest);
+	return proof_judge(sync, end, blocked);
+}
+
+static void tell(struct db *db, const struct pull_apply *p)
+{
+	struct event events[SETTLE_EVENTS];
+	unsigned n = settle_pull_events(p, events);
+
+	for (unsigned i = 0; i < n; i++)
+		store_tell(db, &events[i]);
+}
+
+static void apply_page(struct store *st, struct db *db, struct pull_apply *p, enum care care)
+{
+	struct node n;
+	struct meeting m = {.st = st, .db = db, .sync = &p->sync};
+
+	if (!store_load_node(st, db, span_of(p->node), &n) || !n.url[0] || n.paused) {
+		p->result = fail(CONFLICT, &p->why, "node %s was removed or paused", p->node);
+		return;
+	}
+	p->sync = n.sync;
+	if (!node_sync_same_basis(&n.sync, p->basis)) {
+		p->result = fail(CONFLICT, &p->why, "node %s has moved on", p->node);
+		return;
+	}
+	meet_all(p, &m, care);
+	settle_page(&p->sync, &p->page->end);
+	p->to_push = !p->sync.swept || store_any(db, SQL_CENTRAL_PUSH_DIFFERS, p->node);
+	p->proof = judge(db, p, &p->sync);
+	p->to_push = p->to_push || !p->sync.swept;
+	if (!settle_same_sync(&n.sync, &p->sync))
+		store_save_sync(db, p->node, &p->sync);
+	p->result = OK;
+}
+
+static enum err apply_all(
+	struct store *st, struct pull_apply *pages, size_t n, enum care care, struct reason *why)
+{
+	struct db *db = store_write_begin(st);
+	struct arena a = {0};
+	struct span *owners = arena_alloc(&a, (n + 1) * sizeof(*owners));
+
+	for (size_t i = 0; i < n; i++)
+		owners[i] = span_of(pages[i].node);
+	store_lock_owners(db, owners, n);
+	arena_done(&a);
+	for (size_t i = 0; i < n && db_failed(db, NULL) == OK; i++)
+		apply_page(st, db, &pages[i], care);
+	/* Last, since whoever gives an event its number holds up the others until it commits. */
+	for (size_t i = 0; i < n && db_failed(db, NULL) == OK; i++)
+		if (pages[i].result == OK)
+			tell(db, &pages[i]);
+	return store_write_end(st, db, OK, why);
+}
+
+enum err store_apply_pages(struct store *st, struct pull_apply *pages, size_t n, struct reason *why)
+{
+	enum err e = apply_all(st, pages, n, UNSEEN, why);
+
+	if (e == CONFLICT)
+		e = apply_all(st, pages, n, LOOKING, why);
+	if (e == CONFLICT)
+		e = apply_all(st, pages, n, SINGLY, why);
+	return e;
+}
