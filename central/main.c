@@ -5,10 +5,13 @@
 
 #include "central/routes.h"
 #include "central/settings.h"
+#include "shared/backoff.h"
 #include "shared/build.h"
 #include "shared/clock.h"
 #include "shared/server.h"
 #include "shared/stop.h"
+
+#define STORE_WAIT_MS 250
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_REFUSED = 6 };
 
@@ -56,14 +59,34 @@ static enum err set_nodes(const struct program *p, struct reason *why)
 	return e;
 }
 
+/* A server that is not there yet is waited for; what is wrong with it is said when it changes. */
+static enum err open_store(struct program *p, struct reason *why)
+{
+	const struct store_config c = {.url = p->settings.store, .policy = p->settings.policy};
+	struct reason told = {""};
+	enum err e;
+	for (unsigned failures = 1;; failures++) {
+		e = store_open(&p->centre.store, &c, why);
+		if (e != RETRY || store_url_kind(c.url) != STORE_POSTGRES)
+			break;
+		if (strcmp(told.text, why->text) != 0)
+			log_event(LOG_ERROR, "store.failed", "error", err_name(e), "reason", why->text, NULL);
+		told = *why;
+		if (stop_wait(backoff_ms(failures, STORE_WAIT_MS)))
+			return fail(RETRY, why, "stopped while waiting for the store: %.180s", told.text);
+	}
+	if (e == OK && told.text[0])
+		log_event(LOG_INFO, "store.works", NULL);
+	return e;
+}
+
 static enum err open_data(struct program *p, struct reason *why)
 {
-	const struct store_config store = {.url = p->settings.store, .policy = p->settings.policy};
 	enum err e = OK;
 	if (p->settings.secret_file)
 		e = option_read_secret(p->settings.secret_file, &p->secret, why);
 	if (e == OK)
-		e = store_open(&p->centre.store, &store, why);
+		e = open_store(p, why);
 	if (e == OK)
 		e = set_nodes(p, why);
 	return e == INVALID ? DENIED : e; /* a file we refuse, not a wrong command line */

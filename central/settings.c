@@ -47,8 +47,8 @@ static enum err check(struct settings *s, const struct option_list *networks, st
 	enum err e = OK;
 	if (listen_parse(s->listen, &address, &cause) != OK)
 		return fail(INVALID, why, "--listen %.120s", cause.text);
-	if (strncmp(s->store, "sqlite:", 7) != 0)
-		return fail(INVALID, why, "--store %s: not sqlite:FILE", s->store);
+	if (store_url_kind(s->store) == STORE_UNKNOWN)
+		return fail(INVALID, why, "--store: neither sqlite:FILE nor postgresql://…");
 	if (!s->secret_file && !loopback)
 		return fail(DENIED, why,
 			"--listen %s: without --secret-file only a loopback address is allowed", s->listen);
@@ -84,7 +84,7 @@ enum err settings_read(struct settings *ret, int argc, char **argv, enum options
 	static const char *conflict;
 	const struct option table[] = {
 		{"store", OPTION_TEXT, &s.store, SETTINGS_STORE_DEFAULT, 0, 0, NULL, "URL",
-			"where everything is kept: sqlite:FILE; made if absent"},
+			"where everything is kept: sqlite:FILE, made if absent, or postgresql://…"},
 		{"listen", OPTION_TEXT, &s.listen, "127.0.0.1:7100", 0, 0, NULL, "HOST:PORT",
 			"where to serve HTTP; port 0 takes a free one"},
 		{"poll-interval", OPTION_DURATION, &s.poll_interval_ms, "1s", 10, 3600000, NULL, "DURATION",

@@ -5,7 +5,7 @@
 #define CENTRAL_SETTINGS_H
 
 #include "central/address.h"
-#include "central/merge.h"
+#include "central/store.h"
 #include "shared/options.h"
 
 #define SETTINGS_STORE_DEFAULT "sqlite:tidemark-central.db"

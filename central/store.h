@@ -26,15 +26,22 @@
 
 struct store;
 
+enum store_url_kind { STORE_UNKNOWN, STORE_SQLITE, STORE_POSTGRES };
+enum store_url_kind store_url_kind(const char *url);
+
 struct store_config {
-	const char *url; /* sqlite:FILE (also sqlite:file:/x?vfs=memdb) */
+	/* sqlite:FILE (also sqlite:file:/x?vfs=memdb), or what libpq takes: postgresql://… with several hosts */
+	const char *url;
 	enum merge_policy policy;
 };
 
-/* DENIED: locked by another centre; INVALID: not our database, newer schema, unknown kind of URL. */
+/*
+ * DENIED: locked by another centre; INVALID: not our database, newer schema, unknown kind of URL; RETRY: cannot
+ * be reached (yet).
+ */
 enum err store_open(struct store **ret, const struct store_config *c, struct reason *why) MUST_USE;
 void store_close(struct store *st);             /* NULL is allowed */
-const char *store_kind(const struct store *st); /* "sqlite" */
+const char *store_kind(const struct store *st); /* "sqlite", "postgresql" */
 /* Can it write?  For readiness; cheap. */
 enum err store_ping(struct store *st, struct reason *why) MUST_USE;
 /* The id that locals keep acknowledgements under: made once, kept in the store. */

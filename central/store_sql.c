@@ -218,13 +218,26 @@ static enum err open_postgres(struct store *st, const char *url, struct reason *
 	return e;
 }
 
-static enum err open_url(struct store *st, const char *url, struct reason *why)
+enum store_url_kind store_url_kind(const char *url)
 {
 	if (strncmp(url, "sqlite:", 7) == 0 && url[7])
-		return open_lite(st, url + 7, why);
+		return STORE_SQLITE;
 	if (strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0)
+		return STORE_POSTGRES;
+	return STORE_UNKNOWN;
+}
+
+static enum err open_url(struct store *st, const char *url, struct reason *why)
+{
+	switch (store_url_kind(url)) {
+	case STORE_SQLITE:
+		return open_lite(st, url + strlen("sqlite:"), why);
+	case STORE_POSTGRES:
 		return open_postgres(st, url, why);
-	return fail(INVALID, why, "%s is no store: give sqlite:FILE or postgresql://…", url);
+	case STORE_UNKNOWN:
+		break;
+	}
+	return fail(INVALID, why, "neither sqlite:FILE nor postgresql://…");
 }
 
 enum err store_open(struct store **ret, const struct store_config *c, struct reason *why)
