@@ -16,8 +16,7 @@ struct connection {
 	struct db db;
 	struct postgres *server;
 	bool writer;
-	PGconn *conn; /* NULL: lost */
-	bool replaced;
+	PGconn *conn; /* NULL: not opened yet, or lost */
 	enum err failed;
 	struct reason why;
 
@@ -144,7 +143,11 @@ static enum err prepare_all(struct connection *c, PGconn *conn, struct reason *w
 }
 
 /* Rows on their way to an UPDATE of many. */
-static const char staging[] = "CREATE TEMPORARY TABLE staged (LIKE records) ON COMMIT DELETE ROWS";
+static const char staging[] =
+	"CREATE TEMPORARY TABLE staged ON COMMIT DELETE ROWS AS SELECT owner, id, type, body, deleted, "
+	"actor, n, "
+	"vv, h0, h1, created_at, updated_at, clock_error, local_h0, local_h1, local_generation "
+	"FROM records WITH NO DATA";
 
 static enum err open_session(struct connection *c, struct reason *why)
 {
@@ -186,7 +189,6 @@ static void begin(struct db *db)
 	if (c->failed != OK || begin_here(c))
 		return;
 	hang_up(c);
-	c->replaced = true;
 	e = open_session(c, &why);
 	if (e == OK)
 		e = postgres_do(c->conn, begin_text(c), &why);
@@ -248,11 +250,8 @@ static void stick_db(struct db *db, enum err e, const char *text)
 static bool replaced(struct db *db)
 {
 	struct connection *c = of(db);
-	bool was = c->replaced && c->failed == OK;
 
-	if (was)
-		c->replaced = false;
-	return was;
+	return c->failed == OK && postgres_replaced(c->server);
 }
 
 static bool lost(struct db *db)
@@ -476,23 +475,17 @@ static const struct db_ops ops = {
 	.changes = changes,
 };
 
-enum err db_postgres_open(struct db **ret, struct postgres *p, bool writer, struct reason *why)
+struct db *db_postgres_new(struct postgres *p, bool writer)
 {
 	struct connection *c = calloc(1, sizeof(*c));
-	enum err e;
 
 	if (!c)
-		return fail(RETRY, why, "out of memory");
+		abort();
 	c->db.ops = &ops;
 	c->server = p;
 	c->writer = writer;
 	c->running = -1;
-	e = open_session(c, why);
-	if (e == OK)
-		*ret = &c->db;
-	else
-		free(c);
-	return e;
+	return &c->db;
 }
 
 /* --- COPY --- */

@@ -1,8 +1,8 @@
 /*
  * db_postgres - connections to a store in PostgreSQL (libpq).
  *
- * A connection that was lost is opened again at the next db_begin(), and db_replaced() says so: the server may
- * have been put back to an older state, or be a standby that took over.  While the server cannot be reached,
+ * A session that was lost is opened again at the next db_begin(); db_replaced() says when the server was
+ * restarted meanwhile: it may have been put back to an older state, or be a standby that took over.  While the server cannot be reached,
  * db_begin() fails at once (RETRY) but for one attempt now and then (backoff.h).  No call waits longer than
  * half a minute for a server that says nothing.
  *
@@ -13,17 +13,17 @@
 
 #include "central/db.h"
 
-/* What the connections share: where the database is, whether it answers, whose it is. */
+/* What the connections share: where the database is, whether it answers, whose it is.  INVALID: not a URL. */
 struct postgres;
-
-/*
- * Connects, creates or migrates the schema (tidemark_store).  RETRY: not to be reached; DENIED: another centre
- * uses the database; INVALID: not a URL, a newer schema, or not a database of UTF-8.
- */
 enum err postgres_open(struct postgres **ret, const char *url, struct reason *why) MUST_USE;
 void postgres_close(struct postgres *p); /* after its connections; NULL is allowed */
 
-enum err db_postgres_open(struct db **ret, struct postgres *p, bool writer, struct reason *why) MUST_USE;
+/*
+ * Connects when it is first used.  The first session of a centre creates or migrates the schema
+ * (tidemark_store).  What sticks then - RETRY: not to be reached; DENIED: another centre uses the database;
+ * INVALID: a newer schema, or not a database of UTF-8.
+ */
+struct db *db_postgres_new(struct postgres *p, bool writer);
 
 /*
  * Rows into a table, within a transaction of a writer: copy_begin(), then per row copy_row() with its fields

@@ -1,6 +1,7 @@
 /* Sessions with PostgreSQL: where, when to try again, whose the database is, which schema it has. */
 #include <assert.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,8 @@ struct postgres {
 	unsigned failures;    /* in a row */
 	int64_t next_us;      /* monotonic: when the next attempt is due */
 	struct reason last;
+	char content[64];     /* as it was when a session was opened last */
+	atomic_bool replaced; /* by another; not said yet */
 };
 
 /* --- parameters --- */
@@ -230,7 +233,31 @@ static enum err claim(PGconn *conn, const struct postgres *p, struct reason *why
 
 /* --- sessions --- */
 
-static enum err set_up(PGconn *conn, const struct postgres *p, struct reason *why)
+/*
+ * Nobody puts another content into a database without a restart of the server (an older copy of its files, a
+ * standby) or without writing this row anew (a dump).
+ */
+static enum err look_at_content(PGconn *conn, struct postgres *p, struct reason *why)
+{
+	char now[64];
+	enum err e = ask(conn,
+		"SELECT concat(extract(epoch FROM pg_postmaster_start_time()), '/', xmin) FROM opening", now,
+		sizeof(now), why);
+
+	if (e != OK)
+		return e;
+	if (p->content[0] && strcmp(p->content, now) != 0)
+		atomic_store(&p->replaced, true);
+	memcpy(p->content, now, sizeof(now));
+	return OK;
+}
+
+bool postgres_replaced(struct postgres *p)
+{
+	return atomic_exchange(&p->replaced, false);
+}
+
+static enum err set_up(PGconn *conn, struct postgres *p, struct reason *why)
 {
 	const char *encoding = PQparameterStatus(conn, "server_encoding");
 	enum err e = postgres_do(conn, session, why);
@@ -239,7 +266,9 @@ static enum err set_up(PGconn *conn, const struct postgres *p, struct reason *wh
 		e = fail(INVALID, why,
 			"the database's encoding is %s: make one with ENCODING 'UTF8' TEMPLATE template0",
 			encoding ? encoding : "not known");
-	return e == OK ? claim(conn, p, why) : e;
+	if (e == OK)
+		e = claim(conn, p, why);
+	return e == OK ? look_at_content(conn, p, why) : e;
 }
 
 static enum err not_due(const struct postgres *p, struct reason *why)
@@ -287,7 +316,6 @@ enum err postgres_connect(struct postgres *p, PGconn **ret, struct reason *why)
 enum err postgres_open(struct postgres **ret, const char *url, struct reason *why)
 {
 	struct postgres *p;
-	PGconn *conn;
 	enum err e = check_url(url, why);
 
 	if (e != OK)
@@ -298,14 +326,8 @@ enum err postgres_open(struct postgres **ret, const char *url, struct reason *wh
 	p->url = strdup(url);
 	assert(p->url);
 	p->token = epoch_new();
-	e = connect_now(p, &conn, why);
-	if (e == OK) {
-		PQfinish(conn);
-		*ret = p;
-	} else {
-		postgres_close(p);
-	}
-	return e;
+	*ret = p;
+	return OK;
 }
 
 void postgres_close(struct postgres *p)

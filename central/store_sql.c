@@ -200,21 +200,15 @@ static enum err open_lite(struct store *st, const char *path, struct reason *why
 	return e;
 }
 
+/* Sessions begin when they are first needed. */
 static enum err open_postgres(struct store *st, const char *url, struct reason *why)
 {
-	struct db *db;
 	enum err e = postgres_open(&st->postgres, url, why);
 
-	while (e == OK && st->writers.n < POSTGRES_WRITERS) {
-		e = db_postgres_open(&db, st->postgres, true, why);
-		if (e == OK)
-			pool_add(&st->writers, db);
-	}
-	while (e == OK && st->readers.n < POSTGRES_READERS) {
-		e = db_postgres_open(&db, st->postgres, false, why);
-		if (e == OK)
-			pool_add(&st->readers, db);
-	}
+	while (e == OK && st->writers.n < POSTGRES_WRITERS)
+		pool_add(&st->writers, db_postgres_new(st->postgres, true));
+	while (e == OK && st->readers.n < POSTGRES_READERS)
+		pool_add(&st->readers, db_postgres_new(st->postgres, false));
 	return e;
 }
 

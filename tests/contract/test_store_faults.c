@@ -1,8 +1,13 @@
 /*
- * Every statement of every write of the store fails once, in each way SQLite knows, also after it was done:
- * afterwards the store is as before or as after, and the exchange goes on to equality.
+ * Every statement of every write of the store fails once, also after it was done, in each way that SQLite knows,
+ * or by a connection to PostgreSQL that breaks: afterwards the store is as before or as after, and the exchange
+ * goes on to equality.
  */
 #include "tests/support/stage.h" /* before cmocka.h, which makes fail a macro */
+
+#include <sys/socket.h>
+
+#include <libpq-fe.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,6 +29,7 @@ static struct {
 	int calls, code;
 	bool done_first; /* the step is done and yet reported as failed */
 	bool hit;
+	PGconn *swallow; /* its next answer is lost */
 } fault;
 
 int __wrap_sqlite3_step(struct sqlite3_stmt *s)
@@ -34,6 +40,59 @@ int __wrap_sqlite3_step(struct sqlite3_stmt *s)
 	if (fault.done_first)
 		(void)__real_sqlite3_step(s);
 	return fault.code;
+}
+
+int __wrap_PQsendQueryPrepared(PGconn *c, const char *name, int n, const char *const *values,
+	const int *lengths, const int *formats, int result);
+int __real_PQsendQueryPrepared(PGconn *c, const char *name, int n, const char *const *values,
+	const int *lengths, const int *formats, int result);
+int __wrap_PQsendQuery(PGconn *c, const char *sql);
+int __real_PQsendQuery(PGconn *c, const char *sql);
+int __wrap_PQputCopyEnd(PGconn *c, const char *error);
+int __real_PQputCopyEnd(PGconn *c, const char *error);
+PGresult *__wrap_PQgetResult(PGconn *c);
+PGresult *__real_PQgetResult(PGconn *c);
+
+static void may_break(PGconn *c)
+{
+	if (fault.at == 0 || ++fault.calls != fault.at)
+		return;
+	fault.hit = true;
+	if (fault.done_first)
+		fault.swallow = c;
+	else
+		shutdown(PQsocket(c), SHUT_RDWR);
+}
+
+int __wrap_PQsendQueryPrepared(PGconn *c, const char *name, int n, const char *const *values,
+	const int *lengths, const int *formats, int result)
+{
+	may_break(c);
+	return __real_PQsendQueryPrepared(c, name, n, values, lengths, formats, result);
+}
+
+int __wrap_PQsendQuery(PGconn *c, const char *sql)
+{
+	may_break(c);
+	return __real_PQsendQuery(c, sql);
+}
+
+int __wrap_PQputCopyEnd(PGconn *c, const char *error)
+{
+	may_break(c);
+	return __real_PQputCopyEnd(c, error);
+}
+
+PGresult *__wrap_PQgetResult(PGconn *c)
+{
+	PGresult *r = __real_PQgetResult(c);
+
+	if (fault.swallow != c)
+		return r;
+	fault.swallow = NULL;
+	shutdown(PQsocket(c), SHUT_RDWR);
+	PQclear(r);
+	return NULL;
 }
 
 /* --- what is written --- */
@@ -75,9 +134,9 @@ static enum err promote(struct stage *g, struct far *f)
 
 /* A store with something of everything to do: new, changed and conflicting records, edits to push, an
  * archive. */
-static struct stage *prepare(struct far *f)
+static struct stage *prepare(enum stage_kind kind, struct far *f)
 {
-	struct stage *g = stage_open(STAGE_FILE, POLICY_OWNER);
+	struct stage *g = stage_open(kind, POLICY_OWNER);
 
 	far_open(f, "site-a", &g->arena);
 	stage_meet(g, f);
@@ -109,10 +168,10 @@ static uint64_t state_of(struct stage *g)
 }
 
 /* True: the fault came. */
-static bool fail_at(write_fn *write, int at, int code, bool done_first)
+static bool fail_at(enum stage_kind kind, write_fn *write, int at, int code, bool done_first)
 {
 	static struct far f;
-	struct stage *g = prepare(&f);
+	struct stage *g = prepare(kind, &f);
 	uint64_t before = state_of(g), after;
 	enum err e;
 	bool hit;
@@ -140,13 +199,17 @@ static bool fail_at(write_fn *write, int at, int code, bool done_first)
 	return hit;
 }
 
+static const enum stage_kind kinds[] = {STAGE_FILE, STAGE_POSTGRES};
+
 static void fail_each(write_fn *write, int least)
 {
-	int k = 1;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		int k = 1;
 
-	for (bool hit = true; hit; k++)
-		hit = fail_at(write, k, codes[k % 4], k % 3 == 0);
-	assert_true(k > least);
+		for (bool hit = true; hit; k++)
+			hit = fail_at(kinds[i], write, k, codes[k % 4], k % 3 == 0);
+		assert_true(k > least);
+	}
 }
 
 #define FAULT_TEST(name, write, least)   \
@@ -162,14 +225,13 @@ FAULT_TEST(a_pause_is_whole_or_not_at_all, pause_node, 4)
 FAULT_TEST(a_promotion_is_whole_or_not_at_all, promote, 6)
 
 /* The commit was done and not reported: what is told must not be "failed". */
-static void an_unknown_commit_is_uncertain_or_known(void **state)
+static void an_unknown_commit_is_uncertain_or_known_in(enum stage_kind kind)
 {
 	unsigned uncertain = 0;
 
-	(void)state;
 	for (int k = 1; k < 60; k++) {
 		static struct far f;
-		struct stage *g = prepare(&f);
+		struct stage *g = prepare(kind, &f);
 		uint64_t before = state_of(g);
 		enum err e;
 
@@ -190,6 +252,13 @@ static void an_unknown_commit_is_uncertain_or_known(void **state)
 	assert_int_equal(uncertain, 1);
 }
 
+static void an_unknown_commit_is_uncertain_or_known(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		an_unknown_commit_is_uncertain_or_known_in(kinds[i]);
+}
+
 static uint64_t actor_of(struct stage *g, const char *id)
 {
 	struct record r;
@@ -199,14 +268,13 @@ static uint64_t actor_of(struct stage *g, const char *id)
 }
 
 /* Nobody can tell whether a dot was used: it is never used again. */
-static void an_uncertain_put_is_followed_by_another_actor(void **state)
+static void an_uncertain_put_is_followed_by_another_actor_in(enum stage_kind kind)
 {
 	enum err e = OK;
 
-	(void)state;
 	for (int k = 1; k < 60 && e != UNCERTAIN; k++) {
 		static struct far f;
-		struct stage *g = prepare(&f);
+		struct stage *g = prepare(kind, &f);
 		uint64_t before;
 
 		stage_put(g, "site-a", "x", "1");
@@ -224,6 +292,13 @@ static void an_uncertain_put_is_followed_by_another_actor(void **state)
 		stage_close(g);
 	}
 	assert_int_equal(e, UNCERTAIN);
+}
+
+static void an_uncertain_put_is_followed_by_another_actor(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		an_uncertain_put_is_followed_by_another_actor_in(kinds[i]);
 }
 
 int main(void)

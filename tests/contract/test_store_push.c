@@ -99,15 +99,17 @@ STAGE_TEST(an_answer_to_what_was_sent_before_the_content_was_replaced_is_discard
 {
 	struct push_page sent;
 	struct push_answers answers;
-	struct push_apply p;
+	struct node n;
+	struct push_apply p = {.node = f->name, .basis = &n.sync, .sent = &sent, .answers = &answers};
 
 	far_put_many(f, 4);
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	stage_put(g, "site-a", "new", "1");
 	sent = page_of(g, "site-a", 10, 1 << 20);
+	n = stage_node(g, "site-a");
 	far_answer(f, sent.items, sent.n, &answers);
 	backstage_replace(g);
-	assert_int_equal(apply(g, &sent, &answers, &p), CONFLICT);
+	assert_int_equal(store_apply_push(g->store, &p, &g->why), CONFLICT);
 	push_page_done(&sent);
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 }

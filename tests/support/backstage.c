@@ -42,7 +42,8 @@ static const char *postgres_ask(struct stage *g, const char *url, const char *sq
 	const char *value = "";
 	PGresult *r;
 
-	PQclear(PQexec(conn, "SET search_path = tidemark_store; SET client_min_messages = warning"));
+	PQclear(PQexec(conn, "SET search_path = tidemark_store; SET client_min_messages = error; "
+			     "SET default_transaction_read_only = off"));
 	r = PQexec(conn, sql);
 	if (PQresultStatus(r) != PGRES_COMMAND_OK && PQresultStatus(r) != PGRES_TUPLES_OK)
 		give_up(sql, PQerrorMessage(conn));
@@ -53,26 +54,28 @@ static const char *postgres_ask(struct stage *g, const char *url, const char *sq
 	return value;
 }
 
+/* One database for a whole program, emptied for each stage: making one takes longer than most tests. */
 static void postgres_create(struct stage *g)
 {
-	static unsigned made;
+	static bool made;
 	char sql[128];
 	const char *after = strchr(cluster() + strlen("postgresql://"), '/');
 	const char *query = after ? strchr(after, '?') : NULL;
 	int stem = after ? (int)(after - cluster()) : (int)strlen(cluster());
 
-	snprintf(g->database, sizeof(g->database), "stage_%d_%u", (int)getpid(), ++made);
-	snprintf(sql, sizeof(sql), "CREATE DATABASE %s", g->database);
-	(void)postgres_ask(g, cluster(), sql);
-	snprintf(g->url, sizeof(g->url), "%.*s/%s%s", stem, cluster(), g->database, query ? query : "");
+	snprintf(sql, sizeof(sql), "CREATE DATABASE stage_%d", (int)getpid());
+	if (!made)
+		(void)postgres_ask(g, cluster(), sql);
+	made = true;
+	snprintf(g->url, sizeof(g->url), "%.*s/stage_%d%s", stem, cluster(), (int)getpid(),
+		query ? query : "");
 }
 
 static void postgres_drop(struct stage *g)
 {
-	char sql[128];
-
-	snprintf(sql, sizeof(sql), "DROP DATABASE %s WITH (FORCE)", g->database);
-	(void)postgres_ask(g, cluster(), sql);
+	backstage_end_sessions(g);
+	(void)postgres_ask(g, g->url, "DROP SCHEMA IF EXISTS tidemark CASCADE");
+	(void)postgres_ask(g, g->url, "DROP SCHEMA tidemark_store CASCADE");
 }
 
 /* Every version of every row, and who locked it. */
@@ -194,11 +197,18 @@ void backstage_run(struct stage *g, const char *sql)
 
 void backstage_replace(struct stage *g)
 {
-	if (g->kind == STAGE_POSTGRES)
-		backstage_run(g, "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity "
-				 "WHERE datname = current_database() AND pid <> pg_backend_pid()");
-	else
+	if (g->kind == STAGE_POSTGRES) {
+		backstage_run(g, "UPDATE opening SET token = token");
+		backstage_end_sessions(g);
+	} else {
 		backstage_run(g, "INSERT INTO abandoned VALUES ('nobody', 'behind', 0, x'00')");
+	}
+}
+
+void backstage_end_sessions(struct stage *g)
+{
+	backstage_run(g, "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity "
+			 "WHERE datname = current_database() AND pid <> pg_backend_pid()");
 }
 
 struct hash backstage_mark(struct stage *g)

@@ -16,7 +16,9 @@ void backstage_drop(struct stage *g);
 void backstage_run(struct stage *g, const char *sql);
 /* The one value that a query gives, in the stage's arena. */
 const char *backstage_ask(struct stage *g, const char *sql);
-/* As when the content is put back under the running centre: SQLite's file is written, PostgreSQL's sessions end. */
+/* Ends all sessions with PostgreSQL. */
+void backstage_end_sessions(struct stage *g);
+/* As when the content is put back under the running centre, by a file of SQLite's, a dump of PostgreSQL's. */
 void backstage_replace(struct stage *g);
 /* Two equal marks: nothing was written between. */
 struct hash backstage_mark(struct stage *g);

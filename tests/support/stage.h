@@ -17,7 +17,6 @@ struct stage {
 	enum merge_policy policy;
 	char dir[64];
 	char url[256];
-	char database[64]; /* PostgreSQL's */
 	struct store *store;
 	struct arena arena; /* of the locals and of what was read */
 	struct reason why;  /* of the last call that failed */

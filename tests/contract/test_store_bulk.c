@@ -1,0 +1,172 @@
+/* A store and pages of many records: new, changed, known and disputed ones in any mixture. */
+#include "tests/support/backstage.h" /* before cmocka.h, which makes fail a macro */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define MANY 1200
+
+static void put_range(struct far *f, unsigned from, unsigned to, const char *body)
+{
+	char id[32];
+
+	for (unsigned i = from; i < to; i++) {
+		snprintf(id, sizeof(id), "r%04u", i);
+		far_put(f, id, body);
+	}
+}
+
+static struct pull_apply pull_all(struct stage *g, struct far *f)
+{
+	struct pull_apply p;
+
+	if (stage_pull(g, f, 10000, &p) != OK)
+		fail_msg("%s", g->why.text);
+	return p;
+}
+
+static void assert_equal_ends(struct stage *g, struct far *f)
+{
+	struct digest sum;
+	struct node n = stage_node(g, f->name);
+
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	n = stage_node(g, f->name);
+	sum = far_digest(f);
+	assert_true(digest_equal(n.sync.digest, sum));
+}
+
+STAGE_TEST(many_new_records_go_in_at_once)
+{
+	put_range(f, 0, MANY, "{\"v\":1}");
+	assert_int_equal(pull_all(g, f).taken, MANY);
+	assert_equal_ends(g, f);
+}
+
+STAGE_TEST(many_changed_records_replace_theirs)
+{
+	put_range(f, 0, MANY, "1");
+	assert_int_equal(pull_all(g, f).taken, MANY);
+	put_range(f, 0, MANY, "[\"two\"]");
+	far_delete(f, "r0700");
+	assert_int_equal(pull_all(g, f).taken, MANY);
+	assert_string_equal(stage_body(g, "site-a", "r0000"), "[\"two\"]");
+	assert_string_equal(stage_body(g, "site-a", "r0700"), "-");
+	far_restart(f); /* now each change carries a vector */
+	put_range(f, 0, 600, "3");
+	put_range(f, 600, 620, "4");
+	assert_int_equal(pull_all(g, f).taken, 620);
+	assert_string_equal(stage_body(g, "site-a", "r0619"), "4");
+	put_range(f, 100, 110, "5"); /* few */
+	assert_int_equal(pull_all(g, f).taken, 10);
+	assert_string_equal(stage_body(g, "site-a", "r0109"), "5");
+	assert_int_equal(stage_conflicts(g, NULL), 0);
+	assert_equal_ends(g, f);
+}
+
+STAGE_TEST(a_page_may_hold_everything_at_once)
+{
+	struct pull_apply p;
+
+	put_range(f, 0, 900, "1");
+	(void)pull_all(g, f);
+	stage_put(g, "site-a", "r0005", "\"centre\"");
+	stage_put(g, "site-a", "r0006", "\"centre\"");
+	stage_delete(g, "site-a", "r0007");
+	put_range(f, 0, 700, "2");
+	put_range(f, 900, MANY, "\"new\"");
+	p = pull_all(g, f);
+	assert_int_equal(p.conflicts, 3);
+	assert_int_equal(p.archived, 3);
+	assert_int_equal(p.taken, 700 - 3 + MANY - 900);
+	assert_equal_ends(g, f);
+	assert_string_equal(stage_body(g, "site-a", "r0005"), "2");
+	assert_int_equal(stage_events(g, "conflict"), 1);
+}
+
+STAGE_TEST(many_records_read_again_change_nothing_but_what_is_known)
+{
+	struct pull_apply p;
+
+	put_range(f, 0, MANY, "1");
+	(void)pull_all(g, f);
+	assert_equal_ends(g, f);
+	stage_reset(g, f);
+	p = pull_all(g, f);
+	assert_int_equal(p.taken + p.kept + p.conflicts + p.archived, 0);
+	assert_equal_ends(g, f);
+	put_range(f, 0, 3, "2"); /* what is new after what was known */
+	put_range(f, MANY, MANY + 10, "1");
+	assert_int_equal(pull_all(g, f).taken, 13);
+	put_range(f, MANY + 10, MANY + 20, "1");
+	assert_int_equal(pull_all(g, f).taken, 10);
+	assert_equal_ends(g, f);
+}
+
+STAGE_TEST(a_wiped_local_of_many_is_refilled)
+{
+	struct push_apply p;
+	uint64_t pushed = 0;
+
+	put_range(f, 0, MANY, "1");
+	(void)pull_all(g, f);
+	assert_equal_ends(g, f);
+	far_wipe(f);
+	stage_reset(g, f);
+	(void)pull_all(g, f);
+	for (int turn = 0; turn < 10 && !stage_node(g, "site-a").sync.swept; turn++) {
+		assert_int_equal(stage_push(g, f, 700, &p), OK);
+		pushed += p.applied;
+	}
+	assert_int_equal(pushed, MANY);
+	assert_equal_ends(g, f);
+}
+
+/* No local does that; a store must not be confused by one that does. */
+STAGE_TEST(a_record_may_stand_twice_in_a_page)
+{
+	for (int round = 0; round < 2; round++) { /* new; then changed */
+		struct node n = stage_node(g, "site-a");
+		struct page page;
+		struct record records[3];
+		struct pull_apply p = {.node = f->name, .basis = &n.sync, .page = &page};
+
+		far_put(f, "a", round ? "3" : "1");
+		far_page(f, n.sync.cursor, 10, &page);
+		assert_int_equal(page.n, 1);
+		records[0] = page.records[0];
+		far_put(f, "a", round ? "4" : "2");
+		far_put(f, "b", "1");
+		far_page(f, n.sync.cursor, 10, &page);
+		assert_int_equal(page.n, 2);
+		records[1] = page.records[0];
+		records[2] = page.records[1];
+		page.records = records;
+		page.n = 3;
+		assert_int_equal(store_apply_pages(g->store, &p, 1, &g->why), OK);
+		assert_int_equal(p.result, OK);
+		assert_string_equal(stage_body(g, "site-a", "a"), round ? "4" : "2");
+		assert_string_equal(stage_body(g, "site-a", "b"), "1");
+		assert_int_equal(stage_conflicts(g, NULL), 0);
+		assert_equal_ends(g, f);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(many_new_records_go_in_at_once),
+		cmocka_unit_test(many_changed_records_replace_theirs),
+		cmocka_unit_test(a_page_may_hold_everything_at_once),
+		cmocka_unit_test(many_records_read_again_change_nothing_but_what_is_known),
+		cmocka_unit_test(a_wiped_local_of_many_is_refilled),
+		cmocka_unit_test(a_record_may_stand_twice_in_a_page),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
