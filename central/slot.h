@@ -21,6 +21,7 @@ enum slot_place { SLOT_IDLE, SLOT_WAITING, SLOT_READY, SLOT_WORKING, SLOT_TRANSF
 
 struct slot {
 	char name[RECORD_OWNER_MAX + 1];
+	struct hash spread; /* of the name: nodes are spread by it, over time and over libcurl's handles */
 	enum slot_place place;
 	struct slot *next; /* in the ready or the waiting list */
 	int64_t due_us;    /* waiting: monotonic */
