@@ -138,9 +138,7 @@ static bool name_ok(const char *host)
 /* NULL: another scheme. */
 static const char *after_scheme(const char *url)
 {
-	return !strncmp(url, "http://", 7)    ? url + 7
-	       : !strncmp(url, "https://", 8) ? url + 8
-					      : NULL;
+	return !strncmp(url, "http://", 7) ? url + 7 : !strncmp(url, "https://", 8) ? url + 8 : NULL;
 }
 
 enum err node_url_check(const struct networks *ns, const char *url, struct reason *why)

@@ -309,7 +309,8 @@ enum resolver_result resolver_ask(
 		*ret = n->at;
 		result = RESOLVER_KNOWN;
 	} else if (!n->pending || r->threads == 0) {
-		*why = n->why.text[0] ? n->why : (struct reason){"no thread is left to look up its host name"};
+		*why = n->why.text[0] ? n->why
+				      : (struct reason){"no thread is left to look up its host name"};
 		result = RESOLVER_UNKNOWN;
 	}
 	pthread_mutex_unlock(&r->lock);

@@ -2,7 +2,7 @@
  * resolver - names to addresses, on threads of its own: a name server that does not answer holds up nobody but
  * those who ask for the names it should know.
  *
- * A few threads call getaddrinfo(), started when the first name is asked for; one of them takes no names whose
+ * A few threads ask the system, started when the first name is asked for; one of them takes no names whose
  * last lookup came to nothing, so dead names cannot keep a new one waiting.  What was found is used for
  * RESOLVER_FRESH_US and then looked up again behind the caller's back: while the name servers are away, nodes that
  * were found once go on.  A name that nobody knows is not asked for again within RESOLVER_WRONG_US.

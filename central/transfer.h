@@ -33,7 +33,7 @@ typedef void transfer_done_fn(struct transfer_call *call);
 struct transfer_call {
 	enum http_method method;
 	struct buf url;
-	unsigned lane; /* any number, always the same for the same node: its connections are found there */
+	unsigned lane;    /* any number, always the same for the same node: its connections are found there */
 	struct span body; /* NDJSON for a POST; borrowed until done */
 	const char *content_type;
 	char token[65];     /* "" = none */

@@ -22,8 +22,7 @@ static const char *body_text(void)
 void member_init(struct member *m, const char *name, unsigned body_bytes)
 {
 	assert(body_bytes >= 1 && body_bytes <= BODY_MOST);
-	*m = (struct member){
-		.epoch = epoch_new(), .actor = (uint64_t)(uintptr_t)m, .body_bytes = body_bytes};
+	*m = (struct member){.epoch = epoch_new(), .actor = (uint64_t)(uintptr_t)m, .body_bytes = body_bytes};
 	snprintf(m->name, sizeof m->name, "%s", name);
 }
 

@@ -31,6 +31,7 @@ void member_write(struct member *m, int64_t now_us);
 /* False: not a call of the feed for this database; `problem` is filled as PROTOCOL.md says. */
 bool member_read(struct member *m, struct span target, struct page_request *ret, struct buf *problem);
 /* Appends the page that `q` asks for. */
-void member_answer(const struct member *m, const struct page_request *q, int64_t received_us, struct buf *out);
+void member_answer(
+	const struct member *m, const struct page_request *q, int64_t received_us, struct buf *out);
 
 #endif
