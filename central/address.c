@@ -135,13 +135,17 @@ static bool name_ok(const char *host)
 	return host[strspn(host, "0123456789.")] != 0;
 }
 
+/* NULL: another scheme. */
+static const char *after_scheme(const char *url)
+{
+	return !strncmp(url, "http://", 7) ? url + 7 : !strncmp(url, "https://", 8) ? url + 8 : NULL;
+}
+
 enum err node_url_check(const struct networks *ns, const char *url, struct reason *why)
 {
-	char host[256];
+	char host[ADDRESS_HOST_MAX + 1];
 	unsigned char literal[16];
-	const char *rest = !strncmp(url, "http://", 7)    ? url + 7
-			   : !strncmp(url, "https://", 8) ? url + 8
-							  : NULL;
+	const char *rest = after_scheme(url);
 	if (!rest)
 		return fail(INVALID, why, "the URL does not start with http:// or https://");
 	for (const char *c = url; *c; c++)
@@ -159,4 +163,18 @@ enum err node_url_check(const struct networks *ns, const char *url, struct reaso
 		return fail(DENIED, why,
 			"%.100s is in no allowed network; start the centre with --allow-network", host);
 	return OK;
+}
+
+bool node_url_name(const char *url, char ret[ADDRESS_HOST_MAX + 1], unsigned *ret_port)
+{
+	unsigned char literal[16];
+	char host[ADDRESS_HOST_MAX + 1];
+	const char *rest = after_scheme(url);
+	if (!rest || !split_host(rest, host, sizeof host) || parse_literal(host, literal) >= 0 ||
+		!strcasecmp(host, "localhost"))
+		return false;
+	const char *port = rest + strlen(host); /* a name has no brackets */
+	*ret_port = *port == ':' ? (unsigned)strtoul(port + 1, NULL, 10) : url[4] == 's' ? 443 : 80;
+	memcpy(ret, host, sizeof host);
+	return true;
 }

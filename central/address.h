@@ -22,6 +22,8 @@ struct network {
 	unsigned bits;
 };
 
+#define ADDRESS_HOST_MAX 255
+
 #define NETWORKS_MAX 64
 struct networks {
 	struct network at[NETWORKS_MAX];
@@ -39,5 +41,10 @@ bool networks_allow(const struct networks *ns, const struct sockaddr *address);
  * are resolved.
  */
 enum err node_url_check(const struct networks *ns, const char *url, struct reason *why) MUST_USE;
+/*
+ * The host of such a URL, where it is a name that has to be looked up, and the port.  False: an
+ * address (or `localhost`).
+ */
+bool node_url_name(const char *url, char ret[ADDRESS_HOST_MAX + 1], unsigned *ret_port) MUST_USE;
 
 #endif

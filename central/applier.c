@@ -1,6 +1,5 @@
-#include "central/applier.h"
+#include "central/applier_private.h"
 
-#include "central/token.h"
 #include "shared/clock.h"
 
 #include <assert.h>
@@ -8,26 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ANSWER_TIME_MS 10000
-/* For the smallest pages: a single large record on a slow line. */
-#define ANSWER_TIME_MOST_MS 60000
-#define COUNT_TIME_MOST_MS 600000
 #define QUICK_US 3000000
-/* Plans that come to nothing (nothing to push after all, basis moved) are made anew this often without a
- * pause. */
-#define TURNS_MAX 8
-#define STORE_PAUSE_US 1000000
+/* A transaction that takes longer keeps everybody else from the store for too long. */
+#define APPLY_SLOW_US 2000000
+#define APPLY_QUICK_US 500000
 
 /* --- telling --- */
 
-static void log_store(struct applier *a, enum err e, const struct reason *why)
+void applier_tell_health(struct applier *a)
 {
 	pthread_mutex_lock(a->lock);
-	bool changed = a->store_failed != (e != OK);
-	a->store_failed = e != OK;
+	bool changed = health_changed(&a->health), failed = a->health.failed;
+	struct reason why = a->health.why;
 	pthread_mutex_unlock(a->lock);
-	if (changed && e != OK)
-		log_event(LOG_ERROR, "store.failed", "error", err_name(e), "reason", why->text, NULL);
+	if (changed && failed)
+		log_event(LOG_ERROR, "store.failed", "reason", why.text, NULL);
 	else if (changed)
 		log_event(LOG_INFO, "store.works", NULL);
 }
@@ -51,39 +45,61 @@ static enum log_level state_level(enum node_state s)
 	return LOG_INFO;
 }
 
-/* A change of the word is one log line and one event; false: none. */
+/*
+ * A change of the word is one log line and one event.  True: *ret is to be stored, which is tried again with the
+ * node's next turn until it is done.
+ */
 static bool state_event(struct applier *a, struct slot *s, struct event *ret)
 {
 	pthread_mutex_lock(a->lock);
 	slot_settle(s, a->interval_ms);
-	enum node_state now = s->state, before = s->told_state;
+	enum node_state now = s->state, told = s->told_state, stored = s->stored_state;
 	struct reason text = s->why;
 	s->told_state = now;
+	bool can_store = a->health.lost == 0;
 	pthread_mutex_unlock(a->lock);
-	if (now == before)
+	if (now != told)
+		log_event(state_level(now), "node.state", "node", s->name, "state", node_state_name(now),
+			"was", node_state_name(told), "reason", text.text, NULL);
+	if (now == stored || !can_store)
 		return false;
 	*ret = (struct event){.level = state_level(now), .kind = "node.state", .node = s->name};
 	snprintf(ret->text.text, sizeof ret->text.text, "%s (was %s): %.180s", node_state_name(now),
-		node_state_name(before), text.text);
-	log_event(ret->level, "node.state", "node", s->name, "state", node_state_name(now), "was",
-		node_state_name(before), "reason", text.text, NULL);
+		node_state_name(stored), text.text);
 	return true;
 }
 
-/* Tells the changes of several nodes at once: when a network fails, all of them change. */
-static void tell_states(struct applier *a, struct slot *const *slots, size_t n)
+static void keep_events(struct applier *a, struct slot **told, const struct event *evs, size_t n)
 {
-	assert(n > 0);
-	struct event *evs = calloc(n, sizeof *evs);
 	struct reason why;
-	size_t told = 0;
-	assert(evs);
-	for (size_t i = 0; i < n; i++)
-		if (state_event(a, slots[i], &evs[told]))
-			told++;
-	if (told > 0)
-		log_store(a, store_events_add(a->store, evs, told, &why), &why);
+	enum err e = store_events_add(a->store, evs, n, &why);
+	pthread_mutex_lock(a->lock);
+	health_events(&a->health, e == OK, &why);
+	for (size_t i = 0; e == OK && i < n; i++)
+		told[i]->stored_state = told[i]->told_state; /* only this worker moves it */
+	pthread_mutex_unlock(a->lock);
+}
+
+void applier_tell_states(struct applier *a, struct slot *const *slots, size_t n)
+{
+	assert(n > 0 && n <= APPLIER_BATCH_MAX);
+	struct slot *told[APPLIER_BATCH_MAX];
+	struct event *evs = NULL;
+	size_t changed = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct event ev;
+		if (!state_event(a, slots[i], &ev))
+			continue;
+		if (!evs)
+			evs = calloc(n, sizeof *evs);
+		assert(evs);
+		evs[changed] = ev;
+		told[changed++] = slots[i];
+	}
+	if (changed > 0)
+		keep_events(a, told, evs, changed);
 	free(evs);
+	applier_tell_health(a);
 }
 
 /* What moved is an event; in the log it would drown what matters. */
@@ -110,31 +126,59 @@ static void log_outcome(const struct slot *s, const struct outcome *out)
  * grow again only after one of about the allowed size went through quickly: small answers say nothing about
  * the line.
  */
-static void adapt_pages(const struct applier *a, struct slot *s)
+static void adapt_pages(struct slot *s)
 {
 	const struct transfer_call *c = &s->call;
 	bool push = s->exchange.kind == PLAN_PUSH;
-	size_t most = (push ? a->limits.push_bytes : a->limits.pull_bytes) >> s->shrink;
+	const size_t whole = PAGE_BYTES_DEFAULT;
+	size_t most = whole >> s->shrink;
 	size_t moved = push ? s->exchange.body.len : c->reply.len;
 	bool refused = c->answer.result == POLL_OK && c->answer.status == 413;
 	if (refused || c->too_large || (c->answer.result == POLL_TIMEOUT && (push || moved > 0))) {
 		do
 			s->shrink += s->shrink < SLOT_SHRINK_MAX;
-		while (!push && s->shrink < SLOT_SHRINK_MAX && a->limits.pull_bytes >> s->shrink > moved / 2);
+		while (!push && s->shrink < SLOT_SHRINK_MAX && whole >> s->shrink > moved / 2);
 	} else if (c->answer.result == POLL_OK && s->shrink > 0 && moved > most / 2 &&
 		   c->answer.took_us < QUICK_US) {
 		s->shrink--;
 	}
 }
 
-/* The run's memory of one exchange.  Under the lock. */
-static void note(struct applier *a, struct slot *s, const struct answer *answer, const struct outcome *out)
+/*
+ * A transaction of many records keeps everybody else from the store, so pages are halved for all while it is slow.
+ * Under the lock.
+ */
+static void adapt_to_store(struct applier *a, size_t bytes, int64_t took_us)
+{
+	size_t page = (size_t)PAGE_BYTES_DEFAULT >> a->shrink;
+	if (took_us > APPLY_SLOW_US && bytes > APPLIER_SMALL_BYTES)
+		a->shrink += a->shrink < SLOT_SHRINK_MAX;
+	else if (took_us < APPLY_QUICK_US && bytes > page / 2)
+		a->shrink -= a->shrink > 0;
+}
+
+static void follow_health(
+	struct applier *a, struct slot *s, enum err e, const struct reason *why, bool stored)
+{
+	bool refused = health_concerns(e);
+	if (refused && !s->refused)
+		health_refused(&a->health, why);
+	if (!refused && s->refused) {
+		health_taken(&a->health);
+		a->healed = a->healed || stored;
+	}
+	s->refused = refused;
+}
+
+void applier_note(
+	struct applier *a, struct slot *s, const struct answer *answer, const struct outcome *out, enum err e)
 {
 	int64_t now = clock_mono_us();
 	exchange_note(&s->node, &s->run, &s->exchange, answer, out, now, a->interval_ms);
+	follow_health(a, s, e, &out->why, out->result == POLL_OK && !out->stale);
 	s->run.to_push = s->run.to_push || s->edited;
 	s->results[out->result]++;
-	if (out->stale)
+	if (out->stale || e != OK) /* whether it is stored is not known: read it */
 		s->changed = true;
 	rate_add(&a->pulled, out->taken, now);
 	rate_add(&a->pushed, out->pushed, now);
@@ -145,24 +189,30 @@ static void note(struct applier *a, struct slot *s, const struct answer *answer,
 					 .pushed = out->pushed});
 }
 
-static struct outcome store_outcome(const struct reason *why)
+struct outcome applier_store_outcome(const struct reason *why)
 {
 	return (struct outcome){.result = POLL_STORE, .why = *why};
+}
+
+/* A store that fails as a whole is told once; an answer that it cannot take, by the node's name. */
+static void log_refusal(const struct slot *s, enum err e, const struct outcome *out)
+{
+	if (e != OK && !health_concerns(e))
+		log_event(LOG_ERROR, "store.refused", "node", s->name, "error", err_name(e), "reason",
+			out->why.text, NULL);
 }
 
 static void finish_one(struct applier *a, struct slot *s, const struct answer *answer, struct outcome *out,
 	enum err e, const struct reason *why)
 {
 	if (e != OK)
-		*out = store_outcome(why);
+		*out = applier_store_outcome(why);
 	pthread_mutex_lock(a->lock);
-	note(a, s, answer, out);
-	if (e != OK) /* whether it is stored is not known: read it */
-		s->changed = true;
-	adapt_pages(a, s);
+	applier_note(a, s, answer, out, e);
+	adapt_pages(s);
 	s->answered = false;
 	pthread_mutex_unlock(a->lock);
-	log_store(a, e, why);
+	log_refusal(s, e, out);
 	log_outcome(s, out);
 	buf_done(&s->call.reply);
 	exchange_done(&s->exchange);
@@ -180,195 +230,29 @@ void applier_finish(struct applier *a, struct slot *const *slots, size_t n)
 {
 	assert(n <= APPLIER_BATCH_MAX);
 	struct batch *b = calloc(1, sizeof *b);
+	size_t bytes = 0;
 	assert(b);
 	for (size_t i = 0; i < n; i++) {
 		b->exchanges[i] = &slots[i]->exchange;
 		b->answers[i] = slots[i]->call.answer;
+		bytes += slots[i]->call.reply.len;
 	}
 	int64_t start = clock_mono_us();
 	exchange_finish_all(b->exchanges, a->store, b->answers, n, b->outcomes, b->results, b->whys);
+	int64_t took_us = clock_mono_us() - start;
 	pthread_mutex_lock(a->lock);
-	histogram_add(&a->applied, (double)(clock_mono_us() - start) / 1e6);
+	histogram_add(&a->applied, (double)took_us / 1e6);
+	adapt_to_store(a, bytes, took_us);
 	pthread_mutex_unlock(a->lock);
 	for (size_t i = 0; i < n; i++)
 		finish_one(a, slots[i], &b->answers[i], &b->outcomes[i], b->results[i], &b->whys[i]);
-	tell_states(a, slots, n);
+	applier_tell_states(a, slots, n);
 	free(b);
 }
 
-/* --- preparing --- */
+/* --- life --- */
 
-static enum applier_next store_pause(
-	struct applier *a, enum err e, const struct reason *why, int64_t *ret_due_us)
+void applier_init(struct applier *a, struct store *store, pthread_mutex_t *lock)
 {
-	log_store(a, e, why);
-	*ret_due_us = clock_mono_us() + STORE_PAUSE_US;
-	return APPLIER_WAIT;
-}
-
-/* Reads the node's row again if somebody said that it changed. */
-static enum err reread(struct applier *a, struct slot *s, struct reason *why)
-{
-	struct node n;
-	pthread_mutex_lock(a->lock);
-	bool changed = s->changed;
-	s->changed = false;
-	pthread_mutex_unlock(a->lock);
-	if (!changed)
-		return OK;
-	enum err e = store_node(a->store, s->name, &n, why);
-	pthread_mutex_lock(a->lock);
-	if (e == OK)
-		s->node = n;
-	else if (e != GONE)
-		s->changed = true;
-	if ((e == OK || e == GONE) && !s->changed) /* else somebody knows better */
-		s->gone = e == GONE;
-	pthread_mutex_unlock(a->lock);
-	return e;
-}
-
-/* What others wanted since the last time becomes part of what the plan sees. */
-static struct plan plan_slot(struct applier *a, struct slot *s, int64_t now, struct node *ret)
-{
-	pthread_mutex_lock(a->lock);
-	if (s->edited) {
-		s->run.to_push = true;
-		if (s->run.failures == 0)
-			s->run.next_attempt_us = 0;
-	}
-	if (s->asked) {
-		s->run.asked = true;
-		s->run.next_push_us = 0;
-	}
-	s->edited = s->asked = false;
-	*ret = s->node;
-	struct plan p = plan_next(&s->node, &s->run, now, a->interval_ms);
-	if (p.step == PLAN_WAIT)
-		s->run.next_attempt_us = now + p.delay_ms * 1000;
-	pthread_mutex_unlock(a->lock);
-	/* Not to be interrupted yet: let it be short instead. */
-	int64_t since = now - s->cancelled_us;
-	if (p.step == PLAN_PULL && s->cancelled_us != 0 && since < SLOT_INTERRUPT_US) {
-		int64_t rest_ms = (SLOT_INTERRUPT_US - since) / 1000 + 1;
-		p.delay_ms = p.delay_ms < rest_ms ? p.delay_ms : rest_ms;
-	}
-	return p;
-}
-
-static struct exchange_limits slot_limits(const struct applier *a, const struct slot *s)
-{
-	pthread_mutex_lock(a->lock);
-	struct exchange_limits l = a->limits;
-	pthread_mutex_unlock(a->lock);
-	l.pull_bytes >>= s->shrink;
-	l.push_bytes >>= s->shrink;
-	return l;
-}
-
-/* Summing all rows may take long on a slow disk: longer each time that it came to nothing. */
-static int64_t answer_time_ms(struct applier *a, const struct slot *s)
-{
-	pthread_mutex_lock(a->lock);
-	unsigned failures = s->run.failures;
-	pthread_mutex_unlock(a->lock);
-	bool counts = s->exchange.kind == PLAN_PULL && s->exchange.basis.recount;
-	int64_t ms = s->shrink < SLOT_SHRINK_MAX ? ANSWER_TIME_MS : ANSWER_TIME_MOST_MS;
-	while (counts && failures-- > 0 && ms < COUNT_TIME_MOST_MS)
-		ms *= 2;
-	return ms;
-}
-
-static void prepare_call(
-	struct applier *a, struct slot *s, const struct node *n, const struct exchange_limits *l)
-{
-	struct transfer_call *c = &s->call;
-	struct exchange *x = &s->exchange;
-	size_t url_len = strlen(n->url);
-	while (url_len > 0 && n->url[url_len - 1] == '/')
-		url_len--;
-	buf_clear(&c->url);
-	buf_add(&c->url, n->url, url_len);
-	buf_put(&c->url, buf_span(&x->target));
-	c->method = x->method;
-	c->body = buf_span(&x->body);
-	c->content_type = x->kind == PLAN_PUSH ? "application/x-ndjson" : "application/json";
-	c->timeout_ms = x->parked_ms + answer_time_ms(a, s);
-	/* An answer to a push may hold the local's versions: give them the room of a pull. */
-	c->max_bytes = (size_t)l->pull_bytes + RECORD_LINE_MAX + 65536;
-	token_of_node(a->secret, n, c->token);
-}
-
-static void nothing_to_push(struct applier *a, struct slot *s)
-{
-	pthread_mutex_lock(a->lock);
-	exchange_note_nothing(&s->run);
-	s->run.to_push = s->edited; /* one came in since */
-	s->changed = true;          /* a sweep may have ended */
-	pthread_mutex_unlock(a->lock);
-}
-
-static void basis_moved(struct applier *a, struct slot *s)
-{
-	pthread_mutex_lock(a->lock);
-	s->changed = true;
-	pthread_mutex_unlock(a->lock);
-}
-
-static void note_store_failure(struct applier *a, struct slot *s, enum err e, const struct reason *why)
-{
-	struct answer answer = {.result = POLL_STORE, .why = *why};
-	struct outcome out = store_outcome(why);
-	pthread_mutex_lock(a->lock);
-	note(a, s, &answer, &out);
-	s->changed = true;
-	pthread_mutex_unlock(a->lock);
-	log_store(a, e, why);
-}
-
-static enum applier_next applier_turn(struct applier *a, struct slot *s, int64_t *ret_due_us, bool *again)
-{
-	struct node n;
-	struct reason why = {""};
-	enum err e = reread(a, s, &why);
-	if (e == GONE)
-		return APPLIER_GONE;
-	if (e != OK)
-		return store_pause(a, e, &why, ret_due_us);
-	int64_t now = clock_mono_us();
-	struct plan p = plan_slot(a, s, now, &n);
-	struct exchange_limits l = slot_limits(a, s);
-	*ret_due_us = now + p.delay_ms * 1000;
-	if (p.step == PLAN_REST)
-		return APPLIER_REST;
-	if (p.step == PLAN_WAIT)
-		return APPLIER_WAIT;
-	exchange_done(&s->exchange);
-	e = exchange_begin(&s->exchange, a->store, &n, p, &l, &why);
-	if (e == OK) {
-		prepare_call(a, s, &n, &l);
-		return APPLIER_SEND;
-	}
-	if (e == GONE)
-		nothing_to_push(a, s);
-	else if (e == CONFLICT)
-		basis_moved(a, s);
-	else
-		note_store_failure(a, s, e, &why);
-	*again = true;
-	*ret_due_us = now + STORE_PAUSE_US;
-	return APPLIER_WAIT;
-}
-
-enum applier_next applier_next(struct applier *a, struct slot *s, int64_t *ret_due_us)
-{
-	enum applier_next next = APPLIER_WAIT;
-	bool again = true;
-	for (int turn = 0; again && turn < TURNS_MAX; turn++) {
-		again = false;
-		next = applier_turn(a, s, ret_due_us, &again);
-	}
-	if (next != APPLIER_GONE)
-		tell_states(a, &s, 1);
-	return next;
+	*a = (struct applier){.store = store, .lock = lock, .room = {.bytes = APPLIER_ROOM_BYTES}};
 }

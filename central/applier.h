@@ -2,27 +2,38 @@
  * applier - what a worker does with a node: apply its answer, tell what happened, prepare the next request.
  *
  * Linear functions that block on the store; the scheduler calls them from its workers and owns the queues.
- * A slot given here is SLOT_WORKING: nobody else touches its exchange and call.
+ * A slot given here is SLOT_WORKING: nobody else touches its exchange and call.  applier_next.c prepares.
+ *
+ * A whole page is only asked of a node that has just said that it has more, and only when there is room for it;
+ * every other answer is asked to be small.  So what waits for a slow store is bounded, and neither a node that does
+ * not answer nor one that has nothing to say takes room from others.
  */
 #ifndef CENTRAL_APPLIER_H
 #define CENTRAL_APPLIER_H
 
 #include <pthread.h>
 
+#include "central/health.h"
 #include "central/slot.h"
 
 #define APPLIER_BATCH_MAX 64
+#define APPLIER_BATCH_BYTES (8 * 1024 * 1024) /* of one transaction, when it has more than one page */
+#define APPLIER_ROOM_BYTES (32 * 1024 * 1024)
+#define APPLIER_SMALL_BYTES (64 * 1024)
 
 struct applier {
 	struct store *store;
 	int64_t interval_ms;
-	struct exchange_limits limits;
 	struct span secret;    /* empty: nodes are asked without a token */
 	pthread_mutex_t *lock; /* of the scheduler: guards what slot.h says, and what follows */
-	bool store_failed;     /* as last logged */
+	struct room room;
+	struct health health;
+	bool healed;     /* an answer was stored where the one before was not: others may try as well */
+	unsigned shrink; /* pages are halved this often: the store is slow */
 	struct rate pulled, pushed;
 	struct histogram applied;
 };
+void applier_init(struct applier *a, struct store *store, pthread_mutex_t *lock);
 
 /* Applies the slots' answers, their pages in one transaction; notes, logs and stores what came of it. */
 void applier_finish(struct applier *a, struct slot *const *slots, size_t n);
@@ -30,6 +41,7 @@ void applier_finish(struct applier *a, struct slot *const *slots, size_t n);
 enum applier_next {
 	APPLIER_SEND, /* the slot's call is ready to be started */
 	APPLIER_WAIT, /* until *ret_due_us, monotonic */
+	APPLIER_HOLD, /* until there is room */
 	APPLIER_REST, /* until somebody changes something */
 	APPLIER_GONE, /* the node was removed */
 };

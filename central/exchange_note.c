@@ -95,6 +95,18 @@ static void note_failure(struct node_run *run, const struct exchange *x, const s
 	run->next_attempt_us = now_us + backoff_ms(run->failures, interval_ms) * 1000;
 }
 
+/* The node did its part: it is asked again, but not at once. */
+static void note_store_failure(
+	struct node_run *run, const struct outcome *out, int64_t now_us, int64_t interval_ms)
+{
+	run->polls_failed++;
+	run->last_result = out->result;
+	run->last_reason = out->why;
+	run->at_head = false;
+	run->store_failures++;
+	run->next_attempt_us = now_us + backoff_ms(run->store_failures, interval_ms) * 1000;
+}
+
 /*
  * How long to leave the node alone after an exchange that worked, so that no behaviour of a local
  * makes the centre spin: 0 unless the exchange brought nothing forward.
@@ -168,6 +180,11 @@ void exchange_note(struct node *n, struct node_run *run, const struct exchange *
 		return;
 	}
 	run->asked = false;
+	if (out->result == POLL_STORE) {
+		note_store_failure(run, out, now_us, interval_ms);
+		return;
+	}
+	run->store_failures = 0;
 	if (out->result == POLL_OK || out->result == POLL_EPOCH)
 		note_success(run, x, a, out, now_us, interval_ms);
 	else

@@ -94,8 +94,6 @@ static enum node_state state_of_failure(const struct node *n, const struct node_
 
 	if (run->last_result == POLL_INCOMPATIBLE)
 		return SAY(NODE_INCOMPATIBLE, why, "it speaks another version of the protocol: %s", text);
-	if (run->last_result == POLL_STORE)
-		return SAY(NODE_CATCHING_UP, why, "the centre could not store what came: %s", text);
 	if (epoch_is_none(&n->sync.epoch) && !run->heard)
 		return SAY(NODE_NEVER_SEEN, why, "it has never answered; the last attempt failed: %s", text);
 	return SAY(NODE_OFFLINE, why, "the last exchange failed: %s", text);
@@ -168,6 +166,9 @@ enum node_state node_state(const struct node *n, const struct node_run *run, int
 		return state_of_halt(s, reason);
 	if (run->failures > 0)
 		return state_of_failure(n, run, reason);
+	if (run->store_failures > 0) /* no fault of the node */
+		return SAY(NODE_CATCHING_UP, reason, "the centre's own store did not take its answer: %s",
+			run->last_reason.text);
 	if (epoch_is_none(&s->epoch) && !run->heard)
 		return SAY(NODE_NEVER_SEEN, reason, "not yet asked; it has never answered before");
 	if (!run->heard)

@@ -126,6 +126,7 @@ struct node_run {
 	int64_t last_ms;
 	bool asked;              /* somebody wants it now */
 	int64_t next_attempt_us; /* monotonic; not after now = not waiting */
+	unsigned store_failures; /* answers in a row that our own store did not take */
 	unsigned push_failures;  /* in a row, whatever pulls did between them */
 	struct reason push_reason;
 	int64_t next_push_us; /* monotonic */

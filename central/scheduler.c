@@ -11,9 +11,6 @@
 
 #define WORKERS_MAX 16
 #define REREAD_US 1000000
-/* All nodes' pages together, roughly: what may have to be held when every node answers at once. */
-#define PAGES_BYTES (128 * 1024 * 1024)
-#define PAGE_BYTES_LEAST (64 * 1024)
 
 struct scheduler {
 	struct applier applier;
@@ -28,25 +25,10 @@ struct scheduler {
 	struct slots slots;
 };
 
-/* The fewer bytes a page the more nodes there are, so that all of them together stay bounded. */
-static void size_pages(struct scheduler *s)
-{
-	struct exchange_limits l = EXCHANGE_LIMITS_DEFAULT;
-	size_t share = PAGES_BYTES / (s->slots.n ? s->slots.n : 1);
-	if (share < PAGE_BYTES_LEAST)
-		share = PAGE_BYTES_LEAST;
-	if (l.pull_bytes > share)
-		l.pull_bytes = (unsigned)share;
-	if (l.push_bytes > share)
-		l.push_bytes = (unsigned)share;
-	s->applier.limits = l;
-}
-
 static struct slot *insert(struct scheduler *s, const struct node *n)
 {
 	struct slot *slot = slot_new(n, s->applier.interval_ms);
 	slots_insert(&s->slots, slot);
-	size_pages(s);
 	return slot;
 }
 
@@ -56,6 +38,10 @@ static void nudge(struct scheduler *s, struct slot *slot, bool interrupt)
 	switch (slot->place) {
 	case SLOT_WAITING:
 		slots_stop_waiting(&s->slots, slot);
+		slots_make_ready(&s->slots, slot);
+		break;
+	case SLOT_HELD:
+		slots_release(&s->slots, slot);
 		slots_make_ready(&s->slots, slot);
 		break;
 	case SLOT_IDLE:
@@ -125,6 +111,12 @@ static void dispatch(struct scheduler *s, struct slot *slot, enum applier_next n
 	case APPLIER_WAIT:
 		slots_make_waiting(&s->slots, slot, due_with_news(slot, due_us));
 		break;
+	case APPLIER_HOLD:
+		if (slot->changed || room_fits(&s->applier.room, &slot->room)) /* by now */
+			slots_make_ready(&s->slots, slot);
+		else
+			slots_hold(&s->slots, slot);
+		break;
 	case APPLIER_REST:
 		slot->place = SLOT_IDLE;
 		if (slot->changed)
@@ -137,18 +129,23 @@ static void dispatch(struct scheduler *s, struct slot *slot, enum applier_next n
 		}
 		slot->place = SLOT_IDLE;
 		slots_forget(&s->slots, slot);
-		size_pages(s);
 		break;
 	}
 }
 
-/* One slot, or several whose answers can be applied together.  Under the lock. */
+/*
+ * One slot, or several whose answers can be applied together; a page that is large by itself goes by
+ * itself.  Under the lock.
+ */
 static size_t take_batch(struct scheduler *s, struct slot **batch)
 {
-	size_t n = 0;
-	while (s->slots.ready && n < APPLIER_BATCH_MAX &&
-		(n == 0 || (s->slots.ready->answered && batch[0]->answered)))
-		batch[n++] = slots_take_ready(&s->slots);
+	size_t n = 0, bytes = 0;
+	for (struct slot *first; (first = s->slots.ready.first) && n < APPLIER_BATCH_MAX; n++) {
+		bytes += first->answered ? first->call.reply.len : 0;
+		if (n > 0 && (!first->answered || !batch[0]->answered || bytes > APPLIER_BATCH_BYTES))
+			break;
+		batch[n] = slots_take_ready(&s->slots);
+	}
 	return n;
 }
 
@@ -161,17 +158,21 @@ static void work(struct scheduler *s, struct slot **batch, size_t n)
 		enum applier_next next = applier_next(&s->applier, batch[i], &due_us);
 		pthread_mutex_lock(&s->lock);
 		dispatch(s, batch[i], next, due_us);
+		slots_admit(&s->slots, &s->applier.room);
+		if (s->applier.healed)
+			slots_hurry_refused(&s->slots, s->applier.interval_ms);
+		s->applier.healed = false;
 		pthread_mutex_unlock(&s->lock);
 	}
 }
 
 static void wait_news(struct scheduler *s)
 {
-	if (!s->slots.waiting) {
+	int64_t due = slots_next_due_us(&s->slots);
+	if (due < 0) {
 		pthread_cond_wait(&s->news, &s->lock);
 		return;
 	}
-	int64_t due = s->slots.waiting->due_us;
 	struct timespec until = {.tv_sec = due / 1000000, .tv_nsec = due % 1000000 * 1000};
 	pthread_cond_timedwait(&s->news, &s->lock, &until);
 }
@@ -220,10 +221,11 @@ enum err scheduler_open(struct scheduler **ret, const struct scheduler_config *c
 	s->allowed = c->allowed;
 	s->n_workers = c->workers ? c->workers : 2;
 	slots_init(&s->slots, &s->news);
-	s->applier = (struct applier){
-		.store = c->store, .interval_ms = c->interval_ms, .secret = c->secret, .lock = &s->lock};
+	applier_init(&s->applier, c->store, &s->lock);
+	s->applier.interval_ms = c->interval_ms;
+	s->applier.secret = c->secret;
 	for (size_t i = 0; i < ns.n; i++)
-		slots_make_ready(&s->slots, insert(s, &ns.at[i]));
+		insert(s, &ns.at[i]);
 	nodes_done(&ns);
 	*ret = s;
 	return OK;
@@ -233,6 +235,9 @@ enum err scheduler_start(struct scheduler *s, struct reason *why)
 {
 	enum err e = transfer_open(&s->transfer, s->allowed, why);
 	unsigned n = 0;
+	pthread_mutex_lock(&s->lock);
+	slots_begin(&s->slots, s->applier.interval_ms);
+	pthread_mutex_unlock(&s->lock);
 	while (e == OK && n < s->n_workers) {
 		int r = pthread_create(&s->workers[n], NULL, worker_run, s);
 		if (r != 0)
@@ -368,7 +373,7 @@ struct scheduler_totals scheduler_totals(struct scheduler *s)
 	struct scheduler_totals t = {.pulled_per_s = rate_per_s(&s->applier.pulled, now),
 		.pushed_per_s = rate_per_s(&s->applier.pushed, now),
 		.applied = s->applier.applied,
-		.store_failed = s->applier.store_failed};
+		.store_failed = s->applier.health.failed};
 	pthread_mutex_unlock(&s->lock);
 	return t;
 }

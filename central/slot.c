@@ -11,11 +11,13 @@ struct slot *slot_new(const struct node *n, int64_t interval_ms)
 	struct slot *s = calloc(1, sizeof *s);
 	assert(s);
 	memcpy(s->name, n->name, sizeof s->name);
+	s->spread = hash_of(span_of(s->name));
+	s->call.lane = (unsigned)s->spread.half[1];
 	s->node = *n;
 	s->run.oldest_us = -1;
 	s->run.last_ms = -1;
 	s->state = node_state(&s->node, &s->run, clock_mono_us(), interval_ms, &s->why);
-	s->told_state = s->state;
+	s->told_state = s->stored_state = s->state;
 	s->since_us = clock_wall_us();
 	return s;
 }
@@ -26,6 +28,20 @@ void slot_free(struct slot *s)
 	exchange_done(&s->exchange);
 	transfer_call_done(&s->call);
 	free(s);
+}
+
+int64_t slot_turn_ms(const struct slot *s, int64_t now_us, int64_t period_ms)
+{
+	int64_t period_us = period_ms * 1000;
+	int64_t turn_us = (int64_t)(s->spread.half[0] % (uint64_t)period_us);
+	int64_t left_us = (turn_us - now_us % period_us + period_us) % period_us;
+	return left_us / 1000 + 1;
+}
+
+int64_t slot_park_ms(const struct slot *s, int64_t now_us, int64_t period_ms)
+{
+	int64_t turn_ms = slot_turn_ms(s, now_us, period_ms);
+	return turn_ms <= period_ms / 8 ? period_ms : turn_ms;
 }
 
 void slot_settle(struct slot *s, int64_t interval_ms)

@@ -4,8 +4,10 @@
  *   idle ◄── nothing to do ──┐            nudged
  *     │                      │ ┌─────────────────────────┐
  *     └──── nudged ───► ready ─┴► working ──► in transfer ┘ (answered or cancelled) ──► ready
- *                         ▲          │
- *                         └─ due ─ waiting
+ *                         ▲        │   │
+ *                         ├─ due ─ waiting
+ *                         │            │
+ *                         └─ room ─ held (room.h)
  *
  * A slot is in exactly one place, so a node has at most one exchange and every queue is bounded by the number
  * of nodes.  node, run, the flags and what is shown are guarded by the scheduler's lock; exchange and call
@@ -15,15 +17,18 @@
 #define CENTRAL_SLOT_H
 
 #include "central/meter.h"
+#include "central/room.h"
 #include "central/transfer.h"
 
-enum slot_place { SLOT_IDLE, SLOT_WAITING, SLOT_READY, SLOT_WORKING, SLOT_TRANSFER };
+enum slot_place { SLOT_IDLE, SLOT_WAITING, SLOT_READY, SLOT_WORKING, SLOT_HELD, SLOT_TRANSFER };
 
 struct slot {
 	char name[RECORD_OWNER_MAX + 1];
+	struct hash spread; /* of the name: nodes are spread by it, over time and over libcurl's handles */
 	enum slot_place place;
-	struct slot *next; /* in the ready or the waiting list */
+	struct slot *next; /* in the ready or the held list */
 	int64_t due_us;    /* waiting: monotonic */
+	size_t heap_at;    /* waiting: its place among those that wait */
 
 	struct node node;
 	struct node_run run;
@@ -36,13 +41,16 @@ struct slot {
 
 	struct exchange exchange;
 	struct transfer_call call;
-	bool answered;        /* call holds an answer to apply */
-	unsigned shrink;      /* pages are halved this often: the line is slow */
-	int64_t cancelled_us; /* monotonic: when a parked pull was last cancelled; 0 = never */
+	bool answered;           /* call holds an answer to apply */
+	struct room_ticket room; /* for the answer that is on its way or being applied */
+	bool refused;            /* our own store did not take its last answer (health.h) */
+	unsigned shrink;         /* pages are halved this often: the line is slow */
+	int64_t cancelled_us;    /* monotonic: when a parked pull was last cancelled; 0 = never */
 
 	/* What is shown. */
-	enum node_state state, told_state;
-	int64_t since_us; /* wall */
+	enum node_state state, told_state,
+		stored_state; /* as it is; as last logged; of the last event stored */
+	int64_t since_us;     /* wall */
 	struct reason why;
 	uint64_t results[POLL_RESULTS];
 	struct history history;
@@ -50,6 +58,13 @@ struct slot {
 
 struct slot *slot_new(const struct node *n, int64_t interval_ms);
 void slot_free(struct slot *s); /* not in transfer */
+
+/* How long until the node's turn in a period that all nodes share, each with its place by the hash of its name:
+ * 1 … period_ms. */
+int64_t slot_turn_ms(const struct slot *s, int64_t now_us, int64_t period_ms);
+/* How long a pull that may be parked for a period is parked: until its turn, or for all of it where its turn is
+ * near, since it may have come back a little early. */
+int64_t slot_park_ms(const struct slot *s, int64_t now_us, int64_t period_ms);
 
 /* Follows the word from what is known; `since` moves when it changes. */
 void slot_settle(struct slot *s, int64_t interval_ms);

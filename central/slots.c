@@ -1,13 +1,42 @@
 #include "central/slots.h"
 
+#include "shared/clock.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* How far apart nodes are asked, on average, that could all be asked at once. */
+#define SPREAD_MS 2
+
+static void list_init(struct slot_list *l)
+{
+	l->first = NULL;
+	l->end = &l->first;
+}
+
+static void list_add(struct slot_list *l, struct slot *slot)
+{
+	slot->next = NULL;
+	*l->end = slot;
+	l->end = &slot->next;
+}
+
+static void list_remove(struct slot_list *l, struct slot *slot)
+{
+	struct slot **at = &l->first;
+	while (*at != slot)
+		at = &(*at)->next;
+	*at = slot->next;
+	if (!*at)
+		l->end = at;
+}
+
 void slots_init(struct slots *s, pthread_cond_t *news)
 {
 	*s = (struct slots){.news = news};
-	s->ready_end = &s->ready;
+	list_init(&s->ready);
+	list_init(&s->held);
 }
 
 void slots_done(struct slots *s)
@@ -15,6 +44,7 @@ void slots_done(struct slots *s)
 	for (size_t i = 0; i < s->n; i++)
 		slot_free(s->at[i]);
 	free(s->at);
+	free(s->waiting);
 }
 
 /* The place of `name`, or where it would be. */
@@ -43,7 +73,8 @@ void slots_insert(struct slots *s, struct slot *slot)
 	if (s->n == s->cap) {
 		s->cap = s->cap ? 2 * s->cap : 16;
 		s->at = realloc(s->at, s->cap * sizeof *s->at);
-		assert(s->at);
+		s->waiting = realloc(s->waiting, s->cap * sizeof *s->waiting);
+		assert(s->at && s->waiting);
 	}
 	memmove(s->at + i + 1, s->at + i, (s->n - i) * sizeof *s->at);
 	s->at[i] = slot;
@@ -62,48 +93,130 @@ void slots_forget(struct slots *s, struct slot *slot)
 void slots_make_ready(struct slots *s, struct slot *slot)
 {
 	slot->place = SLOT_READY;
-	slot->next = NULL;
-	*s->ready_end = slot;
-	s->ready_end = &slot->next;
+	list_add(&s->ready, slot);
 	pthread_cond_signal(s->news);
 }
 
 struct slot *slots_take_ready(struct slots *s)
 {
-	struct slot *slot = s->ready;
-	s->ready = slot->next;
-	if (!s->ready)
-		s->ready_end = &s->ready;
+	struct slot *slot = s->ready.first;
+	list_remove(&s->ready, slot);
 	slot->place = SLOT_WORKING;
 	return slot;
 }
 
+void slots_hold(struct slots *s, struct slot *slot)
+{
+	slot->place = SLOT_HELD;
+	list_add(&s->held, slot);
+}
+
+void slots_release(struct slots *s, struct slot *slot)
+{
+	list_remove(&s->held, slot);
+}
+
+/* --- those that wait: a heap, the first due on top --- */
+
+static void heap_put(struct slots *s, size_t at, struct slot *slot)
+{
+	s->waiting[at] = slot;
+	slot->heap_at = at;
+}
+
+static void heap_rise(struct slots *s, size_t at, struct slot *slot)
+{
+	while (at > 0 && s->waiting[(at - 1) / 2]->due_us > slot->due_us) {
+		heap_put(s, at, s->waiting[(at - 1) / 2]);
+		at = (at - 1) / 2;
+	}
+	heap_put(s, at, slot);
+}
+
+static void heap_sink(struct slots *s, size_t at, struct slot *slot)
+{
+	size_t child;
+	while ((child = 2 * at + 1) < s->n_waiting) {
+		if (child + 1 < s->n_waiting && s->waiting[child + 1]->due_us < s->waiting[child]->due_us)
+			child++;
+		if (s->waiting[child]->due_us >= slot->due_us)
+			break;
+		heap_put(s, at, s->waiting[child]);
+		at = child;
+	}
+	heap_put(s, at, slot);
+}
+
 void slots_make_waiting(struct slots *s, struct slot *slot, int64_t due_us)
 {
-	struct slot **at = &s->waiting;
 	slot->place = SLOT_WAITING;
 	slot->due_us = due_us;
-	while (*at && (*at)->due_us <= due_us)
-		at = &(*at)->next;
-	slot->next = *at;
-	*at = slot;
-	if (s->waiting == slot)
+	heap_rise(s, s->n_waiting++, slot);
+	if (s->waiting[0] == slot)
 		pthread_cond_signal(s->news);
 }
 
 void slots_stop_waiting(struct slots *s, struct slot *slot)
 {
-	struct slot **at = &s->waiting;
-	while (*at != slot)
-		at = &(*at)->next;
-	*at = slot->next;
+	size_t at = slot->heap_at;
+	struct slot *last = s->waiting[--s->n_waiting];
+	if (last == slot)
+		return;
+	heap_sink(s, at, last);
+	heap_rise(s, last->heap_at, last);
 }
 
 void slots_wake_due(struct slots *s, int64_t now_us)
 {
-	while (s->waiting && s->waiting->due_us <= now_us) {
-		struct slot *slot = s->waiting;
-		s->waiting = slot->next;
+	while (s->n_waiting > 0 && s->waiting[0]->due_us <= now_us) {
+		struct slot *slot = s->waiting[0];
+		slots_stop_waiting(s, slot);
 		slots_make_ready(s, slot);
 	}
+}
+
+int64_t slots_next_due_us(const struct slots *s)
+{
+	return s->n_waiting > 0 ? s->waiting[0]->due_us : -1;
+}
+
+/* --- several at once --- */
+
+static int64_t spread_us(const struct slots *s, const struct slot *slot, int64_t now, int64_t interval_ms)
+{
+	int64_t window_ms = (int64_t)s->n * SPREAD_MS;
+	if (window_ms > interval_ms)
+		window_ms = interval_ms;
+	return now + slot_turn_ms(slot, now, window_ms) * 1000;
+}
+
+void slots_begin(struct slots *s, int64_t interval_ms)
+{
+	int64_t now = clock_mono_us();
+	for (size_t i = 0; i < s->n; i++)
+		if (s->at[i]->place == SLOT_IDLE)
+			slots_make_waiting(s, s->at[i], spread_us(s, s->at[i], now, interval_ms));
+}
+
+void slots_hurry_refused(struct slots *s, int64_t interval_ms)
+{
+	int64_t now = clock_mono_us();
+	for (size_t i = 0; i < s->n; i++) {
+		struct slot *slot = s->at[i];
+		int64_t soon_us = spread_us(s, slot, now, interval_ms);
+		if (!slot->refused || slot->place != SLOT_WAITING || slot->due_us <= soon_us)
+			continue;
+		slot->run.next_attempt_us = 0;
+		slots_stop_waiting(s, slot);
+		slots_make_waiting(s, slot, soon_us);
+	}
+}
+
+void slots_admit(struct slots *s, const struct room *r)
+{
+	struct slot *slot = s->held.first;
+	if (!slot || !room_fits(r, &slot->room))
+		return;
+	slots_release(s, slot);
+	slots_make_ready(s, slot);
 }

@@ -1,5 +1,6 @@
 /*
- * slots - the scheduler's table of nodes and its two lists.  Everything happens under the scheduler's lock.
+ * slots - the scheduler's table of nodes, and those of them that are ready, wait for their time, or are held for
+ * want of room.  Everything happens under the scheduler's lock.
  */
 #ifndef CENTRAL_SLOTS_H
 #define CENTRAL_SLOTS_H
@@ -8,12 +9,17 @@
 
 #include "central/slot.h"
 
+struct slot_list { /* first in, first out */
+	struct slot *first, **end;
+};
+
 struct slots {
 	struct slot **at; /* by name */
 	size_t n, cap;
-	struct slot *ready, **ready_end; /* first in, first out */
-	struct slot *waiting;            /* by due_us */
-	pthread_cond_t *news;            /* signalled when one became ready, or the first wait ends earlier */
+	struct slot_list ready, held;
+	struct slot **waiting; /* a heap by due_us, as large as `at` */
+	size_t n_waiting;
+	pthread_cond_t *news; /* signalled when one became ready, or the first wait ends earlier */
 };
 
 void slots_init(struct slots *s, pthread_cond_t *news);
@@ -21,14 +27,25 @@ void slots_done(struct slots *s); /* frees the slots as well */
 
 struct slot *slots_find(const struct slots *s, const char *name); /* NULL: none */
 void slots_insert(struct slots *s, struct slot *slot);            /* owns it from now on */
-void slots_forget(struct slots *s, struct slot *slot);            /* frees it; it is in neither list */
+void slots_forget(struct slots *s, struct slot *slot);            /* frees it; it is in no list */
 
 /* Into a list, from none. */
 void slots_make_ready(struct slots *s, struct slot *slot);
 void slots_make_waiting(struct slots *s, struct slot *slot, int64_t due_us);
+void slots_hold(struct slots *s, struct slot *slot);
 /* Out of a list. */
 struct slot *slots_take_ready(struct slots *s); /* one must be ready; it is then SLOT_WORKING */
 void slots_stop_waiting(struct slots *s, struct slot *slot);
-void slots_wake_due(struct slots *s, int64_t now_us); /* from waiting to ready */
+void slots_release(struct slots *s, struct slot *slot); /* no longer held */
+void slots_wake_due(struct slots *s, int64_t now_us);   /* from waiting to ready */
+int64_t slots_next_due_us(const struct slots *s);       /* -1: none waits */
+
+/* Nodes that could all be asked at once are asked one after the other, within an interval at most: */
+/* all that are idle, at the start; */
+void slots_begin(struct slots *s, int64_t interval_ms);
+/* those whose answers the store refused, when it takes answers again: they do not wait for their time. */
+void slots_hurry_refused(struct slots *s, int64_t interval_ms);
+/* Makes the first of those that are held ready, if there is room for it. */
+void slots_admit(struct slots *s, const struct room *r);
 
 #endif

@@ -1,309 +1,188 @@
-#include "central/transfer.h"
+#include "central/transfer_private.h"
 
 #include "shared/clock.h"
 
 #include <assert.h>
-#include <curl/curl.h>
-#include <errno.h>
-#include <netinet/in.h>
 #include <pthread.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#define CONNECT_TIMEOUT_MS 3000
-#define CONNECTIONS_KEPT \
-	8192 /* below the number of hosts libcurl would close one connection for each it opens */
-#define POLL_MS 60000
 
 struct transfer {
 	const struct networks *allowed;
-	CURLM *multi;
+	struct resolver *resolver;
+	struct transfer_loop loop;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	/* under the lock: */
 	struct transfer_call *incoming;
-	bool stop, cancels;
+	bool stop;
+	/* any thread: */
+	atomic_bool cancels; /* some call's `cancel` was set */
+	atomic_bool news;    /* a name was looked up */
 	/* the thread's own: */
-	struct transfer_call *running;
+	struct transfer_call *running, *naming; /* with libcurl; waiting for their names */
+	int64_t name_due_us; /* the first of these has waited long enough; -1 = there is none */
 };
 
-/* --- what libcurl calls --- */
+/* --- a call's way; on the thread --- */
 
-static size_t take_bytes(char *at, size_t size, size_t n, void *ctx)
+static void list_add(struct transfer_call **list, struct transfer_call *call)
 {
-	struct transfer_call *call = ctx;
-	size_t len = size * n;
-	if (call->reply.len + len > call->max_bytes) {
-		call->too_large = true;
-		return CURL_WRITEFUNC_ERROR;
-	}
-	buf_add(&call->reply, at, len);
-	return buf_failed(&call->reply) ? CURL_WRITEFUNC_ERROR : len;
+	call->own.next = *list;
+	call->own.at = list;
+	if (*list)
+		(*list)->own.at = &call->own.next;
+	*list = call;
 }
 
-static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *a)
+static void list_remove(struct transfer_call *call)
 {
-	struct transfer_call *call = ctx;
-	(void)purpose;
-	if (!networks_allow(call->own.owner->allowed, &a->addr)) {
-		call->own.blocked = true;
-		return CURL_SOCKET_BAD;
-	}
-	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
-}
-
-/* --- classification: the one place --- */
-
-static void PRINTF(2, 3) say(struct reason *why, const char *fmt, ...)
-{
-	va_list args;
-	va_start(args, fmt);
-	vsnprintf(why->text, sizeof why->text, fmt, args);
-	va_end(args);
-}
-
-static enum poll_result connect_result(const struct transfer_call *call, struct reason *why)
-{
-	long os_errno = 0;
-	curl_easy_getinfo(call->own.easy, CURLINFO_OS_ERRNO, &os_errno);
-	if (call->own.blocked) {
-		say(why, "its address is in no allowed network (--allow-network)");
-		return POLL_NETWORK;
-	}
-	say(why, "%s", os_errno ? strerror((int)os_errno) : "no connection");
-	return os_errno == ECONNREFUSED ? POLL_REFUSED : os_errno == ETIMEDOUT ? POLL_TIMEOUT : POLL_NETWORK;
-}
-
-static enum poll_result classify(CURLcode code, const struct transfer_call *call, struct reason *why)
-{
-	if (code == CURLE_OK)
-		return POLL_OK;
-	say(why, "%s", curl_easy_strerror(code));
-	if (call->too_large) {
-		say(why, "the answer is larger than %zu bytes", call->max_bytes);
-		return POLL_BAD_BODY;
-	}
-	switch ((int)code) {
-	case CURLE_COULDNT_CONNECT:
-		return connect_result(call, why);
-	case CURLE_OPERATION_TIMEDOUT:
-		say(why, "no answer in time");
-		return POLL_TIMEOUT;
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_RESOLVE_PROXY:
-		say(why, "no name server knows its host name");
-		return POLL_RESOLVE;
-	case CURLE_SSL_CONNECT_ERROR:
-	case CURLE_SSL_CERTPROBLEM:
-	case CURLE_SSL_CIPHER:
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CACERT_BADFILE:
-	case CURLE_SSL_ISSUER_ERROR:
-	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-	case CURLE_SSL_INVALIDCERTSTATUS:
-		return POLL_TLS;
-	case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9: something answers, but not in HTTP */
-	case CURLE_WEIRD_SERVER_REPLY:
-	case CURLE_BAD_CONTENT_ENCODING:
-		return POLL_NOT_TIDEMARK;
-	default: /* libcurl's codes, not ours: reset, cut short, out of descriptors … */
-		return POLL_NETWORK;
-	}
-}
-
-/* --- one call --- */
-
-static void add_header(struct transfer_call *call, const char *name, const char *value)
-{
-	struct buf line = {0};
-	buf_printf(&line, "%s%s", name, value);
-	struct curl_slist *longer = buf_failed(&line) ? NULL : curl_slist_append(call->own.headers, line.at);
-	assert(longer);
-	call->own.headers = longer;
-	explicit_bzero(line.at, line.len);
-	buf_done(&line);
-}
-
-static void set_limits(CURL *easy, struct transfer_call *call)
-{
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_PROXY, "");
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_bytes);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
-	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, call);
-	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
-}
-
-static void call_prepare(struct transfer_call *call)
-{
-	CURL *easy = call->own.easy;
-	curl_easy_reset(easy);
-	set_limits(easy, call);
-	curl_easy_setopt(easy, CURLOPT_URL, call->url.at);
-	if (call->method == HTTP_POST) {
-		curl_easy_setopt(easy, CURLOPT_POST, 1L);
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body.len ? call->body.at : "");
-		add_header(call, "Content-Type: ", call->content_type);
-		add_header(call, "Expect:", "");
-	}
-	if (call->token[0])
-		add_header(call, "Authorization: Bearer ", call->token);
-	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, (struct curl_slist *)call->own.headers);
-	call->own.start_us = clock_mono_us();
-	call->answer.t_sent_us = clock_wall_us();
+	*call->own.at = call->own.next;
+	if (call->own.next)
+		call->own.next->own.at = call->own.at;
 }
 
 /* Hands the call back to its owner. */
-static void call_end(struct transfer_call *call)
+static void call_end(struct transfer *t, struct transfer_call *call)
 {
-	call->answer.t_done_us = clock_wall_us();
-	call->answer.took_us = clock_mono_us() - call->own.start_us;
-	call->answer.body = buf_span(&call->reply);
-	curl_slist_free_all(call->own.headers);
-	call->own.headers = NULL;
+	list_remove(call);
+	if (call->own.running)
+		transfer_loop_remove(&t->loop, call);
+	transfer_call_close(call);
 	call->done(call);
 }
 
-static void call_begin(struct transfer *t, struct transfer_call *call)
+static void call_cancel(struct transfer *t, struct transfer_call *call)
 {
-	call_prepare(call);
-	CURLMcode m = curl_multi_add_handle(t->multi, call->own.easy);
-	assert(m == CURLM_OK);
-	call->own.next = t->running;
-	t->running = call;
+	call->cancelled = true;
+	transfer_call_fail(call, POLL_NETWORK, "cancelled");
+	call_end(t, call);
 }
 
-static void call_leave(struct transfer *t, struct transfer_call *call)
+static void call_run(struct transfer *t, struct transfer_call *call, const struct addresses *found)
 {
-	struct transfer_call **at = &t->running;
-	while (*at != call) {
-		assert(*at);
-		at = &(*at)->own.next;
+	list_remove(call);
+	list_add(&t->running, call);
+	call->own.running = true;
+	transfer_call_prepare(call, found);
+	transfer_loop_add(&t->loop, call);
+}
+
+/* Runs it if its addresses are known by now. */
+static void call_name(struct transfer *t, struct transfer_call *call)
+{
+	struct addresses found = {""};
+	struct reason why = {""};
+	enum resolver_result r =
+		call->own.name[0] ? resolver_ask(t->resolver, call->own.name, &found, &why) : RESOLVER_KNOWN;
+	switch (r) {
+	case RESOLVER_KNOWN:
+		call_run(t, call, &found);
+		return;
+	case RESOLVER_UNKNOWN:
+		transfer_call_fail(call, POLL_RESOLVE, "%s", why.text);
+		call_end(t, call);
+		return;
+	case RESOLVER_WAIT:
+		break;
 	}
-	*at = call->own.next;
-	curl_multi_remove_handle(t->multi, call->own.easy);
+	int64_t until_us = call->own.start_us + TRANSFER_NAME_MS * 1000;
+	if (clock_mono_us() < until_us) {
+		if (t->name_due_us < 0 || until_us < t->name_due_us)
+			t->name_due_us = until_us;
+		return;
+	}
+	transfer_call_fail(call, POLL_RESOLVE, "no name server answered about its host name %.100s in time",
+		call->own.name);
+	call_end(t, call);
 }
 
 static void call_finished(struct transfer *t, struct transfer_call *call, CURLcode code)
 {
-	long status = 0;
-	curl_off_t connected_us = 0, secured_us = 0;
-	call->answer.result = classify(code, call, &call->answer.why);
-	curl_easy_getinfo(call->own.easy, CURLINFO_RESPONSE_CODE, &status);
-	/* Not PRETRANSFER: that is when the request has gone out, and the bound of the node's offset must
-	 * hold. */
-	curl_easy_getinfo(call->own.easy, CURLINFO_CONNECT_TIME_T, &connected_us);
-	curl_easy_getinfo(call->own.easy, CURLINFO_APPCONNECT_TIME_T, &secured_us);
-	call->answer.status = (int)status;
-	/* a new connection's time is not the request's */
-	call->answer.t_sent_us += secured_us > connected_us ? secured_us : connected_us;
-	call_leave(t, call);
-	call_end(call);
-}
-
-static void call_cancel(struct transfer *t, struct transfer_call *call, bool running)
-{
-	call->cancelled = true;
-	call->answer.result = POLL_NETWORK;
-	say(&call->answer.why, "cancelled");
-	if (running)
-		call_leave(t, call);
-	call_end(call);
+	transfer_call_judge(call, code);
+	if (call->own.name[0] && code != CURLE_OK)
+		resolver_doubt(t->resolver, call->own.name); /* it may have moved */
+	call_end(t, call);
 }
 
 /* --- the thread --- */
 
-static void start_incoming(struct transfer *t, struct transfer_call *in, bool stop)
+static void start_incoming(struct transfer *t, struct transfer_call *in)
 {
-	struct transfer_call *ordered = NULL;
-	while (in) { /* first come, first served */
-		struct transfer_call *next = in->own.next;
+	struct transfer_call *ordered = NULL, *next;
+	for (; in; in = next) { /* first come, first served */
+		next = in->own.next;
 		in->own.next = ordered;
 		ordered = in;
-		in = next;
 	}
-	while (ordered) {
-		struct transfer_call *next = ordered->own.next;
-		if (stop)
-			call_cancel(t, ordered, false);
-		else
-			call_begin(t, ordered);
-		ordered = next;
+	for (; ordered; ordered = next) {
+		next = ordered->own.next;
+		list_add(&t->naming, ordered);
+		call_name(t, ordered);
 	}
-}
-
-static bool wants_cancel(struct transfer *t, const struct transfer_call *call)
-{
-	pthread_mutex_lock(&t->lock);
-	bool wanted = call->own.cancel;
-	pthread_mutex_unlock(&t->lock);
-	return wanted;
 }
 
 static void cancel_wanted(struct transfer *t, bool all)
 {
+	struct transfer_call *const lists[] = {t->running, t->naming};
 	struct transfer_call *next;
-	for (struct transfer_call *c = t->running; c; c = next) {
+	for (unsigned i = 0; i < 2; i++)
+		for (struct transfer_call *c = lists[i]; c; c = next) {
+			next = c->own.next;
+			if (all || c->own.cancel)
+				call_cancel(t, c);
+		}
+}
+
+static void name_waiting(struct transfer *t)
+{
+	struct transfer_call *next;
+	t->name_due_us = -1;
+	for (struct transfer_call *c = t->naming; c; c = next) {
 		next = c->own.next;
-		if (all || wants_cancel(t, c))
-			call_cancel(t, c, true);
+		call_name(t, c);
 	}
 }
 
-static void finish_done(struct transfer *t)
+static bool take_orders(struct transfer *t, struct transfer_call **ret)
 {
-	CURLMsg *m;
-	int left;
-	while ((m = curl_multi_info_read(t->multi, &left))) {
-		struct transfer_call *call = NULL;
-		CURLcode code = m->data.result;
-		if (m->msg != CURLMSG_DONE)
-			continue;
-		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&call);
-		call_finished(t, call, code);
-	}
+	pthread_mutex_lock(&t->lock);
+	*ret = t->incoming;
+	t->incoming = NULL;
+	bool stop = t->stop;
+	pthread_mutex_unlock(&t->lock);
+	return stop;
 }
 
 static void *transfer_run(void *ctx)
 {
 	struct transfer *t = ctx;
-	bool stop = false;
-	while (!stop) {
-		pthread_mutex_lock(&t->lock);
-		struct transfer_call *in = t->incoming;
-		bool cancels = t->cancels;
-		t->incoming = NULL;
-		t->cancels = false;
-		stop = t->stop;
-		pthread_mutex_unlock(&t->lock);
-		start_incoming(t, in, stop);
-		if (cancels || stop)
+	struct transfer_call *call;
+	CURLcode code;
+	for (;;) {
+		bool stop = take_orders(t, &call);
+		start_incoming(t, call);
+		if (atomic_exchange(&t->cancels, false) || stop)
 			cancel_wanted(t, stop);
-		int running;
-		CURLMcode m = curl_multi_perform(t->multi, &running);
-		assert(m == CURLM_OK);
-		finish_done(t);
-		if (!stop) {
-			m = curl_multi_poll(t->multi, NULL, 0, POLL_MS, NULL);
-			assert(m == CURLM_OK);
-		}
+		if (stop)
+			return NULL;
+		bool late = t->name_due_us >= 0 && t->name_due_us <= clock_mono_us();
+		if (atomic_exchange(&t->news, false) || late)
+			name_waiting(t);
+		transfer_loop_turn(&t->loop, t->name_due_us);
+		while ((call = transfer_loop_ended(&t->loop, &code)))
+			call_finished(t, call, code);
 	}
-	return NULL;
 }
 
 /* --- its callers --- */
+
+static void on_name(void *ctx)
+{
+	struct transfer *t = ctx;
+	t->news = true;
+	transfer_loop_wake(&t->loop);
+}
 
 enum err transfer_open(struct transfer **ret, const struct networks *allowed, struct reason *why)
 {
@@ -312,14 +191,18 @@ enum err transfer_open(struct transfer **ret, const struct networks *allowed, st
 	struct transfer *t = calloc(1, sizeof *t);
 	assert(t);
 	t->allowed = allowed;
-	t->multi = curl_multi_init();
-	assert(t->multi);
-	curl_multi_setopt(t->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_KEPT);
-	curl_multi_setopt(t->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+	t->name_due_us = -1;
+	enum err e = transfer_loop_open(&t->loop, why);
+	if (e != OK) {
+		free(t);
+		return e;
+	}
+	t->resolver = resolver_new(on_name, t);
 	pthread_mutex_init(&t->lock, NULL);
 	int r = pthread_create(&t->thread, NULL, transfer_run, t);
 	if (r != 0) {
-		curl_multi_cleanup(t->multi);
+		resolver_free(t->resolver);
+		transfer_loop_close(&t->loop);
 		pthread_mutex_destroy(&t->lock);
 		free(t);
 		return fail(RETRY, why, "no thread for transfers: %s", strerror(r));
@@ -335,10 +218,11 @@ void transfer_close(struct transfer *t)
 	pthread_mutex_lock(&t->lock);
 	t->stop = true;
 	pthread_mutex_unlock(&t->lock);
-	curl_multi_wakeup(t->multi);
+	transfer_loop_wake(&t->loop);
 	pthread_join(t->thread, NULL);
-	assert(!t->incoming && !t->running);
-	curl_multi_cleanup(t->multi);
+	assert(!t->incoming && !t->running && !t->naming);
+	resolver_free(t->resolver);
+	transfer_loop_close(&t->loop);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
 	curl_global_cleanup();
@@ -350,8 +234,11 @@ void transfer_start(struct transfer *t, struct transfer_call *call)
 	if (!call->own.easy)
 		call->own.easy = curl_easy_init();
 	assert(call->own.easy);
-	call->own.cancel = call->own.blocked = false;
-	call->own.owner = t;
+	call->own.cancel = call->own.blocked = call->own.running = false;
+	call->own.allowed = t->allowed;
+	call->own.start_us = clock_mono_us();
+	if (!node_url_name(call->url.at, call->own.name, &call->own.port))
+		call->own.name[0] = 0;
 	call->cancelled = call->too_large = false;
 	call->answer = (struct answer){0};
 	buf_clear(&call->reply);
@@ -359,23 +246,12 @@ void transfer_start(struct transfer *t, struct transfer_call *call)
 	call->own.next = t->incoming;
 	t->incoming = call;
 	pthread_mutex_unlock(&t->lock);
-	curl_multi_wakeup(t->multi);
+	transfer_loop_wake(&t->loop);
 }
 
 void transfer_cancel(struct transfer *t, struct transfer_call *call)
 {
-	pthread_mutex_lock(&t->lock);
 	call->own.cancel = true;
 	t->cancels = true;
-	pthread_mutex_unlock(&t->lock);
-	curl_multi_wakeup(t->multi);
-}
-
-void transfer_call_done(struct transfer_call *call)
-{
-	if (call->own.easy)
-		curl_easy_cleanup(call->own.easy);
-	buf_done(&call->url);
-	buf_done(&call->reply);
-	explicit_bzero(call, sizeof *call);
+	transfer_loop_wake(&t->loop);
 }

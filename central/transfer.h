@@ -5,14 +5,25 @@
  * bytes (also chunked ones) and in time; only allowed networks are connected to, judged by the real
  * socket address.  Connections are kept and reused.  CURLcodes become enum poll_result here and nowhere else.
  *
+ * libcurl never looks up a name: resolver.h does, on its threads, and the call waits for it at most
+ * TRANSFER_NAME_MS before its own time begins.  libcurl walks tables that grow with its hosts, so they are
+ * spread over TRANSFER_LANES multi handles, all driven by one epoll on the one thread.
+ *
+ * transfer_call.c makes one request of a call and judges its end; transfer_loop.c drives them.
+ *
  * A call belongs to its owner until transfer_start(), then to the transfer until `done` is called (exactly
  * once, on the transfer's thread, which it must not hold up), then to its owner again.
  */
 #ifndef CENTRAL_TRANSFER_H
 #define CENTRAL_TRANSFER_H
 
+#include <stdatomic.h>
+
 #include "central/address.h"
 #include "central/exchange.h"
+
+#define TRANSFER_LANES 16
+#define TRANSFER_NAME_MS 6000
 
 struct transfer;
 struct transfer_call;
@@ -22,6 +33,7 @@ typedef void transfer_done_fn(struct transfer_call *call);
 struct transfer_call {
 	enum http_method method;
 	struct buf url;
+	unsigned lane;    /* any number, always the same for the same node: its connections are found there */
 	struct span body; /* NDJSON for a POST; borrowed until done */
 	const char *content_type;
 	char token[65];     /* "" = none */
@@ -36,11 +48,15 @@ struct transfer_call {
 	bool too_large; /* more than max_bytes came */
 
 	struct { /* the transfer's own */
-		void *easy, *headers;
-		bool cancel, blocked;
-		int64_t start_us;
-		struct transfer_call *next;
-		struct transfer *owner;
+		void *easy, *headers, *addresses;
+		char name[ADDRESS_HOST_MAX + 1]; /* to be looked up; "" = an address */
+		unsigned port;
+		atomic_bool cancel;
+		bool running; /* with libcurl; else waiting for its name */
+		bool blocked;
+		int64_t start_us; /* monotonic; while waiting for its name: of that */
+		struct transfer_call *next, **at;
+		const struct networks *allowed;
 	} own;
 };
 void transfer_call_done(struct transfer_call *call); /* only an idle one */

@@ -15,6 +15,8 @@ $(B)/tests/contract/%: $(B)/tests/contract/%.o $(SUPPORT) $(CENTRAL) $(LOCAL) $(
 $(B)/tests/contract/test_replica_faults $(B)/tests/contract/test_writer $(B)/tests/contract/test_store_faults: LDFLAGS += -Wl,--wrap=sqlite3_step
 $(B)/tests/contract/test_store_faults: LDFLAGS += -Wl,--wrap=PQsendQueryPrepared,--wrap=PQsendQuery,--wrap=PQputCopyEnd,--wrap=PQgetResult
 $(B)/tests/contract/test_scheduler: LDFLAGS += -Wl,--wrap=store_node,--wrap=transfer_start
+$(B)/tests/contract/test_resolver: LDFLAGS += -Wl,--wrap=getaddrinfo,--wrap=freeaddrinfo,--wrap=clock_mono_us
+$(B)/tests/contract/test_transfer: LDFLAGS += -Wl,--wrap=getaddrinfo,--wrap=freeaddrinfo
 $(B)/tests/unit/test_clock: LDFLAGS += -Wl,--wrap=ntp_adjtime
 $(B)/tests/unit/test_log: LDFLAGS += -Wl,--wrap=write
 
@@ -23,11 +25,15 @@ $(B)/tests/unit/test_log: LDFLAGS += -Wl,--wrap=write
 $(B)/tests/sim/sim: $(call objects,$(wildcard tests/sim/*.c)) $(CENTRAL) $(LOCAL) $(SHARED)
 	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=lite_commit -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
 
+# Many locals in one process.
+$(B)/tests/crowd/crowd: $(call objects,$(wildcard tests/crowd/*.c)) $(SHARED)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
+
 #? make test                           all tests, as CI runs them; `tests/run --help` for some
 #? make unit|contract|sim|e2e|lint     one kind of them
 #? make asan|tsan                      unit and contract under a sanitizer
 #? make nightly                        all of it, also under valgrind, with clang, with more seeds
-.PHONY: test unit contract sim e2e lint asan tsan nightly test-programs sim-program
+.PHONY: test unit contract sim e2e lint asan tsan nightly test-programs sim-program crowd-program
 test:
 	./tests/run
 unit contract sim e2e lint asan tsan:
@@ -36,6 +42,7 @@ nightly:
 	./tests/nightly
 test-programs: $(UNIT)
 sim-program: $(B)/tests/sim/sim
+crowd-program: $(B)/tests/crowd/crowd
 
 # The release build against SQLite alone; BENCH_RECORDS and BENCH_ROUNDS say how much.
 $(B)/tests/bench/%: $(B)/tests/bench/%.o

@@ -3,6 +3,7 @@
 #include "tests/support/gate.h"
 
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -178,6 +179,7 @@ struct fixture {
 	struct networks allowed;
 	struct transfer *transfer;
 	struct gate finished;
+	const char *host; /* NULL: by its address */
 };
 
 static int set_up(void **state)
@@ -212,7 +214,7 @@ static void on_done(struct transfer_call *call)
 static void start(struct fixture *f, struct transfer_call *c, const char *path)
 {
 	buf_clear(&c->url);
-	buf_printf(&c->url, "http://127.0.0.1:%d%s", f->peer.port, path);
+	buf_printf(&c->url, "http://%s:%d%s", f->host ? f->host : "127.0.0.1", f->peer.port, path);
 	c->done = on_done;
 	c->ctx = f;
 	c->max_bytes = MAX_BYTES;
@@ -352,6 +354,119 @@ static void test_addresses_outside_the_networks_are_refused(void **state)
 	transfer_call_done(&c);
 }
 
+/*
+ * The names that the product looks up.  libcurl's own lookups do not pass here, and would find none of
+ * these names.
+ */
+static struct gate lookups;
+
+int __wrap_getaddrinfo(
+	const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **ret);
+int __wrap_getaddrinfo(
+	const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **ret)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	(void)service;
+	if (!strncmp(name, "silent", 6)) {
+		gate_pass(&lookups);
+		return EAI_AGAIN;
+	}
+	if (!strncmp(name, "nobody", 6))
+		return EAI_NONAME;
+	if (!strncmp(name, "far", 3))
+		a.sin_addr.s_addr = htonl(0xc6336401); /* of TEST-NET-2 */
+	*ret = calloc(1, sizeof **ret + sizeof a);
+	assert_non_null(*ret);
+	(*ret)->ai_family = AF_INET;
+	(*ret)->ai_socktype = hints->ai_socktype;
+	(*ret)->ai_addr = memcpy(*ret + 1, &a, sizeof a);
+	return 0;
+}
+
+void __wrap_freeaddrinfo(struct addrinfo *list);
+void __wrap_freeaddrinfo(struct addrinfo *list)
+{
+	free(list);
+}
+
+static void run_named(struct fixture *f, struct transfer_call *c, const char *name)
+{
+	unsigned before = f->finished.came;
+	char path[64];
+	f->host = name;
+	start(f, c, "/ok");
+	f->host = NULL;
+	snprintf(path, sizeof path, "Host: %s:%d\r\n", name, f->peer.port);
+	assert_true(gate_wait(&f->finished, before + 1));
+	if (c->answer.result == POLL_OK)
+		assert_non_null(strstr(f->peer.last, path));
+}
+
+static void test_a_named_host_is_reached_by_its_name(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const names[] = {
+		"shop.invalid", "shop.invalid", "SHOP.invalid", "depot", "with-dot.invalid."};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		struct transfer_call c = {.lane = (unsigned)i};
+		run_named(f, &c, names[i]);
+		if (c.answer.result != POLL_OK)
+			fail_msg("%s: %s", names[i], c.answer.why.text);
+		transfer_call_done(&c);
+	}
+	assert_int_equal(peer_seen(&f->peer).requests, sizeof names / sizeof *names);
+}
+
+static void test_a_name_that_nobody_knows(void **state)
+{
+	struct fixture *f = *state;
+	struct transfer_call c = {0};
+	run_named(f, &c, "nobody.invalid");
+	assert_int_equal(c.answer.result, POLL_RESOLVE);
+	assert_non_null(strstr(c.answer.why.text, "nobody.invalid"));
+	transfer_call_done(&c);
+}
+
+/* Judged by the address, not by the name. */
+static void test_a_name_outside_the_networks_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct transfer_call c = {0};
+	run_named(f, &c, "far.invalid");
+	assert_int_equal(c.answer.result, POLL_NETWORK);
+	assert_non_null(strstr(c.answer.why.text, "--allow-network"));
+	transfer_call_done(&c);
+}
+
+static void test_a_name_server_that_is_silent_holds_up_only_those_who_need_it(void **state)
+{
+	struct fixture *f = *state;
+	struct transfer_call slow = {0}, cancelled = {0}, quick = {0};
+	gate_init(&lookups);
+	f->host = "silent.invalid";
+	start(f, &slow, "/ok");
+	start(f, &cancelled, "/ok");
+	f->host = NULL;
+	assert_true(gate_wait(&lookups, 1)); /* one lookup for both */
+	for (unsigned i = 0; i < 5; i++)
+		run(f, &quick, "/ok");
+	assert_int_equal(quick.answer.result, POLL_OK);
+	assert_int_equal(slow.answer.took_us, 0); /* still under way */
+	transfer_cancel(f->transfer, &cancelled);
+	assert_true(gate_wait(&f->finished, 6));
+	assert_true(cancelled.cancelled);
+	assert_true(gate_wait(&f->finished, 7));
+	assert_int_equal(slow.answer.result, POLL_RESOLVE);
+	assert_in_range(slow.answer.took_us, (TRANSFER_NAME_MS - 1) * 1000, (TRANSFER_NAME_MS + 3000) * 1000);
+	assert_int_equal(lookups.came, 1);
+	transfer_close(f->transfer); /* with the lookup still under way */
+	f->transfer = NULL;
+	gate_open(&lookups);
+	transfer_call_done(&slow);
+	transfer_call_done(&cancelled);
+	transfer_call_done(&quick);
+}
+
 static void test_closing_cancels_what_is_under_way(void **state)
 {
 	struct fixture *f = *state;
@@ -381,6 +496,10 @@ int main(void)
 		TEST(test_silence_ends_at_the_deadline_and_holds_nobody_up),
 		TEST(test_a_cancelled_call_ends_at_once),
 		TEST(test_addresses_outside_the_networks_are_refused),
+		TEST(test_a_named_host_is_reached_by_its_name),
+		TEST(test_a_name_that_nobody_knows),
+		TEST(test_a_name_outside_the_networks_is_refused),
+		TEST(test_a_name_server_that_is_silent_holds_up_only_those_who_need_it),
 		TEST(test_closing_cancels_what_is_under_way),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,12 +130,39 @@ static void test_urls_are_judged_by_table(void **state)
 	}
 }
 
+static const struct {
+	const char *url, *name; /* NULL: not to be looked up */
+	unsigned port;
+} hosts[] = {
+	{"http://shop-1.example:7101", "shop-1.example", 7101},
+	{"http://shop-1.example", "shop-1.example", 80},
+	{"https://shop-1.example/prefix", "shop-1.example", 443},
+	{"https://shop-1.example:8443/prefix", "shop-1.example", 8443},
+	{"http://127.0.0.1:7101", NULL, 0},
+	{"http://[::1]:7101/x", NULL, 0},
+	{"http://LocalHost:7101", NULL, 0},
+};
+
+static void test_names_are_told_from_addresses(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+		char name[ADDRESS_HOST_MAX + 1] = "";
+		unsigned port = 0;
+		if (node_url_name(hosts[i].url, name, &port) != (hosts[i].name != NULL))
+			fail_msg("%s", hosts[i].url);
+		assert_string_equal(name, hosts[i].name ? hosts[i].name : "");
+		assert_int_equal(port, hosts[i].port);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_networks_are_parsed_strictly),
 		cmocka_unit_test(test_addresses_are_judged_by_bits),
 		cmocka_unit_test(test_urls_are_judged_by_table),
+		cmocka_unit_test(test_names_are_told_from_addresses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -160,6 +160,35 @@ static void test_failure(void **state)
 	assert_int_equal(delay_ms(&s, PLAN_PULL), 0);
 }
 
+/* Our own store's failure is none of the node's, and is waited out like one. */
+static void test_store_failure(void **state)
+{
+	struct scene s = idle_pull(1000);
+	int64_t longest = 0;
+
+	(void)state;
+	s.out = (struct outcome){.result = POLL_STORE, .why = {"the disk is full"}};
+	for (unsigned i = 1; i <= 20; i++) {
+		s.x.kind = i % 2 ? PLAN_PULL : PLAN_PUSH;
+		note(&s);
+		assert_int_equal(s.run.store_failures, i);
+		assert_int_equal(s.run.failures, 0);
+		assert_int_equal(s.run.push_failures, 0);
+		int64_t wait = delay_ms(&s, PLAN_WAIT);
+		assert_in_range(wait, INTERVAL_MS / 2, BACKOFF_CAP_MS);
+		longest = wait > longest ? wait : longest;
+	}
+	assert_true(longest > 4 * INTERVAL_MS);
+	assert_int_equal(s.run.polls_failed, 20);
+	assert_string_equal(s.run.last_reason.text, "the disk is full");
+	s.x.kind = PLAN_PULL;
+	s.out = (struct outcome){.sync = at(9), .sync_known = true};
+	s.run.next_attempt_us = 0;
+	note(&s);
+	assert_int_equal(s.run.store_failures, 0);
+	assert_int_equal(delay_ms(&s, PLAN_PULL), 0); /* not parked: what it had is still wanted */
+}
+
 /* The pull goes on: at once, and then parked as ever until the push is due. */
 static void test_failed_push(void **state)
 {
@@ -425,6 +454,7 @@ int main(void)
 		cmocka_unit_test(test_backlog),
 		cmocka_unit_test(test_doubt),
 		cmocka_unit_test(test_failure),
+		cmocka_unit_test(test_store_failure),
 		cmocka_unit_test(test_failed_push),
 		cmocka_unit_test(test_stale),
 		cmocka_unit_test(test_push),

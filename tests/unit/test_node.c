@@ -89,6 +89,13 @@ static void own_store_down(struct node *n, struct node_run *run)
 {
 	(void)n;
 	failed(run, POLL_STORE, "database is locked");
+	run->failures = 0;
+	run->store_failures = 1;
+}
+static void down_and_own_store_too(struct node *n, struct node_run *run)
+{
+	own_store_down(n, run);
+	failed(run, POLL_TIMEOUT, "no answer within 10 s");
 }
 static void not_asked_in_this_run(struct node *n, struct node_run *run)
 {
@@ -180,6 +187,8 @@ static const struct {
 	{"down since the start, no words", down_since_start, NODE_OFFLINE, "unauthorised"},
 	{"down in a repair", down_in_repair, NODE_OFFLINE, "connection reset"},
 	{"our own store", own_store_down, NODE_CATCHING_UP, "database is locked"},
+	{"our own store, but it does not answer either", down_and_own_store_too, NODE_OFFLINE,
+		"no answer within 10 s"},
 	{"a new run", not_asked_in_this_run, NODE_CATCHING_UP, "not yet asked"},
 	{"rereading", rereading, NODE_RECONCILING, "read 5 of 90"},
 	{"refilling", refilling, NODE_RECONCILING, "pushed"},

@@ -1,0 +1,295 @@
+#include "central/applier_private.h"
+
+#include "central/token.h"
+#include "shared/clock.h"
+
+#include <string.h>
+
+#define ANSWER_TIME_MS 10000
+/* For the smallest pages: a single large record on a slow line. */
+#define ANSWER_TIME_MOST_MS 60000
+#define COUNT_TIME_MOST_MS 600000
+/* Plans that come to nothing (nothing to push after all, basis moved) are made anew this often without a
+ * pause. */
+#define TURNS_MAX 8
+#define STORE_PAUSE_US 1000000
+/* What an answer may have besides the bytes that were asked for: one record that passes them, and the frame. */
+#define ANSWER_EXTRA_BYTES (RECORD_LINE_MAX + 65536)
+
+/* --- the store --- */
+
+/*
+ * One node at a time tries a store that is lost, by reading its own row; the others say what they wait for.
+ * False: not before *ret_due_us.
+ */
+static bool store_may_be_asked(struct applier *a, struct slot *s, int64_t *ret_due_us)
+{
+	pthread_mutex_lock(a->lock);
+	bool may = health_may_ask(&a->health, clock_mono_us(), ret_due_us);
+	if (a->health.lost > 0) {
+		s->changed = true;
+		if (s->run.store_failures == 0 && s->run.failures == 0) {
+			s->run.store_failures = 1;
+			s->run.at_head = false; /* its next pull is to be answered at once */
+			s->run.last_result = POLL_STORE;
+			s->run.last_reason = a->health.why;
+		}
+	}
+	pthread_mutex_unlock(a->lock);
+	return may;
+}
+
+/* Reads the node's row again if somebody said that it changed. */
+static enum err reread(struct applier *a, struct slot *s, struct reason *why)
+{
+	struct node n;
+	pthread_mutex_lock(a->lock);
+	bool changed = s->changed;
+	s->changed = false;
+	pthread_mutex_unlock(a->lock);
+	if (!changed)
+		return OK;
+	enum err e = store_node(a->store, s->name, &n, why);
+	pthread_mutex_lock(a->lock);
+	health_read(&a->health, e == OK || e == GONE || !health_concerns(e), why, clock_mono_us());
+	if (e == OK)
+		s->node = n;
+	else if (e != GONE)
+		s->changed = true;
+	if ((e == OK || e == GONE) && !s->changed) /* else somebody knows better */
+		s->gone = e == GONE;
+	pthread_mutex_unlock(a->lock);
+	return e;
+}
+
+/* --- the plan --- */
+
+/* How long a pull is parked that may be parked for `most_ms`. */
+static int64_t park_ms(const struct slot *s, int64_t most_ms, int64_t now, int64_t interval_ms)
+{
+	int64_t period_ms = interval_ms < PAGE_WAIT_MAX_MS ? interval_ms : PAGE_WAIT_MAX_MS;
+	int64_t since = now - s->cancelled_us;
+	if (most_ms == period_ms) /* else all nodes that once were asked together would always be */
+		most_ms = slot_park_ms(s, now, period_ms);
+	/* Not to be interrupted yet: let it be short instead. */
+	int64_t rest_ms = (SLOT_INTERRUPT_US - since) / 1000 + 1;
+	bool fresh = s->cancelled_us != 0 && since < SLOT_INTERRUPT_US;
+	return fresh && rest_ms < most_ms ? rest_ms : most_ms;
+}
+
+/* What others wanted since the last time becomes part of what the plan sees. */
+static struct plan plan_slot(struct applier *a, struct slot *s, int64_t now, struct node *ret)
+{
+	pthread_mutex_lock(a->lock);
+	if (s->edited) {
+		s->run.to_push = true;
+		if (s->run.failures == 0)
+			s->run.next_attempt_us = 0;
+	}
+	if (s->asked) {
+		s->run.asked = true;
+		s->run.next_push_us = 0;
+	}
+	s->edited = s->asked = false;
+	*ret = s->node;
+	struct plan p = plan_next(&s->node, &s->run, now, a->interval_ms);
+	if (p.step == PLAN_WAIT)
+		s->run.next_attempt_us = now + p.delay_ms * 1000;
+	pthread_mutex_unlock(a->lock);
+	if (p.step == PLAN_PULL)
+		p.delay_ms = park_ms(s, p.delay_ms, now, a->interval_ms);
+	return p;
+}
+
+/* --- room --- */
+
+static unsigned at_most(unsigned bytes, unsigned shrink)
+{
+	bytes >>= shrink;
+	return bytes > APPLIER_SMALL_BYTES ? bytes : APPLIER_SMALL_BYTES;
+}
+
+static bool wants_whole_page(const struct slot *s, struct plan p)
+{
+	const struct node_run *r = &s->run;
+	return p.step == PLAN_PUSH || (p.step == PLAN_PULL && p.delay_ms == 0 && r->heard &&
+					      r->failures == 0 && r->pull_backlog > 0);
+}
+
+/*
+ * How large the exchange may be; enters the room for a whole page.  False: there is no room.  A push takes
+ * room for its body and for an answer, which may hold the local's versions.
+ */
+static bool make_room(struct applier *a, struct slot *s, struct plan p, struct exchange_limits *ret)
+{
+	struct exchange_limits l = EXCHANGE_LIMITS_DEFAULT;
+	bool entered = true;
+	l.pull_bytes = l.push_bytes = APPLIER_SMALL_BYTES;
+	pthread_mutex_lock(a->lock);
+	room_leave(&a->room, &s->room); /* the exchange before is over */
+	if (wants_whole_page(s, p)) {
+		size_t share = room_share(&a->room, &s->room, APPLIER_SMALL_BYTES, PAGE_BYTES_DEFAULT);
+		unsigned bytes = at_most((unsigned)share, a->shrink > s->shrink ? a->shrink : s->shrink);
+		l.pull_bytes = l.push_bytes = bytes;
+		entered = room_enter(&a->room, &s->room, p.step == PLAN_PUSH ? 2 * (size_t)bytes : bytes);
+	}
+	pthread_mutex_unlock(a->lock);
+	*ret = l;
+	return entered;
+}
+
+static void leave_room(struct applier *a, struct slot *s)
+{
+	pthread_mutex_lock(a->lock);
+	room_leave(&a->room, &s->room);
+	pthread_mutex_unlock(a->lock);
+}
+
+/* A push of a few records needs little; known when it has been made. */
+static void trim_room(struct applier *a, struct slot *s)
+{
+	pthread_mutex_lock(a->lock);
+	if (s->exchange.kind == PLAN_PUSH)
+		room_trim(&a->room, &s->room, s->exchange.body.len + s->call.max_bytes);
+	pthread_mutex_unlock(a->lock);
+}
+
+/* --- the request --- */
+
+/* Summing all rows may take long on a slow disk: longer each time that it came to nothing. */
+static int64_t answer_time_ms(struct applier *a, const struct slot *s)
+{
+	pthread_mutex_lock(a->lock);
+	unsigned failures = s->run.failures;
+	pthread_mutex_unlock(a->lock);
+	bool counts = s->exchange.kind == PLAN_PULL && s->exchange.basis.recount;
+	int64_t ms = s->shrink < SLOT_SHRINK_MAX ? ANSWER_TIME_MS : ANSWER_TIME_MOST_MS;
+	while (counts && failures-- > 0 && ms < COUNT_TIME_MOST_MS)
+		ms *= 2;
+	return ms;
+}
+
+static void prepare_call(
+	struct applier *a, struct slot *s, const struct node *n, const struct exchange_limits *l)
+{
+	struct transfer_call *c = &s->call;
+	struct exchange *x = &s->exchange;
+	size_t url_len = strlen(n->url);
+	while (url_len > 0 && n->url[url_len - 1] == '/')
+		url_len--;
+	buf_clear(&c->url);
+	buf_add(&c->url, n->url, url_len);
+	buf_put(&c->url, buf_span(&x->target));
+	c->method = x->method;
+	c->body = buf_span(&x->body);
+	c->content_type = x->kind == PLAN_PUSH ? "application/x-ndjson" : "application/json";
+	c->timeout_ms = x->parked_ms + answer_time_ms(a, s);
+	c->max_bytes = (size_t)l->pull_bytes + ANSWER_EXTRA_BYTES;
+	if (x->kind == PLAN_PUSH && x->sent.n * RECORD_LINE_MAX < l->pull_bytes)
+		c->max_bytes = x->sent.n * RECORD_LINE_MAX + ANSWER_EXTRA_BYTES;
+	token_of_node(a->secret, n, c->token);
+}
+
+static void nothing_to_push(struct applier *a, struct slot *s)
+{
+	pthread_mutex_lock(a->lock);
+	exchange_note_nothing(&s->run);
+	s->run.to_push = s->edited; /* one came in since */
+	s->changed = true;          /* a sweep may have ended */
+	pthread_mutex_unlock(a->lock);
+}
+
+static void basis_moved(struct applier *a, struct slot *s)
+{
+	pthread_mutex_lock(a->lock);
+	s->changed = true;
+	pthread_mutex_unlock(a->lock);
+}
+
+static void note_store_failure(struct applier *a, struct slot *s, enum err e, const struct reason *why)
+{
+	struct answer answer = {.result = POLL_STORE, .why = *why};
+	struct outcome out = applier_store_outcome(why);
+	pthread_mutex_lock(a->lock);
+	applier_note(a, s, &answer, &out, e);
+	pthread_mutex_unlock(a->lock);
+}
+
+/* False: there is nothing to send; the node is to be planned anew. */
+static bool begin(struct applier *a, struct slot *s, const struct node *n, struct plan p,
+	const struct exchange_limits *l)
+{
+	struct reason why = {""};
+	exchange_done(&s->exchange);
+	enum err e = exchange_begin(&s->exchange, a->store, n, p, l, &why);
+	if (e == OK) {
+		prepare_call(a, s, n, l);
+		trim_room(a, s);
+		return true;
+	}
+	leave_room(a, s);
+	if (e == GONE)
+		nothing_to_push(a, s);
+	else if (e == CONFLICT)
+		basis_moved(a, s);
+	else
+		note_store_failure(a, s, e, &why);
+	return false;
+}
+
+static enum applier_next gone(struct applier *a, struct slot *s)
+{
+	pthread_mutex_lock(a->lock);
+	room_leave(&a->room, &s->room);
+	if (s->refused)
+		health_taken(&a->health);
+	s->refused = false;
+	pthread_mutex_unlock(a->lock);
+	return APPLIER_GONE;
+}
+
+static enum applier_next applier_turn(struct applier *a, struct slot *s, int64_t *ret_due_us, bool *again)
+{
+	struct node n;
+	struct reason why = {""};
+	struct exchange_limits l;
+	if (!store_may_be_asked(a, s, ret_due_us)) {
+		leave_room(a, s);
+		return APPLIER_WAIT;
+	}
+	enum err e = reread(a, s, &why);
+	if (e == GONE)
+		return gone(a, s);
+	int64_t now = clock_mono_us();
+	*ret_due_us = now + STORE_PAUSE_US;
+	if (e != OK) {
+		leave_room(a, s);
+		return APPLIER_WAIT;
+	}
+	struct plan p = plan_slot(a, s, now, &n);
+	if (!make_room(a, s, p, &l))
+		return APPLIER_HOLD;
+	if (p.step == PLAN_REST)
+		return APPLIER_REST;
+	if (p.step == PLAN_WAIT) {
+		*ret_due_us = now + p.delay_ms * 1000;
+		return APPLIER_WAIT;
+	}
+	if (begin(a, s, &n, p, &l))
+		return APPLIER_SEND;
+	*again = true;
+	return APPLIER_WAIT;
+}
+
+enum applier_next applier_next(struct applier *a, struct slot *s, int64_t *ret_due_us)
+{
+	enum applier_next next = APPLIER_WAIT;
+	bool again = true;
+	for (int turn = 0; again && turn < TURNS_MAX; turn++) {
+		again = false;
+		next = applier_turn(a, s, ret_due_us, &again);
+	}
+	if (next != APPLIER_GONE)
+		applier_tell_states(a, &s, 1);
+	return next;
+}

@@ -1,0 +1,200 @@
+#include "central/transfer_private.h"
+
+#include "shared/clock.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define CONNECT_TIMEOUT_MS 3000
+
+/* --- what libcurl calls --- */
+
+static size_t take_bytes(char *at, size_t size, size_t n, void *ctx)
+{
+	struct transfer_call *call = ctx;
+	size_t len = size * n;
+	if (call->reply.len + len > call->max_bytes) {
+		call->too_large = true;
+		return CURL_WRITEFUNC_ERROR;
+	}
+	buf_add(&call->reply, at, len);
+	return buf_failed(&call->reply) ? CURL_WRITEFUNC_ERROR : len;
+}
+
+static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *a)
+{
+	struct transfer_call *call = ctx;
+	(void)purpose;
+	if (!networks_allow(call->own.allowed, &a->addr)) {
+		call->own.blocked = true;
+		return CURL_SOCKET_BAD;
+	}
+	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+/* --- classification: the one place --- */
+
+static void PRINTF(2, 3) say(struct reason *why, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	vsnprintf(why->text, sizeof why->text, fmt, args);
+	va_end(args);
+}
+
+static enum poll_result connect_result(const struct transfer_call *call, struct reason *why)
+{
+	long os_errno = 0;
+	curl_easy_getinfo(call->own.easy, CURLINFO_OS_ERRNO, &os_errno);
+	if (call->own.blocked) {
+		say(why, "its address is in no allowed network (--allow-network)");
+		return POLL_NETWORK;
+	}
+	say(why, "%s", os_errno ? strerror((int)os_errno) : "no connection");
+	return os_errno == ECONNREFUSED ? POLL_REFUSED : os_errno == ETIMEDOUT ? POLL_TIMEOUT : POLL_NETWORK;
+}
+
+static enum poll_result classify(CURLcode code, const struct transfer_call *call, struct reason *why)
+{
+	if (code == CURLE_OK)
+		return POLL_OK;
+	say(why, "%s", curl_easy_strerror(code));
+	if (call->too_large) {
+		say(why, "the answer is larger than %zu bytes", call->max_bytes);
+		return POLL_BAD_BODY;
+	}
+	switch ((int)code) {
+	case CURLE_COULDNT_CONNECT:
+		return connect_result(call, why);
+	case CURLE_OPERATION_TIMEDOUT:
+		say(why, "no answer in time");
+		return POLL_TIMEOUT;
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CIPHER:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+	case CURLE_SSL_INVALIDCERTSTATUS:
+		return POLL_TLS;
+	case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9: something answers, but not in HTTP */
+	case CURLE_WEIRD_SERVER_REPLY:
+	case CURLE_BAD_CONTENT_ENCODING:
+		return POLL_NOT_TIDEMARK;
+	default: /* libcurl's codes, not ours: reset, cut short, out of descriptors … */
+		return POLL_NETWORK;
+	}
+}
+
+/* --- one call --- */
+
+static void add_header(struct transfer_call *call, const char *name, const char *value)
+{
+	struct buf line = {0};
+	buf_printf(&line, "%s%s", name, value);
+	struct curl_slist *longer = buf_failed(&line) ? NULL : curl_slist_append(call->own.headers, line.at);
+	assert(longer);
+	call->own.headers = longer;
+	explicit_bzero(line.at, line.len);
+	buf_done(&line);
+}
+
+/* Certificate and Host stay the name's; libcurl finds the name in its table and asks nobody. */
+static void set_addresses(CURL *easy, struct transfer_call *call, const struct addresses *found)
+{
+	struct buf line = {0};
+	buf_printf(&line, "%s:%u:%s", call->own.name, call->own.port, found->text);
+	call->own.addresses = buf_failed(&line) ? NULL : curl_slist_append(NULL, line.at);
+	assert(call->own.addresses);
+	buf_done(&line);
+	curl_easy_setopt(easy, CURLOPT_RESOLVE, (struct curl_slist *)call->own.addresses);
+}
+
+static void set_limits(CURL *easy, struct transfer_call *call)
+{
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, -1L); /* else its table is walked after each call */
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_bytes);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, call);
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
+}
+
+void transfer_call_prepare(struct transfer_call *call, const struct addresses *found)
+{
+	CURL *easy = call->own.easy;
+	curl_easy_reset(easy);
+	set_limits(easy, call);
+	curl_easy_setopt(easy, CURLOPT_URL, call->url.at);
+	if (call->own.name[0])
+		set_addresses(easy, call, found);
+	if (call->method == HTTP_POST) {
+		curl_easy_setopt(easy, CURLOPT_POST, 1L);
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body.len ? call->body.at : "");
+		add_header(call, "Content-Type: ", call->content_type);
+		add_header(call, "Expect:", "");
+	}
+	if (call->token[0])
+		add_header(call, "Authorization: Bearer ", call->token);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, (struct curl_slist *)call->own.headers);
+	call->own.start_us = clock_mono_us();
+	call->answer.t_sent_us = clock_wall_us();
+}
+
+void transfer_call_judge(struct transfer_call *call, CURLcode code)
+{
+	long status = 0;
+	curl_off_t connected_us = 0, secured_us = 0;
+	call->answer.result = classify(code, call, &call->answer.why);
+	curl_easy_getinfo(call->own.easy, CURLINFO_RESPONSE_CODE, &status);
+	/* Not PRETRANSFER: that is when the request has gone out, and the bound of the node's offset must
+	 * hold. */
+	curl_easy_getinfo(call->own.easy, CURLINFO_CONNECT_TIME_T, &connected_us);
+	curl_easy_getinfo(call->own.easy, CURLINFO_APPCONNECT_TIME_T, &secured_us);
+	call->answer.status = (int)status;
+	/* a new connection's time is not the request's */
+	call->answer.t_sent_us += secured_us > connected_us ? secured_us : connected_us;
+}
+
+void transfer_call_fail(struct transfer_call *call, enum poll_result r, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	vsnprintf(call->answer.why.text, sizeof call->answer.why.text, fmt, args);
+	va_end(args);
+	call->answer.result = r;
+}
+
+void transfer_call_close(struct transfer_call *call)
+{
+	call->answer.t_done_us = clock_wall_us();
+	call->answer.took_us = clock_mono_us() - call->own.start_us;
+	call->answer.body = buf_span(&call->reply);
+	curl_slist_free_all(call->own.headers);
+	curl_slist_free_all(call->own.addresses);
+	call->own.headers = call->own.addresses = NULL;
+}
+
+void transfer_call_done(struct transfer_call *call)
+{
+	if (call->own.easy)
+		curl_easy_cleanup(call->own.easy);
+	buf_done(&call->url);
+	buf_done(&call->reply);
+	explicit_bzero(call, sizeof *call);
+}

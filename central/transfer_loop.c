@@ -1,0 +1,185 @@
+#include "central/transfer_private.h"
+
+#include "shared/clock.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define EVENTS 256
+/* Below the number of hosts libcurl would close one connection for each it opens. */
+#define CONNECTIONS_KEPT 8192
+#define WAKE UINT64_MAX
+
+static uint64_t token_of(const struct transfer_lane *lane, curl_socket_t s)
+{
+	return (uint64_t)(lane - lane->loop->lanes) << 32 | (unsigned)s;
+}
+
+/* libcurl says what it waits for; it does not say whether it knew the socket before. */
+static int on_socket(CURL *easy, curl_socket_t s, int what, void *ctx, void *known)
+{
+	struct transfer_lane *lane = ctx;
+	struct epoll_event ev = {.data.u64 = token_of(lane, s)};
+	(void)easy;
+	if (what == CURL_POLL_REMOVE) {
+		epoll_ctl(lane->loop->epoll, EPOLL_CTL_DEL, s, NULL);
+		return 0;
+	}
+	if (what & CURL_POLL_IN)
+		ev.events |= EPOLLIN;
+	if (what & CURL_POLL_OUT)
+		ev.events |= EPOLLOUT;
+	int r = epoll_ctl(lane->loop->epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, s, &ev);
+	assert(r == 0 || errno == ENOMEM || errno == ENOSPC); /* then the call ends by its time */
+	curl_multi_assign(lane->multi, s, lane);
+	return 0;
+}
+
+static int on_timer(CURLM *multi, long ms, void *ctx)
+{
+	struct transfer_lane *lane = ctx;
+	(void)multi;
+	lane->due_us = ms < 0 ? -1 : clock_mono_us() + ms * 1000;
+	return 0;
+}
+
+static void lane_open(struct transfer_loop *l, struct transfer_lane *lane)
+{
+	*lane = (struct transfer_lane){.multi = curl_multi_init(), .loop = l, .due_us = -1};
+	assert(lane->multi);
+	curl_multi_setopt(lane->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_KEPT);
+	curl_multi_setopt(lane->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+	curl_multi_setopt(lane->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+	curl_multi_setopt(lane->multi, CURLMOPT_SOCKETDATA, lane);
+	curl_multi_setopt(lane->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+	curl_multi_setopt(lane->multi, CURLMOPT_TIMERDATA, lane);
+}
+
+enum err transfer_loop_open(struct transfer_loop *l, struct reason *why)
+{
+	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = WAKE};
+	l->epoll = epoll_create1(EPOLL_CLOEXEC);
+	l->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (l->epoll < 0 || l->wake < 0 || epoll_ctl(l->epoll, EPOLL_CTL_ADD, l->wake, &ev) != 0) {
+		int error = errno;
+		if (l->epoll >= 0)
+			close(l->epoll);
+		if (l->wake >= 0)
+			close(l->wake);
+		return fail(RETRY, why, "no descriptor for transfers: %s", strerror(error));
+	}
+	for (unsigned i = 0; i < TRANSFER_LANES; i++)
+		lane_open(l, &l->lanes[i]);
+	return OK;
+}
+
+void transfer_loop_close(struct transfer_loop *l)
+{
+	for (unsigned i = 0; i < TRANSFER_LANES; i++)
+		curl_multi_cleanup(l->lanes[i].multi);
+	close(l->epoll);
+	close(l->wake);
+}
+
+static struct transfer_lane *lane_of(struct transfer_loop *l, const struct transfer_call *call)
+{
+	return &l->lanes[call->lane % TRANSFER_LANES];
+}
+
+void transfer_loop_add(struct transfer_loop *l, struct transfer_call *call)
+{
+	CURLMcode m = curl_multi_add_handle(lane_of(l, call)->multi, call->own.easy);
+	assert(m == CURLM_OK);
+}
+
+void transfer_loop_remove(struct transfer_loop *l, struct transfer_call *call)
+{
+	curl_multi_remove_handle(lane_of(l, call)->multi, call->own.easy);
+}
+
+void transfer_loop_wake(struct transfer_loop *l)
+{
+	uint64_t one = 1;
+	ssize_t n = write(l->wake, &one, sizeof one);
+	(void)n; /* full: it will wake */
+}
+
+static void drive(struct transfer_lane *lane, curl_socket_t s, int what)
+{
+	int running;
+	CURLMcode m = curl_multi_socket_action(lane->multi, s, what, &running);
+	assert(m == CURLM_OK);
+	lane->stirred = true;
+}
+
+static void on_event(struct transfer_loop *l, const struct epoll_event *ev)
+{
+	uint64_t woken;
+	int what = (ev->events & EPOLLIN ? CURL_CSELECT_IN : 0) |
+		   (ev->events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+		   (ev->events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+	if (ev->data.u64 != WAKE) {
+		drive(&l->lanes[ev->data.u64 >> 32], (curl_socket_t)(ev->data.u64 & UINT32_MAX), what);
+		return;
+	}
+	ssize_t n = read(l->wake, &woken, sizeof woken);
+	(void)n;
+}
+
+static int wait_ms(const struct transfer_loop *l, int64_t until_us)
+{
+	int64_t first = until_us;
+	for (unsigned i = 0; i < TRANSFER_LANES; i++) {
+		int64_t due = l->lanes[i].due_us;
+		if (due >= 0 && (first < 0 || due < first))
+			first = due;
+	}
+	int64_t left_us = first - clock_mono_us();
+	return first < 0 ? -1 : left_us <= 0 ? 0 : (int)((left_us + 999) / 1000);
+}
+
+void transfer_loop_turn(struct transfer_loop *l, int64_t until_us)
+{
+	struct epoll_event evs[EVENTS];
+	int n = epoll_wait(l->epoll, evs, EVENTS, wait_ms(l, until_us));
+	for (int i = 0; i < n; i++)
+		on_event(l, &evs[i]);
+	int64_t now = clock_mono_us();
+	for (unsigned i = 0; i < TRANSFER_LANES; i++) {
+		struct transfer_lane *lane = &l->lanes[i];
+		if (lane->due_us < 0 || lane->due_us > now)
+			continue;
+		lane->due_us = -1;
+		drive(lane, CURL_SOCKET_TIMEOUT, 0);
+	}
+}
+
+static struct transfer_call *lane_ended(struct transfer_lane *lane, CURLcode *ret)
+{
+	CURLMsg *m;
+	int left;
+	while ((m = curl_multi_info_read(lane->multi, &left))) {
+		struct transfer_call *call = NULL;
+		if (m->msg != CURLMSG_DONE)
+			continue;
+		*ret = m->data.result;
+		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&call);
+		return call;
+	}
+	lane->stirred = false;
+	return NULL;
+}
+
+struct transfer_call *transfer_loop_ended(struct transfer_loop *l, CURLcode *ret)
+{
+	for (unsigned i = 0; i < TRANSFER_LANES; i++) {
+		struct transfer_call *call = l->lanes[i].stirred ? lane_ended(&l->lanes[i], ret) : NULL;
+		if (call)
+			return call;
+	}
+	return NULL;
+}

@@ -1,0 +1,47 @@
+/*
+ * transfer_private - the parts of the transfer; only for transfer*.c.
+ */
+#ifndef CENTRAL_TRANSFER_PRIVATE_H
+#define CENTRAL_TRANSFER_PRIVATE_H
+
+#include <curl/curl.h>
+
+#include "central/resolver.h"
+#include "central/transfer.h"
+
+/* --- one call (transfer_call.c) --- */
+
+/* Makes the request; `found` are the addresses of its name, where it has one. */
+void transfer_call_prepare(struct transfer_call *call, const struct addresses *found);
+/* Reads what came of it; of `code` and of the handle. */
+void transfer_call_judge(struct transfer_call *call, CURLcode code);
+/* Ends without an answer. */
+void transfer_call_fail(struct transfer_call *call, enum poll_result r, const char *fmt, ...) PRINTF(3, 4);
+/* Frees what the request needed and fills the times; then the call is its owner's. */
+void transfer_call_close(struct transfer_call *call);
+
+/* --- libcurl's handles and their sockets on one epoll (transfer_loop.c) --- */
+
+struct transfer_lane {
+	CURLM *multi;
+	struct transfer_loop *loop;
+	int64_t due_us; /* monotonic: when libcurl wants to be called; -1 = it does not */
+	bool stirred;   /* it may have finished something */
+};
+struct transfer_loop {
+	int epoll, wake;
+	struct transfer_lane lanes[TRANSFER_LANES];
+};
+
+enum err transfer_loop_open(struct transfer_loop *l, struct reason *why) MUST_USE;
+void transfer_loop_close(struct transfer_loop *l); /* no calls are in it */
+void transfer_loop_add(struct transfer_loop *l, struct transfer_call *call);
+void transfer_loop_remove(struct transfer_loop *l, struct transfer_call *call);
+/* Any thread: ends the turn that goes on, or the next one. */
+void transfer_loop_wake(struct transfer_loop *l);
+/* Moves bytes once, after waiting for something to do until `until_us` at most; -1 = for ever. */
+void transfer_loop_turn(struct transfer_loop *l, int64_t until_us);
+/* A call that has ended, still in the loop; NULL: none. */
+struct transfer_call *transfer_loop_ended(struct transfer_loop *l, CURLcode *ret);
+
+#endif

@@ -1,0 +1,165 @@
+/* Where a slot is: the lists, the heap of those that wait, and each node's turn in a period. */
+#include "central/slots.h"
+
+#include "shared/entropy.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#define N 500
+#define PERIOD_MS 1000
+
+struct table {
+	pthread_cond_t news;
+	struct slots slots;
+};
+
+static int set_up(void **state)
+{
+	static struct table t;
+
+	pthread_cond_init(&t.news, NULL);
+	slots_init(&t.slots, &t.news);
+	for (unsigned i = 0; i < N; i++) {
+		struct node n = {.name = ""};
+
+		snprintf(n.name, sizeof n.name, "n%u", i);
+		slots_insert(&t.slots, slot_new(&n, PERIOD_MS));
+	}
+	*state = &t;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct table *t = *state;
+
+	slots_done(&t->slots);
+	pthread_cond_destroy(&t->news);
+	return 0;
+}
+
+static void test_those_that_wait_come_in_order(void **state)
+{
+	struct slots *s = &((struct table *)*state)->slots;
+	int64_t last = 0;
+	unsigned woken = 0, out = 0;
+
+	for (unsigned i = 0; i < N; i++)
+		slots_make_waiting(s, s->at[i], 1 + (int64_t)entropy_below(1000));
+	for (unsigned i = 0; i < N; i += 3) { /* some are wanted sooner */
+		slots_stop_waiting(s, s->at[i]);
+		s->at[i]->place = SLOT_IDLE;
+		out++;
+	}
+	for (int64_t now; (now = slots_next_due_us(s)) >= 0; last = now) {
+		assert_true(now > last);
+		slots_wake_due(s, now);
+		for (; s->ready.first; woken++) {
+			struct slot *slot = slots_take_ready(s);
+
+			assert_true(slot->due_us == now);
+			assert_int_equal(slot->place, SLOT_WORKING);
+		}
+	}
+	assert_int_equal(woken, N - out);
+}
+
+static void test_nodes_that_could_be_asked_at_once_are_spread(void **state)
+{
+	struct slots *s = &((struct table *)*state)->slots;
+	int64_t first, last;
+	unsigned together = 0;
+
+	slots_begin(s, PERIOD_MS);
+	first = last = slots_next_due_us(s);
+	for (int64_t now; (now = slots_next_due_us(s)) >= 0;) {
+		unsigned n = 0;
+
+		slots_wake_due(s, now + 9999); /* ten milliseconds */
+		for (; s->ready.first; n++)
+			last = slots_take_ready(s)->due_us;
+		together = n > together ? n : together;
+	}
+	assert_in_range(last - first, PERIOD_MS * 800, PERIOD_MS * 1000);
+	assert_in_range(together, 1, N / 10);
+}
+
+/* Asked at its turn, a node's next turn is a period away, also when it comes a little early or late. */
+static void test_a_turn_comes_once_a_period(void **state)
+{
+	struct slots *s = &((struct table *)*state)->slots;
+	int64_t now = 123456789;
+
+	for (unsigned i = 0; i < N; i++) {
+		int64_t turn = now + slot_turn_ms(s->at[i], now, PERIOD_MS) * 1000;
+
+		assert_in_range(turn - now, 1, PERIOD_MS * 1000);
+		assert_in_range(slot_turn_ms(s->at[i], turn, PERIOD_MS), PERIOD_MS - 1, PERIOD_MS);
+		for (int64_t off = -PERIOD_MS * 100; off <= PERIOD_MS * 100; off += 10000)
+			assert_in_range(slot_park_ms(s->at[i], turn + off, PERIOD_MS), PERIOD_MS * 8 / 10,
+				PERIOD_MS);
+		assert_in_range(slot_park_ms(s->at[i], turn - PERIOD_MS * 500, PERIOD_MS), PERIOD_MS / 2 - 1,
+			PERIOD_MS / 2 + 1);
+	}
+}
+
+static void test_those_that_are_held_come_when_there_is_room(void **state)
+{
+	struct slots *s = &((struct table *)*state)->slots;
+	struct room r = {.bytes = 100};
+	struct slot *in = s->at[0], *first = s->at[1], *second = s->at[2];
+
+	assert_true(room_enter(&r, &in->room, 100));
+	assert_false(room_enter(&r, &first->room, 60));
+	assert_false(room_enter(&r, &second->room, 60));
+	slots_hold(s, first);
+	slots_hold(s, second);
+	slots_admit(s, &r);
+	assert_null(s->ready.first);
+	room_leave(&r, &in->room);
+	slots_admit(s, &r);
+	assert_ptr_equal(slots_take_ready(s), first);
+	assert_true(room_enter(&r, &first->room, 60));
+	slots_admit(s, &r);
+	assert_null(s->ready.first);
+	slots_release(s, second); /* somebody removes it */
+	assert_null(s->held.first);
+	room_leave(&r, &second->room);
+	room_leave(&r, &first->room);
+	assert_int_equal(r.takers, 0);
+}
+
+static void test_the_refused_hurry_and_the_others_wait(void **state)
+{
+	struct slots *s = &((struct table *)*state)->slots;
+	int64_t far = INT64_MAX / 2;
+
+	for (unsigned i = 0; i < N; i++) {
+		s->at[i]->refused = i % 2;
+		slots_make_waiting(s, s->at[i], far);
+	}
+	slots_hurry_refused(s, PERIOD_MS);
+	for (unsigned i = 0; i < N; i++)
+		assert_int_equal(s->at[i]->due_us < far, i % 2);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_those_that_wait_come_in_order),
+		TEST(test_nodes_that_could_be_asked_at_once_are_spread),
+		TEST(test_a_turn_comes_once_a_period),
+		TEST(test_those_that_are_held_come_when_there_is_room),
+		TEST(test_the_refused_hurry_and_the_others_wait),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
