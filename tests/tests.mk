@@ -14,7 +14,8 @@ $(B)/tests/contract/%: $(B)/tests/contract/%.o $(SUPPORT) $(CENTRAL) $(LOCAL) $(
 # Calls that a test stands in for, or makes fail.
 $(B)/tests/contract/test_replica_faults $(B)/tests/contract/test_writer $(B)/tests/contract/test_store_faults: LDFLAGS += -Wl,--wrap=sqlite3_step
 $(B)/tests/contract/test_scheduler: LDFLAGS += -Wl,--wrap=store_node,--wrap=transfer_start
-$(B)/tests/unit/test_clock: LDFLAGS += -Wl,--wrap=ntp_adjtime
+$(B)/tests/unit/test_clock: LDFLAGS += -Wl,--wrap=ntp_adjtime,--wrap=clock_gettime
+$(B)/tests/contract/test_chrony_watch: LDFLAGS += -Wl,--wrap=ntp_adjtime
 $(B)/tests/unit/test_log: LDFLAGS += -Wl,--wrap=write
 
 # The whole system in one process: its own clock and chance stand in for shared/clock.o and entropy.o,
