@@ -5,6 +5,7 @@
 #include "central/backlog.h"
 #include "central/centre.h"
 #include "shared/build.h"
+#include "shared/chrony.h"
 #include "shared/clock.h"
 
 static void begin(struct buf *out, const char *name, const char *type, const char *help)
@@ -89,8 +90,35 @@ static bool figure_proof_age(const struct node_view *v, double *ret)
 
 static bool figure_offset(const struct node_view *v, double *ret)
 {
-	*ret = (double)v->run.clock.offset_us / 1e6;
-	return v->run.clock.known;
+	struct offset_reading m;
+	if (!offset_read(&v->run.clock.measured, clock_mono_us(), &m))
+		return false;
+	*ret = (double)m.offset_us / 1e6;
+	return true;
+}
+
+static bool figure_offset_error(const struct node_view *v, double *ret)
+{
+	struct offset_reading m;
+	if (!offset_read(&v->run.clock.measured, clock_mono_us(), &m))
+		return false;
+	*ret = (double)m.error_us / 1e6;
+	return true;
+}
+
+static bool figure_skewed(const struct node_view *v, double *ret)
+{
+	struct offset_reading m;
+	if (!offset_read(&v->run.clock.measured, clock_mono_us(), &m))
+		return false;
+	*ret = offset_is_skewed(&m);
+	return true;
+}
+
+static bool figure_synchronised(const struct node_view *v, double *ret)
+{
+	*ret = v->run.clock.error_us >= 0;
+	return v->run.clock.told;
 }
 
 static const struct figure {
@@ -107,6 +135,11 @@ static const struct figure {
 	{"tidemark_proof_age_seconds", "gauge", "Time since both ends were last proven equal.",
 		figure_proof_age},
 	{"tidemark_clock_offset_seconds", "gauge", "The node's clock minus the centre's.", figure_offset},
+	{"tidemark_clock_offset_error_seconds", "gauge", "How far that may be wrong.", figure_offset_error},
+	{"tidemark_clock_skewed", "gauge", "1 when the node's clock is farther off than it should be.",
+		figure_skewed},
+	{"tidemark_node_clock_synchronised", "gauge", "1 when something keeps the node's clock.",
+		figure_synchronised},
 };
 
 static void put_figure(struct buf *out, const struct figure *f, const struct node_view *v, size_t n)
@@ -156,6 +189,7 @@ static enum err put_all(
 	if (e != OK)
 		return e;
 	put_build(out);
+	chrony_put_metrics(out);
 	put_states(out, v, n);
 	put_polls(out, v, n);
 	for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)

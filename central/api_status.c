@@ -5,6 +5,7 @@
 #include "central/backlog.h"
 #include "central/centre.h"
 #include "shared/build.h"
+#include "shared/chrony.h"
 #include "shared/clock.h"
 
 static const char index_text[] = "tidemark-central " TIDEMARK_VERSION "\n"
@@ -124,6 +125,9 @@ void api_status(void *ctx, struct http_request *q, struct http_reply *r)
 	buf_printf(out, "{\"version\":\"%s\",\"uptime_s\":%lld,\"store\":{\"kind\":\"%s\",\"ok\":%s},",
 		TIDEMARK_VERSION, (long long)((clock_mono_us() - c->started_us) / 1000000),
 		store_kind(c->store), store_ok ? "true" : "false");
+	buf_text(out, "\"clock\":");
+	chrony_put_clock(out);
+	buf_char(out, ',');
 	put_sums(out, &s, n);
 	buf_printf(out,
 		",\"conflicts\":%llu,\"quarantined\":0,\"rates\":{\"pull_s\":%.1f,\"push_s\":%.1f}}\n",

@@ -1,49 +1,17 @@
 #include "central/exchange.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "shared/backoff.h"
 
-/* No clock of a peer is believed outside the years 1970 to 9999. */
-#define TIME_MAX_US INT64_C(253402300800000000)
-/* How long the quickest exchange's measure of the clock stands against slower ones: this many intervals. */
-#define CLOCK_KEPT_INTERVALS 8
-#define CLOCK_KEPT_LEAST_US INT64_C(10000000)
-/* Two measures that are farther apart than their errors and this: a clock was set between them. */
-#define CLOCK_DRIFT_US 1000
-
-static bool time_is_sane(int64_t us)
+static void note_clock(struct node_run *run, const struct answer *a, const struct page_end *e, int64_t now_us)
 {
-	return us >= 0 && us < TIME_MAX_US;
-}
+	const struct offset_stamps stamps = {a->t_sent_us, e->t_recv_us, e->t_send_us, a->t_done_us};
 
-/*
- * Four timestamps: sent and done are ours, received and sent back the local's.  However long the
- * local parked the request lies between its two and cancels out.  Half the rest is the bound of the error.
- */
-static void note_clock(struct node_run *run, const struct answer *a, const struct page_end *e, int64_t now_us,
-	int64_t interval_ms)
-{
-	int64_t kept_us = CLOCK_KEPT_INTERVALS * interval_ms * 1000, rtt_us, offset_us;
-
-	if (!time_is_sane(e->t_recv_us) || !time_is_sane(e->t_send_us) || e->t_send_us < e->t_recv_us)
-		return;
-	rtt_us = (a->t_done_us - a->t_sent_us) - (e->t_send_us - e->t_recv_us);
-	if (rtt_us < 0) /* one of the clocks was set meanwhile */
-		return;
-	if (kept_us < CLOCK_KEPT_LEAST_US)
-		kept_us = CLOCK_KEPT_LEAST_US;
-	offset_us = ((e->t_recv_us - a->t_sent_us) + (e->t_send_us - a->t_done_us)) / 2;
-	run->clock.synchronised = e->clock_error_us >= 0;
-	if (run->clock.known && rtt_us > run->clock.rtt_us && now_us - run->clock.mono_us < kept_us &&
-		llabs(offset_us - run->clock.offset_us) <= (rtt_us + run->clock.rtt_us) / 2 + CLOCK_DRIFT_US)
-		return; /* both can be true: the quicker one knows better */
-	run->clock.known = true;
-	run->clock.offset_us = offset_us;
-	run->clock.rtt_us = rtt_us;
-	run->clock.error_us = (rtt_us + 1) / 2;
-	run->clock.mono_us = now_us;
+	offset_add(&run->clock.measured, &stamps, now_us);
+	run->clock.told = true;
+	run->clock.error_us = e->clock_error_us;
+	run->clock.chrony = e->chrony;
 }
 
 static void note_proof(
@@ -65,8 +33,7 @@ static void note_proof(
 	run->proof.digest = out->end.digest;
 }
 
-static void note_page(struct node_run *run, const struct answer *a, const struct outcome *out, int64_t now_us,
-	int64_t interval_ms)
+static void note_page(struct node_run *run, const struct answer *a, const struct outcome *out, int64_t now_us)
 {
 	const struct page_end *end = &out->end;
 
@@ -75,7 +42,7 @@ static void note_page(struct node_run *run, const struct answer *a, const struct
 	run->oldest_us = end->more ? end->oldest_after_us : -1;
 	run->pulled += out->taken;
 	note_proof(run, a, out, now_us);
-	note_clock(run, a, end, now_us, interval_ms);
+	note_clock(run, a, end, now_us);
 }
 
 static void note_failure(struct node_run *run, const struct exchange *x, const struct outcome *out,
@@ -166,7 +133,7 @@ static void note_success(struct node_run *run, const struct exchange *x, const s
 		run->oldest_us = -1;
 	}
 	if (out->pulled)
-		note_page(run, a, out, now_us, interval_ms);
+		note_page(run, a, out, now_us);
 }
 
 void exchange_note(struct node *n, struct node_run *run, const struct exchange *x, const struct answer *a,

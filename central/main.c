@@ -7,6 +7,7 @@
 #include "central/settings.h"
 #include "shared/backoff.h"
 #include "shared/build.h"
+#include "shared/chrony.h"
 #include "shared/clock.h"
 #include "shared/server.h"
 #include "shared/stop.h"
@@ -115,6 +116,7 @@ static enum err open_program(struct program *p, struct reason *why)
 
 static void close_program(struct program *p)
 {
+	chrony_stop();
 	server_close(p->server);
 	scheduler_close(p->centre.scheduler);
 	store_close(p->centre.store);
@@ -125,7 +127,10 @@ static enum err run(struct program *p, struct reason *why)
 {
 	log_event(LOG_INFO, "listening", "url", server_url(p->server), "store", store_kind(p->centre.store),
 		"version", TIDEMARK_VERSION, NULL);
-	enum err e = scheduler_start(p->centre.scheduler, why);
+	const struct chrony_config chrony = {p->settings.chronyc, CHRONY_EVERY_MS, CHRONY_TIMEOUT_MS};
+	enum err e = chrony_start(&chrony, why);
+	if (e == OK)
+		e = scheduler_start(p->centre.scheduler, why);
 	if (e == OK) {
 		stop_wait(-1);
 		log_event(LOG_INFO, "stopping", NULL);

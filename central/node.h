@@ -15,6 +15,8 @@
 #ifndef CENTRAL_NODE_H
 #define CENTRAL_NODE_H
 
+#include "central/offset.h"
+#include "shared/chrony.h"
 #include "shared/position.h"
 #include "shared/record.h"
 
@@ -116,10 +118,10 @@ struct node_run {
 		struct digest digest;
 	} proof;
 	struct {
-		bool known;
-		int64_t offset_us, error_us, rtt_us; /* of the quickest of the last exchanges */
-		int64_t mono_us;                     /* monotonic: when that was */
-		bool synchronised;
+		struct offset measured; /* against the centre's */
+		bool told;              /* the rest is valid: what the node last said of its own clock */
+		int64_t error_us;       /* -1: it is not synchronised */
+		struct chrony chrony;
 	} clock;
 	char version[32]; /* of the local's program; "" = not known */
 	uint64_t polls_ok, polls_failed, pulled, pushed;

@@ -97,6 +97,8 @@ enum err settings_read(struct settings *ret, int argc, char **argv, enum options
 			"who wins when a record was changed at both ends; the loser is kept"},
 		{"allow-network", OPTION_LIST, &networks, NULL, 0, 0, NULL, "CIDR",
 			"where nodes may be; loopback is allowed while the centre listens on loopback only"},
+		{"chronyc", OPTION_TEXT, &s.chronyc, "chronyc", 0, 0, NULL, "PROGRAM",
+			"what to ask how well this machine's clock is kept; empty: only the kernel"},
 		{"log-level", OPTION_CHOICE, &s.log_level, "info", 0, 0, "error warn info debug", NULL,
 			"the least to log"},
 		{"log-format", OPTION_CHOICE, &s.log_format, "logfmt", 0, 0, "logfmt json", NULL,

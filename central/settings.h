@@ -16,6 +16,7 @@ struct settings {
 	struct option_list nodes; /* "NAME=URL" each, checked */
 	struct networks allowed;  /* where nodes may be */
 	enum merge_policy policy;
+	const char *chronyc;
 	const char *log_level, *log_format;
 };
 

@@ -5,6 +5,7 @@
 #include "local/routes.h"
 #include "local/settings.h"
 #include "shared/build.h"
+#include "shared/chrony.h"
 #include "shared/clock.h"
 #include "shared/log.h"
 #include "shared/server.h"
@@ -85,11 +86,16 @@ int main(int argc, char **argv)
 	log_init(log_level_parse(site.settings.log_level), strcmp(site.settings.log_format, "json") == 0);
 	e = site_open(&site, &why);
 	if (e == OK) {
+		const struct chrony_config chrony = {
+			site.settings.chronyc, CHRONY_EVERY_MS, CHRONY_TIMEOUT_MS};
 		log_event(LOG_INFO, "listening", "url", server_url(site.server), "node", site.settings.node,
 			"db", site.settings.db, "version", TIDEMARK_VERSION, NULL);
-		stop_wait(-1);
+		e = chrony_start(&chrony, &why);
+		if (e == OK)
+			stop_wait(-1);
 		log_event(LOG_INFO, "stopping", NULL);
 	}
+	chrony_stop();
 	site_close(&site);
 	options_free();
 	if (e != OK)

@@ -72,8 +72,9 @@ static void serve(struct replica *r, struct lite *l, const struct log_state *s, 
 	end->more = end->to.seq < s->head.seq;
 	/* Only a page that ends at the head is a proof: no scan of all rows for each page on the way there. */
 	end->digest = q->recount && !end->more ? recount(l) : s->digest;
-	end->t_send_us = clock_wall_us();
 	end->clock_error_us = clock_error_us();
+	chrony_now(&end->chrony);
+	end->t_send_us = clock_wall_us(); /* last: what comes after it blurs the centre's measure */
 	page_encode_end(end, out);
 }
 

@@ -48,6 +48,8 @@ static const struct option table[] = {
 		"make so many sensor-like records a second"},
 	{"generate-burst", OPTION_INTEGER, &burst, "0", 0, 1e6, NULL, "N",
 		"and about once a minute so many at once"},
+	{"chronyc", OPTION_TEXT, &s.chronyc, "chronyc", 0, 0, NULL, "PROGRAM",
+		"what to ask how well this machine's clock is kept; empty: only the kernel"},
 	{"log-level", OPTION_CHOICE, &s.log_level, "info", 0, 0, "error warn info debug", NULL,
 		"the least to log"},
 	{"log-format", OPTION_CHOICE, &s.log_format, "logfmt", 0, 0, "logfmt json", NULL,

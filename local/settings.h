@@ -11,6 +11,7 @@ struct settings {
 	const char *node, *db, *listen;
 	const char *token_file, *app_token_file;
 	struct generator_config generator;
+	const char *chronyc;
 	const char *log_level, *log_format;
 };
 

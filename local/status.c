@@ -1,6 +1,7 @@
 #include "local/status.h"
 
 #include "shared/build.h"
+#include "shared/chrony.h"
 #include "shared/clock.h"
 
 void status_healthz(void *local, struct http_request *q, struct http_reply *r)
@@ -61,17 +62,6 @@ static void put_age(struct buf *out, int64_t us)
 		buf_printf(out, "%.3f", age_us < 0 ? 0.0 : (double)age_us / 1e6);
 }
 
-static void put_clock(struct buf *out)
-{
-	int64_t error_us = clock_error_us();
-
-	if (error_us < 0)
-		buf_text(out, "\"clock\":{\"synchronised\":false,\"error_us\":null,\"chrony\":null}");
-	else
-		buf_printf(out, "\"clock\":{\"synchronised\":true,\"error_us\":%lld,\"chrony\":null}",
-			(long long)error_us);
-}
-
 static void put_generator(const struct generator *g, struct buf *out)
 {
 	buf_printf(out, "\"generator\":{\"rate\":%g,\"written\":%llu}", g ? generator_rate(g) : 0.0,
@@ -103,7 +93,8 @@ void status_get(void *local, struct http_request *q, struct http_reply *r)
 	buf_char(out, ',');
 	put_generator(l->generator, out);
 	buf_char(out, ',');
-	put_clock(out);
+	buf_text(out, "\"clock\":");
+	chrony_put_clock(out);
 	buf_text(out, ",\"disk\":{\"free_bytes\":");
 	if (s.disk_free_bytes < 0)
 		buf_text(out, "null");
@@ -131,6 +122,7 @@ void status_metrics(void *local, struct http_request *q, struct http_reply *r)
 		"# HELP tidemark_build_info The running program.\n# TYPE tidemark_build_info gauge\n"
 		"tidemark_build_info{version=\"%s\",node=\"%s\"} 1\n",
 		TIDEMARK_VERSION, replica_node(l->replica));
+	chrony_put_metrics(out);
 	put_metric(out, "tidemark_head_seq", "gauge", "The end of the log.", (double)s.head.seq);
 	put_metric(out, "tidemark_records", "gauge", "Records held, tombstones included.",
 		(double)s.digest.count);

@@ -118,6 +118,7 @@ enum end_name {
 	OF_RECV,
 	OF_SEND,
 	OF_CLOCK_ERROR,
+	OF_CHRONY,
 	END_NAMES,
 };
 
@@ -132,6 +133,7 @@ static const struct span end_names[END_NAMES] = {
 	[OF_RECV] = MEMBER("t_recv_us"),
 	[OF_SEND] = MEMBER("t_send_us"),
 	[OF_CLOCK_ERROR] = MEMBER("clock_error_us"),
+	[OF_CHRONY] = MEMBER("chrony"),
 };
 
 void page_encode_end(const struct page_end *e, struct buf *out)
@@ -158,6 +160,10 @@ void page_encode_end(const struct page_end *e, struct buf *out)
 		buf_text(out, "null");
 	else
 		buf_i64(out, e->clock_error_us);
+	if (e->chrony.state != CHRONY_UNKNOWN) {
+		buf_text(out, ",\"chrony\":");
+		chrony_put(&e->chrony, out);
+	}
 	buf_text(out, "}\n");
 }
 
@@ -217,6 +223,9 @@ static enum err take_times(const struct members *m, struct page_end *end, struct
 	if ((e = members_i64(m, OF_RECV, &end->t_recv_us, why)) ||
 		(e = members_i64(m, OF_SEND, &end->t_send_us, why)))
 		return e;
+	/* Only for people: what cannot be read of it is no reason to leave the records where they are. */
+	if (members_has(m, OF_CHRONY) && !chrony_take(m->values[OF_CHRONY].raw, &end->chrony))
+		end->chrony.state = CHRONY_UNKNOWN;
 	end->clock_error_us = -1;
 	if (members_null(m, OF_CLOCK_ERROR))
 		return OK;

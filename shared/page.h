@@ -8,6 +8,7 @@
 #define SHARED_PAGE_H
 
 #include "shared/arena.h"
+#include "shared/chrony.h"
 #include "shared/position.h"
 #include "shared/record.h"
 
@@ -43,6 +44,7 @@ struct page_end {
 	int64_t oldest_after_us; /* when the oldest record after `to` was updated; -1 = none or not known */
 	int64_t t_recv_us, t_send_us; /* the local's wall clock around its work */
 	int64_t clock_error_us;       /* -1: not synchronised */
+	struct chrony chrony;         /* what keeps the local's clock; unknown: not told, or not readable */
 };
 
 struct page_begin {

@@ -17,6 +17,30 @@ static int severity(const char *state)
 	return 2;
 }
 
+/* Does the centre call the clock of this node skewed?  The threshold is the centre's. */
+static bool is_skewed(const struct json_doc *nodes, size_t i)
+{
+	char path[64];
+	bool skewed = false;
+	struct reason why;
+
+	snprintf(path, sizeof(path), "nodes.%zu.clock.skewed", i);
+	return json_doc_bool(nodes, path, &skewed, &why) == OK && skewed;
+}
+
+/* The centre's own. */
+static void print_clock(const struct json_doc *s)
+{
+	double error_us;
+	struct reason why;
+
+	if (json_doc_number(s, "clock.error_us", &error_us, &why) == OK)
+		printf("clock      synchronised to within %.3f ms, says %s\n", error_us / 1000,
+			!strcmp(tool_text(s, "clock.source"), "chrony") ? "chronyd" : "the kernel");
+	else
+		printf("clock      not synchronised: %s\n", tool_text(s, "clock.reason"));
+}
+
 static void print_summary(const struct json_doc *s)
 {
 	struct buf line = {0};
@@ -28,6 +52,7 @@ static void print_summary(const struct json_doc *s)
 	printf("records    %llu, conflicts %llu, quarantined %llu\n",
 		(unsigned long long)tool_u64(s, "records"), (unsigned long long)tool_u64(s, "conflicts"),
 		(unsigned long long)tool_u64(s, "quarantined"));
+	print_clock(s);
 	buf_text(&line, "backlog    pull ");
 	tool_put_number(&line, s, "backlog.pull", 0, "");
 	buf_text(&line, ", push ");
@@ -38,7 +63,7 @@ static void print_summary(const struct json_doc *s)
 	buf_done(&line);
 }
 
-/* A sentence for each node that is not in sync; returns the worst severity. */
+/* A sentence for each node that is not in sync or whose clock is wrong; returns the worst severity. */
 static int print_attention(const struct json_doc *nodes)
 {
 	size_t n = json_doc_count(nodes, "nodes");
@@ -53,6 +78,11 @@ static int print_attention(const struct json_doc *nodes)
 				tool_text(nodes, "nodes.%zu.name", i), state,
 				tool_text(nodes, "nodes.%zu.since", i),
 				tool_text(nodes, "nodes.%zu.reason", i));
+		if (is_skewed(nodes, i)) {
+			printf("~  %-10s clock: %s\n", tool_text(nodes, "nodes.%zu.name", i),
+				tool_text(nodes, "nodes.%zu.clock.reason", i));
+			how = how > 1 ? how : 1;
+		}
 		worst = how > worst ? how : worst;
 	}
 	return worst;
@@ -93,6 +123,16 @@ static void put_proof(struct buf *out, const struct json_doc *d, size_t i)
 			out, "%s %.19s", equal ? "equal" : "UNEQUAL", tool_text(d, "nodes.%zu.proof.at", i));
 }
 
+static void put_clock(struct buf *out, const struct json_doc *d, size_t i)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "nodes.%zu.clock.offset_us", i);
+	if (is_skewed(d, i))
+		buf_text(out, "SKEWED ");
+	tool_put_number(out, d, path, 0, " us");
+}
+
 static void number_cell(
 	struct table *table, const struct json_doc *d, size_t i, const char *field, const char *unit)
 {
@@ -107,18 +147,20 @@ static void number_cell(
 
 static void add_row(struct table *table, const struct json_doc *d, size_t i)
 {
-	struct buf proof = {0};
+	struct buf proof = {0}, clock = {0};
 
 	put_proof(&proof, d, i);
+	put_clock(&clock, d, i);
 	table_cell(table, "%s", tool_text(d, "nodes.%zu.name", i));
 	table_cell(table, "%s", tool_text(d, "nodes.%zu.state", i));
 	number_cell(table, d, i, "records", "");
 	number_cell(table, d, i, "backlog.pull", "");
 	number_cell(table, d, i, "backlog.push", "");
 	table_cell(table, "%s", proof.at);
-	number_cell(table, d, i, "clock.offset_us", " us");
+	table_cell(table, "%s", clock.at);
 	table_cell(table, "%s", tool_text(d, "nodes.%zu.reason", i));
 	buf_done(&proof);
+	buf_done(&clock);
 }
 
 int command_nodes(struct tool *t)
@@ -166,9 +208,11 @@ static int show_node(struct tool *t, const char *target)
 		{"next attempt", "next_attempt_at"}, {"epoch", "epoch"}, {"cursor", "cursor"},
 		{"head", "head_seq"}, {"records", "records"}, {"to pull", "backlog.pull"},
 		{"to push", "backlog.push"}, {"proof equal", "proof.equal"}, {"proof at", "proof.at"},
-		{"proof position", "proof.seq"}, {"clock offset us", "clock.offset_us"},
-		{"clock error us", "clock.error_us"}, {"polls ok", "polls.ok"},
-		{"polls failed", "polls.failed"}, {"last poll ms", "polls.last_ms"},
+		{"proof position", "proof.seq"}, {"clock", "clock.reason"}, {"clock skewed", "clock.skewed"},
+		{"clock offset us", "clock.offset_us"}, {"clock error us", "clock.error_us"},
+		{"clock kept", "clock.synchronised"}, {"clock kept by", "clock.source"},
+		{"chronyd", "clock.chrony.state"}, {"chrony source", "clock.chrony.source"},
+		{"polls ok", "polls.ok"}, {"polls failed", "polls.failed"}, {"last poll ms", "polls.last_ms"},
 		{"conflicts", "conflicts"}, {"version", "version"}};
 	struct json_doc *d = NULL;
 

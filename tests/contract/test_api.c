@@ -163,11 +163,15 @@ static void test_unknown_values_are_null(void **state)
 	has(d, "\"backlog\":{\"pull\":null,\"push\":0,\"oldest_s\":null}");
 	has(d, "\"proof\":{\"equal\":null,\"at\":null,\"age_s\":null,\"seq\":null,\"count\":null,\"digest\":"
 	       "null}");
-	has(d, "\"clock\":{\"offset_us\":null,\"error_us\":null,\"rtt_us\":null,\"synchronised\":null,"
+	has(d, "\"clock\":{\"offset_us\":null,\"error_us\":null,\"rtt_us\":null,\"age_s\":null,\"skewed\":"
+	       "null,"
+	       "\"reason\":\"not measured yet\",\"synchronised\":null,\"own_error_us\":null,\"source\":null,"
 	       "\"chrony\":null}");
 	has(d, "\"last_ms\":null,\"history\":[]");
 	has(d, "\"version\":null");
 	EXPECT(d, 200, GET("/v1/status"));
+	has(d, "\"clock\":{\"synchronised\":");
+	has(d, "\"reason\":\"chronyd has not been asked\",\"chrony\":null}");
 	has(d, "\"nodes\":{\"total\":1,\"in_sync\":0");
 	has(d, "\"never_seen\":1");
 	has(d, "\"backlog\":{\"pull\":null");
@@ -329,9 +333,11 @@ static void test_metrics_are_well_formed(void **state)
 		assert_int_equal(strncmp(line, name, strlen(name)), 0);
 		assert_int_equal(sscanf(strrchr(line, ' '), "%lf", &value), 1);
 	}
-	assert_int_equal(families, 14);
+	assert_int_equal(families, 19);
 	has(d, "tidemark_nodes{state=\"never_seen\"} 1\n");
 	has(d, "tidemark_node_up{node=\"a\"} 0\n");
+	assert_null(strstr(d->r.body.at, "tidemark_clock_offset_seconds{")); /* not known */
+	assert_null(strstr(d->r.body.at, "tidemark_clock_skewed{"));
 	assert_null(strstr(d->r.body.at, "tidemark_lag_seconds{")); /* not known */
 }
 

@@ -19,6 +19,11 @@ def site(tmp_path):
             started.insert(0, lab.Centre(tmp_path, locals_, **kw))
             return started[0].start()
 
+        def adopt(self, program):
+            """Starts one that the test made itself, and ends it with the others: centres before locals."""
+            started.insert(0 if isinstance(program, lab.Centre) else len(started), program)
+            return program.start()
+
     yield Site()
     for p in started:
         if p.process and p.process.poll() is None:

@@ -74,6 +74,8 @@ def raw(url, data, timeout=10.0):
 class Program:
     """A daemon with its log; start() returns when it has said where it listens."""
 
+    environment = None  # that of the tests, with these added
+
     def __init__(self, directory, name):
         self.directory, self.name = pathlib.Path(directory), name
         self.log = self.directory / f"{name}.log"
@@ -86,7 +88,8 @@ class Program:
     def spawn(self):
         self.log_from = self.log.stat().st_size if self.log.exists() else 0
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(self.argv(), stderr=log, stdout=log, stdin=subprocess.DEVNULL)
+            self.process = subprocess.Popen(self.argv(), stderr=log, stdout=log, stdin=subprocess.DEVNULL,
+                                            env={**os.environ, **(self.environment or {})})
         return self
 
     def log_text(self):

@@ -21,6 +21,17 @@ int __wrap_ntp_adjtime(struct timex *t)
 	return kernel_result;
 }
 
+/* So much later than it is: linked with --wrap=clock_gettime. */
+static time_t later_s;
+int __real_clock_gettime(clockid_t id, struct timespec *ret);
+int __wrap_clock_gettime(clockid_t id, struct timespec *ret);
+int __wrap_clock_gettime(clockid_t id, struct timespec *ret)
+{
+	int r = __real_clock_gettime(id, ret);
+	ret->tv_sec += later_s;
+	return r;
+}
+
 static void error_is_the_kernels_bound(void **state)
 {
 	(void)state;
@@ -37,6 +48,36 @@ static void error_is_the_kernels_bound(void **state)
 	kernel.maxerror = 10;
 	kernel_result = -1;
 	assert_int_equal(clock_error_us(), -1);
+}
+
+/* What the keeper tells goes first, grows, and can be taken back. */
+static void error_is_what_was_told(void **state)
+{
+	(void)state;
+	kernel = (struct timex){.maxerror = 1234};
+	kernel_result = TIME_OK;
+	clock_tell_error_us(70);
+	assert_in_range(clock_error_us(), 70, 75);
+	clock_tell_error_us(16000000);
+	assert_int_equal(clock_error_us(), 1234);
+	clock_tell_error_us(0);
+	assert_in_range(clock_error_us(), 0, 5);
+	clock_tell_error_us(-1);
+	assert_int_equal(clock_error_us(), 1234);
+}
+
+static void told_error_grows_and_expires(void **state)
+{
+	(void)state;
+	kernel = (struct timex){.maxerror = 1234};
+	kernel_result = TIME_OK;
+	clock_tell_error_us(70);
+	later_s = 40;
+	assert_in_range(clock_error_us(), 670, 675); /* 15 ppm */
+	later_s = 61;
+	assert_int_equal(clock_error_us(), 1234);
+	later_s = 0;
+	clock_tell_error_us(-1);
 }
 
 static void clocks_tell_time(void **state)
@@ -159,6 +200,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(error_is_the_kernels_bound),
+		cmocka_unit_test(error_is_what_was_told),
+		cmocka_unit_test(told_error_grows_and_expires),
 		cmocka_unit_test(clocks_tell_time),
 		cmocka_unit_test(parses_times),
 		cmocka_unit_test(reads_back_what_buf_time_writes),

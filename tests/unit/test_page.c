@@ -115,6 +115,45 @@ static void says_the_lines_of_the_protocol(void **unused)
 	buf_done(&out);
 }
 
+static enum err decode_end(struct page_end *ret, const struct buf *line, struct reason *why)
+{
+	return page_decode_end(ret, (struct span){line->at, line->len - 1}, why);
+}
+
+/* What keeps the local's clock rides along; a centre that cannot read it takes the page all the same. */
+static void chrony_is_read_or_left(void **unused)
+{
+	static const char *const strange[] = {"null", "7", "[]", "{}", "{\"state\":\"new\"}",
+		"{\"state\":\"synchronised\"}", "{\"state\":\"alone\",\"stratum\":99}"};
+	struct page_end end = end_at(9, 12), got;
+	struct buf out = {0};
+	struct reason why = {0};
+
+	(void)unused;
+	end.chrony = (struct chrony){.state = CHRONY_SYNCHRONISED,
+		.stratum = 2,
+		.source = "10.0.0.1",
+		.offset_us = -3,
+		.error_us = 40};
+	page_encode_end(&end, &out);
+	assert_int_equal(decode_end(&got, &out, &why), OK);
+	assert_int_equal(got.chrony.state, CHRONY_SYNCHRONISED);
+	assert_string_equal(got.chrony.source, "10.0.0.1");
+	assert_int_equal(got.chrony.error_us, 40);
+	end.chrony.state = CHRONY_UNKNOWN;
+	for (size_t i = 0; i < sizeof strange / sizeof *strange; i++) {
+		buf_clear(&out);
+		page_encode_end(&end, &out);
+		out.len -= 2; /* }\n */
+		buf_printf(&out, ",\"chrony\":%s}\n", strange[i]);
+		got.chrony.state = CHRONY_SILENT;
+		assert_int_equal(decode_end(&got, &out, &why), OK);
+		assert_int_equal(got.chrony.state, CHRONY_UNKNOWN);
+		assert_int_equal(got.head_seq, 12);
+	}
+	buf_done(&out);
+}
+
 static void reads_what_it_writes(void **unused)
 {
 	struct buf b = {0};
@@ -354,6 +393,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(says_the_request),
 		cmocka_unit_test(says_the_lines_of_the_protocol),
+		cmocka_unit_test(chrony_is_read_or_left),
 		cmocka_unit_test(reads_what_it_writes),
 		cmocka_unit_test(reads_an_empty_page),
 		cmocka_unit_test(refuses_every_cut),
