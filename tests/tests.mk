@@ -13,6 +13,7 @@ $(B)/tests/contract/%: $(B)/tests/contract/%.o $(SUPPORT) $(CENTRAL) $(LOCAL) $(
 
 # Calls that a test stands in for, or makes fail.
 $(B)/tests/contract/test_replica_faults $(B)/tests/contract/test_writer $(B)/tests/contract/test_store_faults: LDFLAGS += -Wl,--wrap=sqlite3_step
+$(B)/tests/contract/test_api: LDFLAGS += -Wl,--wrap=store_ping,--wrap=store_push_backlog
 $(B)/tests/contract/test_scheduler: LDFLAGS += -Wl,--wrap=store_node,--wrap=transfer_start
 $(B)/tests/unit/test_clock: LDFLAGS += -Wl,--wrap=ntp_adjtime
 $(B)/tests/unit/test_log: LDFLAGS += -Wl,--wrap=write
