@@ -46,7 +46,7 @@ def with_database(url, name):
 
 class Database:
     """A centre's store: a database of its own, in the run's cluster unless another's URL is given."""
-    kind = "postgres"
+    kind = "postgresql"
 
     def __init__(self, name, server=None):
         self.server = server or os.environ.get("TIDEMARK_TEST_POSTGRES")

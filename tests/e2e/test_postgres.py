@@ -73,7 +73,7 @@ class Load:
         for l, e in zip(self.locals, self.editors):
             assert e.acknowledged and (not edits or e.check(records, l.name))
         status = self.centre.get("/v1/status").json
-        assert status["records"] == total and status["store"] == {"kind": "postgres", "ok": True}
+        assert status["records"] == total and status["store"] == {"kind": "postgresql", "ok": True}
         assert (status["conflicts"], status["quarantined"]) == (0, 0) or "conflict" not in alarms
         kinds = {e["kind"] for e in self.centre.all_events()}
         assert not kinds & set(alarms), kinds
@@ -88,7 +88,7 @@ def check_answers_without_a_database(centre):
     assert centre.get("/healthz").status == 200
     lab.wait_until("readyz 503", lambda: says_unavailable(centre.get("/readyz")))
     status = centre.get("/v1/status")
-    assert status.status == 200 and status.json["store"] == {"kind": "postgres", "ok": False}, status.body
+    assert status.status == 200 and status.json["store"] == {"kind": "postgresql", "ok": False}, status.body
     assert status.json["nodes"]["total"] == 3
     assert {n["name"] for n in centre.nodes()} == {"a", "b", "c"} and centre.node("a")["name"] == "a"
     assert centre.get("/metrics").status == 200
