@@ -272,24 +272,51 @@ def test_it_refuses_a_database_that_is_anothers(site, databases):
     taken = databases()
     centre = site.centre(store=taken)
     r = refused(taken.url)
-    assert r.returncode == 6 and "another" in r.stderr and "centre" in r.stderr, r
+    assert r.returncode == 6 and "in use by another tidemark-central" in r.stderr, r
     assert centre.get("/readyz").status == 200
+    centre.stop()
+    taken.sql("INSERT INTO tidemark_store.schema_version (version) VALUES (999)")
+    r = refused(taken.url)
+    assert r.returncode == 6 and "999" in r.stderr and "newer tidemark-central" in r.stderr, r
     foreign = databases()
-    foreign.sql("CREATE SCHEMA tidemark")
-    foreign.sql("CREATE TABLE tidemark.records (n int)")
-    before = foreign.sql("SELECT count(*) FROM pg_class")
+    foreign.sql("CREATE SCHEMA tidemark_store")
+    foreign.sql("CREATE TABLE tidemark_store.records (n int)")
+    before = foreign.sql("SELECT relname FROM pg_class ORDER BY 1")
     r = refused(foreign.url)
-    assert r.returncode == 6 and "tidemark" in r.stderr, r
-    assert foreign.sql("SELECT count(*) FROM pg_class") == before
-    r = refused(pg.with_database(taken.url, "nothing_here"))
-    assert r.returncode == 6 and "nothing_here" in r.stderr, r
+    assert r.returncode == 6 and "tidemark_store" in r.stderr, r
+    assert foreign.sql("SELECT relname FROM pg_class ORDER BY 1") == before
+    latin = databases()
+    latin.drop()
+    pg.sql(latin.server, f"CREATE DATABASE \"{latin.name}\" ENCODING 'LATIN1' TEMPLATE template0 LOCALE 'C' LOCALE_PROVIDER libc")
+    r = refused(latin.url)
+    assert r.returncode == 6 and "UTF8" in r.stderr, r
+
+
+def test_a_database_that_is_not_there_yet_is_waited_for(site, databases):
+    store = databases()
+    store.drop()
+    centre = lab.Centre(site.path, [site.local("a")], store=store).spawn()
+    try:
+        lab.wait_until("said what is missing", lambda: "store.failed" in centre.log_text() and store.name in centre.log_text())
+        pg.sql(store.server, f'CREATE DATABASE "{store.name}"')
+        centre.listens()
+        centre.in_sync()
+        assert centre.stop() == 0
+        store.drop()
+        centre.spawn()
+        lab.wait_until("waits again", lambda: "store.failed" in centre.log_text())
+        assert centre.stop() == 0 and "store.works" not in centre.log_text()
+    finally:
+        centre.kill()
 
 
 def test_no_password_is_said(site, databases):
     """Neither in the log nor by --print-config nor in a refusal."""
-    database = databases()
-    url = database.url + "&password=hush-hush"
-    centre = site.centre(store=database, options=["--log-level", "debug"])
-    for r in (refused(url), refused(url.replace("user=postgres", "user=nobody-here")), refused(url, "--print-config")):
+    store = databases()
+    store.url += "&password=hush-hush"
+    centre = site.centre(store=store, options=["--log-level", "debug"])
+    for r in (refused(store.url), refused(store.url, "--print-config"), refused(store.url.replace("user=", "usr=")),
+              refused("postgresql://someone:hush-hush@127.0.0.1:bad/x"), refused("postgresq://someone:hush-hush@x/y")):
         assert "hush-hush" not in r.stderr + r.stdout, r
+    centre.stop()
     assert "hush-hush" not in centre.log.read_text()
