@@ -199,32 +199,38 @@ static enum err resume_node(struct centre *c, const char *name, struct reason *w
 	return e;
 }
 
+/* What is kept in the store.  GONE: no such node, or no such verb. */
+static enum err change_node(struct centre *c, const char *name, struct span verb, struct reason *why)
+{
+	struct node n;
+	enum err e = store_node(c->store, name, &n, why);
+	if (e != OK)
+		return e;
+	if (span_is(verb, "pause"))
+		return pause_node(c, name, true, why);
+	if (span_is(verb, "resume"))
+		return resume_node(c, name, why);
+	if (span_is(verb, "verify"))
+		return move(c, name, decide_recount, why);
+	return fail(GONE, why, "a node can be told pull, push, verify, pause, resume or rotate");
+}
+
 void api_edit_do(void *ctx, struct http_request *q, struct http_reply *r)
 {
 	struct centre *c = ctx;
 	struct span verb = http_param(q, "verb");
-	struct node n;
 	struct reason why;
 	char name[RECORD_OWNER_MAX + 1];
-	bool changes = true;
+	/* Asking changes nothing that is kept: it works while the store is away. */
+	bool asks = span_is(verb, "pull") || span_is(verb, "push");
 	if (!centre_node_name(http_param(q, "name"), name, r))
 		return;
-	enum err e = store_node(c->store, name, &n, &why);
-	if (e == OK && span_is(verb, "pause"))
-		e = pause_node(c, name, true, &why);
-	else if (e == OK && span_is(verb, "resume"))
-		e = resume_node(c, name, &why);
-	else if (e == OK && span_is(verb, "verify"))
-		e = move(c, name, decide_recount, &why);
-	else if (span_is(verb, "pull") || span_is(verb, "push"))
-		changes = false;
-	else if (e == OK)
-		e = fail(GONE, &why, "a node can be told pull, push, verify, pause, resume or rotate");
+	enum err e = asks ? OK : change_node(c, name, verb, &why);
 	if (e != OK) {
 		centre_problem(r, e, &why);
 		return;
 	}
-	if (changes)
+	if (!asks)
 		scheduler_changed(c->scheduler, name);
 	if (!span_is(verb, "pause"))
 		scheduler_ask(c->scheduler, name);

@@ -151,22 +151,19 @@ static void put_figure(struct buf *out, const struct figure *f, const struct nod
 			buf_printf(out, "%s{node=\"%s\"} %.9g\n", f->name, v[i].node.name, x);
 }
 
-static enum err put_backlogs(
-	struct store *st, struct buf *out, const struct node_view *v, size_t n, struct reason *why)
+static void put_backlogs(struct store **st, struct buf *out, const struct node_view *v, size_t n)
 {
 	begin(out, "tidemark_backlog_records", "gauge", "Records that wait, by direction.");
 	for (size_t i = 0; i < n; i++) {
 		struct backlog b;
-		enum err e = backlog_of(st, &v[i], &b, why);
-		if (e != OK)
-			return e;
+		backlog_of(st, &v[i], &b);
 		if (b.pull_known)
 			buf_printf(out, "tidemark_backlog_records{node=\"%s\",direction=\"pull\"} %llu\n",
 				v[i].node.name, (unsigned long long)b.pull);
-		buf_printf(out, "tidemark_backlog_records{node=\"%s\",direction=\"push\"} %llu\n",
-			v[i].node.name, (unsigned long long)b.push);
+		if (b.push_known)
+			buf_printf(out, "tidemark_backlog_records{node=\"%s\",direction=\"push\"} %llu\n",
+				v[i].node.name, (unsigned long long)b.push);
 	}
-	return OK;
 }
 
 static void put_histogram(struct buf *out, const struct histogram *h)
@@ -180,42 +177,43 @@ static void put_histogram(struct buf *out, const struct histogram *h)
 		(unsigned long long)h->count, name, h->sum, name, (unsigned long long)h->count);
 }
 
-static enum err put_all(
-	struct centre *c, const struct node_view *v, size_t n, struct buf *out, struct reason *why)
+/* A figure that the store cannot give now is left out; tidemark_store_up says so. */
+static void put_all(struct centre *c, const struct node_view *v, size_t n, struct buf *out)
 {
 	struct scheduler_totals t = scheduler_totals(c->scheduler);
+	struct store *st = c->store;
+	struct reason why;
 	uint64_t conflicts;
-	enum err e = store_conflict_count(c->store, NULL, &conflicts, why);
-	if (e != OK)
-		return e;
 	put_build(out);
 	chrony_put_metrics(out);
 	put_states(out, v, n);
 	put_polls(out, v, n);
 	for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
 		put_figure(out, &figures[i], v, n);
-	e = put_backlogs(c->store, out, v, n, why);
+	put_backlogs(&st, out, v, n);
 	put_histogram(out, &t.applied);
 	begin(out, "tidemark_conflicts", "gauge",
 		"Versions that lost a conflict, or were put aside, and are kept.");
-	buf_printf(out, "tidemark_conflicts %llu\n", (unsigned long long)conflicts);
+	if (st && centre_knows(store_conflict_count(st, NULL, &conflicts, &why), &why))
+		buf_printf(out, "tidemark_conflicts %llu\n", (unsigned long long)conflicts);
+	else
+		st = NULL;
 	begin(out, "tidemark_quarantined", "gauge", "Records that could not be applied and are kept apart.");
 	buf_text(out, "tidemark_quarantined 0\n");
-	return e;
+	begin(out, "tidemark_store_up", "gauge",
+		"1 when the store answered just now and the last write was good.");
+	buf_printf(out, "tidemark_store_up %d\n", st && !t.store_failed);
 }
 
 void api_metrics(void *ctx, struct http_request *q, struct http_reply *r)
 {
 	struct centre *c = ctx;
 	struct node_view *views;
-	struct reason why;
 	size_t n;
 	(void)q;
 	scheduler_views(c->scheduler, &views, &n);
-	enum err e = put_all(c, views, n, &r->body, &why);
+	put_all(c, views, n, &r->body);
 	free(views);
 	r->status = 200;
 	r->content_type = "text/plain; version=0.0.4; charset=utf-8";
-	if (e != OK)
-		centre_problem(r, e, &why);
 }

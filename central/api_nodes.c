@@ -134,41 +134,37 @@ static void put_polls(struct buf *out, const struct node_run *run, const struct 
 		(unsigned long long)run->pushed);
 }
 
-static enum err put_node(struct centre *c, const struct node_view *v, const struct history *h,
-	struct buf *out, struct reason *why)
+/* All but the object's end.  *st becomes NULL when it fails: what it cannot say now is null. */
+static void put_node(struct store **st, const struct node_view *v, const struct history *h, struct buf *out)
 {
 	struct backlog b;
+	struct reason why;
 	uint64_t conflicts = 0;
-	enum err e = backlog_of(c->store, v, &b, why);
-	if (e == OK)
-		e = store_conflict_count(c->store, v->node.name, &conflicts, why);
-	if (e != OK)
-		return e;
+	backlog_of(st, v, &b);
+	if (*st && !centre_knows(store_conflict_count(*st, v->node.name, &conflicts, &why), &why))
+		*st = NULL;
 	put_identity(out, v);
 	put_position(out, v);
 	backlog_put(out, &b);
 	put_proof(out, &v->run);
 	put_clock(out, &v->run);
 	put_polls(out, &v->run, h);
-	buf_printf(out, ",\"conflicts\":%llu,\"quarantined\":0,\"version\":", (unsigned long long)conflicts);
+	buf_text(out, ",\"conflicts\":");
+	centre_put_known(out, *st, (int64_t)conflicts);
+	buf_text(out, ",\"quarantined\":0,\"version\":");
 	centre_put_text(out, v->run.version);
-	return OK;
 }
 
 void api_nodes_answer(struct centre *c, const char *name, int status, const char *extra, struct http_reply *r)
 {
+	struct store *st = c->store;
 	struct node_view v;
 	struct history h;
-	struct reason why;
 	if (!scheduler_view(c->scheduler, name, &v, &h)) {
 		http_problem(r, "not_found", "there is no node %s", name);
 		return;
 	}
-	enum err e = put_node(c, &v, &h, &r->body, &why);
-	if (e != OK) {
-		centre_problem(r, e, &why);
-		return;
-	}
+	put_node(&st, &v, &h, &r->body);
 	buf_text(&r->body, extra);
 	buf_text(&r->body, "}\n");
 	r->status = status;
@@ -230,21 +226,21 @@ static size_t select_views(
 	return kept;
 }
 
-static enum err put_list(struct centre *c, const struct node_view *views, size_t n, unsigned limit,
-	struct buf *out, struct reason *why)
+static void put_list(
+	struct centre *c, const struct node_view *views, size_t n, unsigned limit, struct buf *out)
 {
-	enum err e = OK;
+	struct store *st = c->store;
 	size_t shown = 0;
 	const char *comma = "";
 	buf_text(out, "{\"nodes\":[");
-	for (size_t i = 0; i < n && i < limit && e == OK; i++, shown++) {
+	for (size_t i = 0; i < n && i < limit; i++, shown++) {
 		struct node_view v;
 		struct history h;
 		if (!scheduler_view(c->scheduler, views[i].node.name, &v, &h))
 			continue; /* removed meanwhile */
 		buf_text(out, comma);
 		comma = ",";
-		e = put_node(c, &views[i], &h, out, why);
+		put_node(&st, &views[i], &h, out);
 		buf_char(out, '}');
 	}
 	buf_text(out, "],\"next\":");
@@ -252,7 +248,6 @@ static enum err put_list(struct centre *c, const struct node_view *views, size_t
 		buf_printf(out, "\"%d.%s\"}\n", rank_of[views[shown - 1].state], views[shown - 1].node.name);
 	else
 		buf_text(out, "null}\n");
-	return e;
 }
 
 void api_nodes_list(void *ctx, struct http_request *q, struct http_reply *r)
@@ -262,7 +257,6 @@ void api_nodes_list(void *ctx, struct http_request *q, struct http_reply *r)
 	enum node_state state;
 	struct list_key after;
 	struct node_view *views;
-	struct reason why;
 	unsigned limit;
 	size_t n;
 	if (!centre_limit(q, &limit, r) || !read_key(http_query(q, "after"), &after, r))
@@ -273,9 +267,7 @@ void api_nodes_list(void *ctx, struct http_request *q, struct http_reply *r)
 	}
 	scheduler_views(c->scheduler, &views, &n);
 	n = select_views(views, n, word.at ? &state : NULL, &after);
-	enum err e = put_list(c, views, n, limit, &r->body, &why);
+	put_list(c, views, n, limit, &r->body);
 	free(views);
 	r->status = 200;
-	if (e != OK)
-		centre_problem(r, e, &why);
 }

@@ -66,15 +66,12 @@ struct sums {
 	uint64_t unknown; /* nodes that are asked, and whose backlog is not known */
 };
 
-static enum err sum_nodes(
-	struct centre *c, const struct node_view *views, size_t n, struct sums *ret, struct reason *why)
+static void sum_nodes(struct store **st, const struct node_view *views, size_t n, struct sums *ret)
 {
 	struct sums s = {.backlog = {.pull_known = true, .oldest_us = -1}};
 	for (size_t i = 0; i < n; i++) {
 		struct backlog b;
-		enum err e = backlog_of(c->store, &views[i], &b, why);
-		if (e != OK)
-			return e;
+		backlog_of(st, &views[i], &b);
 		s.states[views[i].state]++;
 		s.records += views[i].node.sync.digest.count;
 		s.backlog.pull += b.pull;
@@ -85,8 +82,9 @@ static enum err sum_nodes(
 			s.unknown++;
 	}
 	s.backlog.pull_known = s.unknown == 0;
+	s.backlog.push_known = *st;
+	s.backlog.oldest_us = *st ? s.backlog.oldest_us : -1;
 	*ret = s;
-	return OK;
 }
 
 static void put_sums(struct buf *out, const struct sums *s, size_t total)
@@ -105,23 +103,19 @@ void api_status(void *ctx, struct http_request *q, struct http_reply *r)
 {
 	struct centre *c = ctx;
 	struct node_view *views;
+	struct store *st = c->store;
 	struct buf *out = &r->body;
 	struct sums s;
 	struct reason why;
-	uint64_t conflicts;
+	uint64_t conflicts = 0;
 	size_t n;
 	(void)q;
 	scheduler_views(c->scheduler, &views, &n);
-	enum err e = sum_nodes(c, views, n, &s, &why);
+	sum_nodes(&st, views, n, &s);
 	free(views);
-	if (e == OK)
-		e = store_conflict_count(c->store, NULL, &conflicts, &why);
-	if (e != OK) {
-		centre_problem(r, e, &why);
-		return;
-	}
+	bool counted = st && centre_knows(store_conflict_count(st, NULL, &conflicts, &why), &why);
+	bool store_ok = counted && store_works(c, &why);
 	struct scheduler_totals t = scheduler_totals(c->scheduler);
-	bool store_ok = store_works(c, &why);
 	buf_printf(out, "{\"version\":\"%s\",\"uptime_s\":%lld,\"store\":{\"kind\":\"%s\",\"ok\":%s},",
 		TIDEMARK_VERSION, (long long)((clock_mono_us() - c->started_us) / 1000000),
 		store_kind(c->store), store_ok ? "true" : "false");
@@ -129,8 +123,9 @@ void api_status(void *ctx, struct http_request *q, struct http_reply *r)
 	chrony_put_clock(out);
 	buf_char(out, ',');
 	put_sums(out, &s, n);
-	buf_printf(out,
-		",\"conflicts\":%llu,\"quarantined\":0,\"rates\":{\"pull_s\":%.1f,\"push_s\":%.1f}}\n",
-		(unsigned long long)conflicts, t.pulled_per_s, t.pushed_per_s);
+	buf_text(out, ",\"conflicts\":");
+	centre_put_known(out, counted, (int64_t)conflicts);
+	buf_printf(out, ",\"quarantined\":0,\"rates\":{\"pull_s\":%.1f,\"push_s\":%.1f}}\n", t.pulled_per_s,
+		t.pushed_per_s);
 	r->status = 200;
 }

@@ -73,9 +73,15 @@ void centre_put_text(struct buf *out, const char *text)
 		buf_text(out, "null");
 }
 
-void centre_problem(struct http_reply *r, enum err e, const struct reason *why)
+bool centre_knows(enum err e, const struct reason *why)
 {
 	if (e == INTERNAL)
 		log_event(LOG_ERROR, "store.failed", "error", err_name(e), "reason", why->text, NULL);
+	return e == OK;
+}
+
+void centre_problem(struct http_reply *r, enum err e, const struct reason *why)
+{
+	centre_knows(e, why);
 	http_problem_err(r, e, why);
 }

@@ -38,6 +38,8 @@ void centre_put_seconds(struct buf *out, double s);            /* three digits; 
 void centre_put_known(struct buf *out, bool known, int64_t n); /* or null */
 void centre_put_text(struct buf *out, const char *text);       /* quoted; "" = null */
 
+/* Was a call of the store good?  Logs INTERNAL.  For answers that leave out what the store cannot say now. */
+bool centre_knows(enum err e, const struct reason *why);
 /* The answer to a failed call of the store: logs INTERNAL, passes the others on. */
 void centre_problem(struct http_reply *r, enum err e, const struct reason *why);
 

@@ -182,6 +182,69 @@ static void test_unknown_values_are_null(void **state)
 	has(d, "\"backlog\":{\"pull\":0");
 }
 
+/* --- a store that is away: tests.mk has these stand before the real ones --- */
+
+static bool away;
+static unsigned asked_while_away;
+
+static enum err stand_in(struct reason *why)
+{
+	asked_while_away++;
+	snprintf(why->text, sizeof why->text, "the database is away");
+	return RETRY;
+}
+
+enum err __real_store_ping(struct store *st, struct reason *why);
+enum err __wrap_store_ping(struct store *st, struct reason *why);
+enum err __wrap_store_ping(struct store *st, struct reason *why)
+{
+	return away ? stand_in(why) : __real_store_ping(st, why);
+}
+
+enum err __real_store_push_backlog(
+	struct store *st, const char *node, uint64_t *ret, int64_t *ret_oldest_us, struct reason *why);
+enum err __wrap_store_push_backlog(
+	struct store *st, const char *node, uint64_t *ret, int64_t *ret_oldest_us, struct reason *why);
+enum err __wrap_store_push_backlog(
+	struct store *st, const char *node, uint64_t *ret, int64_t *ret_oldest_us, struct reason *why)
+{
+	return away ? stand_in(why) : __real_store_push_backlog(st, node, ret, ret_oldest_us, why);
+}
+
+static void test_without_the_store_the_rest_is_still_said(void **state)
+{
+	struct desk *d = *state;
+	EXPECT(d, 201, HTTP_POST, "/v1/nodes", "{\"name\":\"b\",\"url\":\"http://127.0.0.1:8\"}", NULL);
+	EXPECT(d, 200, GET("/metrics"));
+	has(d, "tidemark_store_up 1\n");
+	has(d, "tidemark_conflicts 0\n");
+	has(d, "tidemark_backlog_records{node=\"a\",direction=\"push\"} 0\n");
+	away = true;
+	static const char *const targets[] = {"/v1/status", "/v1/nodes", "/v1/nodes/b", "/metrics"};
+	for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+		asked_while_away = 0;
+		EXPECT(d, 200, GET(targets[i]));
+		assert_int_equal(asked_while_away, 1); /* not once a node: it may take long to fail */
+		if (i < 3)
+			has(d, "\"backlog\":{\"pull\":null,\"push\":null,\"oldest_s\":null}");
+		if (i < 3)
+			has(d, "\"conflicts\":null");
+	}
+	has(d, "tidemark_store_up 0\n");
+	has(d, "tidemark_nodes{state=\"never_seen\"} 2\n");
+	assert_null(strstr(d->r.body.at, "tidemark_conflicts 0"));
+	assert_null(strstr(d->r.body.at, "direction=\"push\""));
+	EXPECT(d, 200, GET("/v1/status"));
+	has(d, "\"store\":{\"kind\":\"sqlite\",\"ok\":false}");
+	has(d, "\"total\":2");
+	EXPECT(d, 503, GET("/readyz"));
+	EXPECT(d, 200, GET("/healthz"));
+	away = false;
+	EXPECT(d, 200, GET("/v1/status"));
+	has(d, "\"ok\":true");
+	has(d, "\"push\":0");
+}
+
 static void test_records_carry_their_version(void **state)
 {
 	struct desk *d = *state;
@@ -333,7 +396,7 @@ static void test_metrics_are_well_formed(void **state)
 		assert_int_equal(strncmp(line, name, strlen(name)), 0);
 		assert_int_equal(sscanf(strrchr(line, ' '), "%lf", &value), 1);
 	}
-	assert_int_equal(families, 19);
+	assert_int_equal(families, 20);
 	has(d, "tidemark_nodes{state=\"never_seen\"} 1\n");
 	has(d, "tidemark_node_up{node=\"a\"} 0\n");
 	assert_null(strstr(d->r.body.at, "tidemark_clock_offset_seconds{")); /* not known */
@@ -348,6 +411,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_wrong_requests_are_refused_by_table),
 		TEST(test_unknown_values_are_null),
+		TEST(test_without_the_store_the_rest_is_still_said),
 		TEST(test_records_carry_their_version),
 		TEST(test_many_records_all_or_none),
 		TEST(test_nodes_come_worst_first_page_by_page),

@@ -1,10 +1,41 @@
+import uuid
+
 import pytest
 
 import lab
+import pg
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "both_stores: the centre's promises; runs on SQLite and on PostgreSQL")
+
+
+def pytest_generate_tests(metafunc):
+    if metafunc.definition.get_closest_marker("both_stores"):
+        metafunc.parametrize("store_kind", ["sqlite", "postgres"], scope="module")
+
+
+@pytest.fixture(scope="module")
+def store_kind():
+    return "sqlite"
+
+
+@pytest.fixture(scope="module")
+def databases():
+    """Makes databases in the run's PostgreSQL, and drops them."""
+    made = []
+
+    def make():
+        made.append(pg.Database("test_" + uuid.uuid4().hex))
+        return made[-1]
+
+    yield make
+    for d in made:
+        d.drop()
 
 
 @pytest.fixture
-def site(tmp_path):
+def site(tmp_path, store_kind, databases):
     """Makes locals and centres in a directory of the test's own, and ends what it started, by pid."""
     started = []
 
@@ -16,6 +47,8 @@ def site(tmp_path):
             return started[-1].start()
 
         def centre(self, *locals_, **kw):
+            if store_kind == "postgres":
+                kw.setdefault("store", databases())
             started.insert(0, lab.Centre(tmp_path, locals_, **kw))
             return started[0].start()
 

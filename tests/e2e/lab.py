@@ -179,15 +179,36 @@ class Local(Program):
         return self.get("/v1/status").json
 
 
+class File:
+    """A centre's store in a file."""
+    kind = "sqlite"
+
+    def __init__(self, path):
+        self.path, self.url = path, f"sqlite:{path}"
+
+    def files(self):
+        return sorted(self.path.parent.glob(self.path.name + "*"))
+
+    def backup(self):
+        """Of a store that no centre has open."""
+        return {f: f.read_bytes() for f in self.files()}
+
+    def restore(self, backup):
+        for f in self.files():
+            f.unlink()
+        for f, data in backup.items():
+            f.write_bytes(data)
+
+
 class Centre(Program):
-    def __init__(self, directory, locals_=(), port=0, options=(), name="centre"):
+    def __init__(self, directory, locals_=(), port=0, options=(), name="centre", store=None):
         super().__init__(directory, name)
         self.port, self.options, self.locals = port, list(options), list(locals_)
-        self.db = self.directory / f"{name}.db"
+        self.store = store or File(self.directory / f"{name}.db")
 
     def argv(self):
         nodes = [a for l in self.locals for a in ("--node", f"{l.name}={l.url}")]
-        return [BIN / "tidemark-central", "--store", f"sqlite:{self.db}", "--listen", f"127.0.0.1:{self.port}",
+        return [BIN / "tidemark-central", "--store", self.store.url, "--listen", f"127.0.0.1:{self.port}",
                 "--poll-interval", "500ms", *nodes, *self.options]
 
     def start(self):
@@ -209,6 +230,16 @@ class Centre(Program):
     def events(self, node=None, kind=None):
         r = self.get("/v1/events?limit=1000" + (f"&node={node}" if node else "")).json["events"]
         return [e for e in r if kind is None or e["kind"] == kind]
+
+    def all_events(self):
+        """From the oldest, page by page."""
+        found, after = [], 1  # 0 would be the newest
+        while True:
+            page = self.get(f"/v1/events?limit=1000&after={after}").json
+            found += page["events"]
+            if page["next"] is None:
+                return found
+            after = page["next"]
 
     def conflicts(self):
         return self.get("/v1/conflicts?limit=1000").json["conflicts"]

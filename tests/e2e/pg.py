@@ -1,4 +1,4 @@
-"""PostgreSQL for the lab: the run's own cluster, clusters of a test's own, and SQL by psql."""
+"""PostgreSQL for the lab: databases in the run's own cluster, clusters of a test's own, and SQL by psql."""
 import os
 import pathlib
 import signal
@@ -9,13 +9,6 @@ import lab
 CLUSTER = lab.TOP / "deploy" / "cluster"
 
 
-def shared_url():
-    """The maintenance database of the cluster that tests/run started; a test that needs it fails without it."""
-    url = os.environ.get("TIDEMARK_TEST_POSTGRES")
-    assert url, "TIDEMARK_TEST_POSTGRES names no PostgreSQL: run this by tests/run, or see tests/README.md"
-    return url
-
-
 def sql(url, statement, timeout=30.0):
     """The rows, a line each, fields joined by |."""
     r = subprocess.run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", statement], capture_output=True, text=True,
@@ -24,50 +17,89 @@ def sql(url, statement, timeout=30.0):
     return r.stdout.splitlines()
 
 
-def database(url, name):
+class Session:
+    """One connection for many statements."""
+
+    def __init__(self, url):
+        self.psql = subprocess.Popen(["psql", "-XAtq", "-d", url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def sql(self, statement):
+        self.psql.stdin.write(statement + ";\n\\echo --end--\n")
+        self.psql.stdin.flush()
+        rows = []
+        while (line := self.psql.stdout.readline()) != "--end--\n":
+            assert line, "psql ended"
+            rows.append(line.rstrip("\n"))
+        return rows
+
+    def close(self):
+        self.psql.stdin.close()
+        self.psql.wait(10)
+        self.psql.stdout.close()
+
+
+def with_database(url, name):
     """The same server's URL with another database."""
     head, _, query = url.partition("?")
     return head.rsplit("/", 1)[0] + "/" + name + ("?" + query if query else "")
 
 
-def make_database(name):
-    """An empty database in the run's cluster; returns its URL."""
-    sql(shared_url(), f'CREATE DATABASE "{name}"')
-    return database(shared_url(), name)
+class Database:
+    """A centre's store: a database of its own, in the run's cluster unless another's URL is given."""
+    kind = "postgresql"
 
+    def __init__(self, name, server=None):
+        self.server = server or os.environ.get("TIDEMARK_TEST_POSTGRES")
+        assert self.server, "TIDEMARK_TEST_POSTGRES names no PostgreSQL: run this by tests/run, or see tests/README.md"
+        self.name, self.url, self.backups = name, with_database(self.server, name), 0
+        sql(self.server, f'CREATE DATABASE "{name}"')
 
-def drop_database(url):
-    name = url.partition("?")[0].rsplit("/", 1)[1]
-    sql(shared_url(), f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    def sql(self, statement):
+        return sql(self.url, statement)
+
+    def backup(self):
+        """Of a store that no centre has open."""
+        self.backups += 1
+        name = f"{self.name}_{self.backups}"
+        sql(self.server, f'CREATE DATABASE "{name}" TEMPLATE "{self.name}"')
+        return name
+
+    def restore(self, backup):
+        sql(self.server, f'DROP DATABASE "{self.name}"')
+        sql(self.server, f'CREATE DATABASE "{self.name}" TEMPLATE "{backup}"')
+
+    def drop(self):
+        for name in [self.name, *(f"{self.name}_{n + 1}" for n in range(self.backups))]:
+            sql(self.server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 def run(*args, check=True, **kw):
+    """deploy/cluster."""
     r = subprocess.run([CLUSTER, *map(str, args)], capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, **kw)
     assert not check or r.returncode == 0, f"cluster {args}: {r.returncode} {r.stderr}"
     return r
 
 
 class Cluster:
-    """A cluster of the test's own, which it may stop, freeze and promote."""
+    """A cluster of the test's own, which it may stop, freeze and promote.  It goes when it is removed, or this process ends."""
 
     def __init__(self, directory, standby_of=None):
         self.directory = pathlib.Path(directory)
-        made = run("standby", self.directory, standby_of.directory) if standby_of else run("start", self.directory)
-        self.maintenance = made.stdout.strip()
+        if standby_of:
+            run("standby", self.directory, standby_of.directory)
+        self.holder = subprocess.Popen([CLUSTER, "hold", str(self.directory)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                       text=True, start_new_session=True)
+        self.server = self.holder.stdout.readline().strip()  # the URL of its maintenance database
+        assert self.server, "no cluster: see above"
+        # where its socket is
+        self.home = pathlib.Path(self.server.partition("host=")[2].partition("&")[0])
 
-    @property
-    def home(self):
-        """Where its socket is."""
-        return pathlib.Path(self.maintenance.partition("host=")[2].partition("&")[0])
+    def sql(self, statement):
+        return sql(self.server, statement)
 
-    def url(self, name="postgres"):
-        return run("url", self.directory, name).stdout.strip()
-
-    def create(self, name):
-        return run("create", self.directory, name).stdout.strip()
-
-    def sql(self, statement, name="postgres"):
-        return sql(database(self.maintenance, name), statement)
+    def setting(self, name, value):
+        self.sql(f"ALTER SYSTEM SET {name} = '{value}'")
+        self.sql("SELECT pg_reload_conf()")
 
     def start(self):
         run("start", self.directory)
@@ -79,7 +111,9 @@ class Cluster:
         run("promote", self.directory)
 
     def remove(self):
-        run("remove", self.directory)
+        self.holder.stdin.close()
+        self.holder.wait(60)
+        self.holder.stdout.close()
 
     def pids(self):
         """The server and its children."""
@@ -89,8 +123,9 @@ class Cluster:
 
     def freeze(self):
         """Stops every process of it as it stands; returns their pids for thaw()."""
-        frozen = []
-        for pid in self.pids():  # the server first: it starts no more
+        frozen = self.pids()[:1]
+        os.kill(frozen[0], signal.SIGSTOP)  # the server first: it starts no more
+        for pid in self.pids()[1:]:
             os.kill(pid, signal.SIGSTOP)
             frozen.append(pid)
         return frozen

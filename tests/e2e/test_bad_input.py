@@ -9,11 +9,14 @@ GOOD = '{"id":"good","type":"t","body":1}'
 DEEP = "[" * 65 + "]" * 65
 
 
+pytestmark = pytest.mark.both_stores
+
+
 @pytest.fixture(scope="module")
-def ends(tmp_path_factory):
+def ends(tmp_path_factory, store_kind, databases):
     path = tmp_path_factory.mktemp("bad-input")
     local = lab.Local(path, "a").start()
-    centre = lab.Centre(path, [local]).start()
+    centre = lab.Centre(path, [local], store=databases() if store_kind == "postgres" else None).start()
     local.write({"id": "seed", "body": 1})
     centre.in_sync("a")
     yield local, centre

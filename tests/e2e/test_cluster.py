@@ -35,12 +35,12 @@ def gone(home, pid):
 
 def test_it_is_reached_by_its_socket_alone_and_keeps_what_it_acknowledged(made):
     c = pg.Cluster(made("one"))
-    url = c.create("shop")
-    assert url == c.url("shop") and "listen" not in url
+    url = pg.run("create", c.directory, "shop").stdout.strip()
+    assert url == pg.run("url", c.directory, "shop").stdout.strip() == pg.with_database(c.server, "shop")
     assert pg.sql(url, "SHOW listen_addresses") == [""]
     assert (c.home / ".s.PGSQL.5432").is_socket() and c.home.stat().st_mode & 0o077 == 0
     pg.sql(url, "CREATE TABLE t AS SELECT 1 AS n")
-    assert pg.run("start", c.directory).stdout.strip() == c.maintenance  # it runs already
+    assert pg.run("start", c.directory).stdout.strip() == c.server  # it runs already
     c.stop("immediate")
     with pytest.raises(AssertionError):
         pg.sql(url, "SELECT 1")
@@ -56,8 +56,8 @@ def test_it_is_reached_by_its_socket_alone_and_keeps_what_it_acknowledged(made):
 def test_a_path_too_long_or_odd_for_a_socket_is_got_round(made):
     for name in ("d" * 100, "a b&c%d"):
         c = pg.Cluster(made(name))
-        assert pg.sql(c.maintenance, "SELECT 1") == ["1"], name
-        assert str(c.directory) not in c.maintenance
+        assert pg.sql(c.server, "SELECT 1") == ["1"], name
+        assert str(c.directory) not in c.server
         home = c.home
         c.remove()
         assert not home.exists()

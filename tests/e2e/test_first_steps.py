@@ -2,7 +2,11 @@
 import os
 import signal
 
+import pytest
+
 import lab
+
+pytestmark = pytest.mark.both_stores
 
 
 def test_three_generating_locals_are_pulled_and_proven(site):
@@ -14,7 +18,7 @@ def test_three_generating_locals_are_pulled_and_proven(site):
         n = centre.node(l.name)
         assert n["state"] == "in_sync" and n["proof"]["equal"] is True
     status = centre.get("/v1/status").json
-    assert status["nodes"]["total"] == 3 and status["store"] == {"kind": "sqlite", "ok": True}
+    assert status["nodes"]["total"] == 3 and status["store"] == {"kind": centre.store.kind, "ok": True}
 
 
 def test_what_is_written_is_the_same_at_both_ends(site):

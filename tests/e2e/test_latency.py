@@ -31,8 +31,8 @@ def test_an_idle_system_of_100_rounds_writes_nothing(site):
     l.write(*({"id": f"r{i}", "body": i} for i in range(100)))
     centre.in_sync("a")
     centre.in_sync("a")
-    before = changes(l.db), changes(centre.db)
+    before = changes(l.db), changes(centre.store.path)
     polls = centre.node("a")["polls"]["ok"]
     lab.wait_until("100 rounds", lambda: centre.node("a")["polls"]["ok"] >= polls + 100, 60)
-    assert (changes(l.db), changes(centre.db)) == before
+    assert (changes(l.db), changes(centre.store.path)) == before
     assert centre.node("a")["state"] == "in_sync"

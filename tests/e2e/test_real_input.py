@@ -3,6 +3,10 @@ import json
 import pathlib
 import subprocess
 
+import pytest
+
+pytestmark = pytest.mark.both_stores
+
 ISO = pathlib.Path("/usr/share/iso-codes/json")
 
 

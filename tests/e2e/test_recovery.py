@@ -2,7 +2,11 @@
 import json
 import os
 
+import pytest
+
 import lab
+
+pytestmark = pytest.mark.both_stores
 
 RECORDS = int(os.environ.get("TIDEMARK_REFILL", "100000"))
 
@@ -113,16 +117,13 @@ def test_a_centre_restored_from_a_backup_loses_nothing(site):
     l.write({"id": "x", "body": 1})
     centre.in_sync("a")
     centre.stop()
-    backup = {f: f.read_bytes() for f in site.path.glob("centre.db*")}
+    backup = centre.store.backup()
     centre.start()
     assert lab.call(centre.url + "/v1/records/a/edited", "PUT", '{"type":"t","body":"at the centre"}').status == 201
     l.write({"id": "x", "body": 2}, {"id": "y", "body": 3})
     centre.in_sync("a")
     centre.stop()
-    for f in site.path.glob("centre.db*"):
-        f.unlink()
-    for f, data in backup.items():
-        f.write_bytes(data)
+    centre.store.restore(backup)
     centre.start()
     centre.in_sync("a")
     assert centre.get("/v1/records/a/edited").json["body"] == "at the centre"

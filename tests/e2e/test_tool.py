@@ -6,6 +6,8 @@ import subprocess
 import threading
 import time
 
+import pytest
+
 import lab
 
 
@@ -95,6 +97,7 @@ def test_followed_events_keep_up(site):
     assert ids == sorted(set(ids))
 
 
+@pytest.mark.both_stores
 def test_nodes_are_added_paused_resumed_and_removed(site):
     a, b = site.local("a"), site.local("b")
     centre = site.centre(a)
@@ -121,6 +124,7 @@ def test_nodes_are_added_paused_resumed_and_removed(site):
     assert not centre.events("b", "WIPED")
 
 
+@pytest.mark.both_stores
 def test_records_are_read_and_written(site):
     a = site.local("a")
     centre = site.centre(a)
@@ -142,6 +146,7 @@ def test_records_are_read_and_written(site):
     assert centre.tool("put", "nobody/r002", "--type", "t", "-", input="1", check=False).returncode == 1
 
 
+@pytest.mark.both_stores
 def test_status_and_verify_and_events(site):
     a = site.local("a")
     centre = site.centre(a)

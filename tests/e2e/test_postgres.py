@@ -1,0 +1,322 @@
+"""A centre on a PostgreSQL that is stopped, killed, frozen and replaced under load: it waits, goes on by itself, and at the
+end both ends hold every acknowledged record once."""
+import os
+import random
+import re
+import subprocess
+import time
+
+import pytest
+
+import lab
+import load
+import pg
+
+STOPS = int(os.environ.get("TIDEMARK_PG_STOPS", "8"))
+KILLS = int(os.environ.get("TIDEMARK_PG_KILLS", "20"))
+FALSE_ALARMS = ("WIPED", "REWOUND", "CLONED", "DIVERGED", "CENTRE_REWOUND", "conflict", "rejected")
+
+
+@pytest.fixture
+def clusters(tmp_path):
+    """Makes clusters of the test's own, and removes them."""
+    made = []
+
+    def make(name, **kw):
+        made.append(pg.Cluster(tmp_path / name, **kw))
+        return made[-1]
+
+    yield make
+    for c in made:
+        c.remove()
+
+
+@pytest.fixture
+def chance():
+    seed = int(os.environ.get("TIDEMARK_SEED", random.randrange(1 << 32)))
+    print(f"TIDEMARK_SEED={seed}")
+    return random.Random(seed)
+
+
+class Load:
+    """Everything that goes on: records generated and posted at the locals, edits at the centre."""
+
+    def __init__(self, site, store, batch=500, pause=0.25):
+        self.locals = [site.local(name, options=["--generate", "50"]) for name in ("a", "b", "c")]
+        self.centre = site.centre(*self.locals, store=store, options=["--poll-interval", "200ms"])
+        self.batches = load.Batches(self.locals[0], batch, pause)
+        self.writer = load.Writer(lambda: f"{self.locals[1].url}/v1/records/", "w", pause=0.01)
+        self.editors = [load.Writer(lambda l=l: f"{self.centre.url}/v1/records/{l.name}/", "e", pause=0.05, timeout=40)
+                        for l in self.locals]
+        for t in self.threads():
+            t.start()
+        self.centre.in_sync(seconds=60)
+
+    def threads(self):
+        return [self.batches, self.writer, *self.editors]
+
+    def settle(self, seconds=60):
+        """Ends the writing; both ends proven equal."""
+        for t in self.threads():
+            t.stop()
+        for l in self.locals:
+            l.stop()
+            l.options = []
+            l.start()
+        self.centre.in_sync(seconds=seconds)
+
+    def check(self, alarms=FALSE_ALARMS, edits=True):
+        """What was acknowledged is there once, the same at both ends; nothing was taken for what it was not."""
+        total = sum(lab.same_records(l, self.centre) for l in self.locals)
+        records = self.centre.records("a") | self.centre.records("b") | self.centre.records("c")
+        assert self.batches.check(records, "a") > 0 and self.writer.check(records, "b") > 0
+        for l, e in zip(self.locals, self.editors):
+            assert e.acknowledged and (not edits or e.check(records, l.name))
+        status = self.centre.get("/v1/status").json
+        assert status["records"] == total and status["store"] == {"kind": "postgresql", "ok": True}
+        assert (status["conflicts"], status["quarantined"]) == (0, 0) or "conflict" not in alarms
+        kinds = {e["kind"] for e in self.centre.all_events()}
+        assert not kinds & set(alarms), kinds
+        print(f"{total} records, {sum(e.refused for e in self.editors)} edits refused meanwhile")
+
+
+def says_unavailable(r):
+    return (r.status, r.headers["Content-Type"], r.code) == (503, "application/problem+json", "unavailable") and r.json["detail"]
+
+
+def check_answers_without_a_database(centre):
+    assert centre.get("/healthz").status == 200
+    lab.wait_until("readyz 503", lambda: says_unavailable(centre.get("/readyz")))
+    status = centre.get("/v1/status")
+    assert status.status == 200 and status.json["store"] == {"kind": "postgresql", "ok": False}, status.body
+    assert status.json["nodes"]["total"] == 3
+    assert {n["name"] for n in centre.nodes()} == {"a", "b", "c"} and centre.node("a")["name"] == "a"
+    assert centre.get("/metrics").status == 200
+    for method, path, body in (("GET", "/v1/records?owner=a", None), ("GET", "/v1/records/a/e-1", None), ("GET", "/v1/events", None),
+                               ("GET", "/v1/conflicts", None), ("PUT", "/v1/records/a/x", '{"type":"t","body":1}'),
+                               ("DELETE", "/v1/records/a/e-1", None), ("POST", "/v1/records", '{"owner":"a","type":"t","body":1}'),
+                               ("POST", "/v1/nodes", '{"name":"z","url":"http://127.0.0.1:9"}'), ("POST", "/v1/nodes/a/pause", None)):
+        r = lab.call(centre.url + path, method, body)
+        assert says_unavailable(r), (method, path, r.status, r.body)
+    assert lab.call(centre.url + "/v1/records/a/x", "PUT", "{").status == 400  # wrong is wrong, whatever the database does
+    assert centre.get("/v1/nothing").status == 404
+
+
+def test_postgresql_stopped_and_started_under_load(site, clusters, chance):
+    cluster = clusters("pg")
+    the = Load(site, pg.Database("tidemark", cluster.server))
+    took = []
+    for n in range(STOPS):
+        lab._never.wait(chance.uniform(0, 0.4))  # a random moment, not a wait for anything
+        cluster.stop("immediate")
+        if n == 0:
+            check_answers_without_a_database(the.centre)
+        cluster.start()
+        began = time.monotonic()
+        lab.wait_until("ready", lambda: the.centre.get("/readyz").status == 200)
+        the.centre.in_sync(seconds=60)
+        took.append(time.monotonic() - began)
+    the.settle()
+    the.check()
+    print(f"{STOPS} stops; from its start to all proven equal: median {sorted(took)[STOPS // 2]:.2f} s, worst {max(took):.2f} s")
+    log = the.centre.log_text()
+    assert "store.failed" in log and "store.works" in log
+    assert len(re.findall("store.failed", log)) <= 3 * STOPS, "one outage is said once"
+
+
+BUSY = ("SELECT pid, pg_terminate_backend(pid), state, backend_xid IS NOT NULL FROM pg_stat_activity"
+        " WHERE datname = 'tidemark' AND pid <> pg_backend_pid() AND state IN ('active', 'idle in transaction')"
+        " AND backend_xid IS NOT NULL ORDER BY random() LIMIT 1")
+
+
+def test_its_connections_killed_in_the_middle_of_pages(site, clusters):
+    cluster = clusters("pg")
+    the = Load(site, pg.Database("tidemark", cluster.server), batch=2000, pause=0.1)
+    killer = pg.Session(cluster.server)
+    states = []
+    for _ in range(KILLS):
+        # backend_xid: it has written within its transaction, and not committed yet
+        hit = lab.wait_until("a transaction that has written", lambda: killer.sql(BUSY), 60)
+        assert hit[0].split("|")[1] == "t"
+        states.append(hit[0].split("|")[2])
+        polls = {n["name"]: n["polls"]["ok"] for n in the.centre.nodes()}
+        lab.wait_until("exchanges go on", lambda: all(
+            n["polls"]["ok"] > polls[n["name"]] for n in the.centre.nodes()), 60)
+    killer.close()
+    the.settle()
+    the.check()
+    print(f"{KILLS} killed in a transaction that had written: {states.count('active')} in a statement, "
+          f"{states.count('idle in transaction')} between two")
+
+
+def test_commits_of_unknown_outcome_are_read_again(site, clusters):
+    """A commit that waits for a standby that is not there has happened when its connection is killed; nobody was told."""
+    cluster = clusters("pg")
+    local = site.local("a")
+    centre = site.centre(local, store=pg.Database("tidemark", cluster.server))
+    local.write(*({"id": f"r{i}", "body": i} for i in range(100)))
+    centre.in_sync()
+    killer = pg.Session(cluster.server)
+    waiting = ("SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'tidemark' AND wait_event = 'SyncRep'")
+    for n in range(3):
+        cluster.setting("synchronous_standby_names", "nobody")
+        editor = load.Writer(lambda: f"{centre.url}/v1/records/a/", f"edit{n}", ids=1, timeout=60)
+        editor.start()
+        local.write({"id": f"r{n}", "body": "changed"}, {"id": f"new{n}", "body": n})
+        for _ in range(4):
+            lab.wait_until("a commit that waits", lambda: killer.sql(waiting), 60)
+        cluster.setting("synchronous_standby_names", "")
+        editor.stop()
+        centre.in_sync(seconds=60)
+        editor.check(centre.records("a"), "a")
+    killer.close()
+    assert lab.same_records(local, centre) >= 103
+    assert centre.conflicts() == [] and not {e["kind"] for e in centre.all_events()} & set(FALSE_ALARMS)
+
+
+def test_a_frozen_postgresql_hangs_nobody_for_ever(site, clusters):
+    cluster = clusters("pg")
+    the = Load(site, pg.Database("tidemark", cluster.server))
+    frozen = cluster.freeze()
+    try:
+        began, asked = time.monotonic(), 0
+        while time.monotonic() - began < 25:
+            assert the.centre.get("/healthz", timeout=2).status == 200
+            for path in ("/readyz", "/v1/records?owner=a", "/v1/status"):
+                r = the.centre.get(path, timeout=40)  # answered at all: else this fails
+                assert r.status == 503 or (path == "/v1/status" and r.status == 200), (path, r.status, r.body)
+                asked += 1
+        assert the.centre.get("/v1/status", timeout=40).json["store"]["ok"] is False
+    finally:
+        pg.thaw(frozen)
+    the.centre.in_sync(seconds=60)
+    the.settle()
+    the.check()
+    print(f"{asked} calls answered while it was frozen")
+
+
+def two(clusters):
+    a = clusters("primary")
+    b = clusters("standby", standby_of=a)
+    database = pg.Database("tidemark", a.server)
+    database.url = f"postgresql:///tidemark?host={a.home},{b.home}&user=postgres&target_session_attrs=read-write"
+    return a, b, database
+
+
+def test_failover_to_a_synchronous_standby_loses_nothing(site, clusters):
+    a, b, database = two(clusters)
+    a.setting("synchronous_standby_names", "*")
+    the = Load(site, database)
+    a.stop("immediate")
+    b.promote()
+    began = time.monotonic()
+    the.centre.in_sync(seconds=60)
+    print(f"proven equal {time.monotonic() - began:.2f} s after the promotion")
+    the.settle()
+    the.check()
+    assert pg.sql(pg.with_database(b.server, "tidemark"), "SELECT pg_is_in_recovery()") == ["f"]
+
+
+def test_failover_to_a_standby_that_lacks_the_last_commits_heals(site, clusters):
+    """What the locals had been given comes back from them; the centre's position is an older one, as after a restore."""
+    a, b, database = two(clusters)
+    the = Load(site, database)
+    lab.wait_until("the standby is in step", lambda: a.sql(
+        "SELECT count(*) FROM pg_stat_replication WHERE replay_lsn > '0/0'") == ["1"])
+    b.setting("primary_conninfo", "")  # it receives no more
+    lab.wait_until("no standby follows", lambda: a.sql("SELECT count(*) FROM pg_stat_replication") == ["0"])
+    before = [e.n for e in the.editors]
+    lab.wait_until("20 edits of each", lambda: all(e.n > n + 20 for e, n in zip(the.editors, before)))
+    for e in the.editors:
+        e.stop()
+    the.centre.in_sync(seconds=60)  # these edits are at their owners
+    a.stop("immediate")
+    b.promote()
+    the.centre.in_sync(seconds=60)
+    again = [load.Writer(lambda l=l: f"{the.centre.url}/v1/records/{l.name}/", "again", ids=10) for l in the.locals]
+    for e in again:
+        e.start()
+    lab.wait_until("edits again", lambda: all(len(e.acknowledged) == 10 for e in again), 60)
+    for e in again:
+        e.stop()
+    the.settle()
+    the.check(alarms=[k for k in FALSE_ALARMS if k != "CENTRE_REWOUND"])
+    for l, e in zip(the.locals, again):
+        e.check(l.records(), l.name)
+
+
+def test_an_idle_system_writes_nothing(site, clusters):
+    cluster = clusters("pg")
+    cluster.setting("autovacuum", "off")
+    local = site.local("a")
+    centre = site.centre(local, store=pg.Database("tidemark", cluster.server), options=["--poll-interval", "50ms"])
+    local.write(*({"id": f"r{i}", "body": i} for i in range(100)))
+    centre.in_sync("a")
+    centre.in_sync("a")
+    next_transaction = "SELECT pg_snapshot_xmax(pg_current_snapshot())"  # only what writes takes a number
+    before = cluster.sql(next_transaction)
+    polls = centre.node("a")["polls"]["ok"]
+    lab.wait_until("100 rounds", lambda: centre.node("a")["polls"]["ok"] >= polls + 100, 60)
+    assert cluster.sql(next_transaction) == before
+    local.write({"id": "one", "body": 1})
+    centre.in_sync("a")
+    assert cluster.sql(next_transaction) != before
+
+
+def refused(url, *options):
+    return subprocess.run([lab.BIN / "tidemark-central", "--store", url, "--listen", "127.0.0.1:0", *options],
+                          capture_output=True, text=True, timeout=40)
+
+
+def test_it_refuses_a_database_that_is_anothers(site, databases):
+    taken = databases()
+    centre = site.centre(store=taken)
+    r = refused(taken.url)
+    assert r.returncode == 6 and "in use by another tidemark-central" in r.stderr, r
+    assert centre.get("/readyz").status == 200
+    centre.stop()
+    taken.sql("INSERT INTO tidemark_store.schema_version (version) VALUES (999)")
+    r = refused(taken.url)
+    assert r.returncode == 6 and "999" in r.stderr and "newer tidemark-central" in r.stderr, r
+    foreign = databases()
+    foreign.sql("CREATE SCHEMA tidemark_store")
+    foreign.sql("CREATE TABLE tidemark_store.records (n int)")
+    before = foreign.sql("SELECT relname FROM pg_class ORDER BY 1")
+    r = refused(foreign.url)
+    assert r.returncode == 6 and "tidemark_store" in r.stderr, r
+    assert foreign.sql("SELECT relname FROM pg_class ORDER BY 1") == before
+    latin = databases()
+    latin.drop()
+    pg.sql(latin.server, f"CREATE DATABASE \"{latin.name}\" ENCODING 'LATIN1' TEMPLATE template0 LOCALE 'C' LOCALE_PROVIDER libc")
+    r = refused(latin.url)
+    assert r.returncode == 6 and "UTF8" in r.stderr, r
+
+
+def test_a_database_that_is_not_there_yet_is_waited_for(site, databases):
+    store = databases()
+    store.drop()
+    centre = lab.Centre(site.path, [site.local("a")], store=store).spawn()
+    try:
+        lab.wait_until("said what is missing", lambda: "store.failed" in centre.log_text() and store.name in centre.log_text())
+        pg.sql(store.server, f'CREATE DATABASE "{store.name}"')
+        centre.listens()
+        centre.in_sync()
+        assert centre.stop() == 0
+        store.drop()
+        centre.spawn()
+        lab.wait_until("waits again", lambda: "store.failed" in centre.log_text())
+        assert centre.stop() == 0 and "store.works" not in centre.log_text()
+    finally:
+        centre.kill()
+
+
+def test_no_password_is_said(site, databases):
+    """Neither in the log nor by --print-config nor in a refusal."""
+    store = databases()
+    store.url += "&password=hush-hush"
+    centre = site.centre(store=store, options=["--log-level", "debug"])
+    for r in (refused(store.url), refused(store.url, "--print-config"), refused(store.url.replace("user=", "usr=")),
+              refused("postgresql://someone:hush-hush@127.0.0.1:bad/x"), refused("postgresq://someone:hush-hush@x/y")):
+        assert "hush-hush" not in r.stderr + r.stdout, r
+    centre.stop()
+    assert "hush-hush" not in centre.log.read_text()
