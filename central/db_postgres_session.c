@@ -145,12 +145,24 @@ static enum err migrate_to(PGconn *conn, size_t i, struct reason *why)
 static enum err migrate(PGconn *conn, struct reason *why)
 {
 	char text[16] = "";
+	bool foreign = false;
 	size_t known = sql_postgres_migrations.n, version;
-	enum err e = postgres_do(conn,
-		"CREATE SCHEMA IF NOT EXISTS tidemark_store;"
-		"CREATE TABLE IF NOT EXISTS schema_version "
-		"(version integer PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())",
-		why);
+	enum err e = ask_whether(conn,
+		"SELECT EXISTS (SELECT FROM pg_class WHERE relnamespace = to_regnamespace('tidemark_store')) "
+		"AND to_regclass('tidemark_store.schema_version') IS NULL",
+		&foreign, why);
+
+	if (e == OK && foreign)
+		return fail(INVALID, why,
+			"the schema tidemark_store of the database holds something else: give Tidemark a "
+			"database "
+			"of its own");
+	if (e == OK)
+		e = postgres_do(conn,
+			"CREATE SCHEMA IF NOT EXISTS tidemark_store;"
+			"CREATE TABLE IF NOT EXISTS schema_version "
+			"(version integer PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())",
+			why);
 
 	if (e == OK)
 		e = ask(conn, "SELECT max(version) FROM schema_version", text, sizeof(text), why);
@@ -281,11 +293,18 @@ static enum err not_due(const struct postgres *p, struct reason *why)
 		(long long)(left / 1000000), (long long)(left / 100000 % 10));
 }
 
+/* What libpq finds wrong before it asks anybody, it says in these words. */
+static enum err not_connected(PGconn *conn, struct reason *why)
+{
+	enum err e = postgres_classify(conn, NULL, "the store", why);
+
+	return strncmp(PQerrorMessage(conn), "invalid ", strlen("invalid ")) == 0 ? INVALID : e;
+}
+
 static enum err connect_now(struct postgres *p, PGconn **ret, struct reason *why)
 {
 	PGconn *conn = dial(p->url);
-	enum err e = PQstatus(conn) == CONNECTION_OK ? set_up(conn, p, why)
-						     : postgres_classify(conn, NULL, "the store", why);
+	enum err e = PQstatus(conn) == CONNECTION_OK ? set_up(conn, p, why) : not_connected(conn, why);
 
 	if (e == OK && PQsetnonblocking(conn, 1) != 0)
 		e = fail(RETRY, why, "out of memory");

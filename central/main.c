@@ -22,6 +22,7 @@ struct program {
 	struct router router;
 	struct buf secret;
 	struct server *server;
+	bool stopped; /* before it could run */
 };
 
 static int complain(enum err e, const struct reason *why)
@@ -73,8 +74,10 @@ static enum err open_store(struct program *p, struct reason *why)
 		if (strcmp(told.text, why->text) != 0)
 			log_event(LOG_ERROR, "store.failed", "error", err_name(e), "reason", why->text, NULL);
 		told = *why;
-		if (stop_wait(backoff_ms(failures, STORE_WAIT_MS)))
-			return fail(RETRY, why, "stopped while waiting for the store: %.180s", told.text);
+		if (stop_wait(backoff_ms(failures, STORE_WAIT_MS))) {
+			p->stopped = true;
+			return e;
+		}
 	}
 	if (e == OK && told.text[0])
 		log_event(LOG_INFO, "store.works", NULL);
@@ -160,5 +163,5 @@ int main(int argc, char **argv)
 		e = run(&p, &why);
 	close_program(&p);
 	options_free();
-	return e == OK ? EXIT_OK : complain(e, &why);
+	return e == OK || p.stopped ? EXIT_OK : complain(e, &why);
 }

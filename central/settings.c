@@ -83,7 +83,7 @@ enum err settings_read(struct settings *ret, int argc, char **argv, enum options
 	static struct option_list networks;
 	static const char *conflict;
 	const struct option table[] = {
-		{"store", OPTION_TEXT, &s.store, SETTINGS_STORE_DEFAULT, 0, 0, NULL, "URL",
+		{"store", OPTION_URL, &s.store, SETTINGS_STORE_DEFAULT, 0, 0, NULL, "URL",
 			"where everything is kept: sqlite:FILE, made if absent, or postgresql://…"},
 		{"listen", OPTION_TEXT, &s.listen, "127.0.0.1:7100", 0, 0, NULL, "HOST:PORT",
 			"where to serve HTTP; port 0 takes a free one"},

@@ -15,6 +15,7 @@
 
 enum option_type {
 	OPTION_TEXT,    /* const char ** */
+	OPTION_URL,     /* const char **; a password in it is not shown */
 	OPTION_LIST,    /* struct option_list *: may be given several times; in a file, separated by blanks */
 	OPTION_FLAG,    /* bool * */
 	OPTION_INTEGER, /* int64_t *, with min and max */

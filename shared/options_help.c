@@ -23,6 +23,7 @@ static const char *type_name(enum option_type type)
 {
 	switch (type) {
 	case OPTION_TEXT:
+	case OPTION_URL:
 		return "TEXT";
 	case OPTION_LIST:
 		return "VALUE";
@@ -129,9 +130,46 @@ static void put_duration(struct buf *out, int64_t ms)
 		buf_printf(out, "%lldms", (long long)ms);
 }
 
+/* How much of the text is a password: NAME:PASSWORD@, or a member of the query whose name ends in it. */
+static size_t password_at(const char *url, const char *at)
+{
+	static const char member[] = "password=";
+	const char *host = strstr(url, "://"), *until;
+
+	if (at >= url + strlen(member) && strncmp(at - strlen(member), member, strlen(member)) == 0)
+		return strcspn(at, "&");
+	if (!host || at <= host + 3 || at[-1] != ':')
+		return 0;
+	until = at + strcspn(at, "/?@");
+	return *until == '@' && strcspn(host + 3, ":@") == (size_t)(at - 1 - (host + 3))
+		       ? (size_t)(until - at)
+		       : 0;
+}
+
+static void put_url(struct buf *out, const char *url)
+{
+	struct buf shown = {0};
+
+	for (const char *at = url ? url : ""; *at;) {
+		size_t hidden = password_at(url, at);
+
+		if (hidden > 0)
+			buf_text(&shown, "***");
+		else
+			buf_add(&shown, at, 1);
+		at += hidden > 0 ? hidden : 1;
+	}
+	buf_char(&shown, '\0');
+	put_text(out, shown.at);
+	buf_done(&shown);
+}
+
 static void put_value(const struct option *opt, struct buf *out)
 {
 	switch (opt->type) {
+	case OPTION_URL:
+		put_url(out, *(const char **)opt->to);
+		break;
 	case OPTION_TEXT:
 	case OPTION_CHOICE:
 		put_text(out, *(const char **)opt->to);

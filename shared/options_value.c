@@ -138,6 +138,7 @@ void option_clear(const struct option *opt)
 {
 	switch (opt->type) {
 	case OPTION_TEXT:
+	case OPTION_URL:
 	case OPTION_CHOICE:
 		*(const char **)opt->to = NULL;
 		break;
@@ -161,6 +162,7 @@ enum err option_set(const struct option *opt, const char *text, struct arena *a,
 {
 	switch (opt->type) {
 	case OPTION_TEXT:
+	case OPTION_URL:
 		*(const char **)opt->to = arena_copy(a, text, strlen(text));
 		return OK;
 	case OPTION_LIST:

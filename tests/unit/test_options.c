@@ -242,6 +242,38 @@ static void help_shows_every_option(void **state)
 	buf_done(&out);
 }
 
+static void a_password_in_a_url_is_not_printed(void **state)
+{
+	static const struct {
+		const char *url, *shown;
+	} cases[] = {
+		{"postgresql://me:se:cret@db/x", "= postgresql://me:***@db/x "},
+		{"postgresql://me@db:5432/x", "= postgresql://me@db:5432/x "},
+		{"postgresql://db:5432,other:1/x?user=me&password=secret&sslmode=require",
+			"= postgresql://db:5432,other:1/x?user=me&password=***&sslmode=require "},
+		{"postgresql:///x?sslpassword=secret", "= postgresql:///x?sslpassword=*** "},
+		{"sqlite:a.db", "= sqlite:a.db "},
+	};
+	static const char *url;
+	static const struct option one[] = {{"store", OPTION_URL, &url, NULL, 0, 0, NULL, "URL", "where"}};
+	const struct options o = {"prog", "prog", NULL, "OPTEST", one, 1, false};
+	char line[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf out = {0};
+
+		snprintf(line, sizeof(line), "--store %s", cases[i].url);
+		assert_int_equal(run_split(&o, line, " "), OK);
+		assert_string_equal(url, cases[i].url);
+		options_print(&o, &out);
+		assert_non_null(strstr(out.at, cases[i].shown));
+		assert_null(strstr(out.at, "secret"));
+		buf_done(&out);
+		options_free();
+	}
+}
+
 /* What --print-config prints, read again, gives the same. */
 static void print_is_read_back(void **state)
 {
@@ -349,6 +381,7 @@ int main(void)
 		cmocka_unit_test(file_errors_name_the_line),
 		cmocka_unit_test(its_own_options),
 		cmocka_unit_test(help_shows_every_option),
+		cmocka_unit_test(a_password_in_a_url_is_not_printed),
 		cmocka_unit_test(print_is_read_back),
 		cmocka_unit_test(reads_durations),
 		cmocka_unit_test(reads_secrets),
