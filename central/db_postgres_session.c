@@ -117,7 +117,7 @@ static enum err ask(PGconn *conn, const char *sql, char *ret, size_t size, struc
 
 static enum err ask_whether(PGconn *conn, const char *sql, bool *ret, struct reason *why)
 {
-	char got[8];
+	char got[8] = "";
 	enum err e = ask(conn, sql, got, sizeof(got), why);
 
 	if (e == OK)
