@@ -3,7 +3,6 @@ import datetime
 import json
 import os
 import subprocess
-import uuid
 
 import pytest
 
@@ -14,14 +13,7 @@ NOBODY = "http://127.0.0.1:1"  # a node that is never there: the centre takes it
 
 
 class Centre(lab.Centre):
-    """One on PostgreSQL."""
-
-    def __init__(self, directory, store, *locals_, options=()):
-        super().__init__(directory, locals_, options=options)
-        self.store = store
-
-    def argv(self):
-        return [self.store if str(a).startswith("sqlite:") else a for a in super().argv()]
+    """One on PostgreSQL, spoken to by both its languages."""
 
     def put(self, *bodies, type, owner="far"):
         """Records of one type, in the order in which they become older: the first is the newest."""
@@ -30,7 +22,7 @@ class Centre(lab.Centre):
             assert r.status == 201, r.body
 
     def sql(self, statement):
-        return pg.sql(self.store, statement)
+        return self.store.sql(statement)
 
     def rows(self, query):
         """Each row as a dict."""
@@ -49,24 +41,12 @@ class Centre(lab.Centre):
             assert word in str(e.value), e.value
 
 
-def dead(centre):
-    """Killed, if it runs."""
-    if centre.process and centre.process.poll() is None:
-        centre.kill()
+FAR = ["--node", f"far={NOBODY}"]
 
 
 @pytest.fixture
-def store():
-    url = pg.make_database("views_" + uuid.uuid4().hex[:12])
-    yield url
-    pg.drop_database(url)
-
-
-@pytest.fixture
-def centre(tmp_path, store):
-    c = Centre(tmp_path, store, options=["--node", f"far={NOBODY}"])
-    yield c.start()
-    dead(c)
+def centre(site, databases):
+    return site.adopt(Centre(site.path, store=databases(), options=FAR))
 
 
 def at(text):
@@ -92,48 +72,45 @@ def a_conflict(local, centre):
     centre.in_sync()
 
 
-def test_the_views_show_what_the_api_shows(site, store):
+def test_the_views_show_what_the_api_shows(site, databases):
     local = site.local("a")
-    centre = Centre(site.path, store, local).start()
-    try:
-        odd = '{"b" : 1.10,"a":1e400, "a":"\\u00fc\\"\'"}'
-        assert local.post("/v1/records", f'{{"id":"odd","type":"t-1","body":{odd}}}').status == 201
-        a_conflict(local, centre)
-        shown = centre.records("a")
-        rows = {(r["owner"], r["id"]): r for r in centre.rows("SELECT * FROM tidemark.all_records")}
-        assert len(shown) == 4 and rows.keys() == shown.keys()
-        for key, r in shown.items():
-            row = rows[key]
-            same_times(r, row)
-            assert {"vv": None, **r} == row
-        assert sum("vv" in r for r in shown.values()) >= 2 and shown["a", "gone"]["deleted"]
-        assert centre.sql("SELECT body FROM tidemark.records WHERE id = 'odd'") == [odd]
-        assert centre.sql("SELECT id FROM tidemark.records ORDER BY id") == ["both", "edited", "odd"]
-        assert centre.columns("records") == {k: t for k, t in centre.columns("all_records").items() if k != "deleted"}
+    centre = site.adopt(Centre(site.path, [local], store=databases()))
+    odd = '{"b" : 1.10,"a":1e400, "a":"\\u00fc\\"\'"}'
+    assert local.post("/v1/records", f'{{"id":"odd","type":"t-1","body":{odd}}}').status == 201
+    a_conflict(local, centre)
+    shown = centre.records("a")
+    rows = {(r["owner"], r["id"]): r for r in centre.rows("SELECT * FROM tidemark.all_records")}
+    assert len(shown) == 4 and rows.keys() == shown.keys()
+    for key, r in shown.items():
+        row = rows[key]
+        same_times(r, row)
+        assert {"vv": None, **r} == row
+    assert sum("vv" in r for r in shown.values()) >= 2 and shown["a", "gone"]["deleted"]
+    assert centre.sql("SELECT body FROM tidemark.records WHERE id = 'odd'") == [odd]
+    assert centre.sql("SELECT id FROM tidemark.records ORDER BY id") == ["both", "edited", "odd"]
+    assert centre.columns("records") == {k: t for k, t in centre.columns("all_records").items() if k != "deleted"}
 
-        (node,), shown = centre.rows("SELECT * FROM tidemark.nodes"), centre.node("a")
-        for key in ("name", "title", "url", "paused", "epoch", "cursor", "records", "conflicts"):
-            assert node[key] == shown[key], key
-        assert node["digest_sum"] == local.status()["digest"]["sum"] and node["halted"] is None and not node["reconciling"]
-        assert node["cursor"] == local.status()["head_seq"] and node["generation"] > 0
+    (node,), shown = centre.rows("SELECT * FROM tidemark.nodes"), centre.node("a")
+    for key in ("name", "title", "url", "paused", "epoch", "cursor", "records", "conflicts"):
+        assert node[key] == shown[key], key
+    assert node["digest_sum"] == local.status()["digest"]["sum"] and node["halted"] is None and not node["reconciling"]
+    assert node["cursor"] == local.status()["head_seq"] and node["generation"] > 0
 
-        events = centre.rows("SELECT * FROM tidemark.events ORDER BY id")
-        shown = centre.events()
-        assert len(events) == len(shown) > 3
-        for row, e in zip(events, shown):
-            assert at(row.pop("at")) == at(e.pop("at")) and row == e
+    events = centre.rows("SELECT * FROM tidemark.events ORDER BY id")
+    shown = centre.events()
+    assert len(events) == len(shown) > 3
+    for row, e in zip(events, shown):
+        assert at(row.pop("at")) == at(e.pop("at")) and row == e
 
-        (lost,), (shown,) = centre.rows("SELECT * FROM tidemark.conflicts"), centre.conflicts()
-        record = shown.pop("record")
-        same_times(record, lost)
-        assert at(lost.pop("at")) == at(shown.pop("at"))
-        assert {"vv": None, **record, **shown} == lost
-        assert lost["body"] == {"by": "the centre"}
+    (lost,), (shown,) = centre.rows("SELECT * FROM tidemark.conflicts"), centre.conflicts()
+    record = shown.pop("record")
+    same_times(record, lost)
+    assert at(lost.pop("at")) == at(shown.pop("at"))
+    assert {"vv": None, **record, **shown} == lost
+    assert lost["body"] == {"by": "the centre"}
 
-        assert local.stop() == 0 and centre.tool("node", "rm", "a")
-        assert centre.sql("SELECT count(*) FROM tidemark.nodes") == ["0"]
-    finally:
-        dead(centre)
+    assert local.stop() == 0 and centre.tool("node", "rm", "a")
+    assert centre.sql("SELECT count(*) FROM tidemark.nodes") == ["0"]
 
 
 def test_everything_has_a_comment(centre):
@@ -274,22 +251,24 @@ def test_more_members_than_a_view_has_columns(centre):
     assert len(columns) == 1503 and "often" in columns and "m0000" in columns and "m2999" not in columns
 
 
-def test_a_store_of_the_first_schema_gets_them(tmp_path, centre):
-    centre.put('{"a":1}', type="t")
-    before = centre.sql("SELECT * FROM tidemark.records")
-    assert centre.stop() == 0
-    # All that the second schema is.
+def back_to_the_first_schema(centre):
+    """Takes away all that the second adds."""
     centre.sql("DROP SCHEMA tidemark CASCADE; DELETE FROM tidemark_store.schema_version WHERE version = 2")
     for f in centre.sql("SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'tidemark_store'::regnamespace"):
         centre.sql(f"DROP FUNCTION {f}")
+
+
+def test_a_store_of_the_first_schema_gets_them(centre):
+    centre.put('{"a":1}', type="t")
+    before = centre.sql("SELECT * FROM tidemark.records")
+    assert centre.stop() == 0
+    back_to_the_first_schema(centre)
     centre.start()
     assert centre.sql("SELECT * FROM tidemark.records") == before
     assert centre.sql("SELECT version FROM tidemark_store.schema_version ORDER BY version") == ["1", "2"]
     # A schema of that name that is not ours is not mixed with.
     assert centre.stop() == 0
-    centre.sql("DROP SCHEMA tidemark CASCADE; DELETE FROM tidemark_store.schema_version WHERE version = 2")
-    for f in centre.sql("SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'tidemark_store'::regnamespace"):
-        centre.sql(f"DROP FUNCTION {f}")
+    back_to_the_first_schema(centre)
     centre.sql("CREATE SCHEMA tidemark")
     assert centre.spawn().process.wait(20) == 1 and 'schema "tidemark" already exists' in centre.log_text()
     assert centre.sql("SELECT version FROM tidemark_store.schema_version") == ["1"]
@@ -306,46 +285,45 @@ def cluster(tmp_path):
     c.remove()
 
 
-def owned(cluster, name, role):
-    """A database of that role, and the URL under which the role comes."""
-    cluster.sql(f"CREATE DATABASE {name} OWNER {role}")
-    return cluster.url(name), cluster.url(name).replace("user=postgres", f"user={role}")
+def owned(cluster, role):
+    """A database of that role: as the role comes to it, and as the administrator."""
+    theirs, admin = (pg.Database(name, cluster.server) for name in ("shop", "unused"))
+    cluster.sql(f"ALTER DATABASE shop OWNER TO {role}")
+    admin.url, theirs.url = theirs.url, theirs.url.replace("user=postgres", f"user={role}")
+    return theirs, admin
 
 
-def test_without_the_right_to_make_roles(tmp_path, cluster):
+def test_without_the_right_to_make_roles(site, cluster):
     cluster.sql("CREATE ROLE plain LOGIN; CREATE ROLE ann LOGIN")
-    admin, url = owned(cluster, "shop", "plain")
-    centre = Centre(tmp_path, url, options=["--node", f"far={NOBODY}"]).start()
-    try:
-        centre.put('{"a":1}', type="t")
-        assert centre.sql("SELECT tidemark.make_view('t'); SELECT a FROM tidemark.t")[-1] == "1"
-        assert cluster.sql("SELECT 1 FROM pg_roles WHERE rolname = 'tidemark_reader'") == []
-        centre.refuses("SELECT tidemark.make_reader()", "permission denied to create role")
-        pg.sql(admin, "SELECT tidemark.make_reader(); SELECT tidemark.make_reader(); GRANT tidemark_reader TO ann")
-        ann = url.replace("user=plain", "user=ann")
-        assert pg.sql(ann, "SELECT a FROM tidemark.t") == ["1"]
-        assert pg.sql(ann, "SELECT hash FROM tidemark.records") == centre.sql("SELECT hash FROM tidemark.records")
-        # What an administrator makes is the centre's, and the centre's own views are readable at once.
-        centre.put('{"a":1}', type="u")
-        pg.sql(admin, "SELECT tidemark.make_view('u')")
-        assert centre.sql("SELECT tidemark.make_view('u')") == ["tidemark.u"] and pg.sql(ann, "SELECT a FROM tidemark.u") == ["1"]
-        centre.sql("CREATE VIEW tidemark.mine AS SELECT 2 AS two")
-        assert pg.sql(ann, "SELECT two FROM tidemark.mine") == ["2"]
-        # Delegated, it is run with the owner's rights.
-        pg.sql(admin, "GRANT EXECUTE ON FUNCTION tidemark.make_view TO ann")
-        assert pg.sql(ann, "SELECT tidemark.make_view('u')") == ["tidemark.u"]
-        with pytest.raises(AssertionError, match="permission denied"):
-            pg.sql(ann, "SELECT * FROM tidemark_store.records")
-    finally:
-        dead(centre)
+    store, admin = owned(cluster, "plain")
+    centre = site.adopt(Centre(site.path, store=store, options=FAR))
+    centre.put('{"a":1}', type="t")
+    assert centre.sql("SELECT tidemark.make_view('t'); SELECT a FROM tidemark.t")[-1] == "1"
+    assert cluster.sql("SELECT 1 FROM pg_roles WHERE rolname = 'tidemark_reader'") == []
+    centre.refuses("SELECT tidemark.make_reader()", "permission denied to create role")
+    admin.sql("SELECT tidemark.make_reader(); SELECT tidemark.make_reader(); GRANT tidemark_reader TO ann")
+    ann = store.url.replace("user=plain", "user=ann")
+    assert pg.sql(ann, "SELECT a FROM tidemark.t") == ["1"]
+    assert pg.sql(ann, "SELECT hash FROM tidemark.records") == centre.sql("SELECT hash FROM tidemark.records")
+    # What an administrator makes is the centre's, and the centre's own views are readable at once.
+    centre.put('{"a":1}', type="u")
+    admin.sql("SELECT tidemark.make_view('u')")
+    assert centre.sql("SELECT tidemark.make_view('u')") == ["tidemark.u"] and pg.sql(ann, "SELECT a FROM tidemark.u") == ["1"]
+    centre.sql("CREATE VIEW tidemark.mine AS SELECT 2 AS two")
+    assert pg.sql(ann, "SELECT two FROM tidemark.mine") == ["2"]
+    # Delegated, it is run with the owner's rights.
+    admin.sql("GRANT EXECUTE ON FUNCTION tidemark.make_view TO ann")
+    assert pg.sql(ann, "SELECT tidemark.make_view('u')") == ["tidemark.u"]
+    with pytest.raises(AssertionError, match="permission denied"):
+        pg.sql(ann, "SELECT * FROM tidemark_store.records")
 
 
-def test_two_databases_may_migrate_at_once(tmp_path, cluster):
+def test_two_databases_may_migrate_at_once(site, cluster):
     cluster.sql("CREATE ROLE maker LOGIN CREATEROLE")
-    admin, url = owned(cluster, "shop", "maker")
-    env = {**os.environ, "PGCONNECT_TIMEOUT": "10"}
-    other = subprocess.Popen(["psql", "-XAtq", "-d", cluster.url()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
-    centre = Centre(tmp_path, url)
+    store, admin = owned(cluster, "maker")
+    centre = Centre(site.path, store=store, options=FAR)
+    other = subprocess.Popen(["psql", "-XAtq", "-d", cluster.server], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                             env={**os.environ, "PGCONNECT_TIMEOUT": "10"})
     try:
         other.stdin.write("BEGIN; CREATE ROLE tidemark_reader NOLOGIN; SELECT 'made';\n")
         other.stdin.flush()
@@ -356,9 +334,9 @@ def test_two_databases_may_migrate_at_once(tmp_path, cluster):
         other.stdin.write("COMMIT;\n")
         other.stdin.flush()
         centre.listens()
-        assert pg.sql(admin, "SET ROLE tidemark_reader; SELECT count(*) FROM tidemark.nodes") == ["0"]
+        assert admin.sql("SET ROLE tidemark_reader; SELECT name FROM tidemark.nodes") == ["far"]
     finally:
         other.stdin.close()
         other.wait(20)
         other.stdout.close()
-        dead(centre)
+        centre.kill()

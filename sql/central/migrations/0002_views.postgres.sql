@@ -4,22 +4,24 @@ CREATE SCHEMA tidemark;
 COMMENT ON SCHEMA tidemark IS 'Tidemark, for people with SQL: stable views; nothing here is written. The tables are in tidemark_store.';
 
 -- Each mentions an argument once, so that the planner puts the expression itself into the query.
-CREATE FUNCTION tidemark_store.time_of(us bigint) RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE
-	RETURN timestamptz 'epoch' + us * interval '1 microsecond';
+CREATE FUNCTION tidemark_store.time_of(us bigint) RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE AS $$
+	SELECT timestamptz 'epoch' + us * interval '1 microsecond'
+$$;
 -- The hash's bytes in order: each half is a little-endian number.
-CREATE FUNCTION tidemark_store.hash_of(h0 bigint, h1 bigint) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	RETURN regexp_replace(encode(int8send(h0) || int8send(h1), 'hex') COLLATE "C",
-		'(..)(..)(..)(..)(..)(..)(..)(..)', '\8\7\6\5\4\3\2\1', 'g');
-CREATE FUNCTION tidemark_store.dot_of(actor bigint, n bigint) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	RETURN lpad(to_hex(actor), 16, '0') || '.' || n::text;
+CREATE FUNCTION tidemark_store.hash_of(h0 bigint, h1 bigint) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT regexp_replace(encode(int8send(h0) || int8send(h1), 'hex') COLLATE "C",
+		'(..)(..)(..)(..)(..)(..)(..)(..)', '\8\7\6\5\4\3\2\1', 'g')
+$$;
+CREATE FUNCTION tidemark_store.dot_of(actor bigint, n bigint) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT lpad(to_hex(actor), 16, '0') || '.' || n::text
+$$;
 -- Entries of 16 bytes: actor, n.
-CREATE FUNCTION tidemark_store.vector_of(packed bytea) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-	BEGIN ATOMIC
-		SELECT array_agg(left(hex, 16) || '.' || ('x' || right(hex, 16))::bit(64)::bigint ORDER BY entry)
-		FROM (SELECT entry, regexp_replace(encode(substr(packed, 16 * entry + 1, 16), 'hex') COLLATE "C",
-				'(..)(..)(..)(..)(..)(..)(..)(..)', '\8\7\6\5\4\3\2\1', 'g') AS hex
-			FROM generate_series(0, length(packed) / 16 - 1) AS entry) AS entries;
-	END;
+CREATE FUNCTION tidemark_store.vector_of(packed bytea) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+	SELECT array_agg(left(hex, 16) || '.' || ('x' || right(hex, 16))::bit(64)::bigint ORDER BY entry)
+	FROM (SELECT entry, regexp_replace(encode(substr(packed, 16 * entry + 1, 16), 'hex') COLLATE "C",
+			'(..)(..)(..)(..)(..)(..)(..)(..)', '\8\7\6\5\4\3\2\1', 'g') AS hex
+		FROM generate_series(0, length(packed) / 16 - 1) AS entry) AS entries
+$$;
 
 CREATE VIEW tidemark.all_records AS
 SELECT r.owner, r.id, r.type, r.deleted, r.body, tidemark_store.hash_of(r.h0, r.h1) AS hash,
@@ -49,8 +51,9 @@ SELECT c.conflict AS id, tidemark_store.time_of(c.at) AS at, c.owner, c.id AS re
 FROM tidemark_store.conflicts AS c;
 
 -- A member of a body as a column: NULL where it is absent, null, or of another kind.
-CREATE FUNCTION tidemark.as_boolean(member json) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
-	RETURN CASE member::text WHEN 'true' THEN true WHEN 'false' THEN false END;
+CREATE FUNCTION tidemark.as_boolean(member json) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
+	SELECT CASE member::text WHEN 'true' THEN true WHEN 'false' THEN false END
+$$;
 -- JSON has numbers that numeric cannot hold.  An expression would be evaluated once for each time it is mentioned.
 CREATE FUNCTION tidemark.as_number(member json) RETURNS numeric LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
@@ -59,13 +62,14 @@ BEGIN
 	RETURN CASE WHEN json_typeof(member) = 'number' AND length(digits) <= 250 AND digits !~ '[eE][-+]?[0-9]{4}'
 		THEN digits::numeric END;
 END $$;
-CREATE FUNCTION tidemark.as_json(member json) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE
-	RETURN nullif(member::text, 'null')::json;
+CREATE FUNCTION tidemark.as_json(member json) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
+	SELECT nullif(member::text, 'null')::json
+$$;
 
 -- The members of the newest records of a type (NULL: of all) that are objects, in about their order there, each with the
 -- narrowest kind of column that holds all values seen.  A view has at most 1,600 columns: the most frequent members.
 CREATE FUNCTION tidemark_store.members_of(of_type text, newest bigint)
-	RETURNS TABLE (member text, kind text) LANGUAGE sql STABLE BEGIN ATOMIC
+	RETURNS TABLE (member text, kind text) LANGUAGE sql STABLE AS $$
 	SELECT frequent.member, frequent.kind
 	FROM (SELECT seen.member, avg(seen.place) AS place,
 			CASE WHEN bool_or(seen.kind = 'json') THEN 'json' WHEN count(DISTINCT seen.kind) = 1 THEN min(seen.kind)
@@ -79,8 +83,8 @@ CREATE FUNCTION tidemark_store.members_of(of_type text, newest bigint)
 				json_each(CASE json_typeof(sample.body) WHEN 'object' THEN sample.body END)
 					WITH ORDINALITY AS m(member, value, place)) AS seen
 		GROUP BY seen.member ORDER BY count(*) DESC, seen.member COLLATE "C" LIMIT 1500) AS frequent
-	ORDER BY frequent.place, frequent.member COLLATE "C";
-	END;
+	ORDER BY frequent.place, frequent.member COLLATE "C"
+$$;
 
 -- The member's name, cut to what a name may be and told apart from those taken.
 CREATE FUNCTION tidemark_store.column_name(member text, taken text[]) RETURNS text LANGUAGE plpgsql STABLE
