@@ -160,14 +160,18 @@ static void line_problem(struct http_reply *r, const char *code, size_t line, co
 
 static void put_written(const struct drafts *drafts, const struct written *w, struct buf *out)
 {
+	size_t created = 0, changed = 0;
 	char hex[33];
 	buf_text(out, "{\"records\":[");
 	for (size_t i = 0; i < drafts->n; i++) {
 		hash_hex(w[i].hash, hex);
 		buf_printf(out, "%s{\"owner\":\"%.*s\",\"id\":\"%s\",\"seq\":null,\"hash\":\"%s\"}",
 			i ? "," : "", (int)drafts->at[i].owner.len, drafts->at[i].owner.at, w[i].id, hex);
+		created += w[i].created;
+		changed += w[i].changed && !w[i].created;
 	}
-	buf_text(out, "]}\n");
+	buf_printf(out, "],\"created\":%zu,\"changed\":%zu,\"unchanged\":%zu}\n", created, changed,
+		drafts->n - created - changed);
 }
 
 static void push_all(struct centre *c, const struct drafts *drafts, const struct written *w)

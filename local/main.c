@@ -1,7 +1,8 @@
-/* tidemark-local: builds the parts in order, runs, takes them down in reverse. */
+/* tidemark-local: builds the parts in order, runs, takes them down in reverse; or carries records in or out. */
 #include <stdio.h>
 #include <string.h>
 
+#include "local/carry.h"
 #include "local/routes.h"
 #include "local/settings.h"
 #include "shared/build.h"
@@ -10,8 +11,6 @@
 #include "shared/log.h"
 #include "shared/server.h"
 #include "shared/stop.h"
-
-enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_REFUSED = 6 };
 
 static int complain(enum err e, const struct reason *why)
 {
@@ -67,6 +66,41 @@ static void site_close(struct site *s)
 	buf_done(&s->app_token);
 }
 
+static int serve(struct site *site)
+{
+	struct reason why = {""};
+
+	stop_init();
+	log_init(log_level_parse(site->settings.log_level), strcmp(site->settings.log_format, "json") == 0);
+	enum err e = site_open(site, &why);
+	if (e == OK) {
+		const struct chrony_config chrony = {
+			site->settings.chronyc, CHRONY_EVERY_MS, CHRONY_TIMEOUT_MS};
+		log_event(LOG_INFO, "listening", "url", server_url(site->server), "node", site->settings.node,
+			"db", site->settings.db, "version", TIDEMARK_VERSION, NULL);
+		e = chrony_start(&chrony, &why);
+		if (e == OK)
+			stop_wait(-1);
+		log_event(LOG_INFO, "stopping", NULL);
+	}
+	chrony_stop();
+	site_close(site);
+	if (e != OK)
+		return complain(e == INVALID ? DENIED : e, &why);
+	return atomic_load(&site->local.broken) ? EXIT_FAILED : EXIT_OK;
+}
+
+/* Standard output is on its way. */
+static int finish(int code)
+{
+	bool failed = ferror(stdout);
+
+	if (fflush(stdout) == 0 && !failed)
+		return code;
+	perror("tidemark-local: standard output");
+	return code == EXIT_OK ? EXIT_FAILED : code;
+}
+
 int main(int argc, char **argv)
 {
 	struct site site = {0};
@@ -74,6 +108,7 @@ int main(int argc, char **argv)
 	struct buf out = {0};
 	enum options_do todo;
 	enum err e = settings_read(&site.settings, argc, argv, &todo, &out, &why);
+	int code;
 
 	if (e != OK)
 		return complain(e, &why);
@@ -82,23 +117,10 @@ int main(int argc, char **argv)
 		options_free();
 		return e == OK ? EXIT_OK : (complain(e, &why), EXIT_FAILED);
 	}
-	stop_init();
-	log_init(log_level_parse(site.settings.log_level), strcmp(site.settings.log_format, "json") == 0);
-	e = site_open(&site, &why);
-	if (e == OK) {
-		const struct chrony_config chrony = {
-			site.settings.chronyc, CHRONY_EVERY_MS, CHRONY_TIMEOUT_MS};
-		log_event(LOG_INFO, "listening", "url", server_url(site.server), "node", site.settings.node,
-			"db", site.settings.db, "version", TIDEMARK_VERSION, NULL);
-		e = chrony_start(&chrony, &why);
-		if (e == OK)
-			stop_wait(-1);
-		log_event(LOG_INFO, "stopping", NULL);
-	}
-	chrony_stop();
-	site_close(&site);
+	if (site.settings.command == COMMAND_SERVE)
+		code = serve(&site);
+	else
+		code = finish(carry_run(&site.settings));
 	options_free();
-	if (e != OK)
-		return complain(e == INVALID ? DENIED : e, &why);
-	return atomic_load(&site.local.broken) ? EXIT_FAILED : EXIT_OK;
+	return code;
 }

@@ -59,6 +59,7 @@ static enum err put_drafts(void *ctx, struct replica *r, struct reason *why)
 
 static void encode_written(const struct written *w, size_t n, struct buf *out)
 {
+	size_t created = 0, changed = 0;
 	char hex[33];
 
 	buf_text(out, "{\"records\":[");
@@ -66,8 +67,11 @@ static void encode_written(const struct written *w, size_t n, struct buf *out)
 		hash_hex(w[i].hash, hex);
 		buf_printf(out, "%s{\"id\":\"%s\",\"seq\":%llu,\"hash\":\"%s\"}", i ? "," : "", w[i].id,
 			(unsigned long long)w[i].seq, hex);
+		created += w[i].created;
+		changed += w[i].changed && !w[i].created;
 	}
-	buf_text(out, "]}\n");
+	buf_printf(out, "],\"created\":%zu,\"changed\":%zu,\"unchanged\":%zu}\n", created, changed,
+		n - created - changed);
 }
 
 void records_post(void *local, struct http_request *q, struct http_reply *r)

@@ -1,15 +1,14 @@
 #include "local/settings.h"
 
+#include <string.h>
+
 #include "shared/build.h"
 #include "shared/listen.h"
 #include "shared/record.h"
 #include "shared/server.h"
 
-static enum err check(const struct settings *s, struct reason *why)
+static enum err check_database(const struct settings *s, struct reason *why)
 {
-	struct sockaddr_storage address;
-	struct reason cause;
-
 	if (!s->node)
 		return fail(INVALID, why, "--node NAME is missing: the name of this site");
 	if (!record_owner_ok(span_of(s->node)))
@@ -19,6 +18,14 @@ static enum err check(const struct settings *s, struct reason *why)
 	if (!s->db || !*s->db)
 		return fail(INVALID, why,
 			"--db FILE is missing: where the records are kept; it is made if absent");
+	return OK;
+}
+
+static enum err check_server(const struct settings *s, struct reason *why)
+{
+	struct sockaddr_storage address;
+	struct reason cause;
+
 	if (listen_parse(s->listen, &address, &cause) != OK)
 		return fail(INVALID, why, "--listen %.120s", cause.text);
 	if (!s->token_file && !server_listen_is_loopback(s->listen))
@@ -33,6 +40,7 @@ static enum err check(const struct settings *s, struct reason *why)
 
 /* What the options write into. */
 static struct settings s;
+static const char *to, *from;
 static int64_t burst;
 static const struct option table[] = {
 	{"node", OPTION_TEXT, &s.node, NULL, 0, 0, NULL, "NAME", "the name of this site"},
@@ -50,6 +58,15 @@ static const struct option table[] = {
 		"and about once a minute so many at once"},
 	{"chronyc", OPTION_TEXT, &s.chronyc, "chronyc", 0, 0, NULL, "PROGRAM",
 		"what to ask how well this machine's clock is kept; empty: only the kernel"},
+	{"to", OPTION_TEXT, &to, NULL, 0, 0, NULL, "URL",
+		"import: into the local that runs there, not into a database"},
+	{"from", OPTION_TEXT, &from, NULL, 0, 0, NULL, "URL", "export: out of the local that runs there"},
+	{"type", OPTION_TEXT, &s.format.type, NULL, 0, 0, NULL, "T",
+		"import: the type of CSV's rows, and of plain values, which become bodies; export: only it"},
+	{"deleted", OPTION_FLAG, &s.format.deleted, NULL, 0, 0, NULL, NULL, "export: deleted records too"},
+	{"json", OPTION_FLAG, &s.format.json, NULL, 0, 0, NULL, NULL,
+		"import, export: say in JSON what was done"},
+	FORMAT_OPTIONS(&s.format),
 	{"log-level", OPTION_CHOICE, &s.log_level, "info", 0, 0, "error warn info debug", NULL,
 		"the least to log"},
 	{"log-format", OPTION_CHOICE, &s.log_format, "logfmt", 0, 0, "logfmt json", NULL,
@@ -58,14 +75,44 @@ static const struct option table[] = {
 
 static const struct options o = {
 	.program = "tidemark-local",
-	.usage = "tidemark-local --node NAME --db FILE [OPTION]…",
+	.usage = "tidemark-local --node NAME --db FILE [OPTION]…\n"
+		 "tidemark-local import --to URL | --node NAME --db FILE [OPTION]… "
+		 "FILE.ndjson|FILE.csv|FILE.json|-\n"
+		 "tidemark-local export --from URL | --node NAME --db FILE [OPTION]… "
+		 "[FILE.ndjson|FILE.csv|FILE.json|-]",
 	.epilogue = "Serves the site's applications and the centre over HTTP; never connects to "
 		    "anybody.\n"
-		    "Example: tidemark-local --node shop-1 --db shop-1.db --generate 5\n",
+		    "Example: tidemark-local --node shop-1 --db shop-1.db --generate 5\n"
+		    "         tidemark-local import --to http://127.0.0.1:7101 --type price --id-column sku "
+		    "prices.csv\n",
 	.environment = "TIDEMARK",
 	.at = table,
 	.n = sizeof(table) / sizeof(*table),
+	.positional = true,
 };
+
+/* `import FILE`, `export [FILE]` or nothing. */
+static enum err take_command(const struct option_list *args, struct reason *why)
+{
+	s.command = COMMAND_SERVE;
+	if (args->n == 0)
+		return OK;
+	if (strcmp(args->at[0], "import") == 0)
+		s.command = COMMAND_IMPORT;
+	else if (strcmp(args->at[0], "export") == 0)
+		s.command = COMMAND_EXPORT;
+	else
+		return fail(INVALID, why, "\"%.60s\" is neither an option nor import or export", args->at[0]);
+	if (args->n == 1 && s.command == COMMAND_IMPORT)
+		return fail(INVALID, why, "import what? a FILE, or - for standard input");
+	if (args->n > 2)
+		return fail(INVALID, why, "\"%.60s\" is too much: one file at a time", args->at[2]);
+	s.path = args->n == 2 ? args->at[1] : "-";
+	if (s.command == COMMAND_IMPORT && from && !to)
+		return fail(INVALID, why, "--from is for export; import goes --to URL");
+	s.url = s.command == COMMAND_EXPORT && from ? from : to;
+	return OK;
+}
 
 enum err settings_read(struct settings *ret, int argc, char **argv, enum options_do *ret_do, struct buf *out,
 	struct reason *why)
@@ -90,7 +137,11 @@ enum err settings_read(struct settings *ret, int argc, char **argv, enum options
 	case OPTIONS_RUN:
 		break;
 	}
-	e = check(&s, why);
+	e = take_command(&rest, why);
+	if (e == OK && !s.url)
+		e = check_database(&s, why);
+	if (e == OK && s.command == COMMAND_SERVE)
+		e = check_server(&s, why);
 	if (e == OK)
 		*ret = s;
 	return e;

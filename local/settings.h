@@ -5,9 +5,25 @@
 #define LOCAL_SETTINGS_H
 
 #include "local/generator.h"
+#include "shared/format.h"
 #include "shared/options.h"
 
+/* What every program of Tidemark exits with. */
+enum {
+	EXIT_OK = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_UNREACHABLE = 3,
+	EXIT_REFUSED = 6,
+};
+
+enum command { COMMAND_SERVE, COMMAND_IMPORT, COMMAND_EXPORT };
+
 struct settings {
+	enum command command;
+	const char *path; /* of import and export: the file, or "-" */
+	const char *url;  /* of a running local; NULL: the database itself */
+	struct format_options format;
 	const char *node, *db, *listen;
 	const char *token_file, *app_token_file;
 	struct generator_config generator;

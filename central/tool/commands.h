@@ -18,6 +18,9 @@ int command_records(struct tool *t);
 int command_record(struct tool *t);
 int command_put(struct tool *t);
 int command_delete(struct tool *t);
+/* carry.c */
+int command_import(struct tool *t);
+int command_export(struct tool *t);
 /* events.c */
 int command_events(struct tool *t);
 int command_conflicts(struct tool *t);

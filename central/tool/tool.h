@@ -8,6 +8,7 @@
 #define CENTRAL_TOOL_TOOL_H
 
 #include "shared/client.h"
+#include "shared/format.h"
 #include "shared/json.h"
 #include "shared/options.h"
 
@@ -29,6 +30,7 @@ struct tool {
 	bool check, in_sync, follow, deleted;
 	const char *owner, *type, *after, *title, *node;
 	int64_t limit;
+	struct format_options format; /* of import and export; what other commands have too stands above */
 
 	struct client *client;
 	struct buf token;

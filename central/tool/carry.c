@@ -1,0 +1,82 @@
+/* Records in and out of the centre, many at once. */
+#include <stdio.h>
+
+#include "central/tool/commands.h"
+#include "shared/porter.h"
+#include "shared/remote.h"
+
+static int exit_code(enum err e)
+{
+	switch (e) {
+	case OK:
+		return EXIT_OK;
+	case RETRY:
+	case UNCERTAIN:
+		return EXIT_UNREACHABLE;
+	case DENIED:
+		return EXIT_REFUSED;
+	case INVALID:
+	case GONE:
+	case CONFLICT:
+	case INTERNAL:
+		break;
+	}
+	return EXIT_FAILED;
+}
+
+static enum err carry(struct tool *t, const struct format *f, const char *path, bool import)
+{
+	const struct remote_config config = {.url = t->central,
+		.token = t->token.at,
+		.timeout_ms = t->timeout_ms,
+		.centre = true,
+		.format = f};
+	const struct porter p = {.program = "tidemark", .format = f, .path = path};
+	struct remote *r = NULL;
+	struct reason why;
+	enum err e = remote_open(&r, &config, &why);
+
+	if (e != OK) {
+		fprintf(stderr, "tidemark: %s\n", why.text);
+		return e;
+	}
+	struct import_sink sink = remote_sink(r);
+	struct export_source source = remote_source(r);
+	e = import ? porter_import(&p, &sink) : porter_export(&p, &source);
+	remote_close(r);
+	return e;
+}
+
+/* With what other commands have too. */
+static void complete(struct tool *t)
+{
+	t->format.owner = t->owner;
+	t->format.type = t->type;
+	t->format.deleted = t->deleted;
+	t->format.json = t->json;
+}
+
+int command_import(struct tool *t)
+{
+	struct format f;
+	struct reason why;
+
+	if (t->args.n != 1)
+		return tool_usage("import what? a FILE, or - for standard input");
+	complete(t);
+	if (format_of_import(&f, &t->format, t->args.at[0], &why) != OK)
+		return tool_usage("%s", why.text);
+	return exit_code(carry(t, &f, t->args.at[0], true));
+}
+
+int command_export(struct tool *t)
+{
+	const char *path = t->args.n ? t->args.at[0] : "-";
+	struct format f;
+	struct reason why;
+
+	complete(t);
+	if (format_of_export(&f, &t->format, path, &why) != OK)
+		return tool_usage("%s", why.text);
+	return exit_code(carry(t, &f, path, false));
+}
