@@ -145,14 +145,14 @@ static int run_remote(const struct settings *s, const struct format *f)
 		return complain(EXIT_REFUSED, &why, NULL);
 	config.token = token.at;
 	enum err e = remote_open(&r, &config, &why);
-	int code = EXIT_USAGE;
+	int code;
 	if (e == OK) {
 		struct import_sink sink = remote_sink(r);
 		struct export_source source = remote_source(r);
 
 		code = exit_code(run(s, f, &sink, &source), true);
 	} else {
-		complain(code, &why, "tidemark-local --help");
+		code = complain(e == INVALID ? EXIT_USAGE : exit_code(e, true), &why, NULL);
 	}
 	remote_close(r);
 	buf_done(&token);

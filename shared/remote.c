@@ -17,26 +17,6 @@ struct remote {
 	struct buf body;
 };
 
-enum err remote_open(struct remote **ret, const struct remote_config *c, struct reason *why)
-{
-	struct remote *r = calloc(1, sizeof *r);
-	const struct client_config config = {.base_url = c->url,
-		.token = c->token,
-		.timeout_ms = c->timeout_ms ? c->timeout_ms : TIMEOUT_MS,
-		.max_body = ANSWER_MAX};
-
-	if (!r)
-		return fail(RETRY, why, "out of memory");
-	r->config = *c;
-	enum err e = client_open(&r->client, &config, why);
-	if (e != OK) {
-		free(r);
-		return e;
-	}
-	*ret = r;
-	return OK;
-}
-
 void remote_close(struct remote *r)
 {
 	if (!r)
@@ -108,7 +88,7 @@ static bool is_passing(enum err e, const struct client_reply *reply)
 static enum err call(struct remote *r, enum http_method m, const char *target, struct span body,
 	struct client_reply *ret, struct reason *why)
 {
-	static const int pauses_ms[] = {250, 500, 1000, 2000};
+	static const int pauses_ms[] = {250, 500, 1000, 2000, 4000, 8000};
 	const char *type = body.len ? "application/x-ndjson" : NULL;
 	struct client_reply reply = {0};
 	enum err e = client_call(r->client, m, target, body, type, &reply, why);
@@ -124,6 +104,51 @@ static enum err call(struct remote *r, enum http_method m, const char *target, s
 	else
 		client_reply_done(&reply);
 	return e == INVALID ? INTERNAL : e; /* the answer, not what was sent */
+}
+
+/* --- opening --- */
+
+/* A centre's status speaks of its store, a local's of its node. */
+static enum err check(const struct remote *r, struct reason *why)
+{
+	static const struct span names[] = {MEMBER("node"), MEMBER("store")};
+	struct json_value values[2] = {{0}};
+	struct members m = {.names = names, .values = values, .n = 2};
+	struct client_reply reply = {0};
+	struct reason cause;
+	uint64_t line;
+	enum err e = client_call(r->client, HTTP_GET, "/v1/status", (struct span){0}, NULL, &reply, why);
+
+	if (e == OK && reply.status != 200)
+		e = refused(r, &reply, &line, why);
+	else if (e == OK && (members_read(&m, buf_span(&reply.body), &cause) != OK ||
+				    !members_has(&m, r->config.centre)))
+		e = fail(INTERNAL, why, "%s: what answers there is no tidemark-%s", r->config.url,
+			r->config.centre ? "central" : "local");
+	client_reply_done(&reply);
+	return e;
+}
+
+enum err remote_open(struct remote **ret, const struct remote_config *c, struct reason *why)
+{
+	struct remote *r = calloc(1, sizeof *r);
+	const struct client_config config = {.base_url = c->url,
+		.token = c->token,
+		.timeout_ms = c->timeout_ms ? c->timeout_ms : TIMEOUT_MS,
+		.max_body = ANSWER_MAX};
+
+	if (!r)
+		return fail(RETRY, why, "out of memory");
+	r->config = *c;
+	enum err e = client_open(&r->client, &config, why);
+	if (e == OK)
+		e = check(r, why);
+	if (e != OK) {
+		remote_close(r);
+		return e;
+	}
+	*ret = r;
+	return OK;
 }
 
 /* --- the sink --- */

@@ -19,13 +19,13 @@ struct remote_config {
 	const struct format *format; /* what an export asks for */
 };
 
-/* INVALID: no URL. */
+/* Asks once who is there.  INVALID: no URL; else as below. */
 enum err remote_open(struct remote **ret, const struct remote_config *c, struct reason *why) MUST_USE;
 void remote_close(struct remote *r);
 
 /*
- * Both outcomes: RETRY, UNCERTAIN: not reached in spite of several attempts, or it is full; DENIED: 401, 403;
- * INVALID: refused, in the server's words; INTERNAL: what answers is no Tidemark.
+ * RETRY, UNCERTAIN: not reached in spite of several attempts, or it has no room; DENIED: 401, 403; INVALID: refused,
+ * in the server's words; INTERNAL: what answers is no Tidemark of that kind.
  */
 struct import_sink remote_sink(struct remote *r);
 struct export_source remote_source(struct remote *r);
