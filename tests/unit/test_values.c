@@ -151,6 +151,21 @@ static void what_lies_beside_is_checked(void **state)
 		assert_values(rows[i].text, "a", rows[i].wanted);
 }
 
+static void depth_beside_is_bounded_too(void **state)
+{
+	(void)state;
+	for (int more = 0; more < 2; more++) {
+		char deep[2 * 65 + 1], text[200];
+		size_t depth = 64 + (size_t)more;
+
+		memset(deep, '[', depth);
+		memset(deep + depth, ']', depth);
+		deep[2 * depth] = '\0';
+		snprintf(text, sizeof text, "{\"x\":%s,\"a\":[1]}", deep);
+		assert_values(text, "a", more ? "1! nested too deeply" : "1:1;");
+	}
+}
+
 /* Far more beside and before the array than a window holds: nothing of it is kept. */
 static void any_size_beside_a_piece_only_what_fits(void **state)
 {
@@ -207,6 +222,7 @@ int main(void)
 		cmocka_unit_test(an_array_inside),
 		cmocka_unit_test(an_array_that_is_not_there),
 		cmocka_unit_test(what_lies_beside_is_checked),
+		cmocka_unit_test(depth_beside_is_bounded_too),
 		cmocka_unit_test(any_size_beside_a_piece_only_what_fits),
 		cmocka_unit_test(unchecked_values_are_only_cut_out),
 	};
