@@ -12,6 +12,7 @@
 #define CLOCK_KEPT_LEAST_US INT64_C(10000000)
 /* Two measures that are farther apart than their errors and this: a clock was set between them. */
 #define CLOCK_DRIFT_US 1000
+#define STORE_BACKOFF_MS 1000
 
 static bool time_is_sane(int64_t us)
 {
@@ -95,7 +96,7 @@ static void note_failure(struct node_run *run, const struct exchange *x, const s
 	run->next_attempt_us = now_us + backoff_ms(run->failures, interval_ms) * 1000;
 }
 
-/* The node did its part: it is asked again, but not at once. */
+/* The node did its part: it is asked again, but not at once; how often it is asked otherwise does not matter. */
 static void note_store_failure(
 	struct node_run *run, const struct outcome *out, int64_t now_us, int64_t interval_ms)
 {
@@ -104,7 +105,8 @@ static void note_store_failure(
 	run->last_reason = out->why;
 	run->at_head = false;
 	run->store_failures++;
-	run->next_attempt_us = now_us + backoff_ms(run->store_failures, interval_ms) * 1000;
+	int64_t base_ms = interval_ms < STORE_BACKOFF_MS ? interval_ms : STORE_BACKOFF_MS;
+	run->next_attempt_us = now_us + backoff_ms(run->store_failures, base_ms) * 1000;
 }
 
 /*

@@ -19,6 +19,11 @@ def site(tmp_path):
             started.insert(0, lab.Centre(tmp_path, locals_, **kw))
             return started[0].start()
 
+        def program(self, p):
+            """One that a test made itself."""
+            started.insert(0, p)
+            return p.start()
+
     yield Site()
     for p in started:
         if p.process and p.process.poll() is None:

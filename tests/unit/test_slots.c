@@ -102,8 +102,8 @@ static void test_a_turn_comes_once_a_period(void **state)
 		assert_in_range(turn - now, 1, PERIOD_MS * 1000);
 		assert_in_range(slot_turn_ms(s->at[i], turn, PERIOD_MS), PERIOD_MS - 1, PERIOD_MS);
 		for (int64_t off = -PERIOD_MS * 100; off <= PERIOD_MS * 100; off += 10000)
-			assert_in_range(slot_park_ms(s->at[i], turn + off, PERIOD_MS), PERIOD_MS * 8 / 10,
-				PERIOD_MS);
+			assert_in_range(
+				slot_park_ms(s->at[i], turn + off, PERIOD_MS), PERIOD_MS * 8 / 10, PERIOD_MS);
 		assert_in_range(slot_park_ms(s->at[i], turn - PERIOD_MS * 500, PERIOD_MS), PERIOD_MS / 2 - 1,
 			PERIOD_MS / 2 + 1);
 	}
