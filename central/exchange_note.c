@@ -4,6 +4,8 @@
 
 #include "shared/backoff.h"
 
+#define STORE_BACKOFF_MS 1000
+
 static void note_clock(struct node_run *run, const struct answer *a, const struct page_end *e, int64_t now_us)
 {
 	const struct offset_stamps stamps = {a->t_sent_us, e->t_recv_us, e->t_send_us, a->t_done_us};
@@ -62,7 +64,7 @@ static void note_failure(struct node_run *run, const struct exchange *x, const s
 	run->next_attempt_us = now_us + backoff_ms(run->failures, interval_ms) * 1000;
 }
 
-/* The node did its part: it is asked again, but not at once. */
+/* The node did its part: it is asked again, but not at once; how often it is asked otherwise does not matter. */
 static void note_store_failure(
 	struct node_run *run, const struct outcome *out, int64_t now_us, int64_t interval_ms)
 {
@@ -71,7 +73,8 @@ static void note_store_failure(
 	run->last_reason = out->why;
 	run->at_head = false;
 	run->store_failures++;
-	run->next_attempt_us = now_us + backoff_ms(run->store_failures, interval_ms) * 1000;
+	int64_t base_ms = interval_ms < STORE_BACKOFF_MS ? interval_ms : STORE_BACKOFF_MS;
+	run->next_attempt_us = now_us + backoff_ms(run->store_failures, base_ms) * 1000;
 }
 
 /*

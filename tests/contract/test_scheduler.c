@@ -44,6 +44,14 @@ static struct {
 	struct lab *lab;
 } overtaken;
 
+/* What the store says for a while, instead of doing it. */
+static struct {
+	_Atomic enum err reads, writes; /* OK: it works */
+	const char *why;
+	_Atomic unsigned refused;                /* calls */
+	_Atomic unsigned told_fails, told_works; /* lines of the log */
+} trouble;
+
 static void must(struct lab *l, enum err e, const char *what)
 {
 	if (e != OK)
@@ -106,6 +114,8 @@ static int set_up(void **state)
 	struct lab *l = &lab;
 	char url[64];
 	memset(l, 0, sizeof *l);
+	trouble.reads = trouble.writes = OK;
+	trouble.refused = trouble.told_fails = trouble.told_works = 0;
 	overtaken.test = pthread_self();
 	overtaken.lab = l;
 	open_local(l, ++number);
@@ -229,6 +239,41 @@ void __wrap_transfer_start(struct transfer *t, struct transfer_call *call)
 	__real_transfer_start(t, call);
 }
 
+static enum err refuse(enum err e, struct reason *why)
+{
+	trouble.refused++;
+	return (fail)(e, why, "%s", trouble.why);
+}
+
+void __wrap_log_event(enum log_level level, const char *event, ...);
+void __wrap_log_event(enum log_level level, const char *event, ...)
+{
+	(void)level;
+	if (!strcmp(event, "store.failed"))
+		trouble.told_fails++;
+	if (!strcmp(event, "store.works"))
+		trouble.told_works++;
+}
+
+enum err __real_store_apply_pages(struct store *st, struct pull_apply *pages, size_t n, struct reason *why);
+enum err __wrap_store_apply_pages(struct store *st, struct pull_apply *pages, size_t n, struct reason *why);
+enum err __wrap_store_apply_pages(struct store *st, struct pull_apply *pages, size_t n, struct reason *why)
+{
+	bool writes = false;
+	for (size_t i = 0; i < n; i++)
+		writes = writes || pages[i].page->n > 0;
+	enum err e = writes ? trouble.writes : trouble.reads;
+	return e == OK ? __real_store_apply_pages(st, pages, n, why) : refuse(e, why);
+}
+
+enum err __real_store_events_add(struct store *st, const struct event *evs, size_t n, struct reason *why);
+enum err __wrap_store_events_add(struct store *st, const struct event *evs, size_t n, struct reason *why);
+enum err __wrap_store_events_add(struct store *st, const struct event *evs, size_t n, struct reason *why)
+{
+	enum err e = trouble.writes;
+	return e == OK ? __real_store_events_add(st, evs, n, why) : refuse(e, why);
+}
+
 static void add_again(struct lab *l)
 {
 	add(l, server_url(l->server));
@@ -238,7 +283,8 @@ enum err __real_store_node(struct store *st, const char *name, struct node *ret,
 enum err __wrap_store_node(struct store *st, const char *name, struct node *ret, struct reason *why);
 enum err __wrap_store_node(struct store *st, const char *name, struct node *ret, struct reason *why)
 {
-	enum err e = __real_store_node(st, name, ret, why);
+	enum err e = trouble.reads;
+	e = e == OK ? __real_store_node(st, name, ret, why) : refuse(e, why);
 	if (e != GONE)
 		return e;
 	bool test = pthread_equal(pthread_self(), overtaken.test);
@@ -460,6 +506,65 @@ static void test_a_push_that_fails_does_not_stop_the_pull(void **state)
 	assert_in_range(arrived, 4, 12); /* and neither is tried over and over */
 }
 
+static bool blames_the_store(struct lab *l, const struct node_view *v)
+{
+	(void)l;
+	assert_int_not_equal(v->state, NODE_OFFLINE); /* at no time */
+	return v->state == NODE_CATCHING_UP && strstr(v->reason.text, "own store") &&
+	       strstr(v->reason.text, trouble.why);
+}
+
+static void await_refusals(unsigned n)
+{
+	int64_t until_us = clock_mono_us() + PATIENCE_MS * 1000;
+	while (trouble.refused < n && clock_mono_us() < until_us)
+		poll(NULL, 0, 2);
+	assert_true(trouble.refused >= n);
+}
+
+static void test_a_store_that_is_away_is_waited_for(void **state)
+{
+	struct lab *l = *state;
+	add_and_settle(l);
+	trouble.why = "could not connect to server";
+	trouble.reads = trouble.writes = RETRY;
+	put_at_local(l, "meanwhile");
+	AWAIT(blames_the_store);
+	int64_t start_us = clock_mono_us();
+	unsigned before = trouble.refused, asked = arrived;
+	await_refusals(before + 3);
+	/* It is tried again and again, but not over and over, and the node is left alone. */
+	unsigned most = before + 2 + (unsigned)((clock_mono_us() - start_us) * 8 / 1000000);
+	assert_in_range(trouble.refused, before + 3, most > before + 3 ? most : before + 3);
+	assert_int_equal(arrived, asked);
+	assert_int_equal(trouble.told_fails, 1);
+	trouble.reads = trouble.writes = OK;
+	AWAIT(holds_one);
+	assert_int_equal(view(l).run.failures, 0);
+	assert_int_equal(trouble.told_fails, 1);
+	assert_int_equal(trouble.told_works, 1);
+	assert_false(scheduler_totals(l->scheduler).store_failed);
+}
+
+/* It can be read, and says that it cannot be written. */
+static void test_a_store_whose_disk_is_full_heals(void **state)
+{
+	struct lab *l = *state;
+	add_and_settle(l);
+	trouble.why = REASON_DISK_FULL;
+	trouble.writes = RETRY;
+	put_at_local(l, "first");
+	AWAIT(blames_the_store);
+	await_refusals(trouble.refused + 2);
+	assert_int_equal(trouble.told_fails, 1);
+	assert_int_equal(trouble.told_works, 0);
+	assert_true(scheduler_totals(l->scheduler).store_failed);
+	trouble.writes = OK;
+	AWAIT(holds_one);
+	assert_int_equal(trouble.told_fails, 1);
+	assert_int_equal(trouble.told_works, 1);
+}
+
 /* All rows of a large local on a slow disk: the same time again and again would never be enough. */
 static void test_a_count_is_given_more_time_each_time(void **state)
 {
@@ -517,6 +622,8 @@ int main(void)
 		TEST(test_a_node_added_again_at_once_is_not_forgotten),
 		TEST(test_a_late_word_of_a_removal_does_not_hide_the_node),
 		TEST(test_a_push_that_fails_does_not_stop_the_pull),
+		TEST(test_a_store_that_is_away_is_waited_for),
+		TEST(test_a_store_whose_disk_is_full_heals),
 		TEST(test_a_count_is_given_more_time_each_time),
 		TEST(test_each_change_of_state_is_one_event),
 	};

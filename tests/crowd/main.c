@@ -2,16 +2,15 @@
  * crowd - many locals in one process and one thread: what a centre with hundreds or thousands of nodes is
  * measured and tested with.
  *
- *	crowd MEMBERS [BODY_BYTES [RECORDS]]
+ *	crowd MEMBERS [BODY_BYTES [RECORDS [PREFIX]]]
  *
- * Each listens on a loopback port of its own and answers GET /v1/changes as PROTOCOL.md says (it takes no
+ * They are called n0, n1, … or what PREFIX says.  Each listens on a loopback port of its own and answers GET /v1/changes as PROTOCOL.md says (it takes no
  * pushes).  The first line tells the ports.  Then it obeys lines from its standard input until that ends:
  *
  *	rate R       write R records a second, each at a member picked by chance
  *	mark         tell what was seen since the last mark, and forget it:
  *	             polls; news: how long a written record took until the centre said that it holds it;
  *	             turns: from an answer to the same member's next request, which is the centre's time alone
- *	gaps         the longest time each member now waits for a request or has it parked (ms, by member)
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -275,25 +274,12 @@ static void tick(struct crowd *c, int64_t now)
 
 /* --- orders --- */
 
-static void tell_gaps(struct crowd *c)
-{
-	int64_t now = clock_mono_us();
-	putchar('[');
-	for (unsigned i = 0; i < c->n; i++)
-		printf("%s%.0f", i ? "," : "",
-			c->places[i].parked ? 0 : (double)(now - c->places[i].answered_us) / 1000);
-	puts("]");
-	fflush(stdout);
-}
-
 static void obey(struct crowd *c, const char *line)
 {
 	if (sscanf(line, "rate %lf", &c->rate) == 1)
 		c->wrote_us = clock_mono_us();
 	else if (!strcmp(line, "mark"))
 		tell_mark(c);
-	else if (!strcmp(line, "gaps"))
-		tell_gaps(c);
 	else
 		fprintf(stderr, "crowd: what is %s?\n", line);
 }
@@ -336,11 +322,11 @@ static int port_of(int fd)
 	return ntohs(a.sin_port);
 }
 
-static void open_place(struct crowd *c, unsigned i, unsigned body_bytes, unsigned records)
+static void open_place(struct crowd *c, unsigned i, const char *prefix, unsigned body_bytes, unsigned records)
 {
 	struct place *p = &c->places[i];
 	char name[32];
-	snprintf(name, sizeof name, "n%u", i);
+	snprintf(name, sizeof name, "%s%u", prefix, i);
 	member_init(&p->member, name, body_bytes);
 	while (records-- > 0)
 		member_write(&p->member, 0);
@@ -398,7 +384,7 @@ int main(int argc, char **argv)
 	struct epoll_event orders = {.events = EPOLLIN, .data.u64 = UINT64_MAX};
 	c->n = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 0;
 	if (c->n == 0) {
-		fprintf(stderr, "Usage: crowd MEMBERS [BODY_BYTES [RECORDS]]\n");
+		fprintf(stderr, "Usage: crowd MEMBERS [BODY_BYTES [RECORDS [PREFIX]]]\n");
 		return 2;
 	}
 	raise_descriptors();
@@ -407,7 +393,8 @@ int main(int argc, char **argv)
 	if (!c->places || c->epoll < 0 || epoll_ctl(c->epoll, EPOLL_CTL_ADD, STDIN_FILENO, &orders) != 0)
 		die("start");
 	for (unsigned i = 0; i < c->n; i++)
-		open_place(c, i, argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 20,
+		open_place(c, i, argc > 4 ? argv[4] : "n",
+			argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 20,
 			argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 0);
 	puts("]}");
 	fflush(stdout);
