@@ -15,6 +15,7 @@ static const struct route routes[] = {
 	{HTTP_GET, "/healthz", ROUTE_OPEN, 0, api_healthz, NULL},
 	{HTTP_GET, "/readyz", ROUTE_OPEN, 0, api_readyz, NULL},
 	{HTTP_GET, "/", ROUTE_APP, 0, api_index, NULL},
+	{HTTP_GET, "/openapi.yaml", ROUTE_APP, 0, api_openapi, NULL},
 	{HTTP_GET, "/metrics", ROUTE_APP, 0, api_metrics, NULL},
 	{HTTP_GET, "/v1/status", ROUTE_APP, 0, api_status, NULL},
 	/* nodes */
