@@ -29,9 +29,9 @@ static const struct command {
 	{"put", command_put, 2, "put OWNER/ID --type T FILE|-",
 		"write a record at the centre; it is pushed to its owner"},
 	{"delete", command_delete, 1, "delete OWNER/ID", "delete a record at the centre; likewise"},
-	{"events", command_events, 0, "events [-f] [--node NODE] [--limit N]",
+	{"events", command_events, 0, "events [-f] [--node NODE] [--level LEVEL] [--limit N]",
 		"what happened; -f follows, with --json an event a line"},
-	{"conflicts", command_conflicts, 0, "conflicts", "versions that lost, kept whole"},
+	{"conflicts", command_conflicts, 0, "conflicts [--owner NODE]", "versions that lost, kept whole"},
 	{"conflict", command_conflict, 2, "conflict promote ID", "make such a version the present one"},
 };
 #define GUESS_MOST 3 /* letters */
@@ -84,12 +84,15 @@ static enum err read_options(
 			"status: exit 0 ok, 1 warning, 2 critical, 3 unknown"},
 		{"in-sync", OPTION_FLAG, &t->in_sync, NULL, 0, 0, NULL, NULL, "wait: for proven equality"},
 		{"follow", OPTION_FLAG, &t->follow, NULL, 0, 0, NULL, NULL, "events: go on (-f)"},
-		{"owner", OPTION_TEXT, &t->owner, NULL, 0, 0, NULL, "NODE", "records: of this node"},
+		{"owner", OPTION_TEXT, &t->owner, NULL, 0, 0, NULL, "NODE",
+			"records, conflicts: of this node"},
 		{"type", OPTION_TEXT, &t->type, NULL, 0, 0, NULL, "TYPE", "records, put: of this type"},
 		{"after", OPTION_TEXT, &t->after, NULL, 0, 0, NULL, "KEY", "records: after this OWNER/ID"},
 		{"deleted", OPTION_FLAG, &t->deleted, NULL, 0, 0, NULL, NULL, "records: deleted ones too"},
 		{"limit", OPTION_INTEGER, &t->limit, NULL, 1, 1000, NULL, "N", "at most so many (100)"},
 		{"node", OPTION_TEXT, &t->node, NULL, 0, 0, NULL, "NODE", "events: of this node"},
+		{"level", OPTION_CHOICE, &t->level, NULL, 0, 0, "error warn info debug", NULL,
+			"events: this level and worse"},
 		{"title", OPTION_TEXT, &t->title, NULL, 0, 0, NULL, "TEXT", "node add: a name for people"},
 	};
 	struct options o = {.program = "tidemark",

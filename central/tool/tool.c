@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shared/json_check.h"
+
 int tool_usage(const char *fmt, ...)
 {
 	va_list ap;
@@ -106,6 +108,20 @@ int tool_finish(int code)
 		return code;
 	perror("tidemark: standard output");
 	return code == EXIT_OK ? EXIT_FAILED : code;
+}
+
+struct span tool_member(struct span object, const char *name)
+{
+	struct json_iter it;
+	struct json_value v;
+	struct span key;
+
+	if (json_open(&it, object))
+		while (json_next(&it, &key, &v))
+			if (span_is(key, name))
+				return v.kind == JSON_TEXT ? (struct span){v.raw.at + 1, v.raw.len - 2}
+							   : v.raw;
+	return (struct span){"", 0};
 }
 
 const char *tool_text(const struct json_doc *d, const char *path_fmt, ...)

@@ -27,7 +27,7 @@ struct tool {
 	bool json;
 	/* of single commands */
 	bool check, in_sync, follow, deleted;
-	const char *owner, *type, *after, *title, *node;
+	const char *owner, *type, *after, *title, *node, *level;
 	int64_t limit;
 
 	struct client *client;
@@ -50,6 +50,8 @@ int tool_get(struct tool *t, const char *target, struct json_doc **ret) MUST_USE
 /* Prints the reply as it is: what --json asks for. */
 int tool_print_raw(struct tool *t, const char *target);
 
+/* A member's text without its quotes, escapes and all, or its raw JSON; empty when absent. */
+struct span tool_member(struct span object, const char *name);
 /* From a doc, for printing: never fails; absent and null are "-". The text lives as long as the doc. */
 const char *tool_text(const struct json_doc *d, const char *path_fmt, ...) PRINTF(2, 3);
 uint64_t tool_u64(const struct json_doc *d, const char *path_fmt, ...) PRINTF(2, 3); /* absent = 0 */
