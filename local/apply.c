@@ -51,8 +51,10 @@ static enum err apply_items(void *ctx, struct replica *r, struct reason *why)
 static void encode_answers(
 	const struct local *l, const struct apply_job *j, int64_t t_recv_us, struct buf *out)
 {
-	struct page_begin begin = {
-		.epoch = j->served.epoch, .request = j->basis->request, .version = TIDEMARK_VERSION};
+	struct page_begin begin = {.epoch = j->served.epoch,
+		.request = j->basis->request,
+		.version = TIDEMARK_VERSION,
+		.protocol = j->basis->protocol};
 	struct page_end end = j->served.end;
 
 	snprintf(begin.node, sizeof(begin.node), "%s", replica_node(l->replica));
@@ -133,12 +135,15 @@ void apply_epoch(void *local, struct http_request *q, struct http_reply *r)
 {
 	struct local *l = local;
 	struct rename_request request;
+	unsigned version; /* all say the same here */
 	struct reason why;
 
 	if (rename_request_decode(&request, q->body, &why) != OK) {
 		http_problem(r, "bad_request", "%s", why.text);
 		return;
 	}
+	if (!basis_protocol(request.protocol, &version, r))
+		return;
 	struct epoch_job j = {.request = &request};
 	enum err e = local_write(l, rename_epoch, &j, &why);
 	if (e == CONFLICT) {

@@ -1,0 +1,141 @@
+"""Ends of different ages: versions of the protocol, and databases made by older or newer programs."""
+import datetime
+import json
+
+import lab
+import pytest
+from protocol1 import Centre, Local
+
+
+@pytest.fixture
+def old_local():
+    made = []
+
+    def make(*args, **kw):
+        made.append(Local(*args, **kw))
+        return made[-1]
+
+    yield make
+    for l in made:
+        l.close()
+
+
+def equal(local, centre):
+    """Record for record: what the double holds, as text."""
+    theirs = {r["id"]: r["hash"] for r in centre.records(local.name).values()}
+    assert theirs == {r["id"]: r["hash"] for r in local.rows.values()}
+    return len(theirs)
+
+
+def test_a_local_of_protocol_1_stays_in_step_with_this_centre(site, old_local):
+    """Members it does not know are ignored; wiped and rewound it is repaired."""
+    a = old_local("a")
+    for i in range(30):
+        a.write(f"r{i}", '{"v":%d.50, "text":"é"}' % i)
+    centre = site.centre(a)
+    centre.in_sync("a")
+    assert equal(a, centre) == 30
+    assert b'{"v":7.50, "text":"\xc3\xa9"}' in centre.get("/v1/records/a/r7").body
+    assert lab.call(centre.url + "/v1/records/a/r7", "PUT", '{"type":"t","body":{"v":1e3}}').status == 200
+    assert lab.call(centre.url + "/v1/records/a/new", "PUT", '{"type":"t","body":[1.0]}').status == 201
+    assert lab.call(centre.url + "/v1/records/a/r8", "DELETE").status == 200
+    centre.in_sync("a")
+    assert a.rows["r7"]["body"] == '{"v":1e3}' and a.rows["new"]["body"] == "[1.0]" and a.rows["r8"]["deleted"]
+    a.write("r7", '"site again"')
+    centre.in_sync("a")
+    assert equal(a, centre) == 31
+
+    backup = a.snapshot()
+    a.write("lost", "1")
+    centre.in_sync("a")
+    a.restore(backup)
+    for i in range(5):
+        a.write(f"after{i}", "2")
+    centre.in_sync("a")
+    assert centre.events("a", "REWOUND") and "/v1/epoch" in a.asked and a.rows["lost"]["body"] == "1"
+    assert equal(a, centre) == 37
+    a.reset()
+    a.write("meanwhile", "3")
+    centre.in_sync("a")
+    assert centre.events("a", "WIPED")
+    assert equal(a, centre) == 38
+    assert centre.conflicts() == []
+
+
+@pytest.mark.parametrize("offers", ["1", "1-4", None])
+def test_a_centre_of_protocol_1_is_served_by_this_local(site, offers):
+    """Also one that speaks later versions too; what it says beyond them is ignored."""
+    a = site.local("a")
+    a.write(*({"id": f"r{i}", "body": i} for i in range(10)))
+    centre = Centre(a.url, offers)
+    centre.meet()
+    centre.pull()
+    assert len(centre.records) == 10
+    assert centre.edit("r3", '{"from" : "the centre"}')["result"] == "applied"
+    assert b'{"from" : "the centre"}' in a.get("/v1/records/r3").body
+    a.write({"id": "r3", "body": "site"}, {"id": "r4", "body": "site"})
+    answer = centre.edit("r4", "1")
+    assert answer["result"] == "conflict" and answer["record"]["body"] == "site"
+    centre.pull()
+    assert centre.records["r3"]["body"] == '"site"'
+
+
+def test_a_local_of_a_later_protocol_is_incompatible_until_the_centre_or_it_is_changed(site, old_local):
+    a = old_local("a", speaks=(2, 3), version="0.9.1")
+    a.write("x", "1")
+    centre = site.centre(a)
+    lab.wait_until("incompatible", lambda: centre.node("a")["state"] == "incompatible")
+    version = centre.get("/v1/status").json["version"]
+    words = (f"the local (0.9.1) speaks protocol 2 to 3, the centre ({version}) speaks protocol 1: "
+             "upgrade the centre to a version that speaks protocol 2")
+    assert words in centre.node("a")["reason"]
+    assert [e["text"] for e in centre.events("a", "node.state") if words in e["text"]]
+    assert words in centre.tool("node", "a").stdout
+    check = centre.tool("status", "--check", check=False)
+    assert check.returncode == 2 and "incompatible" in check.stdout
+    assert centre.tool("pull", "a", "--timeout", "1s", check=False).returncode == 5
+    assert centre.node("a")["polls"]["history"][-1]["result"] == "incompatible"
+
+    def backs_off():
+        at = centre.node("a")["next_attempt_at"]
+        return at and datetime.datetime.fromisoformat(at.replace("Z", "+00:00")) - datetime.datetime.now(
+            datetime.timezone.utc) > datetime.timedelta(seconds=1.5)
+
+    lab.wait_until("the attempts become rarer", backs_off)
+    a.speaks = (1, 3)
+    lab.wait_until("it heals by itself", lambda: centre.node("a")["state"] == "in_sync", 60)
+    assert equal(a, centre) == 1
+
+
+def test_a_local_of_an_earlier_protocol_is_told_to_be_upgraded(site, old_local):
+    a = old_local("a", speaks=(0, 0))
+    centre = site.centre(a)
+    lab.wait_until("incompatible", lambda: centre.node("a")["state"] == "incompatible")
+    assert "upgrade the local to a version that speaks protocol 1" in centre.node("a")["reason"]
+    a.speaks, a.answers = (0, 1), 7
+    lab.wait_until("it answers in what it was not offered", lambda: "answers in protocol 7" in centre.node("a")["reason"], 60)
+    a.answers = None
+    assert centre.tool("pull", "a").returncode == 0
+
+
+@pytest.mark.parametrize("offers,words", [
+    ("2-3", "the centre speaks protocol 2 to 3: upgrade the local to a version that speaks protocol 2"),
+    ("0", "the centre speaks protocol 0: upgrade the centre to a version that speaks protocol 1")])
+def test_this_local_refuses_a_centre_without_a_common_version_in_words(site, offers, words):
+    a = site.local("a")
+    a.write({"id": "x", "body": 1})
+    before = a.status()["epoch"]
+    centre = Centre(a.url, offers)
+    centre.epoch = before
+    query = centre.query()
+    rename = {"centre": centre.id, "request": centre.request, "protocol": offers, "from": before, "to": "e" * 32,
+              "witness": "9." + "1" * 32}
+    for r in (a.get("/v1/changes" + query), a.post("/v1/apply" + query, b""), a.post("/v1/epoch", rename)):
+        assert r.status == 400 and r.code == "incompatible" and words in r.json["detail"], r.body
+        assert (r.json["min"], r.json["max"], r.json["version"]) == (1, 1, a.status()["version"])
+    assert a.status()["epoch"] == before
+    for wrong in ("one", "", "2-1", "1-"):
+        centre.offers = wrong
+        r = a.get("/v1/changes" + centre.query())
+        assert r.status == 400 and r.code == "bad_request", (wrong, r.body)
+    assert a.post("/v1/epoch", json.dumps({**rename, "protocol": 1})).code == "bad_request"
