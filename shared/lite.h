@@ -27,7 +27,8 @@ struct lite_config {
 	int32_t application_id; /* told from other SQLite files; a file of another kind is refused */
 };
 
-/* INVALID: not a database, another application's, or a newer schema (the reason says which). */
+/* INVALID: not a database, another application's, or a newer schema (the reason says which); then no byte of it was
+ * changed. */
 enum err lite_open(struct lite **ret, const struct lite_config *c, struct reason *why) MUST_USE;
 void lite_close(struct lite *l);
 

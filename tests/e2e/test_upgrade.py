@@ -1,9 +1,14 @@
 """Ends of different ages: versions of the protocol, and databases made by older or newer programs."""
+import contextlib
 import datetime
 import json
+import sqlite3
+import subprocess
+import sys
 
 import lab
 import pytest
+import released
 from protocol1 import Centre, Local
 
 
@@ -139,3 +144,75 @@ def test_this_local_refuses_a_centre_without_a_common_version_in_words(site, off
         r = a.get("/v1/changes" + centre.query())
         assert r.status == 400 and r.code == "bad_request", (wrong, r.body)
     assert a.post("/v1/epoch", json.dumps({**rename, "protocol": 1})).code == "bad_request"
+
+
+# --- databases ---
+
+
+@pytest.mark.parametrize("version", released.versions())
+def test_the_databases_of_a_released_version_are_taken_over_and_go_on(site, version):
+    kept = released.FIXTURES / version
+    expected = json.loads((kept / "expected.json").read_text())
+    released.restore(kept / "local.sql", site.path / "a.db")
+    released.restore(kept / "centre.sqlite.sql", site.path / "centre.db")
+    a = site.local("a")
+    centre = site.centre(a)
+    found = released.everything(a, centre)
+    for what, value in expected.items():
+        assert released.holds(found[what], value), (what, found[what])
+    centre.in_sync("a")
+    a.write({"id": "r1", "body": "after the upgrade"}, {"id": "new", "body": 1})
+    assert lab.call(centre.url + "/v1/records/a/r6", "PUT", '{"type":"t","body":"edited after it"}').status == 200
+    lost = expected["conflicts"][0]
+    assert centre.tool("conflict", "promote", str(lost["id"])).returncode == 0
+    centre.in_sync("a")
+    assert a.get(f"/v1/records/{lost['record_id']}").json["body"] == lost["record"]["body"]
+    assert lab.same_records(a, centre) == len(expected["local"]) + 1
+    for kind in ("WIPED", "REWOUND", "CLONED", "DIVERGED", "CENTRE_REWOUND", "conflict"):
+        assert centre.events("a", kind)[len([e for e in expected["events"] if e["kind"] == kind]):] == [], kind
+    # and once more, now that they are of this version
+    a.stop()
+    centre.stop()
+    a.start()
+    centre.start()
+    centre.in_sync("a")
+
+
+def test_this_version_has_its_databases_kept(site):
+    """Made at its release by tests/fixtures/make, so that the next one is tested against them."""
+    assert released.version_of("tidemark-local") in released.versions()
+
+
+def bump_schema(db, dies):
+    """Another process makes the file a newer program's; it dies before that is in the file itself, or ends well."""
+    code = """
+import os, sqlite3, sys
+c = sqlite3.connect(sys.argv[1])
+c.execute("PRAGMA user_version=99")
+c.execute("CREATE TABLE of_the_future (x)")
+c.commit()
+os._exit(0) if sys.argv[2] == "dies" else c.close()
+"""
+    subprocess.run([sys.executable, "-c", code, str(db), "dies" if dies else "ends"], check=True, timeout=20)
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_newer_schema_is_refused_and_not_touched(site, dies):
+    a = site.local("a")
+    centre = site.centre(a)
+    a.write({"id": "x", "body": 1})
+    centre.in_sync("a")
+    for p in (a, centre):
+        p.stop()
+        with contextlib.closing(sqlite3.connect(p.db)) as c:
+            (known,) = c.execute("PRAGMA user_version").fetchone()
+        bump_schema(p.db, dies)
+        wal = p.db.with_name(p.db.name + "-wal")
+        assert dies == (wal.exists() and wal.stat().st_size > 0)
+        before = {f: f.read_bytes() for f in (p.db, wal) if f.exists()}
+        r = subprocess.run(p.argv(), capture_output=True, text=True, timeout=20)
+        assert r.returncode == 6, r
+        assert (f"{p.db.name} was written by a newer version of this program: its schema is 99, this one knows up to {known}; "
+                "start the newer one, or put back a copy from before the upgrade") in r.stderr
+        assert {f: f.read_bytes() for f in (p.db, wal) if f.exists()} == before
+        assert {f.name for f in site.path.glob(p.db.name + "*")} <= {p.db.name + s for s in ("", "-wal", "-shm", ".lock")}
