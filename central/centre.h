@@ -30,6 +30,11 @@ bool centre_number(
  */
 bool centre_node_name(struct span text, char ret[RECORD_OWNER_MAX + 1], struct http_reply *r) MUST_USE;
 
+/* --- telling --- */
+
+/* What an operator did, in the log and as an event of its own; one that cannot be stored is only logged. */
+void centre_tell(struct store *st, const char *kind, const char *node, const char *fmt, ...) PRINTF(4, 5);
+
 /* --- writing replies --- */
 
 /* Each appends a value. */
