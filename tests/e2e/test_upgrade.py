@@ -2,11 +2,13 @@
 import contextlib
 import datetime
 import json
+import secrets
 import sqlite3
 import subprocess
 import sys
 
 import lab
+import pg
 import pytest
 import released
 from protocol1 import Centre, Local
@@ -149,14 +151,28 @@ def test_this_local_refuses_a_centre_without_a_common_version_in_words(site, off
 # --- databases ---
 
 
-@pytest.mark.parametrize("version", released.versions())
-def test_the_databases_of_a_released_version_are_taken_over_and_go_on(site, version):
-    kept = released.FIXTURES / version
+@pytest.fixture
+def database(request):
+    """The URL of an empty database in the run's PostgreSQL."""
+    name = "upgrade_" + secrets.token_hex(4)
+    request.addfinalizer(lambda: pg.drop_database(pg.database(pg.shared_url(), name)))
+    return pg.make_database(name)
+
+
+@pytest.mark.parametrize("which", released.kept())
+def test_the_databases_of_a_released_version_are_taken_over_and_go_on(site, which, database):
+    kept = released.FIXTURES / which
     expected = json.loads((kept / "expected.json").read_text())
     released.restore(kept / "local.sql", site.path / "a.db")
-    released.restore(kept / "centre.sqlite.sql", site.path / "centre.db")
+    options = []
+    if kept.name == "postgresql":
+        released.restore_postgres(kept / "centre.sql", database)
+        options = ["--store", database]
+    else:
+        released.restore(kept / "centre.sql", site.path / "centre.db")
     a = site.local("a")
-    centre = site.centre(a)
+    centre = site.centre(a, options=options)
+    assert centre.get("/v1/status").json["store"]["kind"] == kept.name
     found = released.everything(a, centre)
     for what, value in expected.items():
         assert released.holds(found[what], value), (what, found[what])
@@ -180,7 +196,8 @@ def test_the_databases_of_a_released_version_are_taken_over_and_go_on(site, vers
 
 def test_this_version_has_its_databases_kept(site):
     """Made at its release by tests/fixtures/make, so that the next one is tested against them."""
-    assert released.version_of("tidemark-local") in released.versions()
+    version = released.version_of("tidemark-local")
+    assert {f"{version}/sqlite", f"{version}/postgresql"} <= set(released.kept())
 
 
 def bump_schema(db, dies):
@@ -216,3 +233,15 @@ def test_a_newer_schema_is_refused_and_not_touched(site, dies):
                 "start the newer one, or put back a copy from before the upgrade") in r.stderr
         assert {f: f.read_bytes() for f in (p.db, wal) if f.exists()} == before
         assert {f.name for f in site.path.glob(p.db.name + "*")} <= {p.db.name + s for s in ("", "-wal", "-shm", ".lock")}
+
+
+def test_a_newer_schema_in_postgresql_is_refused_and_not_touched(site, database):
+    centre = site.centre(options=["--store", database])
+    centre.stop()
+    (known,) = pg.sql(database, "SELECT max(version) FROM tidemark_store.schema_version")
+    pg.sql(database, "INSERT INTO tidemark_store.schema_version (version) VALUES (99)")
+    before = released.dump_postgres(database)
+    r = subprocess.run(centre.argv(), capture_output=True, text=True, timeout=20)
+    assert r.returncode == 6, r
+    assert f"the store has schema 99 and this program knows up to {known}: use a newer tidemark-central" in r.stderr
+    assert released.dump_postgres(database) == before
