@@ -20,7 +20,8 @@ static const char index_text[] = "tidemark-central " TIDEMARK_VERSION "\n"
 				 "/v1/records          ?owner= &type= &after= &limit= &deleted=true\n"
 				 "/v1/records/OWNER/ID GET, PUT {\"type\", \"body\"}, DELETE\n"
 				 "/v1/events           ?node= &level= &after= &before= &limit=\n"
-				 "/v1/conflicts        versions that lost, and were kept\n";
+				 "/v1/conflicts        versions that lost, and were kept\n"
+				 "/v1/backup           a consistent copy of the embedded store\n";
 
 void api_index(void *ctx, struct http_request *q, struct http_reply *r)
 {

@@ -48,7 +48,7 @@ void centre_tell(struct store *st, const char *kind, const char *node, const cha
 	va_start(args, fmt);
 	vsnprintf(ev.text.text, sizeof ev.text.text, fmt, args);
 	va_end(args);
-	log_event(LOG_INFO, kind, "node", node, "text", ev.text.text, NULL);
+	log_event(LOG_INFO, kind, "text", ev.text.text, node ? "node" : NULL, node, NULL);
 	enum err e = store_events_add(st, &ev, 1, &why);
 	if (e != OK)
 		log_event(LOG_ERROR, "store.failed", "error", err_name(e), "reason", why.text, NULL);

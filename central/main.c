@@ -104,6 +104,8 @@ static enum err open_data(struct program *p, struct reason *why)
 		e = option_read_secret(p->settings.secret_file, &p->secret, why);
 	if (e == OK)
 		e = open_store(p, why);
+	if (e == OK && store_url_kind(p->settings.store) == STORE_SQLITE)
+		backup_tidy(p->settings.store + strlen("sqlite:"));
 	if (e == OK)
 		e = set_nodes(p, why);
 	return e == INVALID ? DENIED : e; /* a file we refuse, not a wrong command line */
@@ -119,6 +121,7 @@ static enum err open_program(struct program *p, struct reason *why)
 		.allowed = &p->settings.allowed,
 		.secret = buf_span(&p->secret),
 		.interval_ms = p->settings.poll_interval_ms};
+	p->centre.store_url = p->settings.store;
 	p->centre.allowed = &p->settings.allowed;
 	p->centre.secret = buf_span(&p->secret);
 	p->centre.interval_ms = p->settings.poll_interval_ms;
@@ -132,6 +135,7 @@ static enum err open_program(struct program *p, struct reason *why)
 
 static void close_program(struct program *p)
 {
+	atomic_store(&p->centre.backup.stopping, true);
 	chrony_stop();
 	server_close(p->server);
 	scheduler_close(p->centre.scheduler);

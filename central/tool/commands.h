@@ -22,5 +22,7 @@ int command_delete(struct tool *t);
 int command_events(struct tool *t);
 int command_conflicts(struct tool *t);
 int command_conflict(struct tool *t); /* promote ID */
+/* backup.c */
+int command_backup(struct tool *t);
 
 #endif

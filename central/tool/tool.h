@@ -26,7 +26,7 @@ struct tool {
 	int64_t timeout_ms; /* 0: not given */
 	bool json;
 	/* of single commands */
-	bool check, in_sync, follow, deleted;
+	bool check, in_sync, follow, deleted, force;
 	const char *owner, *type, *after, *title, *node, *level;
 	int64_t limit;
 
@@ -45,6 +45,10 @@ int tool_finish(int code) MUST_USE;
  */
 int tool_call(struct tool *t, enum http_method m, const char *target, struct span body,
 	struct client_reply *ret) MUST_USE;
+/* For those that call the client themselves: each says what is wrong, and returns the code to exit with. */
+int tool_unreachable(const struct reason *why);
+int tool_complain(
+	const struct tool *t, const struct client_reply *reply); /* the problem in the server's words */
 /* The same for control messages, parsed; the caller frees the doc. */
 int tool_get(struct tool *t, const char *target, struct json_doc **ret) MUST_USE;
 /* Prints the reply as it is: what --json asks for. */

@@ -105,6 +105,9 @@ class Document:
         response = self.resolve(op["responses"].get(str(reply.status), op["responses"]["default"]))
         media = reply.headers["Content-Type"].split(";")[0]
         assert media in response["content"], (method, path, reply.status, media)
+        if "schema" not in response["content"][media]:  # bytes
+            self.answered.add((method, path))
+            return
         validator = jsonschema.Draft202012Validator(self.schema(response["content"][media]["schema"]))
         if media.endswith("ndjson"):
             values = [json.loads(line) for line in reply.body.splitlines()]

@@ -34,7 +34,7 @@ def test_the_centre_answers_as_its_document_says(site):
     centre = site.centre(a)
     d = document(centre, "central", "tidemark-central")
     a.write(*({"id": f"r{i}", "body": i} for i in range(5)))
-    for path in ("/healthz", "/readyz", "/", "/metrics", "/v1/status", "/openapi.yaml"):
+    for path in ("/healthz", "/readyz", "/", "/metrics", "/v1/status", "/openapi.yaml", "/v1/backup"):
         ask(centre, d, "get", path, status=200)
     b = {"name": "b", "url": "http://127.0.0.1:9", "title": "away"}
     ask(centre, d, "post", "/v1/nodes", b, status=201)

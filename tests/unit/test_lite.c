@@ -341,6 +341,68 @@ static void a_migration_that_fails_leaves_the_old_schema(void **state)
 	}
 }
 
+static bool steps_left(void *ctx)
+{
+	int *left = ctx;
+	return *left < 0 || (*left)-- > 0;
+}
+
+/* While a writer is in the middle of something: what is committed, and nothing else. */
+static void a_copy_is_of_one_moment(void **state)
+{
+	struct place *p = *state;
+	char copy[128];
+	int for_ever = -1;
+	struct reason why = {""};
+	struct lite *l = open_ok(p->file, true);
+	lite_begin(l);
+	for (int k = 0; k < 20000; k++) /* more pages than one step takes */
+		put(l, k,
+			"a text that makes the row as long as a row may be that is not very long at all, and "
+			"a "
+			"little longer, so that the pages of these rows are more than a few hundred");
+	assert_int_equal(lite_commit(l, NULL), OK);
+	lite_begin(l);
+	put(l, 20000, "not yet");
+	snprintf(copy, sizeof copy, "%s/copy.db", p->dir);
+	assert_int_equal(lite_copy(p->file, copy, steps_left, &for_ever, &why), OK);
+	assert_int_equal(lite_commit(l, NULL), OK);
+	assert_int_equal(count(l), 20001);
+	lite_close(l);
+	l = open_ok(copy, true); /* ours, of this version, to be written to */
+	assert_int_equal(count(l), 20000);
+	lite_begin(l);
+	put(l, 20000, "another life");
+	assert_int_equal(lite_commit(l, NULL), OK);
+	lite_close(l);
+}
+
+static void a_copy_is_given_up_or_told_to_be_damaged(void **state)
+{
+	struct place *p = *state;
+	char copy[128], command[256];
+	struct reason why = {""};
+	struct lite *l = open_ok(p->file, true);
+	lite_begin(l);
+	for (int k = 0; k < 50000; k++) /* its check takes a while */
+		put(l, k, "something to be damaged");
+	assert_int_equal(lite_commit(l, NULL), OK);
+	lite_close(l);
+	snprintf(copy, sizeof copy, "%s/copy.db", p->dir);
+	for (int wanted = 0; wanted < 2; wanted++) { /* while it copies, while it is checked */
+		int left = wanted;
+		assert_int_equal(lite_copy(p->file, copy, steps_left, &left, &why), RETRY);
+		unlink(copy);
+	}
+	snprintf(command, sizeof command,
+		"dd if=/dev/zero of='%s' bs=4096 seek=5 count=3 conv=notrunc 2>/dev/null", p->file);
+	assert_int_equal(system(command), 0);
+	int for_ever = -1;
+	assert_int_equal(lite_copy(p->file, copy, steps_left, &for_ever, &why), INTERNAL);
+	assert_non_null(strstr(why.text, "damaged"));
+	assert_int_equal(lite_copy("/nowhere/a.db", copy, steps_left, &for_ever, &why), RETRY);
+}
+
 static void memory_is_shared_by_name(void **state)
 {
 	(void)state;
@@ -422,6 +484,8 @@ int main(void)
 		TEST(a_failed_migration_leaves_nothing),
 		TEST(a_migration_that_fails_leaves_the_old_schema),
 		TEST(a_refused_file_is_not_touched),
+		TEST(a_copy_is_of_one_moment),
+		TEST(a_copy_is_given_up_or_told_to_be_damaged),
 		TEST(memory_is_shared_by_name),
 		TEST(one_process_holds_the_lock),
 		TEST(a_file_taken_away_is_noticed),
