@@ -71,6 +71,14 @@ $(B)/gen/%.h: sql/embed.awk $(wildcard sql/*/*.sql sql/*/migrations/*.sql)
 $(B)/gen/%.c: sql/embed.awk $(wildcard sql/*/*.sql sql/*/migrations/*.sql)
 	@mkdir -p $(@D)
 	awk -v prefix=$* -v out=source -f sql/embed.awk $(SQL) /dev/null > $@.new && mv $@.new $@
+# So do the documents that the programs serve.
+GEN += $(B)/gen/openapi_local $(B)/gen/openapi_central
+$(B)/gen/openapi_%.h: %/openapi.yaml shared/embed.awk
+	@mkdir -p $(@D)
+	awk -v name=openapi_$* -v out=header -f shared/embed.awk $< > $@.new && mv $@.new $@
+$(B)/gen/openapi_%.c: %/openapi.yaml shared/embed.awk
+	@mkdir -p $(@D)
+	awk -v name=openapi_$* -v out=source -f shared/embed.awk $< > $@.new && mv $@.new $@
 .PHONY: generated
 generated: $(GEN:=.h)
 .SECONDARY: $(GEN:=.c) $(GEN:=.h)
@@ -82,9 +90,9 @@ $(B)/%.o: %.c | $(GEN:=.h)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(SHARED): $(call objects,$(call sources,shared))
-$(LOCAL): $(call objects,$(call sources,local)) $(B)/gen/sql_local.o $(B)/gen/sql_local_migrations.o
+$(LOCAL): $(call objects,$(call sources,local)) $(B)/gen/sql_local.o $(B)/gen/sql_local_migrations.o $(B)/gen/openapi_local.o
 $(CENTRAL): $(call objects,$(call sources,central)) $(addprefix $(B)/gen/,sql_central.o sql_central_migrations.o \
-	sql_postgres.o sql_postgres_copy.o sql_postgres_migrations.o)
+	sql_postgres.o sql_postgres_copy.o sql_postgres_migrations.o openapi_central.o)
 $(B)/%.a:
 	@mkdir -p $(@D) && rm -f $@
 	ar rcs $@ $^

@@ -106,6 +106,16 @@ void api_edit_add(void *ctx, struct http_request *q, struct http_reply *r)
 	json_doc_free(d);
 }
 
+static void tell_change(struct centre *c, const char *name, const char *url, const char *title)
+{
+	if (url)
+		centre_tell(c->store, "node.changed", name, "its URL is now %s", url);
+	if (title && title[0])
+		centre_tell(c->store, "node.changed", name, "its title is now %s", title);
+	else if (title)
+		centre_tell(c->store, "node.changed", name, "it has no title any more");
+}
+
 void api_edit_change(void *ctx, struct http_request *q, struct http_reply *r)
 {
 	struct centre *c = ctx;
@@ -122,6 +132,7 @@ void api_edit_change(void *ctx, struct http_request *q, struct http_reply *r)
 		(!url || url_ok(c, url, r))) {
 		enum err e = store_node_edit(c->store, name, url, title, &why);
 		if (e == OK) {
+			tell_change(c, name, url, title);
 			scheduler_changed(c->scheduler, name);
 			api_nodes_answer(c, name, 200, "", r);
 		} else {
@@ -266,7 +277,7 @@ void api_edit_rotate(void *ctx, struct http_request *q, struct http_reply *r)
 		centre_problem(r, e, &why);
 		return;
 	}
-	log_event(LOG_INFO, "node.rotated", "node", name, NULL);
+	centre_tell(c->store, "node.rotated", name, "an operator made it another token");
 	scheduler_changed(c->scheduler, name);
 	api_edit_token(ctx, q, r);
 }

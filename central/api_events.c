@@ -73,6 +73,9 @@ void api_conflicts_promote(void *ctx, struct http_request *q, struct http_reply 
 	}
 	scheduler_edited(c->scheduler, owner);
 	hash_hex(w.hash, hex);
+	if (w.changed)
+		centre_tell(c->store, "conflict.promoted", owner,
+			"an operator made a kept version of %s the present one", w.id);
 	buf_printf(&r->body, "{\"owner\":\"%s\",\"id\":\"%s\",\"hash\":\"%s\",\"changed\":%s}\n", owner, w.id,
 		hex, w.changed ? "true" : "false");
 	r->status = 200;

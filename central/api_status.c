@@ -4,6 +4,7 @@
 
 #include "central/backlog.h"
 #include "central/centre.h"
+#include "gen/openapi_central.h"
 #include "shared/build.h"
 #include "shared/chrony.h"
 #include "shared/clock.h"
@@ -13,12 +14,14 @@ static const char index_text[] = "tidemark-central " TIDEMARK_VERSION "\n"
 				 "/healthz             is the process alive\n"
 				 "/readyz              is the store open and writable\n"
 				 "/metrics             for Prometheus\n"
+				 "/openapi.yaml        all of this, for programs\n"
 				 "/v1/status           everything in one object\n"
 				 "/v1/nodes            every node, worst first; /v1/nodes/NAME for one\n"
 				 "/v1/records          ?owner= &type= &after= &limit= &deleted=true\n"
 				 "/v1/records/OWNER/ID GET, PUT {\"type\", \"body\"}, DELETE\n"
 				 "/v1/events           ?node= &level= &after= &before= &limit=\n"
-				 "/v1/conflicts        versions that lost, and were kept\n";
+				 "/v1/conflicts        versions that lost, and were kept\n"
+				 "/v1/backup           a consistent copy of the embedded store\n";
 
 void api_index(void *ctx, struct http_request *q, struct http_reply *r)
 {
@@ -26,6 +29,15 @@ void api_index(void *ctx, struct http_request *q, struct http_reply *r)
 	(void)q;
 	buf_text(&r->body, index_text);
 	r->content_type = "text/plain; charset=utf-8";
+	r->status = 200;
+}
+
+void api_openapi(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	(void)ctx;
+	(void)q;
+	buf_text(&r->body, openapi_central);
+	r->content_type = "application/yaml";
 	r->status = 200;
 }
 

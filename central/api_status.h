@@ -4,6 +4,6 @@
 
 #include "shared/router.h"
 
-route_fn api_index, api_healthz, api_readyz, api_status;
+route_fn api_index, api_openapi, api_healthz, api_readyz, api_status;
 
 #endif

@@ -1,5 +1,7 @@
 #include "central/centre.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LIMIT_DEFAULT 100
@@ -36,6 +38,20 @@ bool centre_node_name(struct span text, char ret[RECORD_OWNER_MAX + 1], struct h
 	memcpy(ret, text.at, text.len);
 	ret[text.len] = 0;
 	return true;
+}
+
+void centre_tell(struct store *st, const char *kind, const char *node, const char *fmt, ...)
+{
+	struct event ev = {.level = LOG_INFO, .kind = kind, .node = node};
+	struct reason why;
+	va_list args;
+	va_start(args, fmt);
+	vsnprintf(ev.text.text, sizeof ev.text.text, fmt, args);
+	va_end(args);
+	log_event(LOG_INFO, kind, "text", ev.text.text, node ? "node" : NULL, node, NULL);
+	enum err e = store_events_add(st, &ev, 1, &why);
+	if (e != OK)
+		log_event(LOG_ERROR, "store.failed", "error", err_name(e), "reason", why.text, NULL);
 }
 
 void centre_put_time(struct buf *out, int64_t us)

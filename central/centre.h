@@ -4,12 +4,15 @@
 #ifndef CENTRAL_CENTRE_H
 #define CENTRAL_CENTRE_H
 
+#include "central/backup.h"
 #include "central/exchange.h"
 #include "central/scheduler.h"
 #include "shared/http.h"
 
 struct centre {
 	struct store *store;
+	const char *store_url;
+	struct backup_turn backup;
 	struct scheduler *scheduler;
 	const struct networks *allowed;
 	struct span secret; /* empty: none */
@@ -29,6 +32,11 @@ bool centre_number(
  * node's name.
  */
 bool centre_node_name(struct span text, char ret[RECORD_OWNER_MAX + 1], struct http_reply *r) MUST_USE;
+
+/* --- telling --- */
+
+/* What an operator did (`node` NULL: to the centre), in the log and as an event of its own; one that cannot be stored is only logged. */
+void centre_tell(struct store *st, const char *kind, const char *node, const char *fmt, ...) PRINTF(4, 5);
 
 /* --- writing replies --- */
 

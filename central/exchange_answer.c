@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shared/build.h"
 #include "shared/json.h"
 #include "shared/json_check.h"
 
@@ -64,6 +65,13 @@ static enum answer_kind read_begin(const struct exchange *x, struct span body, s
 	}
 	if (!is_to_us(x, b.node, b.request.hex, out))
 		return ANSWER_WRONG;
+	if (!protocol_within(b.protocol, protocol_ours())) {
+		exchange_wrong(out, POLL_INCOMPATIBLE,
+			"the local (%s) answers in protocol %u, which it was not offered: it breaks the "
+			"protocol",
+			b.version, b.protocol);
+		return ANSWER_WRONG;
+	}
 	if (epoch_equal(&b.epoch, exchange_asked_epoch(x)))
 		return ANSWER_SERVED;
 	exchange_wrong(out, POLL_BAD_BODY, "it answers for another epoch than the one it was asked for");
@@ -105,6 +113,25 @@ static enum answer_kind read_moved(const struct exchange *x, const struct json_d
 	return rewound ? ANSWER_REWOUND : ANSWER_EPOCH_CHANGED;
 }
 
+/* The local says which versions it speaks; which end is too old follows from that. */
+static void read_incompatible(const struct json_doc *d, const char *detail, struct outcome *out)
+{
+	struct protocol_range local = protocol_ours();
+	struct reason words;
+	uint64_t min, max;
+
+	if (json_doc_u64(d, "min", &min, NULL) == OK && json_doc_u64(d, "max", &max, NULL) == OK &&
+		min <= max && max <= UINT32_MAX)
+		local = (struct protocol_range){(unsigned)min, (unsigned)max};
+	if (protocol_shared(local, protocol_ours())) {
+		exchange_wrong(
+			out, POLL_INCOMPATIBLE, "400 incompatible: %.160s", detail ? detail : "no detail");
+		return;
+	}
+	protocol_say(local, member(d, "version"), protocol_ours(), TIDEMARK_VERSION, &words);
+	exchange_wrong(out, POLL_INCOMPATIBLE, "%s", words.text);
+}
+
 static enum answer_kind read_problem(const struct exchange *x, const struct answer *a,
 	const struct json_doc *d, struct epoch *now, struct outcome *out)
 {
@@ -119,8 +146,11 @@ static enum answer_kind read_problem(const struct exchange *x, const struct answ
 		return read_moved(x, d, false, now, out);
 	if (a->status == 409 && strcmp(code, "rewound") == 0)
 		return read_moved(x, d, true, now, out);
-	exchange_wrong(out, strcmp(code, "incompatible") == 0 ? POLL_INCOMPATIBLE : POLL_HTTP,
-		"%d %.40s: %.160s", a->status, code, detail ? detail : "no detail");
+	if (a->status == 400 && strcmp(code, "incompatible") == 0)
+		read_incompatible(d, detail, out);
+	else
+		exchange_wrong(
+			out, POLL_HTTP, "%d %.40s: %.160s", a->status, code, detail ? detail : "no detail");
 	return ANSWER_WRONG;
 }
 

@@ -25,12 +25,18 @@ struct program {
 	bool stopped; /* before it could run */
 };
 
+static int exit_code(enum err e)
+{
+	return e == INVALID ? EXIT_USAGE : e == DENIED || e == CONFLICT ? EXIT_REFUSED : EXIT_FAILED;
+}
+
+/* Before there is a log. */
 static int complain(enum err e, const struct reason *why)
 {
 	fprintf(stderr, "tidemark-central: %s\n", why->text);
 	if (e == INVALID)
 		fprintf(stderr, "Try: tidemark-central --help\n");
-	return e == INVALID ? EXIT_USAGE : e == DENIED || e == CONFLICT ? EXIT_REFUSED : EXIT_FAILED;
+	return exit_code(e);
 }
 
 /* Each node takes a descriptor while its pull is parked. */
@@ -53,10 +59,15 @@ static enum err set_nodes(const struct program *p, struct reason *why)
 		struct node n;
 		settings_node(p->settings.nodes.at[i], name, &url);
 		e = store_node(p->centre.store, name, &n, why);
-		if (e == GONE)
+		if (e == GONE) {
 			e = store_node_add(p->centre.store, name, url, "", why);
-		else if (e == OK && strcmp(n.url, url) != 0)
+			if (e == OK)
+				log_event(LOG_INFO, "node.added", "node", name, "url", url, NULL);
+		} else if (e == OK && strcmp(n.url, url) != 0) {
 			e = store_node_edit(p->centre.store, name, url, NULL, why);
+			if (e == OK)
+				centre_tell(p->centre.store, "node.changed", name, "its URL is now %s", url);
+		}
 	}
 	return e;
 }
@@ -64,7 +75,9 @@ static enum err set_nodes(const struct program *p, struct reason *why)
 /* A server that is not there yet is waited for; what is wrong with it is said when it changes. */
 static enum err open_store(struct program *p, struct reason *why)
 {
-	const struct store_config c = {.url = p->settings.store, .policy = p->settings.policy};
+	const struct store_config c = {.url = p->settings.store,
+		.policy = p->settings.policy,
+		.events_kept = (uint64_t)p->settings.keep_events};
 	struct reason told = {""};
 	enum err e;
 	for (unsigned failures = 1;; failures++) {
@@ -91,6 +104,8 @@ static enum err open_data(struct program *p, struct reason *why)
 		e = option_read_secret(p->settings.secret_file, &p->secret, why);
 	if (e == OK)
 		e = open_store(p, why);
+	if (e == OK && store_url_kind(p->settings.store) == STORE_SQLITE)
+		backup_tidy(p->settings.store + strlen("sqlite:"));
 	if (e == OK)
 		e = set_nodes(p, why);
 	return e == INVALID ? DENIED : e; /* a file we refuse, not a wrong command line */
@@ -106,6 +121,7 @@ static enum err open_program(struct program *p, struct reason *why)
 		.allowed = &p->settings.allowed,
 		.secret = buf_span(&p->secret),
 		.interval_ms = p->settings.poll_interval_ms};
+	p->centre.store_url = p->settings.store;
 	p->centre.allowed = &p->settings.allowed;
 	p->centre.secret = buf_span(&p->secret);
 	p->centre.interval_ms = p->settings.poll_interval_ms;
@@ -119,6 +135,7 @@ static enum err open_program(struct program *p, struct reason *why)
 
 static void close_program(struct program *p)
 {
+	atomic_store(&p->centre.backup.stopping, true);
 	chrony_stop();
 	server_close(p->server);
 	scheduler_close(p->centre.scheduler);
@@ -163,5 +180,8 @@ int main(int argc, char **argv)
 		e = run(&p, &why);
 	close_program(&p);
 	options_free();
-	return e == OK || p.stopped ? EXIT_OK : complain(e, &why);
+	if (e == OK || p.stopped)
+		return EXIT_OK;
+	log_event(LOG_ERROR, "failed", "reason", why.text, NULL);
+	return exit_code(e);
 }

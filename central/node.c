@@ -93,7 +93,7 @@ static enum node_state state_of_failure(const struct node *n, const struct node_
 		run->last_reason.text[0] ? run->last_reason.text : poll_result_name(run->last_result);
 
 	if (run->last_result == POLL_INCOMPATIBLE)
-		return SAY(NODE_INCOMPATIBLE, why, "it speaks another version of the protocol: %s", text);
+		return SAY(NODE_INCOMPATIBLE, why, "no common version of the protocol: %s", text);
 	if (epoch_is_none(&n->sync.epoch) && !run->heard)
 		return SAY(NODE_NEVER_SEEN, why, "it has never answered; the last attempt failed: %s", text);
 	return SAY(NODE_OFFLINE, why, "the last exchange failed: %s", text);

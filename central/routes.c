@@ -1,5 +1,6 @@
 #include "central/routes.h"
 
+#include "central/api_backup.h"
 #include "central/api_edit.h"
 #include "central/api_events.h"
 #include "central/api_metrics.h"
@@ -15,8 +16,10 @@ static const struct route routes[] = {
 	{HTTP_GET, "/healthz", ROUTE_OPEN, 0, api_healthz, NULL},
 	{HTTP_GET, "/readyz", ROUTE_OPEN, 0, api_readyz, NULL},
 	{HTTP_GET, "/", ROUTE_APP, 0, api_index, NULL},
+	{HTTP_GET, "/openapi.yaml", ROUTE_APP, 0, api_openapi, NULL},
 	{HTTP_GET, "/metrics", ROUTE_APP, 0, api_metrics, NULL},
 	{HTTP_GET, "/v1/status", ROUTE_APP, 0, api_status, NULL},
+	{HTTP_GET, "/v1/backup", ROUTE_APP, 0, api_backup, NULL},
 	/* nodes */
 	{HTTP_GET, "/v1/nodes", ROUTE_APP, 0, api_nodes_list, "state after limit "},
 	{HTTP_POST, "/v1/nodes", ROUTE_APP, SMALL_BODY_MAX, api_edit_add, NULL},

@@ -95,6 +95,8 @@ enum err settings_read(struct settings *ret, int argc, char **argv, enum options
 			"add a node, or change its URL; nodes already in the store stay"},
 		{"conflict", OPTION_CHOICE, &conflict, "owner", 0, 0, "owner centre", NULL,
 			"who wins when a record was changed at both ends; the loser is kept"},
+		{"keep-events", OPTION_INTEGER, &s.keep_events, "100000", 100, 1e9, NULL, "N",
+			"how many of the newest events stay in the store; about a tenth more may"},
 		{"allow-network", OPTION_LIST, &networks, NULL, 0, 0, NULL, "CIDR",
 			"where nodes may be; loopback is allowed while the centre listens on loopback only"},
 		{"chronyc", OPTION_TEXT, &s.chronyc, "chronyc", 0, 0, NULL, "PROGRAM",

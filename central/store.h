@@ -12,7 +12,7 @@
  * A store may be used from any thread; calls may block on the database, none calls back.
  *
  * Events it adds itself, with what they tell of: node.added, node.removed, node.paused, node.resumed; pulled,
- * pushed, rejected, conflict, CENTRE_REWOUND, DIVERGED.  The newest 100,000 events are kept.
+ * pushed, rejected, conflict, CENTRE_REWOUND, DIVERGED.  Older ones than config.events_kept go by and by.
  */
 #ifndef CENTRAL_STORE_H
 #define CENTRAL_STORE_H
@@ -24,6 +24,8 @@
 #include "shared/page.h"
 #include "shared/push.h"
 
+#define STORE_EVENTS_KEPT 100000
+
 struct store;
 
 enum store_url_kind { STORE_UNKNOWN, STORE_SQLITE, STORE_POSTGRES };
@@ -33,6 +35,7 @@ struct store_config {
 	/* sqlite:FILE (also sqlite:file:/x?vfs=memdb), or what libpq takes: postgresql://… with several hosts */
 	const char *url;
 	enum merge_policy policy;
+	uint64_t events_kept; /* at least so many of the newest; 0 = STORE_EVENTS_KEPT */
 };
 
 /*

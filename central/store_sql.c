@@ -243,6 +243,7 @@ enum err store_open(struct store **ret, const struct store_config *c, struct rea
 		return fail(RETRY, why, "out of memory");
 	st->lock_fd = -1;
 	st->policy = c->policy;
+	st->events_kept = c->events_kept ? c->events_kept : STORE_EVENTS_KEPT;
 	pthread_mutex_init(&st->minting, NULL);
 	pool_init(&st->writers);
 	pool_init(&st->readers);

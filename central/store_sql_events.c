@@ -5,9 +5,17 @@
 #include "central/listing.h"
 #include "shared/clock.h"
 
-#define PRUNE_EVERY 1000
+#define PRUNE_EVERY_MOST 1000
 
-void store_tell(struct db *db, const struct event *ev)
+/* Many at once; few more than wanted may lie about meanwhile. */
+static uint64_t prune_every(const struct store *st)
+{
+	uint64_t tenth = st->events_kept / 10 + 1;
+
+	return tenth < PRUNE_EVERY_MOST ? tenth : PRUNE_EVERY_MOST;
+}
+
+void store_tell(struct store *st, struct db *db, const struct event *ev)
 {
 	struct stmt q = stmt_begin(db, SQL_CENTRAL_EVENT_ADD);
 	uint64_t id = 0;
@@ -23,9 +31,9 @@ void store_tell(struct db *db, const struct event *ev)
 	while (stmt_step(q)) /* to its end: a RETURNING that is left early is not finished */
 		id = stmt_col_u64(q, 0);
 	stmt_done(q);
-	if (id > STORE_EVENTS_KEPT && id % PRUNE_EVERY == 0) {
+	if (id > st->events_kept && id % prune_every(st) == 0) {
 		q = stmt_begin(db, SQL_CENTRAL_EVENTS_PRUNE);
-		stmt_u64(q, 1, id - STORE_EVENTS_KEPT);
+		stmt_u64(q, 1, id - st->events_kept);
 		stmt_run(q);
 	}
 }
@@ -35,7 +43,7 @@ enum err store_events_add(struct store *st, const struct event *evs, size_t n, s
 	struct db *db = store_write_begin(st);
 
 	for (size_t i = 0; i < n; i++)
-		store_tell(db, &evs[i]);
+		store_tell(st, db, &evs[i]);
 	return store_write_end(st, db, OK, why);
 }
 

@@ -54,7 +54,7 @@ enum err store_move_node(struct store *st, const char *node, const struct node_s
 	enum err e = move_node(st, db, node, basis, change, why);
 
 	if (e == OK && ev)
-		store_tell(db, ev);
+		store_tell(st, db, ev);
 	return store_write_end(st, db, e, why);
 }
 

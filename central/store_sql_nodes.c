@@ -234,12 +234,12 @@ static enum err set_texts(struct node *n, const char *url, const char *title, st
 	return OK;
 }
 
-static void tell_node(struct db *db, const char *kind, const char *name, const char *text)
+static void tell_node(struct store *st, struct db *db, const char *kind, const char *name, const char *text)
 {
 	struct event ev = {.level = LOG_INFO, .kind = kind, .node = name};
 
 	(void)fail(OK, &ev.text, "%s", text);
-	store_tell(db, &ev);
+	store_tell(st, db, &ev);
 }
 
 static enum err add_node(struct store *st, struct db *db, struct node *n, const char *url, const char *title,
@@ -267,7 +267,7 @@ static enum err add_node(struct store *st, struct db *db, struct node *n, const 
 		save_settings(db, n);
 	else
 		insert_node(db, n);
-	tell_node(db, "node.added", n->name,
+	tell_node(st, db, "node.added", n->name,
 		known ? "the node was added again and continues where it was" : "the node was added");
 	return OK;
 }
@@ -328,7 +328,7 @@ enum err store_node_remove(struct store *st, const char *name, struct reason *wh
 	if (e == OK) {
 		n.url[0] = '\0';
 		save_settings(db, &n);
-		tell_node(db, "node.removed", name, "the node was removed; its records stay");
+		tell_node(st, db, "node.removed", name, "the node was removed; its records stay");
 	}
 	return store_write_end(st, db, e, why);
 }
@@ -342,7 +342,7 @@ enum err store_node_pause(struct store *st, const char *name, bool paused, struc
 	if (e == OK && n.paused != paused) {
 		n.paused = paused;
 		save_settings(db, &n);
-		tell_node(db, paused ? "node.paused" : "node.resumed", name,
+		tell_node(st, db, paused ? "node.paused" : "node.resumed", name,
 			paused ? "an operator paused the node" : "an operator resumed the node");
 	}
 	return store_write_end(st, db, e, why);

@@ -15,7 +15,6 @@
 #include "central/store.h"
 #include "gen/sql_central.h"
 
-#define STORE_EVENTS_KEPT 100000
 #define POOL_MAX 4
 
 /* Connections of one kind, each used by one call at a time. */
@@ -28,6 +27,7 @@ struct pool {
 
 struct store {
 	enum merge_policy policy;
+	uint64_t events_kept;
 	struct epoch centre_id;
 	struct pool writers, readers; /* SQLite has one writer, which alone checkpoints */
 	int lock_fd;                  /* SQLite; else -1 */
@@ -64,7 +64,7 @@ struct dot store_next_dot(struct store *st);
 /* False: never added (or the read failed).  A removed node is given with an empty URL. */
 bool store_load_node(struct store *st, struct db *db, struct span name, struct node *ret);
 void store_save_sync(struct db *db, const char *name, const struct node_sync *s);
-void store_tell(struct db *db, const struct event *ev);
+void store_tell(struct store *st, struct db *db, const struct event *ev);
 
 /* --- records (store_sql_rows.c) --- */
 

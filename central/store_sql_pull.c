@@ -57,13 +57,13 @@ static enum proof_verdict judge(struct db *db, struct pull_apply *p, struct node
 	return proof_judge(sync, end, blocked);
 }
 
-static void tell(struct db *db, const struct pull_apply *p)
+static void tell(struct store *st, struct db *db, const struct pull_apply *p)
 {
 	struct event events[SETTLE_EVENTS];
 	unsigned n = settle_pull_events(p, events);
 
 	for (unsigned i = 0; i < n; i++)
-		store_tell(db, &events[i]);
+		store_tell(st, db, &events[i]);
 }
 
 static void apply_page(struct store *st, struct db *db, struct pull_apply *p, enum care care)
@@ -106,7 +106,7 @@ static enum err apply_all(
 	/* Last, since whoever gives an event its number holds up the others until it commits. */
 	for (size_t i = 0; i < n && db_failed(db, NULL) == OK; i++)
 		if (pages[i].result == OK)
-			tell(db, &pages[i]);
+			tell(st, db, &pages[i]);
 	return store_write_end(st, db, OK, why);
 }
 

@@ -229,7 +229,7 @@ static void apply_answers(struct answering *a, const struct push_answer *const *
 		store_save_sync(m->db, p->node, &p->sync);
 	n = settle_push_events(p, a->rejection, events);
 	for (unsigned i = 0; i < n; i++)
-		store_tell(m->db, &events[i]);
+		store_tell(m->st, m->db, &events[i]);
 }
 
 enum err store_apply_push(struct store *st, struct push_apply *p, struct reason *why)

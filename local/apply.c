@@ -5,6 +5,7 @@
 #include "local/basis.h"
 #include "shared/build.h"
 #include "shared/clock.h"
+#include "shared/log.h"
 
 struct apply_job {
 	const struct page_request *basis;
@@ -51,8 +52,10 @@ static enum err apply_items(void *ctx, struct replica *r, struct reason *why)
 static void encode_answers(
 	const struct local *l, const struct apply_job *j, int64_t t_recv_us, struct buf *out)
 {
-	struct page_begin begin = {
-		.epoch = j->served.epoch, .request = j->basis->request, .version = TIDEMARK_VERSION};
+	struct page_begin begin = {.epoch = j->served.epoch,
+		.request = j->basis->request,
+		.version = TIDEMARK_VERSION,
+		.protocol = j->basis->protocol};
 	struct page_end end = j->served.end;
 
 	snprintf(begin.node, sizeof(begin.node), "%s", replica_node(l->replica));
@@ -73,6 +76,22 @@ static void encode_answers(
 	page_encode_end(&end, out);
 }
 
+/* What moved; in the log of a quiet level it would drown what matters. */
+static void log_applied(const struct apply_job *j)
+{
+	size_t applied = 0, conflicts = 0;
+
+	for (size_t i = 0; i < j->push->n; i++) {
+		applied += j->answers[i].result == PUSH_APPLIED;
+		conflicts += j->answers[i].result == PUSH_CONFLICT;
+	}
+	if (applied + conflicts + j->push->n_bad > 0)
+		log_event(LOG_DEBUG, "applied", "centre", j->basis->centre.hex, "records",
+			LOG_I64((int64_t)applied), "conflicts", LOG_I64((int64_t)conflicts), "rejected",
+			LOG_I64((int64_t)j->push->n_bad), "seq", LOG_I64((int64_t)j->served.end.to.seq),
+			NULL);
+}
+
 static void answer(struct local *l, enum err e, const struct apply_job *j, const struct reason *why,
 	const struct http_request *q, struct http_reply *r)
 {
@@ -88,6 +107,7 @@ static void answer(struct local *l, enum err e, const struct apply_job *j, const
 		local_problem(r, e, why);
 		return;
 	}
+	log_applied(j);
 	encode_answers(l, j, q->received_us, &r->body);
 	r->status = 200;
 	r->content_type = "application/x-ndjson";
@@ -133,12 +153,15 @@ void apply_epoch(void *local, struct http_request *q, struct http_reply *r)
 {
 	struct local *l = local;
 	struct rename_request request;
+	unsigned version; /* all say the same here */
 	struct reason why;
 
 	if (rename_request_decode(&request, q->body, &why) != OK) {
 		http_problem(r, "bad_request", "%s", why.text);
 		return;
 	}
+	if (!basis_protocol(request.protocol, &version, r))
+		return;
 	struct epoch_job j = {.request = &request};
 	enum err e = local_write(l, rename_epoch, &j, &why);
 	if (e == CONFLICT) {
@@ -149,6 +172,9 @@ void apply_epoch(void *local, struct http_request *q, struct http_reply *r)
 	} else if (e != OK) {
 		local_problem(r, e, &why);
 	} else {
+		if (j.result == RENAME_DONE)
+			log_event(LOG_WARN, "epoch.renamed", "from", request.from.hex, "to", request.to.hex,
+				"centre", request.centre.hex, NULL);
 		rename_answer_encode(j.result, &j.now, &request.request, &r->body);
 		r->status = 200;
 		replica_wake(l->replica, false);

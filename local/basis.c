@@ -1,20 +1,33 @@
 #include "local/basis.h"
 
-#include <string.h>
+#include "shared/build.h"
 
-/* "1" or "1-3" shares a version with ours. */
-static bool protocol_is_shared(struct span range)
+bool basis_protocol(struct protocol_range centre, unsigned *ret, struct http_reply *r)
 {
-	const char *dash = range.len ? memchr(range.at, '-', range.len) : NULL;
-	struct span least = range, most = range;
-	uint64_t from = 0, to = 0;
+	struct protocol_range ours = protocol_ours();
+	struct buf members = {0};
+	struct reason words;
 
-	if (dash) {
-		least.len = (size_t)(dash - range.at);
-		most = (struct span){dash + 1, range.len - least.len - 1};
-	}
-	return span_to_u64(least, UINT32_MAX, &from) && span_to_u64(most, UINT32_MAX, &to) &&
-	       from <= PROTOCOL_VERSION_MAX && to >= PROTOCOL_VERSION_MIN;
+	*ret = protocol_shared(ours, centre);
+	if (*ret)
+		return true;
+	protocol_say(ours, TIDEMARK_VERSION, centre, NULL, &words);
+	buf_printf(
+		&members, "\"min\":%u,\"max\":%u,\"version\":\"%s\"", ours.min, ours.max, TIDEMARK_VERSION);
+	http_problem_with(r, "incompatible", members.at ? members.at : "", "%s", words.text);
+	buf_done(&members);
+	return false;
+}
+
+/* Left out it is version 1. */
+static bool read_protocol(struct span text, unsigned *ret, struct http_reply *r)
+{
+	struct protocol_range centre = {1, 1};
+
+	if (!text.at || protocol_parse(text, &centre))
+		return basis_protocol(centre, ret, r);
+	http_problem(r, "bad_request", "protocol is not a range of versions like 1 or 1-2");
+	return false;
 }
 
 static bool hex_id(const struct http_request *q, const char *name, struct epoch *ret, struct http_reply *r)
@@ -28,18 +41,10 @@ static bool hex_id(const struct http_request *q, const char *name, struct epoch 
 bool basis_read(const struct http_request *q, struct page_request *ret, struct http_reply *r)
 {
 	struct page_request p = {.limit = PAGE_LIMIT_DEFAULT, .max_bytes = PAGE_BYTES_DEFAULT};
-	struct span protocol = http_query(q, "protocol"), witness = http_query(q, "witness");
+	struct span witness = http_query(q, "witness");
 
-	if (protocol.at && !protocol_is_shared(protocol)) {
-		struct buf members = {0};
-
-		buf_printf(&members, "\"min\":%d,\"max\":%d", PROTOCOL_VERSION_MIN, PROTOCOL_VERSION_MAX);
-		http_problem_with(r, "incompatible", members.at,
-			"this local speaks protocol %d to %d, the request %.*s", PROTOCOL_VERSION_MIN,
-			PROTOCOL_VERSION_MAX, (int)protocol.len, protocol.at);
-		buf_done(&members);
+	if (!read_protocol(http_query(q, "protocol"), &p.protocol, r))
 		return false;
-	}
 	if (!hex_id(q, "centre", &p.centre, r) || !hex_id(q, "request", &p.request, r) ||
 		!hex_id(q, "epoch", &p.epoch, r))
 		return false;

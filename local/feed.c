@@ -1,6 +1,7 @@
 #include "local/feed.h"
 
 #include "local/basis.h"
+#include "shared/log.h"
 
 static bool read_request(const struct http_request *q, struct page_request *p, struct http_reply *r)
 {
@@ -71,6 +72,10 @@ void feed_get(void *local, struct http_request *q, struct http_reply *r)
 	} else if (served.verdict != FEED_SERVED) {
 		basis_refuse(l, &p, &served, r);
 	} else {
+		if (served.records > 0)
+			log_event(LOG_DEBUG, "served", "centre", p.centre.hex, "records",
+				LOG_I64((int64_t)served.records), "seq", LOG_I64((int64_t)served.end.to.seq),
+				NULL);
 		r->status = 200;
 		r->content_type = "application/x-ndjson";
 	}

@@ -89,6 +89,8 @@ static unsigned generate(struct generator *g, unsigned due)
 		g->failing = true;
 		return 0;
 	}
+	if (g->failing)
+		log_event(LOG_INFO, "generator.works", NULL);
 	g->failing = false;
 	atomic_fetch_add(&g->written, j.n);
 	return j.n;

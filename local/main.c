@@ -12,12 +12,18 @@
 #include "shared/server.h"
 #include "shared/stop.h"
 
+static int exit_code(enum err e)
+{
+	return e == INVALID ? EXIT_USAGE : EXIT_REFUSED;
+}
+
+/* Before there is a log. */
 static int complain(enum err e, const struct reason *why)
 {
 	fprintf(stderr, "tidemark-local: %s\n", why->text);
 	if (e == INVALID)
 		fprintf(stderr, "Try: tidemark-local --help\n");
-	return e == INVALID ? EXIT_USAGE : EXIT_REFUSED;
+	return exit_code(e);
 }
 
 struct site {
@@ -54,6 +60,19 @@ static enum err site_open(struct site *s, struct reason *why)
 	return e;
 }
 
+/* What it found, or made: another epoch than yesterday says that the database is another. */
+static enum err tell_database(struct site *s, struct reason *why)
+{
+	struct replica_status st;
+	enum err e = replica_status(s->local.replica, &st, why);
+
+	if (e == OK)
+		log_event(LOG_INFO, "database.opened", "db", s->settings.db, "epoch", st.epoch.hex,
+			"head_seq", LOG_I64((int64_t)st.head.seq), "records",
+			LOG_I64((int64_t)st.digest.count), NULL);
+	return e;
+}
+
 static void site_close(struct site *s)
 {
 	generator_stop(s->local.generator);
@@ -73,6 +92,8 @@ static int serve(struct site *site)
 	stop_init();
 	log_init(log_level_parse(site->settings.log_level), strcmp(site->settings.log_format, "json") == 0);
 	enum err e = site_open(site, &why);
+	if (e == OK)
+		e = tell_database(site, &why);
 	if (e == OK) {
 		const struct chrony_config chrony = {
 			site->settings.chronyc, CHRONY_EVERY_MS, CHRONY_TIMEOUT_MS};
@@ -85,8 +106,10 @@ static int serve(struct site *site)
 	}
 	chrony_stop();
 	site_close(site);
-	if (e != OK)
-		return complain(e == INVALID ? DENIED : e, &why);
+	if (e != OK) {
+		log_event(LOG_ERROR, "failed", "reason", why.text, NULL);
+		return exit_code(e == INVALID ? DENIED : e);
+	}
 	return atomic_load(&site->local.broken) ? EXIT_FAILED : EXIT_OK;
 }
 

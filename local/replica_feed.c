@@ -52,7 +52,10 @@ static struct digest recount(struct lite *l)
 static void serve(struct replica *r, struct lite *l, const struct log_state *s, const struct page_request *q,
 	struct feed_served *ret, struct buf *out)
 {
-	struct page_begin begin = {.epoch = s->epoch, .request = q->request, .version = TIDEMARK_VERSION};
+	struct page_begin begin = {.epoch = s->epoch,
+		.request = q->request,
+		.version = TIDEMARK_VERSION,
+		.protocol = q->protocol};
 	for (size_t i = 0; r->node[i]; i++)
 		begin.node[i] = r->node[i];
 	page_encode_begin(&begin, out);

@@ -13,6 +13,7 @@ static const struct route routes[] = {
 	/* health */
 	{HTTP_GET, "/healthz", ROUTE_OPEN, 0, status_healthz, NULL},
 	{HTTP_GET, "/readyz", ROUTE_OPEN, 0, status_readyz, NULL},
+	{HTTP_GET, "/openapi.yaml", ROUTE_APP, 0, status_openapi, NULL},
 	{HTTP_GET, "/metrics", ROUTE_APP, 0, status_metrics, NULL},
 	{HTTP_GET, "/v1/status", ROUTE_APP, 0, status_get, NULL},
 	/* applications */

@@ -1,5 +1,6 @@
 #include "local/status.h"
 
+#include "gen/openapi_local.h"
 #include "shared/build.h"
 #include "shared/chrony.h"
 #include "shared/clock.h"
@@ -9,6 +10,15 @@ void status_healthz(void *local, struct http_request *q, struct http_reply *r)
 	(void)local;
 	(void)q;
 	buf_text(&r->body, "{\"status\":\"ok\"}\n");
+	r->status = 200;
+}
+
+void status_openapi(void *local, struct http_request *q, struct http_reply *r)
+{
+	(void)local;
+	(void)q;
+	buf_text(&r->body, openapi_local);
+	r->content_type = "application/yaml";
 	r->status = 200;
 }
 

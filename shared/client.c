@@ -10,6 +10,7 @@
 
 #define CONNECT_TIMEOUT_MS 5000
 #define DEFAULT_TIMEOUT_MS 10000
+#define SILENCE_S 3600L
 
 struct client {
 	CURL *curl;
@@ -85,12 +86,42 @@ struct call {
 	struct client_reply reply;
 	size_t max_body;
 	bool too_large;
+	CURL *curl;
+	client_sink_fn *sink; /* NULL: into the reply */
+	void *sink_ctx;
+	enum err sunk; /* what it said last */
+	struct reason why;
 };
+
+/* For answers that may be large: into the sink, but for those that are a problem. */
+static bool sink(struct call *call, struct span bytes)
+{
+	curl_off_t total = 0;
+	if (call->sunk == OK) {
+		curl_easy_getinfo(call->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &total);
+		call->sunk = call->sink(call->sink_ctx, bytes, total > 0 ? (uint64_t)total : 0, &call->why);
+	}
+	return call->sunk == OK;
+}
+
+static int on_progress(void *arg, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up_now)
+{
+	(void)total;
+	(void)now;
+	(void)up_total;
+	(void)up_now;
+	return sink(arg, (struct span){"", 0}) ? 0 : 1;
+}
 
 static size_t on_body(char *at, size_t size, size_t n, void *arg)
 {
 	struct call *call = arg;
 	(void)size; /* always 1 */
+	long status = 0;
+	if (call->sink)
+		curl_easy_getinfo(call->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (status == 200)
+		return sink(call, (struct span){at, n}) ? n : 0;
 	if (n > call->max_body - call->reply.body.len) {
 		call->too_large = true;
 		return 0;
@@ -206,6 +237,8 @@ static enum err failed(const struct client *c, const struct call *call, enum htt
 	double connected = 0;
 	bool idempotent = m != HTTP_POST && m != HTTP_PATCH;
 	curl_easy_getinfo(c->curl, CURLINFO_CONNECT_TIME, &connected);
+	if (call->sunk != OK)
+		return fail(call->sunk, why, "%s", call->why.text);
 	if (call->too_large)
 		return fail(INVALID, why, "%s: the answer has more than %zu bytes", c->base, c->max_body);
 	if (code == CURLE_URL_MALFORMAT)
@@ -215,16 +248,29 @@ static enum err failed(const struct client *c, const struct call *call, enum htt
 	return fail(UNCERTAIN, why, "%s: %s; it may have been done", c->base, cause_of(c->curl, code));
 }
 
+/* How long it may take.  A download's head may be long in coming, and a peer may be gone without a word. */
+static void set_patience(const struct client *c, const struct call *call, int64_t timeout_ms)
+{
+	int64_t connect_ms = CONNECT_TIMEOUT_MS;
+	if (timeout_ms > 0 && timeout_ms < connect_ms)
+		connect_ms = timeout_ms;
+	curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
+	curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+	curl_easy_setopt(c->curl, CURLOPT_TCP_KEEPALIVE, call->sink ? 1L : 0L);
+	curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_LIMIT, call->sink ? 1L : 0L);
+	curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_TIME, call->sink ? SILENCE_S : 0L);
+	curl_easy_setopt(c->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl_easy_setopt(c->curl, CURLOPT_XFERINFODATA, call);
+	curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, call->sink ? 0L : 1L);
+}
+
 static CURLcode perform(struct client *c, struct call *call, const char *target, struct curl_slist *headers)
 {
 	struct buf url = {0};
 	buf_printf(&url, "%s%s", c->base, target);
 	if (buf_failed(&url))
 		return CURLE_OUT_OF_MEMORY;
-	int64_t connect_ms = c->timeout_ms < CONNECT_TIMEOUT_MS ? c->timeout_ms : CONNECT_TIMEOUT_MS;
 	curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
-	curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
-	curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, (long)c->timeout_ms);
 	curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, call);
 	curl_easy_setopt(c->curl, CURLOPT_HEADERFUNCTION, on_header);
@@ -236,25 +282,47 @@ static CURLcode perform(struct client *c, struct call *call, const char *target,
 	return code;
 }
 
-enum err client_call(struct client *c, enum http_method m, const char *target, struct span body,
-	const char *content_type, struct client_reply *ret, struct reason *why)
+/* Method, body and patience have been set. */
+static enum err run(struct client *c, struct call *call, enum http_method m, const char *target,
+	const char *content_type, struct reason *why)
 {
-	struct call call = {.max_body = c->max_body};
 	struct curl_slist *headers = NULL;
 	CURLcode code = CURLE_OUT_OF_MEMORY;
-	set_method(c->curl, m, body);
 	if (add_headers(&headers, c, content_type))
-		code = perform(c, &call, target, headers);
+		code = perform(c, call, target, headers);
 	curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, NULL);
 	curl_slist_free_all(headers);
 	if (code != CURLE_OK) {
-		enum err e = failed(c, &call, m, code, why);
-		client_reply_done(&call.reply);
+		enum err e = failed(c, call, m, code, why);
+		client_reply_done(&call->reply);
 		return e;
 	}
 	long status = 0;
 	curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
-	call.reply.status = (int)status;
-	*ret = call.reply;
+	call->reply.status = (int)status;
 	return OK;
+}
+
+enum err client_call(struct client *c, enum http_method m, const char *target, struct span body,
+	const char *content_type, struct client_reply *ret, struct reason *why)
+{
+	struct call call = {.max_body = c->max_body, .curl = c->curl};
+	set_method(c->curl, m, body);
+	set_patience(c, &call, c->timeout_ms);
+	enum err e = run(c, &call, m, target, content_type, why);
+	if (e == OK)
+		*ret = call.reply;
+	return e;
+}
+
+enum err client_download(struct client *c, const char *target, int64_t timeout_ms, client_sink_fn *into,
+	void *ctx, struct client_reply *ret, struct reason *why)
+{
+	struct call call = {.max_body = c->max_body, .curl = c->curl, .sink = into, .sink_ctx = ctx};
+	set_method(c->curl, HTTP_GET, (struct span){0});
+	set_patience(c, &call, timeout_ms);
+	enum err e = run(c, &call, HTTP_GET, target, NULL, why);
+	if (e == OK)
+		*ret = call.reply;
+	return e;
 }

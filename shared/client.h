@@ -35,4 +35,15 @@ enum err client_call(struct client *c, enum http_method m, const char *target, s
 	const char *content_type, struct client_reply *ret, struct reason *why) MUST_USE;
 void client_reply_done(struct client_reply *r);
 
+/* Takes the next bytes of an answer; `total` as announced, 0 = not.  Also called without bytes, about once a second,
+ * while nothing comes.  Not OK: the call ends with that. */
+typedef enum err client_sink_fn(void *ctx, struct span bytes, uint64_t total, struct reason *why);
+/*
+ * A GET of any size: with status 200 the bytes go into the sink and ret->body stays empty; any other answer is
+ * client_call()'s.  The whole may take timeout_ms, 0 = any time as long as something comes within an hour.  An answer
+ * that ends before its announced length is RETRY, after what came of it has gone into the sink.
+ */
+enum err client_download(struct client *c, const char *target, int64_t timeout_ms, client_sink_fn *sink,
+	void *ctx, struct client_reply *ret, struct reason *why) MUST_USE;
+
 #endif

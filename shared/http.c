@@ -188,6 +188,7 @@ static const struct {
 	{"unsupported_media_type", 415},
 	{"too_many_requests", 429},
 	{"internal", 500},
+	{"not_implemented", 501},
 	{"unavailable", 503},
 	{"disk_full", 507},
 };
@@ -219,6 +220,7 @@ static const char *status_title(int status)
 		{413, "Content Too Large"},
 		{415, "Unsupported Media Type"},
 		{429, "Too Many Requests"},
+		{501, "Not Implemented"},
 		{503, "Service Unavailable"},
 		{507, "Insufficient Storage"},
 	};

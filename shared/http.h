@@ -78,7 +78,7 @@ struct http_reply {
 	const char *policy;     /* a page's Content-Security-Policy; static text, NULL = none */
 
 	/*
-	 * A body that goes on (server-sent events): when not NULL it is called again and again on the
+	 * A body that goes on (server-sent events, a large file): when not NULL it is called again and again on the
 	 * connection's own thread after `body` was sent, may wait, appends to `out`, and ends the answer with
 	 * false.  A client that went away shows at the next bytes only, so send some every few seconds.
 	 * `stream_done` (may be NULL) is called once, whatever happens.
@@ -86,6 +86,8 @@ struct http_reply {
 	bool (*stream)(void *stream_ctx, struct buf *out);
 	void (*stream_done)(void *stream_ctx);
 	void *stream_ctx;
+	uint64_t
+		stream_bytes; /* of `body` and the stream together, when that is known (then announced); 0 = not */
 };
 /*
  * The rim adds Content-Length (no stream), Cache-Control: no-store, X-Content-Type-Options: nosniff, and to a

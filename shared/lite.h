@@ -27,7 +27,8 @@ struct lite_config {
 	int32_t application_id; /* told from other SQLite files; a file of another kind is refused */
 };
 
-/* INVALID: not a database, another application's, or a newer schema (the reason says which). */
+/* INVALID: not a database, another application's, or a newer schema (the reason says which); then no byte of it was
+ * changed. */
 enum err lite_open(struct lite **ret, const struct lite_config *c, struct reason *why) MUST_USE;
 void lite_close(struct lite *l);
 
@@ -35,6 +36,16 @@ void lite_close(struct lite *l);
  * URI. */
 enum err lite_lock(const char *path, int *ret_fd, struct reason *why) MUST_USE;
 void lite_unlock(int fd);
+
+/* False: give up. */
+typedef bool lite_go_on_fn(void *ctx);
+/*
+ * Writes the content of the database `from` as it is at one moment into the empty or absent file `to`, which becomes a
+ * database by itself, in one file, and is checked.  May take long; whoever reads and writes `from` meanwhile is not kept
+ * from it, only its log grows.  RETRY: `go_on` said so, or the disk is full.
+ */
+enum err lite_copy(
+	const char *from, const char *to, lite_go_on_fn *go_on, void *ctx, struct reason *why) MUST_USE;
 
 /* BEGIN IMMEDIATE on a writer, BEGIN (one snapshot) on a reader. */
 void lite_begin(struct lite *l);

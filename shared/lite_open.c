@@ -106,6 +106,19 @@ static enum err connect_file(struct lite *l, const struct lite_config *c, struct
 		why);
 }
 
+/*
+ * Closing the last connection moves what is in the write-ahead log into the file.  Of a file that another, perhaps a
+ * newer program left in the middle of its work nothing is moved before it is known to be ours.
+ */
+static void keep_log(struct lite *l, bool keep)
+{
+	const char *file = sqlite3_db_filename(l->db, "main");
+	struct stat st;
+
+	if (!keep || (file && file[0] && stat(sqlite3_filename_wal(file), &st) == 0 && st.st_size > 0))
+		sqlite3_db_config(l->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int)keep, (int *)NULL);
+}
+
 /* Is it ours, or empty and so to become ours?  Nothing is changed before that is known. */
 static enum err check_kind(
 	struct lite *l, const struct lite_config *c, int64_t *ret_version, struct reason *why)
@@ -126,8 +139,8 @@ static enum err check_kind(
 		return fail(INVALID, why, "%s is not a database of this program", c->path);
 	if (version > (int64_t)c->migrations->n)
 		return fail(INVALID, why,
-			"%s was written by a newer version of this program (its schema is %lld, this one "
-			"knows %zu)",
+			"%.80s was written by a newer version of this program: its schema is %lld, this one "
+			"knows up to %zu; start the newer one, or put back a copy from before the upgrade",
 			c->path, (long long)version, c->migrations->n);
 	if (!c->writer && version < (int64_t)c->migrations->n)
 		return fail(INVALID, why, "%s has not been brought to this version's schema", c->path);
@@ -230,10 +243,14 @@ enum err lite_open(struct lite **ret, const struct lite_config *c, struct reason
 	l->stmt = calloc(c->queries->n + 1, sizeof(sqlite3_stmt *));
 	int64_t version = 0;
 	enum err e = l->stmt ? connect_file(l, c, why) : fail(RETRY, why, "out of memory");
-	if (e == OK)
+	if (e == OK) {
+		keep_log(l, true);
 		e = check_kind(l, c, &version, why);
-	if (e == OK)
+	}
+	if (e == OK) {
+		keep_log(l, false);
 		e = c->writer ? become_writer(l, c, version, why) : become_reader(l, why);
+	}
 	if (e == OK)
 		e = prepare_all(l, why);
 	if (e != OK) {

@@ -13,7 +13,9 @@ void page_request_encode_basis(const struct page_request *q, struct buf *target)
 	buf_text(target, q->centre.hex);
 	buf_text(target, "&request=");
 	buf_text(target, q->request.hex);
-	buf_text(target, "&protocol=" PROTOCOL_RANGE "&epoch=");
+	buf_text(target, "&protocol=");
+	protocol_encode(protocol_ours(), target);
+	buf_text(target, "&epoch=");
 	buf_text(target, q->epoch.hex);
 	buf_text(target, "&witness=");
 	position_encode(q->witness, target);
@@ -48,7 +50,7 @@ void page_encode_begin(const struct page_begin *b, struct buf *out)
 	buf_printf(out, "{\"node\":\"%s\",\"epoch\":\"%s\",\"request\":\"%s\",\"version\":", b->node,
 		b->epoch.hex, b->request.hex);
 	buf_json_text(out, span_of(b->version));
-	buf_printf(out, ",\"protocol\":%d}\n", PROTOCOL_VERSION_MAX);
+	buf_printf(out, ",\"protocol\":%u}\n", b->protocol);
 }
 
 static enum err take_id(const struct members *m, size_t i, struct epoch *ret, struct reason *why)
@@ -75,8 +77,9 @@ static enum err take_program(const struct members *m, struct page_begin *b, stru
 	memcpy(b->version, version.at, version.len);
 	if ((e = members_u64(m, OF_PROTOCOL, &protocol, why)))
 		return e;
-	if (protocol < PROTOCOL_VERSION_MIN || protocol > PROTOCOL_VERSION_MAX)
-		return members_refuse(m, OF_PROTOCOL, why, "not a version that was offered");
+	if (protocol > UINT32_MAX)
+		return members_refuse(m, OF_PROTOCOL, why, "not a version");
+	b->protocol = (unsigned)protocol;
 	return OK;
 }
 
@@ -306,6 +309,8 @@ enum err page_lines_frame(const struct page_lines *lines, struct span owner, str
 
 	if (page_decode_begin(begin, lines->at[0], &inner))
 		return page_lines_fail(1, why, &inner);
+	if (!protocol_within(begin->protocol, protocol_ours()))
+		return fail(INVALID, why, "line 1: protocol: not a version that was offered");
 	if (owner.len > 0 && !span_is(owner, begin->node))
 		return fail(INVALID, why, "line 1: node: this is %s, not %.*s", begin->node, (int)owner.len,
 			owner.at);

@@ -10,6 +10,7 @@
 #include "shared/arena.h"
 #include "shared/chrony.h"
 #include "shared/position.h"
+#include "shared/protocol.h"
 #include "shared/record.h"
 
 #define PAGE_LIMIT_DEFAULT 5000
@@ -23,6 +24,7 @@ struct page_request {
 	struct epoch centre;  /* who asks; acknowledgements are kept per centre */
 	struct epoch request; /* 32 hex digits, echoed by the answer */
 	struct epoch epoch;   /* none before the first contact */
+	unsigned protocol;    /* read: the version to answer in; written is the range spoken here */
 	uint64_t after;       /* the cursor */
 	struct position witness;
 	unsigned limit;     /* records; 0 = a probe: nothing but the end line */
@@ -51,7 +53,8 @@ struct page_begin {
 	char node[RECORD_OWNER_MAX + 1];
 	struct epoch epoch;
 	struct epoch request;
-	char version[32]; /* of the program */
+	char version[32];  /* of the program */
+	unsigned protocol; /* the version that is spoken; page_decode_begin() takes any */
 };
 
 void page_encode_begin(const struct page_begin *b, struct buf *out);

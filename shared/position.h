@@ -12,10 +12,6 @@
 #include "shared/err.h"
 #include "shared/hash.h"
 
-#define PROTOCOL_VERSION_MIN 1
-#define PROTOCOL_VERSION_MAX 1
-#define PROTOCOL_RANGE "1" /* the two as they are said on the wire: "1" or "1-2" */
-
 struct epoch {
 	char hex[33]; /* 32 lower-case hex digits; "" = none */
 };

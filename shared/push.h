@@ -69,6 +69,7 @@ void push_answers_done(struct push_answers *p);
 /* POST /v1/epoch: the local renames a rewound epoch `from` to `to`, unless it has `witness` after all. */
 struct rename_request {
 	struct epoch centre, request, from, to;
+	struct protocol_range protocol; /* read: what was offered; written is the range spoken here */
 	struct position witness;
 };
 enum rename_result { RENAME_DONE, RENAME_NOT_REWOUND };

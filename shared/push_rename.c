@@ -3,11 +3,12 @@
 
 #include <string.h>
 
-enum request_name { OF_CENTRE, OF_REQUEST, OF_FROM, OF_TO, OF_WITNESS, REQUEST_NAMES };
+enum request_name { OF_CENTRE, OF_REQUEST, OF_PROTOCOL, OF_FROM, OF_TO, OF_WITNESS, REQUEST_NAMES };
 
 static const struct span request_names[REQUEST_NAMES] = {
 	[OF_CENTRE] = MEMBER("centre"),
 	[OF_REQUEST] = MEMBER("request"),
+	[OF_PROTOCOL] = MEMBER("protocol"),
 	[OF_FROM] = MEMBER("from"),
 	[OF_TO] = MEMBER("to"),
 	[OF_WITNESS] = MEMBER("witness"),
@@ -15,10 +16,10 @@ static const struct span request_names[REQUEST_NAMES] = {
 
 void rename_request_encode(const struct rename_request *q, struct buf *body)
 {
-	buf_printf(body,
-		"{\"centre\":\"%s\",\"request\":\"%s\",\"protocol\":\"" PROTOCOL_RANGE
-		"\",\"from\":\"%s\",\"to\":\"%s\",\"witness\":\"",
-		q->centre.hex, q->request.hex, q->from.hex, q->to.hex);
+	buf_printf(
+		body, "{\"centre\":\"%s\",\"request\":\"%s\",\"protocol\":\"", q->centre.hex, q->request.hex);
+	protocol_encode(protocol_ours(), body);
+	buf_printf(body, "\",\"from\":\"%s\",\"to\":\"%s\",\"witness\":\"", q->from.hex, q->to.hex);
 	position_encode(q->witness, body);
 	buf_text(body, "\"}");
 }
@@ -39,6 +40,17 @@ static enum err take_id(const struct members *m, size_t i, struct epoch *ret, st
 	return OK;
 }
 
+/* Left out it is version 1. */
+static enum err take_protocol(const struct members *m, struct protocol_range *ret, struct reason *why)
+{
+	*ret = (struct protocol_range){1, 1};
+	if (!members_has(m, OF_PROTOCOL))
+		return OK;
+	if (m->values[OF_PROTOCOL].kind != JSON_TEXT || !protocol_parse(inside(&m->values[OF_PROTOCOL]), ret))
+		return members_refuse(m, OF_PROTOCOL, why, "not a range of versions like \"1\" or \"1-2\"");
+	return OK;
+}
+
 enum err rename_request_decode(struct rename_request *ret, struct span body, struct reason *why)
 {
 	struct json_value values[REQUEST_NAMES] = {0};
@@ -47,8 +59,8 @@ enum err rename_request_decode(struct rename_request *ret, struct span body, str
 	enum err e;
 
 	if ((e = members_read(&m, body, why)) || (e = take_id(&m, OF_CENTRE, &q.centre, why)) ||
-		(e = take_id(&m, OF_REQUEST, &q.request, why)) || (e = take_id(&m, OF_FROM, &q.from, why)) ||
-		(e = take_id(&m, OF_TO, &q.to, why)))
+		(e = take_id(&m, OF_REQUEST, &q.request, why)) || (e = take_protocol(&m, &q.protocol, why)) ||
+		(e = take_id(&m, OF_FROM, &q.from, why)) || (e = take_id(&m, OF_TO, &q.to, why)))
 		return e;
 	if (epoch_equal(&q.from, &q.to))
 		return members_refuse(&m, OF_TO, why, "the same as from");

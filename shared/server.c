@@ -169,7 +169,8 @@ static struct MHD_Response *stream_response(struct exchange *x)
 	x->r.body = (struct buf){0};
 	x->r.stream_done = NULL;
 	struct MHD_Response *response = MHD_create_response_from_callback(
-		MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, stream_read, st, stream_free);
+		st->r.stream_bytes > 0 ? st->r.stream_bytes : MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES,
+		stream_read, st, stream_free);
 	if (!response)
 		stream_free(st);
 	return response;

@@ -23,6 +23,7 @@ void stop_init(void)
 	sigaddset(&set, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a limit on files is a full disk, and no end */
 	signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	requests = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (signals < 0 || requests < 0)

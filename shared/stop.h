@@ -1,5 +1,5 @@
 /*
- * stop - SIGTERM and SIGINT as something a program can wait for; SIGPIPE is ignored.
+ * stop - SIGTERM and SIGINT as something a program can wait for; SIGPIPE and SIGXFSZ are ignored.
  */
 #ifndef SHARED_STOP_H
 #define SHARED_STOP_H

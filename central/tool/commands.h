@@ -25,5 +25,7 @@ int command_export(struct tool *t);
 int command_events(struct tool *t);
 int command_conflicts(struct tool *t);
 int command_conflict(struct tool *t); /* promote ID */
+/* backup.c */
+int command_backup(struct tool *t);
 
 #endif

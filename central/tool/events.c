@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "central/tool/commands.h"
+#include "central/tool/list.h"
 #include "shared/json_check.h"
 
 #define FOLLOW_LIMIT 1000 /* a page, once the first one has been shown */
@@ -27,6 +28,8 @@ static void events_target(const struct tool *t, uint64_t last, struct buf *targe
 	buf_printf(target, "/v1/events?limit=%lld", limit);
 	if (last)
 		buf_printf(target, "&after=%llu", (unsigned long long)last);
+	if (t->level)
+		buf_printf(target, "&level=%s", t->level);
 	if (t->node) {
 		buf_text(target, "&node=");
 		buf_percent(target, span_of(t->node));
@@ -101,30 +104,51 @@ int command_events(struct tool *t)
 	return code;
 }
 
+/* Of a conflict only the head is for a table; its record's body may be any JSON. */
+static void add_conflict(void *ctx, struct span item)
+{
+	struct table *table = ctx;
+	struct span id = tool_member(item, "id"), at = tool_member(item, "at");
+	struct span owner = tool_member(item, "owner"), record = tool_member(item, "record_id");
+	struct span why = tool_member(item, "why"), hash = tool_member(tool_member(item, "record"), "hash");
+
+	table_cell(table, "%.*s", (int)id.len, id.at);
+	table_cell(table, "%.19s", at.len >= 19 ? at.at : "-");
+	table_cell(table, "%.*s/%.*s", (int)owner.len, owner.at, (int)record.len, record.at);
+	table_cell(table, "%.*s", (int)why.len, why.at);
+	table_cell(table, "%.*s", (int)hash.len, hash.at);
+}
+
 int command_conflicts(struct tool *t)
 {
 	static const char *const head[] = {"ID", "AT", "OWNER/ID", "WHY", "HASH"};
 	struct table table = {.columns = sizeof(head) / sizeof(*head)};
-	struct json_doc *d = NULL;
+	struct buf target = {0};
 
-	if (t->json)
-		return tool_print_raw(t, "/v1/conflicts?limit=1000");
-	int code = tool_get(t, "/v1/conflicts?limit=1000", &d);
-	if (code != EXIT_OK)
-		return code;
+	buf_text(&target, "/v1/conflicts?limit=1000");
+	if (t->owner) {
+		buf_text(&target, "&owner=");
+		buf_percent(&target, span_of(t->owner));
+	}
 	for (size_t i = 0; i < table.columns; i++)
 		table_cell(&table, "%s", head[i]);
-	for (size_t i = 0; i < json_doc_count(d, "conflicts"); i++) {
-		table_cell(&table, "%llu", (unsigned long long)tool_u64(d, "conflicts.%zu.id", i));
-		table_cell(&table, "%.19s", tool_text(d, "conflicts.%zu.at", i));
-		table_cell(&table, "%s/%s", tool_text(d, "conflicts.%zu.record.owner", i),
-			tool_text(d, "conflicts.%zu.record.id", i));
-		table_cell(&table, "%s", tool_text(d, "conflicts.%zu.why", i));
-		table_cell(&table, "%s", tool_text(d, "conflicts.%zu.record.hash", i));
-	}
-	table_print(&table);
-	json_doc_free(d);
-	return EXIT_OK;
+	int code = t->json ? list_print(t, target.at, "conflicts")
+			   : list_each(t, target.at, "conflicts", add_conflict, &table);
+	if (code == EXIT_OK && !t->json)
+		table_print(&table);
+	buf_done(&table.text);
+	buf_done(&target);
+	return code;
+}
+
+static void print_promoted(struct span reply)
+{
+	struct span owner = tool_member(reply, "owner"), id = tool_member(reply, "id");
+	bool changed = span_is(tool_member(reply, "changed"), "true");
+
+	printf("%.*s/%.*s %s\n", (int)owner.len, owner.at, (int)id.len, id.at,
+		changed ? "has this version again; it is pushed to its owner"
+			: "had this version already; nothing was changed");
 }
 
 int command_conflict(struct tool *t)
@@ -141,7 +165,10 @@ int command_conflict(struct tool *t)
 	buf_done(&target);
 	if (code != EXIT_OK)
 		return code;
-	fwrite(reply.body.at, 1, reply.body.len, stdout);
+	if (t->json)
+		fwrite(reply.body.at, 1, reply.body.len, stdout);
+	else
+		print_promoted(buf_span(&reply.body));
 	client_reply_done(&reply);
 	return EXIT_OK;
 }

@@ -1,4 +1,5 @@
 /* tidemark: the operator's tool.  Speaks to the centre's HTTP API and to nothing else. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,9 +34,11 @@ static const struct command {
 		"records of NDJSON, CSV or JSON into the centre; they are pushed to their owner"},
 	{"export", command_export, 1, "export [--owner NODE] [--type T] [--deleted] [FILE|-]",
 		"records as NDJSON, CSV or JSON; importing them again changes nothing"},
-	{"events", command_events, 0, "events [-f] [--node NODE] [--limit N]",
+	{"events", command_events, 0, "events [-f] [--node NODE] [--level LEVEL] [--limit N]",
 		"what happened; -f follows, with --json an event a line"},
-	{"conflicts", command_conflicts, 0, "conflicts", "versions that lost, kept whole"},
+	{"conflicts", command_conflicts, 0, "conflicts [--owner NODE]", "versions that lost, kept whole"},
+	{"backup", command_backup, 1, "backup [--force] FILE",
+		"a consistent copy of the centre's embedded store, checked; --force replaces FILE"},
 	{"conflict", command_conflict, 2, "conflict promote ID", "make such a version the present one"},
 };
 #define GUESS_MOST 3 /* letters */
@@ -83,13 +86,13 @@ static enum err read_options(
 		{"json", OPTION_FLAG, &t->json, NULL, 0, 0, NULL, NULL,
 			"print what the centre answers, as JSON"},
 		{"timeout", OPTION_DURATION, &t->timeout_ms, NULL, 0, 0, NULL, "DURATION",
-			"for a request (10s), or for the whole of wait, pull, push, verify (none)"},
+			"for a request (10s), or for the whole of wait, pull, push, verify, backup (none)"},
 		{"check", OPTION_FLAG, &t->check, NULL, 0, 0, NULL, NULL,
 			"status: exit 0 ok, 1 warning, 2 critical, 3 unknown"},
 		{"in-sync", OPTION_FLAG, &t->in_sync, NULL, 0, 0, NULL, NULL, "wait: for proven equality"},
 		{"follow", OPTION_FLAG, &t->follow, NULL, 0, 0, NULL, NULL, "events: go on (-f)"},
 		{"owner", OPTION_TEXT, &t->owner, NULL, 0, 0, NULL, "NODE",
-			"records, export: of this node; import: for it"},
+			"records, conflicts, export: of this node; import: for it"},
 		{"type", OPTION_TEXT, &t->type, NULL, 0, 0, NULL, "TYPE",
 			"records, put, export: of this type; import: the type of CSV's rows, and of plain "
 			"values, "
@@ -99,6 +102,9 @@ static enum err read_options(
 			"records, export: deleted ones too"},
 		{"limit", OPTION_INTEGER, &t->limit, NULL, 1, 1000, NULL, "N", "at most so many (100)"},
 		{"node", OPTION_TEXT, &t->node, NULL, 0, 0, NULL, "NODE", "events: of this node"},
+		{"force", OPTION_FLAG, &t->force, NULL, 0, 0, NULL, NULL, "backup: replace FILE"},
+		{"level", OPTION_CHOICE, &t->level, NULL, 0, 0, "error warn info debug", NULL,
+			"events: this level and worse"},
 		{"title", OPTION_TEXT, &t->title, NULL, 0, 0, NULL, "TEXT", "node add: a name for people"},
 		FORMAT_OPTIONS(&t->format),
 	};
@@ -161,6 +167,7 @@ int main(int argc, char **argv)
 	enum options_do todo;
 	int code = EXIT_OK;
 
+	signal(SIGXFSZ, SIG_IGN); /* a limit on files is a full disk, and no end */
 	for (int i = 1; i < argc; i++)
 		if (!strcmp(argv[i], "-f"))
 			argv[i] = follow;

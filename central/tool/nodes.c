@@ -3,6 +3,9 @@
 #include <string.h>
 
 #include "central/tool/commands.h"
+#include "central/tool/list.h"
+
+#define ALL_NODES "/v1/nodes?limit=1000"
 
 /* How loud a state is: 0 fine, 1 worth a look, 2 needs somebody. */
 static int severity(const char *state)
@@ -18,14 +21,12 @@ static int severity(const char *state)
 }
 
 /* Does the centre call the clock of this node skewed?  The threshold is the centre's. */
-static bool is_skewed(const struct json_doc *nodes, size_t i)
+static bool is_skewed(const struct json_doc *node)
 {
-	char path[64];
 	bool skewed = false;
 	struct reason why;
 
-	snprintf(path, sizeof(path), "nodes.%zu.clock.skewed", i);
-	return json_doc_bool(nodes, path, &skewed, &why) == OK && skewed;
+	return json_doc_bool(node, "clock.skewed", &skewed, &why) == OK && skewed;
 }
 
 /* The centre's own. */
@@ -63,104 +64,134 @@ static void print_summary(const struct json_doc *s)
 	buf_done(&line);
 }
 
-/* A sentence for each node that is not in sync or whose clock is wrong; returns the worst severity. */
-static int print_attention(const struct json_doc *nodes)
+/* What is not in sync, worst first as the centre lists it, and whose clock is wrong. */
+struct attention {
+	struct buf text; /* a sentence a line */
+	int worst;       /* the worst severity */
+	char first[256]; /* who and why, for one line */
+};
+
+static void look_at_node(void *ctx, struct span item)
 {
-	size_t n = json_doc_count(nodes, "nodes");
-	int worst = 0;
+	struct attention *a = ctx;
+	struct json_doc *d = NULL;
+	int how = 2;
 
-	for (size_t i = 0; i < n; i++) {
-		const char *state = tool_text(nodes, "nodes.%zu.state", i);
-		int how = severity(state);
-
-		if (how)
-			printf("%s  %-10s %s since %.19s: %s\n", how == 2 ? "!" : "~",
-				tool_text(nodes, "nodes.%zu.name", i), state,
-				tool_text(nodes, "nodes.%zu.since", i),
-				tool_text(nodes, "nodes.%zu.reason", i));
-		if (is_skewed(nodes, i)) {
-			printf("~  %-10s clock: %s\n", tool_text(nodes, "nodes.%zu.name", i),
-				tool_text(nodes, "nodes.%zu.clock.reason", i));
-			how = how > 1 ? how : 1;
-		}
-		worst = how > worst ? how : worst;
+	if (json_doc_parse(&d, item, NULL) == OK)
+		how = severity(tool_text(d, "state"));
+	if (d && how)
+		buf_printf(&a->text, "%s  %-10s %s since %.19s: %s\n", how == 2 ? "!" : "~",
+			tool_text(d, "name"), tool_text(d, "state"), tool_text(d, "since"),
+			tool_text(d, "reason"));
+	if (d && how > a->worst) {
+		a->worst = how;
+		snprintf(a->first, sizeof(a->first), "%s is %s: %s", tool_text(d, "name"),
+			tool_text(d, "state"), tool_text(d, "reason"));
 	}
-	return worst;
+	if (d && is_skewed(d)) {
+		buf_printf(
+			&a->text, "~  %-10s clock: %s\n", tool_text(d, "name"), tool_text(d, "clock.reason"));
+		if (a->worst == 0)
+			snprintf(a->first, sizeof(a->first), "the clock of %s: %s", tool_text(d, "name"),
+				tool_text(d, "clock.reason"));
+		a->worst = a->worst ? a->worst : 1;
+	}
+	json_doc_free(d);
+}
+
+/* The one line that a monitor shows, with figures behind a bar as its plugins give them. */
+static void print_verdict(const struct json_doc *s, const struct attention *a)
+{
+	static const char *const words[] = {"OK", "WARNING", "CRITICAL"};
+	unsigned long long total = tool_u64(s, "nodes.total"), good = tool_u64(s, "nodes.in_sync");
+
+	printf("TIDEMARK %s - %llu of %llu nodes in sync%s%s", words[a->worst], good, total,
+		a->worst ? "; " : "", a->first);
+	printf(" | in_sync=%llu;;;0;%llu conflicts=%llu\n", good, total,
+		(unsigned long long)tool_u64(s, "conflicts"));
+}
+
+/* A monitoring plugin's codes: 0 ok, 1 warning, 2 critical, 3 unknown. */
+static int check_code(int code, const struct attention *a)
+{
+	if (code != EXIT_OK)
+		puts("TIDEMARK UNKNOWN - the centre did not answer as it should");
+	return code == EXIT_OK ? a->worst : 3;
 }
 
 int command_status(struct tool *t)
 {
-	struct json_doc *status = NULL, *nodes = NULL;
-	int worst = 0;
+	struct json_doc *status = NULL;
+	struct attention a = {0};
 
 	if (t->json && !t->check)
 		return tool_print_raw(t, "/v1/status");
 	int code = tool_get(t, "/v1/status", &status);
 	if (code == EXIT_OK)
-		code = tool_get(t, "/v1/nodes?limit=1000", &nodes);
-	if (code == EXIT_OK) {
+		code = list_each(t, ALL_NODES, "nodes", look_at_node, &a);
+	if (code == EXIT_OK && t->json) {
+		code = tool_print_raw(t, "/v1/status");
+	} else if (code == EXIT_OK) {
+		if (t->check)
+			print_verdict(status, &a);
 		print_summary(status);
-		worst = print_attention(nodes);
+		fputs(a.text.at ? a.text.at : "", stdout);
 	}
+	if (t->check)
+		code = check_code(code, &a);
 	json_doc_free(status);
-	json_doc_free(nodes);
-	if (t->check) /* a monitoring plugin's codes: 0 ok, 1 warning, 2 critical, 3 unknown */
-		return code == EXIT_OK ? worst : 3;
+	buf_done(&a.text);
 	return code;
 }
 
-static void put_proof(struct buf *out, const struct json_doc *d, size_t i)
+static void put_proof(struct buf *out, const struct json_doc *d)
 {
-	char path[64];
 	bool equal = false;
 	struct reason why;
 
-	snprintf(path, sizeof(path), "nodes.%zu.proof.equal", i);
-	if (json_doc_bool(d, path, &equal, &why) != OK)
+	if (json_doc_bool(d, "proof.equal", &equal, &why) != OK)
 		buf_char(out, '-');
 	else
-		buf_printf(
-			out, "%s %.19s", equal ? "equal" : "UNEQUAL", tool_text(d, "nodes.%zu.proof.at", i));
+		buf_printf(out, "%s %.19s", equal ? "equal" : "UNEQUAL", tool_text(d, "proof.at"));
 }
 
-static void put_clock(struct buf *out, const struct json_doc *d, size_t i)
+static void put_clock(struct buf *out, const struct json_doc *d)
 {
-	char path[64];
-
-	snprintf(path, sizeof(path), "nodes.%zu.clock.offset_us", i);
-	if (is_skewed(d, i))
+	if (is_skewed(d))
 		buf_text(out, "SKEWED ");
-	tool_put_number(out, d, path, 0, " us");
+	tool_put_number(out, d, "clock.offset_us", 0, " us");
 }
 
-static void number_cell(
-	struct table *table, const struct json_doc *d, size_t i, const char *field, const char *unit)
+static void number_cell(struct table *table, const struct json_doc *d, const char *path, const char *unit)
 {
 	struct buf text = {0};
-	char path[64];
 
-	snprintf(path, sizeof(path), "nodes.%zu.%s", i, field);
 	tool_put_number(&text, d, path, 0, unit);
 	table_cell(table, "%s", text.at);
 	buf_done(&text);
 }
 
-static void add_row(struct table *table, const struct json_doc *d, size_t i)
+static void add_row(void *ctx, struct span item)
 {
+	struct table *table = ctx;
+	struct json_doc *d = NULL;
 	struct buf proof = {0}, clock = {0};
 
-	put_proof(&proof, d, i);
-	put_clock(&clock, d, i);
-	table_cell(table, "%s", tool_text(d, "nodes.%zu.name", i));
-	table_cell(table, "%s", tool_text(d, "nodes.%zu.state", i));
-	number_cell(table, d, i, "records", "");
-	number_cell(table, d, i, "backlog.pull", "");
-	number_cell(table, d, i, "backlog.push", "");
+	if (json_doc_parse(&d, item, NULL) != OK)
+		return;
+	put_proof(&proof, d);
+	put_clock(&clock, d);
+	table_cell(table, "%s", tool_text(d, "name"));
+	table_cell(table, "%s", tool_text(d, "state"));
+	number_cell(table, d, "records", "");
+	number_cell(table, d, "backlog.pull", "");
+	number_cell(table, d, "backlog.push", "");
 	table_cell(table, "%s", proof.at);
 	table_cell(table, "%s", clock.at);
-	table_cell(table, "%s", tool_text(d, "nodes.%zu.reason", i));
+	table_cell(table, "%s", tool_text(d, "reason"));
 	buf_done(&proof);
 	buf_done(&clock);
+	json_doc_free(d);
 }
 
 int command_nodes(struct tool *t)
@@ -168,22 +199,16 @@ int command_nodes(struct tool *t)
 	static const char *const head[] = {
 		"NODE", "STATE", "RECORDS", "PULL", "PUSH", "PROOF", "CLOCK", "REASON"};
 	struct table table = {.columns = sizeof(head) / sizeof(*head)};
-	struct json_doc *d = NULL;
 
 	if (t->json)
-		return tool_print_raw(t, "/v1/nodes?limit=1000");
-	int code = tool_get(t, "/v1/nodes?limit=1000", &d);
-	if (code != EXIT_OK)
-		return code;
+		return list_print(t, ALL_NODES, "nodes");
 	for (size_t i = 0; i < table.columns; i++)
 		table_cell(&table, "%s", head[i]);
-	for (int how = 2; how >= 0; how--) /* worst first */
-		for (size_t i = 0; i < json_doc_count(d, "nodes"); i++)
-			if (severity(tool_text(d, "nodes.%zu.state", i)) == how)
-				add_row(&table, d, i);
-	table_print(&table);
-	json_doc_free(d);
-	return EXIT_OK;
+	int code = list_each(t, ALL_NODES, "nodes", add_row, &table);
+	if (code == EXIT_OK)
+		table_print(&table);
+	buf_done(&table.text);
+	return code;
 }
 
 static void print_field(const struct json_doc *d, const char *label, const char *path)
@@ -228,11 +253,11 @@ static int show_node(struct tool *t, const char *target)
 }
 
 /* The node's token alone, so that `> FILE` makes a token file; `otherwise` when there is none. */
-static void print_token(const struct tool *t, const struct client_reply *reply, const char *otherwise)
+static bool print_token(const struct tool *t, const struct client_reply *reply, const char *otherwise)
 {
 	struct json_doc *d = NULL;
 	struct reason why;
-	const char *token;
+	const char *token = NULL;
 
 	if (t->json)
 		fwrite(reply->body.at, 1, reply->body.len, stdout);
@@ -241,7 +266,9 @@ static void print_token(const struct tool *t, const struct client_reply *reply, 
 		puts(token);
 	else
 		fprintf(stderr, "%s\n", otherwise);
+	bool printed = t->json || token;
 	json_doc_free(d);
+	return printed;
 }
 
 static int add_node(struct tool *t, const char *name, const char *url)
@@ -262,7 +289,7 @@ static int add_node(struct tool *t, const char *name, const char *url)
 	buf_done(&body);
 	if (code != EXIT_OK)
 		return code;
-	print_token(t, &reply, "added; the centre has no secret, so the node needs no token");
+	(void)print_token(t, &reply, "added; the centre has no secret, so the node needs no token");
 	client_reply_done(&reply);
 	return EXIT_OK;
 }
@@ -273,12 +300,13 @@ static const struct verb {
 	enum http_method method;
 	const char *path;
 	bool shows_token;
+	const char *done; /* what there is to say otherwise */
 } verbs[] = {
-	{"rm", HTTP_DELETE, "", false},
-	{"pause", HTTP_POST, "/pause", false},
-	{"resume", HTTP_POST, "/resume", false},
-	{"token", HTTP_GET, "/token", true},
-	{"rotate", HTTP_POST, "/rotate", true},
+	{"rm", HTTP_DELETE, "", false, "removed; its records stay, and adding it again continues"},
+	{"pause", HTTP_POST, "/pause", false, "paused; nothing is exchanged until it is resumed"},
+	{"resume", HTTP_POST, "/resume", false, "resumed"},
+	{"token", HTTP_GET, "/token", true, NULL},
+	{"rotate", HTTP_POST, "/rotate", true, NULL},
 };
 
 static int change_node(struct tool *t, const struct verb *how, const char *name)
@@ -290,8 +318,14 @@ static int change_node(struct tool *t, const struct verb *how, const char *name)
 	buf_percent(&target, span_of(name));
 	buf_text(&target, how->path);
 	int code = tool_call(t, how->method, target.at, (struct span){0}, &reply);
-	if (code == EXIT_OK && how->shows_token)
-		print_token(t, &reply, "the centre has no secret, so the node needs no token");
+	if (code == EXIT_OK && how->shows_token) {
+		if (!print_token(t, &reply, "the centre has no secret, so the node needs no token"))
+			code = EXIT_FAILED; /* else `> FILE` would make an empty token file and go on */
+	} else if (code == EXIT_OK && t->json) {
+		fwrite(reply.body.at, 1, reply.body.len, stdout);
+	} else if (code == EXIT_OK) {
+		printf("%s %s\n", name, how->done);
+	}
 	client_reply_done(&reply);
 	buf_done(&target);
 	return code;

@@ -5,7 +5,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "central/tool/bar.h"
 #include "central/tool/commands.h"
+#include "central/tool/list.h"
 #include "shared/clock.h"
 
 #define POLL_EVERY_MS 50
@@ -14,7 +16,8 @@
 struct awaited {
 	char name[64];
 	char proof_before[40]; /* proof.at when we began: only a later one counts */
-	char state[24];
+	char state[24], reason[256];
+	uint64_t left, most; /* records that wait, now and at the worst */
 	bool done, differs;
 };
 
@@ -60,27 +63,25 @@ static void judge(struct awaited *w, const struct json_doc *d)
 	struct reason why;
 
 	snprintf(w->state, sizeof(w->state), "%s", tool_text(d, "state"));
+	snprintf(w->reason, sizeof(w->reason), "%s", tool_text(d, "reason"));
+	w->left = tool_u64(d, "backlog.pull") + tool_u64(d, "backlog.push");
+	if (w->left > w->most)
+		w->most = w->left;
 	w->differs = !strcmp(w->state, "diverged") || !strcmp(w->state, "identity_conflict");
 	w->done = strcmp(tool_text(d, "proof.at"), w->proof_before) != 0 &&
 		  json_doc_bool(d, "proof.equal", &equal, &why) == OK && equal &&
 		  !strcmp(w->state, "in_sync");
 }
 
-static void show(const struct tool *t, const struct awaited *w, const struct json_doc *d)
+static void show(const struct awaited *w, struct bar *bar)
 {
-	struct buf line = {0};
+	char label[sizeof(w->name) + sizeof(w->state) + 2];
 
-	if (t->json || !isatty(STDERR_FILENO))
-		return;
-	buf_printf(&line, "\r\033[K%s: %s, to pull ", w->name, w->state);
-	tool_put_number(&line, d, "backlog.pull", 0, "");
-	buf_text(&line, ", to push ");
-	tool_put_number(&line, d, "backlog.push", 0, "");
-	fputs(line.at, stderr);
-	buf_done(&line);
+	snprintf(label, sizeof(label), "%s %s", w->name, w->state);
+	bar_show(bar, label, w->most - w->left, w->most);
 }
 
-static int look(struct tool *t, struct awaited *w)
+static int look(struct tool *t, struct awaited *w, struct bar *bar)
 {
 	struct buf target = {0};
 	struct json_doc *d = NULL;
@@ -89,7 +90,8 @@ static int look(struct tool *t, struct awaited *w)
 	int code = tool_get(t, target.at, &d);
 	if (code == EXIT_OK) {
 		judge(w, d);
-		show(t, w, d);
+		if (!t->json)
+			show(w, bar);
 	}
 	json_doc_free(d);
 	buf_done(&target);
@@ -99,22 +101,21 @@ static int look(struct tool *t, struct awaited *w)
 /* Until this node is proven equal anew, differs, or time is up. */
 static int await_node(struct tool *t, struct awaited *w, int64_t until_us)
 {
-	for (;;) {
-		int code = look(t, w);
+	struct bar bar = {.unit = "records"};
+	int code;
 
-		if (code != EXIT_OK || w->done)
-			return code;
-		if (w->differs) {
-			fprintf(stderr, "tidemark: %s is %s\nTry: tidemark node %s\n", w->name, w->state,
-				w->name);
-			return EXIT_DIFFERS;
-		}
-		if (clock_mono_us() >= until_us) {
-			fprintf(stderr, "tidemark: timed out, %s is still %s\n", w->name, w->state);
-			return EXIT_TIMEOUT;
-		}
+	while ((code = look(t, w, &bar)) == EXIT_OK && !w->done && !w->differs && clock_mono_us() < until_us)
 		pause_ms(POLL_EVERY_MS);
+	bar_end(&bar);
+	if (code != EXIT_OK || w->done)
+		return code;
+	if (w->differs) {
+		fprintf(stderr, "tidemark: %s is %s: %s\nTry: tidemark node %s\n", w->name, w->state,
+			w->reason, w->name);
+		return EXIT_DIFFERS;
 	}
+	fprintf(stderr, "tidemark: timed out, %s is still %s: %s\n", w->name, w->state, w->reason);
+	return EXIT_TIMEOUT;
 }
 
 static int do_nodes(struct tool *t, const char *const *names, size_t n, const char *verb)
@@ -127,8 +128,6 @@ static int do_nodes(struct tool *t, const char *const *names, size_t n, const ch
 		code = begin(t, &w[i], names[i], verb);
 	for (size_t i = 0; i < n && code == EXIT_OK; i++)
 		code = await_node(t, &w[i], until_us);
-	if (!t->json && isatty(STDERR_FILENO))
-		fputs("\r\033[K", stderr);
 	if (code == EXIT_OK && t->json)
 		printf("{\"in_sync\":%zu}\n", n);
 	else if (code == EXIT_OK)
@@ -159,23 +158,71 @@ int command_verify(struct tool *t)
 	return one_node(t, "/verify");
 }
 
+/* Names, each ended by a NUL. */
+struct names {
+	struct buf text;
+	size_t n;
+};
+
+static bool has_name(const struct names *names, struct span name)
+{
+	const char *at = names->text.at;
+
+	for (size_t i = 0; i < names->n; i++, at += strlen(at) + 1)
+		if (span_is(name, at))
+			return true;
+	return false;
+}
+
+static void take_name(void *ctx, struct span item)
+{
+	struct names *names = ctx;
+	struct span name = tool_member(item, "name");
+
+	if (has_name(names, name))
+		return;
+	buf_put(&names->text, name);
+	buf_char(&names->text, 0);
+	names->n++;
+}
+
+/*
+ * All nodes.  The list goes by state, so that one whose state changes between two pages may be on neither:
+ * then it is read again.
+ */
+static int all_names(struct tool *t, struct names *ret)
+{
+	int code = EXIT_OK;
+	uint64_t total = 1;
+
+	for (int tries = 0; code == EXIT_OK && ret->n < total && tries < 5; tries++) {
+		struct json_doc *status = NULL;
+
+		code = list_each(t, "/v1/nodes?limit=1000", "nodes", take_name, ret);
+		if (code == EXIT_OK)
+			code = tool_get(t, "/v1/status", &status);
+		total = code == EXIT_OK ? tool_u64(status, "nodes.total") : 0;
+		json_doc_free(status);
+	}
+	return code;
+}
+
 int command_wait(struct tool *t)
 {
-	struct json_doc *d = NULL;
+	struct names all = {0};
 
 	if (!t->in_sync)
 		return tool_usage("wait what for? --in-sync");
 	if (t->args.n)
 		return do_nodes(t, t->args.at, t->args.n, "/pull");
-	int code = tool_get(t, "/v1/nodes?limit=1000", &d);
-	if (code != EXIT_OK)
-		return code;
-	size_t n = json_doc_count(d, "nodes");
-	const char **names = calloc(n + 1, sizeof(*names));
-	for (size_t i = 0; names && i < n; i++)
-		names[i] = tool_text(d, "nodes.%zu.name", i);
-	code = names ? do_nodes(t, names, n, "/pull") : EXIT_FAILED;
+	int code = all_names(t, &all);
+	const char **names = calloc(all.n + 1, sizeof(*names));
+	const char *at = all.text.at;
+	for (size_t i = 0; names && i < all.n; i++, at += strlen(at) + 1)
+		names[i] = at;
+	if (code == EXIT_OK)
+		code = names ? do_nodes(t, names, all.n, "/pull") : EXIT_FAILED;
 	free(names);
-	json_doc_free(d);
+	buf_done(&all.text);
 	return code;
 }

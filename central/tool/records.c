@@ -15,25 +15,11 @@ static void put_query(struct buf *target, const char *name, const char *value)
 	buf_percent(target, span_of(value));
 }
 
-/* A member's text without quotes, or its raw JSON; empty when absent. */
-static struct span member(struct span object, const char *name)
-{
-	struct json_iter it;
-	struct json_value v;
-	struct span key;
-
-	if (json_open(&it, object))
-		while (json_next(&it, &key, &v))
-			if (span_is(key, name))
-				return v.kind == JSON_TEXT ? (struct span){v.raw.at + 1, v.raw.len - 2}
-							   : v.raw;
-	return (struct span){"", 0};
-}
-
 static void add_row(struct table *table, struct span record)
 {
-	struct span owner = member(record, "owner"), id = member(record, "id"), type = member(record, "type");
-	struct span updated = member(record, "updated_at"), body = member(record, "body");
+	struct span owner = tool_member(record, "owner"), id = tool_member(record, "id"),
+		    type = tool_member(record, "type");
+	struct span updated = tool_member(record, "updated_at"), body = tool_member(record, "body");
 	int shown = body.len > BODY_SHOWN ? BODY_SHOWN : (int)body.len;
 
 	while (shown > 0 && shown < (int)body.len && ((unsigned char)body.at[shown] & 0xc0) == 0x80)
@@ -49,13 +35,13 @@ static void print_list(struct span reply)
 	struct table table = {.columns = 4};
 	struct json_iter it;
 	struct json_value v;
-	struct span next = member(reply, "next");
+	struct span next = tool_member(reply, "next");
 
 	table_cell(&table, "OWNER/ID");
 	table_cell(&table, "TYPE");
 	table_cell(&table, "UPDATED");
 	table_cell(&table, "BODY");
-	if (json_open(&it, member(reply, "records")))
+	if (json_open(&it, tool_member(reply, "records")))
 		while (json_next(&it, NULL, &v))
 			add_row(&table, v.raw);
 	table_print(&table);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shared/json_check.h"
+
 int tool_usage(const char *fmt, ...)
 {
 	va_list ap;
@@ -16,8 +18,7 @@ int tool_usage(const char *fmt, ...)
 	return EXIT_USAGE;
 }
 
-/* The problem in the server's words. */
-static int complain(const struct tool *t, const struct client_reply *reply)
+int tool_complain(const struct tool *t, const struct client_reply *reply)
 {
 	struct json_doc *d = NULL;
 	struct reason why;
@@ -37,7 +38,15 @@ static int complain(const struct tool *t, const struct client_reply *reply)
 		fprintf(stderr, "Try: --central URL; what answers at %s is no tidemark-central\n",
 			t->central);
 	json_doc_free(d);
-	return reply->status == 401 || reply->status == 403 ? EXIT_REFUSED : EXIT_FAILED;
+	bool refused = reply->status == 401 || reply->status == 403 || reply->status == 501;
+	return refused ? EXIT_REFUSED : EXIT_FAILED;
+}
+
+int tool_unreachable(const struct reason *why)
+{
+	fprintf(stderr, "tidemark: %s\nTry: is tidemark-central running there?  --central URL asks another\n",
+		why->text);
+	return EXIT_UNREACHABLE;
 }
 
 int tool_call(
@@ -48,11 +57,8 @@ int tool_call(
 
 	if (client_call(t->client, m, target, body, body.at ? "application/json" : NULL, &reply, &why) !=
 		OK) {
-		fprintf(stderr,
-			"tidemark: %s\nTry: is tidemark-central running there?  --central URL asks another\n",
-			why.text);
 		client_reply_done(&reply);
-		return EXIT_UNREACHABLE;
+		return tool_unreachable(&why);
 	}
 	bool good = reply.status / 100 == 2;
 	if (good && (!reply.body.len || reply.body.at[0] == '{')) { /* a centre answers with objects only */
@@ -65,7 +71,7 @@ int tool_call(
 			"tidemark: %s answered something else than JSON; is this a tidemark-central?\n",
 			t->central);
 	else
-		code = complain(t, &reply);
+		code = tool_complain(t, &reply);
 	client_reply_done(&reply);
 	return code;
 }
@@ -106,6 +112,20 @@ int tool_finish(int code)
 		return code;
 	perror("tidemark: standard output");
 	return code == EXIT_OK ? EXIT_FAILED : code;
+}
+
+struct span tool_member(struct span object, const char *name)
+{
+	struct json_iter it;
+	struct json_value v;
+	struct span key;
+
+	if (json_open(&it, object))
+		while (json_next(&it, &key, &v))
+			if (span_is(key, name))
+				return v.kind == JSON_TEXT ? (struct span){v.raw.at + 1, v.raw.len - 2}
+							   : v.raw;
+	return (struct span){"", 0};
 }
 
 const char *tool_text(const struct json_doc *d, const char *path_fmt, ...)

@@ -27,8 +27,8 @@ struct tool {
 	int64_t timeout_ms; /* 0: not given */
 	bool json;
 	/* of single commands */
-	bool check, in_sync, follow, deleted;
-	const char *owner, *type, *after, *title, *node;
+	bool check, in_sync, follow, deleted, force;
+	const char *owner, *type, *after, *title, *node, *level;
 	int64_t limit;
 	struct format_options format; /* of import and export; what other commands have too stands above */
 
@@ -47,11 +47,17 @@ int tool_finish(int code) MUST_USE;
  */
 int tool_call(struct tool *t, enum http_method m, const char *target, struct span body,
 	struct client_reply *ret) MUST_USE;
+/* For those that call the client themselves: each says what is wrong, and returns the code to exit with. */
+int tool_unreachable(const struct reason *why);
+int tool_complain(
+	const struct tool *t, const struct client_reply *reply); /* the problem in the server's words */
 /* The same for control messages, parsed; the caller frees the doc. */
 int tool_get(struct tool *t, const char *target, struct json_doc **ret) MUST_USE;
 /* Prints the reply as it is: what --json asks for. */
 int tool_print_raw(struct tool *t, const char *target);
 
+/* A member's text without its quotes, escapes and all, or its raw JSON; empty when absent. */
+struct span tool_member(struct span object, const char *name);
 /* From a doc, for printing: never fails; absent and null are "-". The text lives as long as the doc. */
 const char *tool_text(const struct json_doc *d, const char *path_fmt, ...) PRINTF(2, 3);
 uint64_t tool_u64(const struct json_doc *d, const char *path_fmt, ...) PRINTF(2, 3); /* absent = 0 */

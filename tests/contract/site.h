@@ -185,6 +185,7 @@ static inline struct page_request request_of(struct site *s, uint64_t after, str
 	struct page_request q = {.centre = {"00000000000000000000000000000001"},
 		.request = {"0123456789abcdef0123456789abcdef"},
 		.epoch = site_status(s).epoch,
+		.protocol = 1,
 		.after = after,
 		.witness = witness,
 		.limit = PAGE_LIMIT_DEFAULT,

@@ -222,3 +222,69 @@ def test_programs_refuse_what_is_not_theirs(site):
                         (["tidemark-local", "--node", "b", "--db", ""], "--db FILE")):
         r = subprocess.run([lab.BIN / argv[0], *argv[1:], "--check-config"], capture_output=True, text=True, timeout=10)
         assert r.returncode == 2 and words in r.stderr, (argv, r)
+
+
+def test_every_command_speaks_json(site):
+    a = site.local("a")
+    centre = site.centre(a)
+    a.write({"id": "x", "body": 1})
+    centre.in_sync()
+    away = "http://127.0.0.1:9"
+    for args in (["status"], ["status", "--check"], ["nodes"], ["node", "a"], ["node", "add", "b", away], ["node", "pause", "b"], ["node", "resume", "b"],
+                 ["node", "token", "b"], ["node", "rotate", "b"], ["node", "rm", "b"], ["pull", "a"], ["push", "a"], ["verify", "a"],
+                 ["wait", "--in-sync"], ["records"], ["record", "a/x"], ["put", "a/y", "--type", "t", "-"], ["delete", "a/x"],
+                 ["events"], ["events", "--node", "a", "--level", "warn"], ["conflicts"]):
+        r = centre.tool("--json", *args, input="1")
+        assert isinstance(json.loads(r.stdout), dict) and not r.stderr, args
+    assert "paused" in centre.tool("node", "pause", "a").stdout and "resumed" in centre.tool("node", "resume", "a").stdout
+    # nothing to put into a token file: not a success
+    r = centre.tool("node", "token", "a", check=False)
+    assert r.returncode == 1 and not r.stdout and "no secret" in r.stderr
+
+
+def test_lists_longer_than_a_page_are_shown_whole(site):
+    centre = site.centre(options=["--poll-interval", "1h"])
+    for i in range(1003):
+        r = centre.post("/v1/nodes", {"name": f"n{i:04}", "url": f"http://127.0.0.1:9/{i}"})
+        assert r.status == 201, r.body
+    lines = centre.tool("nodes").stdout.splitlines()
+    assert len(lines) == 1004 and len({line.split()[0] for line in lines}) == 1004
+    assert len(json.loads(centre.tool("--json", "nodes").stdout)["nodes"]) == 1003
+    r = centre.tool("status", "--check", check=False)
+    assert r.returncode == 2 and r.stdout.startswith("TIDEMARK CRITICAL - 0 of 1003 nodes in sync; n0000 is ")
+
+
+def test_a_monitor_gets_one_line_with_figures(site):
+    a = site.local("a")
+    centre = site.centre(a)
+    centre.in_sync()
+    first = centre.tool("status", "--check").stdout.splitlines()[0]
+    assert first == "TIDEMARK OK - 1 of 1 nodes in sync | in_sync=1;;;0;1 conflicts=0"
+    centre.tool("node", "pause", "a")
+    lab.wait_until("paused", lambda: centre.node("a")["state"] == "paused")
+    r = centre.tool("--json", "status", "--check", check=False)
+    assert r.returncode == 1 and json.loads(r.stdout)["nodes"]["paused"] == 1
+    centre.stop()
+    r = centre.tool("status", "--check", check=False)
+    assert r.returncode == 3 and r.stdout.startswith("TIDEMARK UNKNOWN")
+
+
+def test_progress_is_shown_on_a_terminal_and_nowhere_else(site):
+    a = site.local("a")
+    for i in range(20):
+        a.write(*({"id": f"r{i}-{k}", "body": k} for k in range(5000)))
+    centre = site.centre(a)
+    ours, theirs = os.openpty()
+    with subprocess.Popen([lab.BIN / "tidemark", "--central", centre.url, "pull", "a"], stderr=theirs, stdout=subprocess.PIPE,
+                          text=True) as tool:
+        os.close(theirs)
+        shown = b""
+        try:
+            while chunk := os.read(ours, 4096):
+                shown += chunk
+        except OSError:
+            pass  # the other end is closed
+        assert "proven equal" in tool.stdout.read()
+    os.close(ours)
+    assert b"a " in shown and b"records" in shown and shown.endswith(b"\r\x1b[K"), shown[-200:]
+    assert not centre.tool("pull", "a").stderr

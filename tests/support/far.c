@@ -139,7 +139,7 @@ static struct page_end end_of(const struct far *f)
 
 static struct page_begin begin_of(const struct far *f)
 {
-	struct page_begin b = {.epoch = f->epoch, .version = "test"};
+	struct page_begin b = {.epoch = f->epoch, .version = "test", .protocol = 1};
 
 	memcpy(b.node, f->name, sizeof(b.node));
 	return b;

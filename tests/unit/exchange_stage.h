@@ -179,7 +179,7 @@ static inline struct exchange begin(const char *name, enum plan_step step)
 
 static inline void add_begin(struct buf *out, const char *node, struct epoch epoch, struct epoch request)
 {
-	struct page_begin b = {.epoch = epoch, .request = request, .version = "9.9"};
+	struct page_begin b = {.epoch = epoch, .request = request, .version = "9.9", .protocol = 1};
 
 	snprintf(b.node, sizeof b.node, "%s", node);
 	page_encode_begin(&b, out);

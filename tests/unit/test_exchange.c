@@ -244,6 +244,37 @@ static void test_wrong_answers(void **state)
 	}
 }
 
+/* Which end is to be upgraded, to what; where it cannot be told, the local's own words. */
+static void test_incompatible_in_words(void **state)
+{
+	static const struct {
+		const char *body, *words;
+	} rows[] = {
+		{"{\"code\":\"incompatible\",\"detail\":\"x\",\"min\":7,\"max\":9,\"version\":\"3.0\"}",
+			"the local (3.0) speaks protocol 7 to 9"},
+		{"{\"code\":\"incompatible\",\"detail\":\"x\",\"min\":7,\"max\":9}",
+			"upgrade the centre to a version that speaks protocol 7"},
+		{"{\"code\":\"incompatible\",\"detail\":\"7 to 9\"}", "400 incompatible: 7 to 9"},
+		{"{\"code\":\"incompatible\",\"detail\":\"odd\",\"min\":1,\"max\":9}",
+			"400 incompatible: odd"},
+		{"{\"code\":\"incompatible\",\"detail\":\"odd\",\"min\":9,\"max\":7}",
+			"400 incompatible: odd"},
+		{"{\"code\":\"incompatible\"}", "400 incompatible: no detail"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct exchange x = begin("a", PLAN_PULL);
+		struct outcome out;
+
+		assert_int_equal(finish(&x, 400, span_of(rows[i].body), &out), OK);
+		assert_int_equal(out.result, POLL_INCOMPATIBLE);
+		if (!strstr(out.why.text, rows[i].words))
+			fail_msg("row %zu: %s", i, out.why.text);
+		exchange_done(&x);
+	}
+}
+
 static void test_no_answer(void **state)
 {
 	struct exchange x = begin("a", PLAN_PULL);
@@ -367,6 +398,7 @@ int main(void)
 		cmocka_unit_test_setup(test_pull_says_where_it_stands, setup),
 		cmocka_unit_test_setup(test_truncated, setup),
 		cmocka_unit_test_setup(test_wrong_answers, setup),
+		cmocka_unit_test_setup(test_incompatible_in_words, setup),
 		cmocka_unit_test_setup(test_no_answer, setup),
 		cmocka_unit_test_setup(test_first_contact, setup),
 		cmocka_unit_test_setup(test_pages_share_a_transaction, setup),

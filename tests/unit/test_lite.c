@@ -241,8 +241,43 @@ static void schemas_grow_and_a_newer_one_is_refused(void **state)
 	c.migrations = &one;
 	assert_int_equal(lite_open(&l, &c, &why), INVALID);
 	assert_non_null(strstr(why.text, "newer version"));
+	assert_non_null(strstr(why.text, "its schema is 2, this one knows up to 1"));
 	c.migrations = &none;
 	assert_int_equal(lite_open(&l, &c, &why), INVALID);
+}
+
+/* The newer program died in the middle of its work: what it had done is in its log, and stays there. */
+static void a_refused_file_is_not_touched(void **state)
+{
+	struct place *p = *state;
+	char before[96], command[512];
+	struct lite_config c = config_of(p->file, &one);
+	struct reason why = {""};
+	struct lite *l = NULL;
+	pid_t newer = fork();
+	int status = 0;
+	if (newer == 0) {
+		l = open_ok(p->file, true);
+		lite_begin(l);
+		put(l, 1, "kept");
+		_exit(lite_commit(l, NULL) == OK ? 0 : 1);
+	}
+	assert_int_equal(waitpid(newer, &status, 0), newer);
+	assert_int_equal(status, 0);
+	snprintf(before, sizeof before, "%s/before", p->dir);
+	snprintf(command, sizeof command, "test -s '%s-wal' && cat '%s' '%s-wal' >'%s'", p->file, p->file,
+		p->file, before);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(lite_open(&l, &c, &why), INVALID);
+	assert_non_null(strstr(why.text, "newer version"));
+	snprintf(command, sizeof command, "cat '%s' '%s-wal' | cmp - '%s'", p->file, p->file, before);
+	assert_int_equal(system(command), 0);
+	l = open_ok(p->file, true);
+	assert_int_equal(count(l), 1);
+	lite_close(l);
+	snprintf(command, sizeof command, "test ! -e '%s-wal'",
+		p->file); /* an accepted one is tidied up as ever */
+	assert_int_equal(system(command), 0);
 }
 
 static void a_bad_statement_is_named(void **state)
@@ -271,6 +306,101 @@ static void a_failed_migration_leaves_nothing(void **state)
 	assert_int_equal(lite_open(&l, &c, &why), INTERNAL);
 	assert_non_null(strstr(why.text, "half"));
 	lite_close(open_ok(p->file, true));
+}
+
+/* Half way: the old program goes on with the old schema, and a mended migration is applied later. */
+static void a_migration_that_fails_leaves_the_old_schema(void **state)
+{
+	struct place *p = *state;
+	static const char *const half[] = {"CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT NOT NULL, b BLOB);",
+		"ALTER TABLE t RENAME COLUMN v TO w; UPDATE t SET w = 'lost'; INSERT INTO nowhere VALUES "
+		"(1);"};
+	static const char *const half_name[] = {"one", "half"};
+	static const struct statements half_sql = {half, half_name, 2};
+	struct lite_config c = config_of(p->file, &one);
+	struct lite *l = NULL;
+	struct reason why = {""};
+	assert_int_equal(lite_open(&l, &c, &why), OK);
+	lite_begin(l);
+	put(l, 1, "kept");
+	assert_int_equal(lite_commit(l, NULL), OK);
+	lite_close(l);
+	c.migrations = &half_sql;
+	assert_int_equal(lite_open(&l, &c, &why), INTERNAL);
+	assert_non_null(strstr(why.text, "migration half: "));
+	assert_non_null(strstr(why.text, "nowhere"));
+	for (int times = 0; times < 2; times++) {
+		c.migrations = times == 0 ? &one : &two;
+		assert_int_equal(lite_open(&l, &c, &why), OK);
+		struct query q = query_begin(l, GET);
+		query_i64(q, 1, 1);
+		assert_true(query_step(q));
+		assert_true(span_is(query_col_text(q, 0), "kept"));
+		query_done(q);
+		lite_close(l);
+	}
+}
+
+static bool steps_left(void *ctx)
+{
+	int *left = ctx;
+	return *left < 0 || (*left)-- > 0;
+}
+
+/* While a writer is in the middle of something: what is committed, and nothing else. */
+static void a_copy_is_of_one_moment(void **state)
+{
+	struct place *p = *state;
+	char copy[128];
+	int for_ever = -1;
+	struct reason why = {""};
+	struct lite *l = open_ok(p->file, true);
+	lite_begin(l);
+	for (int k = 0; k < 20000; k++) /* more pages than one step takes */
+		put(l, k,
+			"a text that makes the row as long as a row may be that is not very long at all, and "
+			"a "
+			"little longer, so that the pages of these rows are more than a few hundred");
+	assert_int_equal(lite_commit(l, NULL), OK);
+	lite_begin(l);
+	put(l, 20000, "not yet");
+	snprintf(copy, sizeof copy, "%s/copy.db", p->dir);
+	assert_int_equal(lite_copy(p->file, copy, steps_left, &for_ever, &why), OK);
+	assert_int_equal(lite_commit(l, NULL), OK);
+	assert_int_equal(count(l), 20001);
+	lite_close(l);
+	l = open_ok(copy, true); /* ours, of this version, to be written to */
+	assert_int_equal(count(l), 20000);
+	lite_begin(l);
+	put(l, 20000, "another life");
+	assert_int_equal(lite_commit(l, NULL), OK);
+	lite_close(l);
+}
+
+static void a_copy_is_given_up_or_told_to_be_damaged(void **state)
+{
+	struct place *p = *state;
+	char copy[128], command[256];
+	struct reason why = {""};
+	struct lite *l = open_ok(p->file, true);
+	lite_begin(l);
+	for (int k = 0; k < 50000; k++) /* its check takes a while */
+		put(l, k, "something to be damaged");
+	assert_int_equal(lite_commit(l, NULL), OK);
+	lite_close(l);
+	snprintf(copy, sizeof copy, "%s/copy.db", p->dir);
+	for (int wanted = 0; wanted < 2; wanted++) { /* while it copies, while it is checked */
+		int left = wanted;
+		assert_int_equal(lite_copy(p->file, copy, steps_left, &left, &why), RETRY);
+		unlink(copy);
+	}
+	snprintf(command, sizeof command,
+		"dd if=/dev/zero of='%s' bs=4096 seek=5 count=3 conv=notrunc 2>/dev/null", p->file);
+	assert_int_equal(system(command), 0);
+	int for_ever = -1;
+	assert_int_equal(lite_copy(p->file, copy, steps_left, &for_ever, &why), INTERNAL);
+	assert_non_null(strstr(why.text, "damaged"));
+	assert_int_equal(lite_copy("/nowhere/a.db", copy, steps_left, &for_ever, &why), RETRY);
 }
 
 static void memory_is_shared_by_name(void **state)
@@ -352,6 +482,10 @@ int main(void)
 		TEST(schemas_grow_and_a_newer_one_is_refused),
 		TEST(a_bad_statement_is_named),
 		TEST(a_failed_migration_leaves_nothing),
+		TEST(a_migration_that_fails_leaves_the_old_schema),
+		TEST(a_refused_file_is_not_touched),
+		TEST(a_copy_is_of_one_moment),
+		TEST(a_copy_is_given_up_or_told_to_be_damaged),
 		TEST(memory_is_shared_by_name),
 		TEST(one_process_holds_the_lock),
 		TEST(a_file_taken_away_is_noticed),

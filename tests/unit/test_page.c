@@ -15,7 +15,7 @@
 #define REQUEST "fedcba9876543210fedcba9876543210"
 
 static const struct page_begin begin = {
-	.node = "site-a", .epoch = {EPOCH}, .request = {REQUEST}, .version = "0.1.0"};
+	.node = "site-a", .epoch = {EPOCH}, .request = {REQUEST}, .version = "0.1.0", .protocol = 1};
 
 static struct page_end end_at(uint64_t seq, uint64_t head_seq)
 {

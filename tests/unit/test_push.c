@@ -129,7 +129,7 @@ static void refuses_too_many(void **unused)
 static void add_frame(struct buf *out, void (*middle)(struct buf *))
 {
 	const struct page_begin begin = {
-		.node = "site-a", .epoch = {EPOCH}, .request = {REQUEST}, .version = "0.1.0"};
+		.node = "site-a", .epoch = {EPOCH}, .request = {REQUEST}, .version = "0.1.0", .protocol = 1};
 	const struct page_end end = {
 		.to = {4, {{1, 1}}}, .head_seq = 4, .oldest_after_us = -1, .clock_error_us = -1};
 
@@ -185,7 +185,7 @@ static void assert_line_refused(const char *line, const char *wanted)
 	struct push_answers p = {.n = 77};
 	struct reason why = {0};
 	const struct page_begin begin = {
-		.node = "site-a", .epoch = {EPOCH}, .request = {REQUEST}, .version = "0.1.0"};
+		.node = "site-a", .epoch = {EPOCH}, .request = {REQUEST}, .version = "0.1.0", .protocol = 1};
 	const struct page_end end = {.oldest_after_us = -1, .clock_error_us = -1};
 
 	page_encode_begin(&begin, &body);
