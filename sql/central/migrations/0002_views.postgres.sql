@@ -165,13 +165,11 @@ BEGIN
 	FOR i IN 1 .. cardinality(members) LOOP
 		EXECUTE format('COMMENT ON COLUMN tidemark.%I.%I IS %L', view, taken[3 + i], 'The body''s member ' || to_json(members[i]));
 	END LOOP;
-	IF to_regrole('tidemark_reader') IS NOT NULL THEN
-		EXECUTE format('GRANT SELECT ON tidemark.%I TO tidemark_reader', view);
-	END IF;
 	RETURN format('tidemark.%I', view);
 END $$;
 REVOKE ALL ON FUNCTION tidemark.make_view(text, text, bigint) FROM PUBLIC;
 
+-- The role, and its rights: also to what the schema's owner, and so make_view(), makes later.
 -- Roles are the cluster's: another database's migration may make this one meanwhile.
 CREATE FUNCTION tidemark.make_reader() RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
