@@ -38,7 +38,8 @@ static enum err carry(struct tool *t, const struct format *f, const char *path, 
 
 	if (e != OK) {
 		fprintf(stderr, "tidemark: %s\n%s", why.text,
-			e == RETRY ? "Try: is tidemark-central running there?  --central URL asks another\n" : "");
+			e == RETRY ? "Try: is tidemark-central running there?  --central URL asks another\n"
+				   : "");
 		return e;
 	}
 	struct import_sink sink = remote_sink(r);

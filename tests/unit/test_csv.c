@@ -194,9 +194,9 @@ static void what_is_written_is_read_back(void **state)
 		buf_text(&text, i ? "," : "");
 		csv_put(&text, values[i], ',');
 	}
-	assert_string_equal(
-		text.at, ",plain,\"a,b\",\"say \"\"x\"\"\",\"\"\"\",\"l1\nl2\",\"l1\r\nl2\",\"\r\", blank "
-			 ",\xc3\xa4,a;b");
+	assert_string_equal(text.at,
+		",plain,\"a,b\",\"say \"\"x\"\"\",\"\"\"\",\"l1\nl2\",\"l1\r\nl2\",\"\r\", blank "
+		",\xc3\xa4,a;b");
 	assert_int_equal(csv_read(&row, buf_span(&text), true, ',', &used, &why), CSV_ROW);
 	assert_int_equal(row.n, n);
 	for (size_t i = 0; i < n; i++)
