@@ -279,7 +279,7 @@ def test_a_store_of_the_first_schema_gets_them(centre):
     assert centre.stop() == 0
     back_to_the_first_schema(centre)
     centre.sql("CREATE SCHEMA tidemark")
-    assert centre.spawn().process.wait(20) == 1 and 'schema "tidemark" already exists' in centre.log_text()
+    assert centre.spawn().process.wait(20) == 1 and 'tidemark\\" already exists' in centre.log_text()
     assert centre.sql("SELECT version FROM tidemark_store.schema_version") == ["1"]
     centre.sql("DROP SCHEMA tidemark")
     centre.start()
