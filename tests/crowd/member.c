@@ -94,7 +94,10 @@ bool member_read(struct member *m, struct span target, struct page_request *ret,
 
 void member_answer(const struct member *m, const struct page_request *q, int64_t received_us, struct buf *out)
 {
-	struct page_begin begin = {.epoch = m->epoch, .request = q->request, .version = "crowd"};
+	struct page_begin begin = {.epoch = m->epoch,
+		.request = q->request,
+		.protocol = PROTOCOL_VERSION_MAX,
+		.version = "crowd"};
 	struct page_end end = {.digest = m->digest,
 		.head_seq = m->n,
 		.oldest_after_us = -1,
