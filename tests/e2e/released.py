@@ -96,10 +96,10 @@ def restore_postgres(sql, url):
                    check=True)
 
 
-def make(directory, scratch, url=None):
+def make(directory, scratch, database=None):
     """Runs the programs of this build, the centre on PostgreSQL if a database is given, and keeps what they leave."""
     local = lab.Local(scratch, "a").start()
-    centre = lab.Centre(scratch, [local], options=["--store", url] if url else [])
+    centre = lab.Centre(scratch, [local], store=database)
     try:
         live(local, centre.start())
         expected = everything(local, centre)
@@ -112,5 +112,5 @@ def make(directory, scratch, url=None):
     made = pathlib.Path(directory)
     os.makedirs(made)
     (made / "local.sql").write_text(dump(local.db))
-    (made / "centre.sql").write_text(dump_postgres(url) if url else dump(centre.db))
+    (made / "centre.sql").write_text(dump_postgres(database.url) if database else dump(centre.store.path))
     (made / "expected.json").write_text(json.dumps(expected, indent=1, ensure_ascii=False) + "\n")

@@ -14,7 +14,6 @@ import time
 import pytest
 
 import lab
-import pg
 
 
 class Load(threading.Thread):
@@ -45,8 +44,8 @@ class Load(threading.Thread):
 
 def left_beside(centre):
     """What lies beside the store apart from what belongs to it."""
-    own = {centre.db.name + s for s in ("", "-wal", "-shm", ".lock")}
-    return sorted(f.name for f in centre.directory.glob(centre.db.name + "*") if f.name not in own)
+    own = {centre.store.path.name + s for s in ("", "-wal", "-shm", ".lock")}
+    return sorted(f.name for f in centre.directory.glob(centre.store.path.name + "*") if f.name not in own)
 
 
 def check_copy(path):
@@ -66,10 +65,10 @@ def check_copy(path):
 
 def restore(centre, copy):
     """As deploy/guide/restore.md says."""
-    for f in centre.directory.glob(centre.db.name + "*"):
+    for f in centre.directory.glob(centre.store.path.name + "*"):
         if not f.name.endswith(".lock"):
             f.unlink()
-    centre.db.write_bytes(pathlib.Path(copy).read_bytes())
+    centre.store.path.write_bytes(pathlib.Path(copy).read_bytes())
 
 
 def test_a_backup_under_load_is_put_back_and_nothing_is_lost(site):
@@ -247,14 +246,14 @@ def test_no_room_for_a_copy_is_said_before_the_disk_is_full(site):
         subprocess.run(["umount", place], check=True)
 
 
-def test_a_centre_on_postgresql_names_the_tool_for_it(site, request):
-    url = pg.make_database("backup_of")
-    request.addfinalizer(lambda: pg.drop_database(url))
-    head, _, query = url.partition("://")[2].partition("?")
+def test_a_centre_on_postgresql_names_the_tool_for_it(site, databases):
+    store = databases()
+    head, _, query = store.url.partition("://")[2].partition("?")
     user, _, place = head.rpartition("@")
-    with_secret = f"postgresql://{user or 'postgres'}:hidden@{place}?{query}&password=hidden"
-    centre = site.centre(options=["--store", with_secret])
+    plain, store.url = store.url, f"postgresql://{user or 'postgres'}:hidden@{place}?{query}&password=hidden"
+    centre = site.centre(store=store)
     r = centre.tool("backup", str(site.path / "x.db"), check=False)
+    store.url = plain
     assert r.returncode == 6 and not list(site.path.glob("x.db*"))
     assert "pg_dump --format=custom --file=centre.dump 'postgresql://" in r.stderr and "hidden" not in r.stderr
     line = r.stderr[r.stderr.index("pg_dump"):].strip()

@@ -153,8 +153,8 @@ def cluster(machine):
 
 
 def test_a_centre_on_postgresql_is_put_back(machine, cluster):
-    store = cluster.create("tidemark")
-    urls = {"STORE": store, "MAINTENANCE": cluster.maintenance}
+    store = pg.Database("tidemark", cluster.server).url
+    urls = {"STORE": store, "MAINTENANCE": cluster.server}
     local, centre = machine.ends(store)
     fill(local, centre)
     machine.run("postgres-backup", **urls)
@@ -168,14 +168,14 @@ def test_a_centre_on_postgresql_is_put_back(machine, cluster):
 
 
 def test_a_centre_on_postgresql_goes_to_a_moment(machine, cluster):
-    store = cluster.create("tidemark")
+    store = pg.Database("tidemark", cluster.server).url
     old, new = cluster.home / "data", cluster.home / "new"
-    kw = {"owner": "postgres", "STORE": store, "MAINTENANCE": cluster.maintenance, "OLD": str(old), "NEW": str(new)}
+    kw = {"owner": "postgres", "STORE": store, "MAINTENANCE": cluster.server, "OLD": str(old), "NEW": str(new)}
     kw["PATH"] = f"{pg_bin()}:{machine.env['PATH']}"
     local, centre = machine.ends(store)
     machine.run("postgres-archive", **kw)
     fill(local, centre)
-    (kw["MOMENT"],) = pg.sql(cluster.maintenance, "SELECT clock_timestamp()")
+    (kw["MOMENT"],) = pg.sql(cluster.server, "SELECT clock_timestamp()")
     edit(centre, "edited", 2)
     centre.in_sync()
     machine.sh("systemctl stop tidemark-central")

@@ -6,7 +6,6 @@ import subprocess
 import pytest
 
 import lab
-import pg
 
 GUIDE = (lab.TOP / "deploy" / "guide" / "events.md").read_text()
 DOCUMENTED = {name for row in re.findall(r"^\| (`[^|]*`) \|", GUIDE, re.M) for name in re.findall(r"`([^`]+)`", row)}
@@ -122,16 +121,10 @@ def test_a_full_disk_is_told_once_and_so_is_its_end(site):
             a.kill()
 
 
-@pytest.mark.parametrize("store", ["sqlite", "postgresql"])
-def test_the_newest_events_stay(site, store, request):
+@pytest.mark.both_stores
+def test_the_newest_events_stay(site):
     """Neither fewer than was wanted nor many more, and ids go on."""
-    options = ["--keep-events", "100"]
-    if store == "postgresql":
-        url = pg.make_database("events_stay")
-        request.addfinalizer(lambda: pg.drop_database(url))
-        options += ["--store", url]
-    centre = site.centre(options=options)
-    assert centre.get("/v1/status").json["store"]["kind"] == store
+    centre = site.centre(options=["--keep-events", "100"])
     centre.post("/v1/nodes", {"name": "b", "url": "http://127.0.0.1:9"})
     for _ in range(150):
         centre.post("/v1/nodes/b/pause")

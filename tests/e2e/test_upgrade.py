@@ -2,13 +2,11 @@
 import contextlib
 import datetime
 import json
-import secrets
 import sqlite3
 import subprocess
 import sys
 
 import lab
-import pg
 import pytest
 import released
 from protocol1 import Centre, Local
@@ -151,27 +149,18 @@ def test_this_local_refuses_a_centre_without_a_common_version_in_words(site, off
 # --- databases ---
 
 
-@pytest.fixture
-def database(request):
-    """The URL of an empty database in the run's PostgreSQL."""
-    name = "upgrade_" + secrets.token_hex(4)
-    request.addfinalizer(lambda: pg.drop_database(pg.database(pg.shared_url(), name)))
-    return pg.make_database(name)
-
-
 @pytest.mark.parametrize("which", released.kept())
-def test_the_databases_of_a_released_version_are_taken_over_and_go_on(site, which, database):
+def test_the_databases_of_a_released_version_are_taken_over_and_go_on(site, which, databases):
     kept = released.FIXTURES / which
     expected = json.loads((kept / "expected.json").read_text())
     released.restore(kept / "local.sql", site.path / "a.db")
-    options = []
+    store = databases() if kept.name == "postgresql" else lab.File(site.path / "centre.db")
     if kept.name == "postgresql":
-        released.restore_postgres(kept / "centre.sql", database)
-        options = ["--store", database]
+        released.restore_postgres(kept / "centre.sql", store.url)
     else:
-        released.restore(kept / "centre.sql", site.path / "centre.db")
+        released.restore(kept / "centre.sql", store.path)
     a = site.local("a")
-    centre = site.centre(a, options=options)
+    centre = site.centre(a, store=store)
     assert centre.get("/v1/status").json["store"]["kind"] == kept.name
     found = released.everything(a, centre)
     for what, value in expected.items():
@@ -219,29 +208,30 @@ def test_a_newer_schema_is_refused_and_not_touched(site, dies):
     centre = site.centre(a)
     a.write({"id": "x", "body": 1})
     centre.in_sync("a")
-    for p in (a, centre):
+    for p, db in ((a, a.db), (centre, centre.store.path)):
         p.stop()
-        with contextlib.closing(sqlite3.connect(p.db)) as c:
+        with contextlib.closing(sqlite3.connect(db)) as c:
             (known,) = c.execute("PRAGMA user_version").fetchone()
-        bump_schema(p.db, dies)
-        wal = p.db.with_name(p.db.name + "-wal")
+        bump_schema(db, dies)
+        wal = db.with_name(db.name + "-wal")
         assert dies == (wal.exists() and wal.stat().st_size > 0)
-        before = {f: f.read_bytes() for f in (p.db, wal) if f.exists()}
+        before = {f: f.read_bytes() for f in (db, wal) if f.exists()}
         r = subprocess.run(p.argv(), capture_output=True, text=True, timeout=20)
         assert r.returncode == 6, r
-        assert (f"{p.db.name} was written by a newer version of this program: its schema is 99, this one knows up to {known}; "
+        assert (f"{db.name} was written by a newer version of this program: its schema is 99, this one knows up to {known}; "
                 "start the newer one, or put back a copy from before the upgrade") in r.stderr
-        assert {f: f.read_bytes() for f in (p.db, wal) if f.exists()} == before
-        assert {f.name for f in site.path.glob(p.db.name + "*")} <= {p.db.name + s for s in ("", "-wal", "-shm", ".lock")}
+        assert {f: f.read_bytes() for f in (db, wal) if f.exists()} == before
+        assert {f.name for f in site.path.glob(db.name + "*")} <= {db.name + s for s in ("", "-wal", "-shm", ".lock")}
 
 
-def test_a_newer_schema_in_postgresql_is_refused_and_not_touched(site, database):
-    centre = site.centre(options=["--store", database])
+def test_a_newer_schema_in_postgresql_is_refused_and_not_touched(site, databases):
+    store = databases()
+    centre = site.centre(store=store)
     centre.stop()
-    (known,) = pg.sql(database, "SELECT max(version) FROM tidemark_store.schema_version")
-    pg.sql(database, "INSERT INTO tidemark_store.schema_version (version) VALUES (99)")
-    before = released.dump_postgres(database)
+    (known,) = store.sql("SELECT max(version) FROM tidemark_store.schema_version")
+    store.sql("INSERT INTO tidemark_store.schema_version (version) VALUES (99)")
+    before = released.dump_postgres(store.url)
     r = subprocess.run(centre.argv(), capture_output=True, text=True, timeout=20)
     assert r.returncode == 6, r
     assert f"the store has schema 99 and this program knows up to {known}: use a newer tidemark-central" in r.stderr
-    assert released.dump_postgres(database) == before
+    assert released.dump_postgres(store.url) == before
