@@ -57,14 +57,26 @@ static const char session[] = "SET search_path = tidemark_store;"
 			      "SET statement_timeout = 0;"
 			      "SET idle_in_transaction_session_timeout = '60s'";
 
+/* How much of what libpq says can be shown: it quotes the URL, or a part of it, and a password is in there. */
+static size_t showable(const char *message)
+{
+	const char *quoted = strstr(message, ": \"");
+
+	if (quoted && strncmp(message, "invalid URI query parameter", 27) != 0)
+		return (size_t)(quoted - message);
+	return strcspn(message, "\n");
+}
+
 static enum err check_url(const char *url, struct reason *why)
 {
 	char *message = NULL;
 	PQconninfoOption *o = PQconninfoParse(url, &message);
 	enum err e = OK;
 
-	if (!o)
-		e = fail(INVALID, why, "the store's URL: %s", message ? message : "out of memory");
+	if (!o && !message)
+		e = fail(RETRY, why, "out of memory");
+	else if (!o)
+		e = fail(INVALID, why, "the store's URL: %.*s", (int)showable(message), message);
 	PQfreemem(message);
 	PQconninfoFree(o);
 	return e;
