@@ -72,7 +72,8 @@ def test_a_local_with_a_full_disk_reads_on_and_heals(site):
     local.fill()
     done, refusal = write_until_refused(lambda i: local.post("/v1/records", {"id": i, "type": "t", "body": BODY}))
     assert refusal.code == "disk_full" and "full" in refusal.json["detail"], refusal.body
-    lab.wait_until("it says so", lambda: local.status()["disk"]["ok"] is False)
+    assert local.status()["disk"]["ok"] is False
+    lab.wait_until("the log says so", lambda: "disk.full" in local.log_text())
     assert local.get("/readyz").status == 503
     assert local.get("/healthz").status == 200
     assert len(local.records()) == len(done) + 1  # reads go on,
@@ -80,12 +81,13 @@ def test_a_local_with_a_full_disk_reads_on_and_heals(site):
     assert lab.same_records(local, centre) == len(done) + 1
     assert local.post("/v1/records", {"id": "no", "type": "t", "body": BODY}).status == 507
 
+    assert local.status()["disk"]["free_bytes"] < 1 << 20
     centre.tool("put", "a/from-the-centre", "--type", "t", "-", input="1")  # waits at the centre
     local.make_room()
+    assert local.status()["disk"]["ok"] is True and local.get("/readyz").status == 200  # before any write
     lab.wait_until("it takes writes again", lambda: local.post(
         "/v1/records", {"id": "after", "type": "t", "body": BODY}).status == 201)
-    lab.wait_until("it says so", lambda: local.status()["disk"]["ok"] is True)
-    assert local.get("/readyz").status == 200
+    assert local.log_text().count("disk.full") == local.log_text().count("disk.works") == 1
     centre.in_sync("a", seconds=60)
     assert lab.same_records(local, centre) == len(done) + 3
 
