@@ -1,7 +1,5 @@
 #include "local/writer.h"
 
-#include "shared/log.h"
-
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -23,8 +21,7 @@ struct writer {
 	struct replica *replica;
 	pthread_mutex_t lock;
 	struct job *first, **end;
-	bool led;  /* somebody leads */
-	bool full; /* the leader's: as last logged */
+	bool led; /* somebody leads */
 };
 
 struct writer *writer_new(struct replica *r)
@@ -105,25 +102,12 @@ static void run_group(struct replica *r, struct job *group)
 		run_together(r, group);
 }
 
-static void tell_room(struct writer *w)
-{
-	bool full = replica_is_full(w->replica);
-	if (full == w->full)
-		return;
-	w->full = full;
-	if (full)
-		log_event(LOG_ERROR, "disk.full", "reason", "writes are refused until there is room", NULL);
-	else
-		log_event(LOG_INFO, "disk.works", NULL);
-}
-
 /* Runs the group at the queue's front, which begins with the leader's own job, and hands the lead on. */
 static void lead(struct writer *w)
 {
 	struct job *group = take_group(w);
 	pthread_mutex_unlock(&w->lock);
 	run_group(w->replica, group);
-	tell_room(w);
 	pthread_mutex_lock(&w->lock);
 	for (struct job *j = group, *next; j; j = next) {
 		next = j->next; /* once told, its owner may be gone */

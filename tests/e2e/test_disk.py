@@ -73,7 +73,7 @@ def test_a_local_with_a_full_disk_reads_on_and_heals(site):
     done, refusal = write_until_refused(lambda i: local.post("/v1/records", {"id": i, "type": "t", "body": BODY}))
     assert refusal.code == "disk_full" and "full" in refusal.json["detail"], refusal.body
     assert local.status()["disk"]["ok"] is False
-    lab.wait_until("the log says so", lambda: "disk.full" in local.log_text())
+    lab.wait_until("the log says so", lambda: "store.failed" in local.log_text())
     assert local.get("/readyz").status == 503
     assert local.get("/healthz").status == 200
     assert len(local.records()) == len(done) + 1  # reads go on,
@@ -87,7 +87,7 @@ def test_a_local_with_a_full_disk_reads_on_and_heals(site):
     assert local.status()["disk"]["ok"] is True and local.get("/readyz").status == 200  # before any write
     lab.wait_until("it takes writes again", lambda: local.post(
         "/v1/records", {"id": "after", "type": "t", "body": BODY}).status == 201)
-    assert local.log_text().count("disk.full") == local.log_text().count("disk.works") == 1
+    assert local.log_text().count("store.failed") == local.log_text().count("store.works") == 1
     centre.in_sync("a", seconds=60)
     assert lab.same_records(local, centre) == len(done) + 3
 
