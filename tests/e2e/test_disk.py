@@ -45,7 +45,7 @@ def small(site, kind, name, *args, **kw):
     directory.mkdir()
     p = kind(directory, *args, **kw)
     p.log = site.path / f"{name}.log"
-    return site.program(p)
+    return site.adopt(p)
 
 
 def write_until_refused(post):
