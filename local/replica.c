@@ -188,9 +188,24 @@ static enum err commit_changes(struct replica *r, struct reason *why)
 	return e;
 }
 
+/* What became of a write tells whether the disk has room. */
+static void note_failure(struct replica *r, enum err e, const struct reason *why)
+{
+	if (e == OK || !strstr(why->text, REASON_DISK_FULL))
+		return;
+	r->full_free_bytes = replica_disk_free(r);
+	r->full = true;
+}
+
 enum err replica_write_commit(struct replica *r, struct reason *why)
 {
-	enum err e = r->changed ? commit_changes(r, why) : lite_rollback(r->lite, why);
+	struct reason cause = {""};
+	enum err e = r->changed ? commit_changes(r, &cause) : lite_rollback(r->lite, &cause);
+	note_failure(r, e, &cause);
+	if (e == OK && r->changed)
+		r->full = false;
+	if (e != OK)
+		(void)fail(e, why, "%s", cause.text);
 	if (e == OK && lite_moved(r->lite)) {
 		atomic_store(&r->unusable, true);
 		return refuse(why);
@@ -202,7 +217,9 @@ enum err replica_write_commit(struct replica *r, struct reason *why)
 
 void replica_write_rollback(struct replica *r)
 {
-	lite_rollback(r->lite, NULL);
+	struct reason why = {""};
+	enum err e = lite_rollback(r->lite, &why);
+	note_failure(r, e, &why);
 }
 
 void replica_job_begin(struct replica *r)

@@ -95,6 +95,9 @@ void replica_wait_news(struct replica *r, uint64_t after, int64_t timeout_ms);
 /* Lets all waiters go; `for_good` also all later ones (before stopping). */
 void replica_wake(struct replica *r, bool for_good);
 
+/* Did the last write find no room on the disk?  Until one finds some, or some is seen.  Any thread. */
+bool replica_is_full(struct replica *r);
+
 /* A record and its bytes, in `a`.  GONE when there is none; a tombstone is returned as one. */
 enum err replica_get(
 	struct replica *r, struct span id, struct record *ret, struct arena *a, struct reason *why) MUST_USE;
@@ -113,6 +116,7 @@ struct replica_status {
 	int64_t oldest_unacknowledged_us; /* -1 = none */
 	int64_t disk_free_bytes;          /* -1 = not known */
 	bool usable;
+	bool full; /* the last write found no room on the disk, and none has come since */
 };
 enum err replica_status(struct replica *r, struct replica_status *ret, struct reason *why) MUST_USE;
 

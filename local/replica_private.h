@@ -68,7 +68,9 @@ struct replica {
 	char node[RECORD_OWNER_MAX + 1];
 	uint64_t positions_kept;
 	int lock_fd;
-	atomic_bool unusable; /* the file is no longer ours */
+	atomic_bool unusable;            /* the file is no longer ours */
+	atomic_bool full;                /* the last write found no room on the disk, */
+	_Atomic int64_t full_free_bytes; /* which then had so much left */
 	struct known known;
 	struct readers readers;
 
@@ -129,6 +131,7 @@ enum err reader_begin(
 /* A further connection; in replica.c, with the other things of the file. */
 enum err replica_open_reader(struct replica *r, struct lite **ret, struct reason *why) MUST_USE;
 int64_t reader_updated_after(struct lite *l, uint64_t seq); /* of the first record after seq; -1 = none */
+int64_t replica_disk_free(const struct replica *r);         /* where the database lies; -1 = not known */
 /* Ends the transaction; the first failure within it, or that `out` has no memory (`out` may be NULL). */
 enum err reader_end(struct replica *r, struct lite *l, const struct buf *out, struct reason *why) MUST_USE;
 

@@ -4,6 +4,9 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+/* So much more is free than when a write found no room: some was made. */
+#define ROOM_SEEN_BYTES 65536
+
 /* --- the pool --- */
 
 void readers_init(struct readers *p)
@@ -158,12 +161,17 @@ int64_t reader_updated_after(struct lite *l, uint64_t seq)
 	return number(l, SQL_LOCAL_RECORD_UPDATED_AFTER, seq, -1);
 }
 
-static int64_t disk_free(const struct replica *r)
+int64_t replica_disk_free(const struct replica *r)
 {
 	struct statvfs st;
 	if (statvfs(r->path, &st) != 0)
 		return -1;
 	return (int64_t)(st.f_bavail * st.f_frsize);
+}
+
+bool replica_is_full(struct replica *r)
+{
+	return r->full && replica_disk_free(r) <= r->full_free_bytes + ROOM_SEEN_BYTES;
 }
 
 enum err replica_status(struct replica *r, struct replica_status *ret, struct reason *why)
@@ -184,7 +192,8 @@ enum err replica_status(struct replica *r, struct replica_status *ret, struct re
 		.acknowledged_at_us = oldest.at_us,
 		.unacknowledged = upto == 0 ? s.digest.count : 0,
 		.oldest_unacknowledged_us = -1,
-		.disk_free_bytes = disk_free(r),
+		.disk_free_bytes = replica_disk_free(r),
+		.full = replica_is_full(r),
 		.usable = !atomic_load(&r->unusable),
 	};
 	if (upto < s.head.seq) {

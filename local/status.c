@@ -33,6 +33,8 @@ void status_readyz(void *local, struct http_request *q, struct http_reply *r)
 		http_problem(r, "unavailable", "%s", why.text);
 	} else if (!s.usable) {
 		http_problem(r, "unavailable", "the database file was deleted or replaced");
+	} else if (s.full) {
+		http_problem(r, "unavailable", "no write is possible: %s", REASON_DISK_FULL);
 	} else {
 		buf_text(&r->body, "{\"status\":\"ready\"}\n");
 		r->status = 200;
@@ -110,7 +112,7 @@ void status_get(void *local, struct http_request *q, struct http_reply *r)
 		buf_text(out, "null");
 	else
 		buf_i64(out, s.disk_free_bytes);
-	buf_printf(out, ",\"ok\":%s}}\n", s.usable ? "true" : "false");
+	buf_printf(out, ",\"ok\":%s}}\n", s.usable && !s.full ? "true" : "false");
 	r->status = 200;
 }
 
