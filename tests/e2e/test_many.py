@@ -121,7 +121,7 @@ def test_a_store_that_is_held_up_bounds_what_waits_for_it(site, ends):
     members = ends(crowd.Crowd(nodes, body=1000, records=records))
     centre = site.centre(*members.nodes, options=["--poll-interval", "1s"])
     before = crowd.resident_mib(centre)
-    holder = sqlite3.connect(centre.db, isolation_level=None, timeout=30)
+    holder = sqlite3.connect(centre.store.path, isolation_level=None, timeout=30)
     holder.execute("BEGIN IMMEDIATE")
     lab.wait_until("it is told", lambda: "store.failed" in centre.log_text(), 40)
     told = lab.wait_until("nodes say why", lambda: [n for n in centre.nodes() if "own store" in n["reason"]], 40)

@@ -135,7 +135,7 @@ def test_its_connections_killed_in_the_middle_of_pages(site, clusters):
     the = Load(site, pg.Database("tidemark", cluster.server), batch=2000, pause=0.1)
     killer = pg.Session(cluster.server)
     hits = []
-    for _ in range(KILLS):
+    while sum(page == "t" for _, page in hits) < KILLS and len(hits) < 6 * KILLS:
         killed, *hit = lab.wait_until("a transaction that has written", lambda: killer.sql(KILL), 60)[0].split("|")
         assert killed == "t"
         hits.append(hit)
@@ -146,9 +146,9 @@ def test_its_connections_killed_in_the_middle_of_pages(site, clusters):
     the.settle()
     the.check()
     within = sum(page == "t" for _, page in hits)
-    print(f"{KILLS} killed in a transaction that had written: {within} in the rows of a page, "
+    print(f"{len(hits)} killed in a transaction that had written: {within} in the rows of a page, "
           f"{sum(state != 'active' for state, _ in hits)} between two statements")
-    assert within >= KILLS // 2
+    assert within == KILLS
 
 
 def test_commits_of_unknown_outcome_are_read_again(site, clusters):
