@@ -16,6 +16,11 @@ static uint64_t total(const struct import_counts *c)
 	return c->created + c->changed + c->unchanged + c->deleted;
 }
 
+static void put_records(struct buf *out, uint64_t n)
+{
+	buf_printf(out, "%" PRIu64 " record%s", n, n == 1 ? "" : "s");
+}
+
 static void put_counts(struct buf *out, const struct import_counts *c)
 {
 	buf_printf(out, "%" PRIu64 " created, %" PRIu64 " changed, %" PRIu64 " unchanged", c->created,
@@ -49,7 +54,7 @@ static void complain(const struct porter *p, const char *name, enum err e, const
 			c->created, c->changed, c->unchanged);
 	else if (e != INVALID && e != GONE && total(c))
 		fprintf(stderr,
-			"%" PRIu64 " records were imported before.\n"
+			"Imported before that: %" PRIu64 ".\n"
 			"Try: import the file again; what is there already is not written again\n",
 			total(c));
 }
@@ -70,7 +75,8 @@ static void tell_import(
 			total(c), c->created, c->changed, c->unchanged, c->deleted, in->taken,
 			seconds * 1000);
 	} else {
-		buf_printf(&line, "%" PRIu64 " records from %s: ", total(c), in->name);
+		put_records(&line, total(c));
+		buf_printf(&line, " from %s: ", in->name);
 		put_counts(&line, c);
 		buf_text(&line, " (");
 		put_rate(&line, total(c), seconds);
@@ -119,7 +125,8 @@ static void tell_export(const struct porter *p, const char *name, const struct e
 		buf_printf(&line, ",\"records\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"duration_ms\":%.0f}\n",
 			r->records, bytes, seconds * 1000);
 	} else if (to == stdout || !o->quiet) {
-		buf_printf(&line, "%" PRIu64 " records to %s (", r->records, name);
+		put_records(&line, r->records);
+		buf_printf(&line, " to %s (", name);
 		put_rate(&line, r->records, seconds);
 		buf_printf(&line, ")%s%s\n", r->advice[0] ? "; " : "", r->advice);
 	}

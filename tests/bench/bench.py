@@ -221,6 +221,60 @@ def refill(site, table):
     table.add("refill, local CPU", "µs/record", local_us, "user and system")
 
 
+def write_csv(path, rows):
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("sku,name,price,stock,note\n")
+        for i in range(rows):
+            f.write(f'{i},"Rohr {i % 97}, 1/2""",{i * 7919 % 100000 / 100},{i % 1000},{"as measured" if i % 3 else ""}\n')
+
+
+def carry(program, *args):
+    """Seconds of an import or export, from its start to its end."""
+    start = time.monotonic()
+    subprocess.run([BIN / program, *map(str, args)], check=True, stdout=subprocess.DEVNULL)
+    return time.monotonic() - start
+
+
+def files(site, table):
+    """Rows of CSV: into a local's database, into a running local, into the centre, each into an empty one; again; and back."""
+    rates = {what: [] for what in ("into a database", "into a local", "into the centre", "again", "out of a local", "out of the centre")}
+    ratio = []
+    sheet, back = site.path / "sheet.csv", site.path / "back.csv"
+    item = ("--type", "item", "--id-column", "sku")
+    write_csv(sheet, site.each)
+
+    def done(what, *args):
+        wall = carry(*args)
+        rates[what].append(site.each / wall)
+        return wall
+
+    for _ in range(table.rounds):
+        local, filled = site.local("files"), site.local("filled")
+        here = ("--node", local.name, "--db", local.db, *item)
+        wall = done("into a database", "tidemark-local", "import", *here, sheet)
+        floor_db = site.path / "floor.db"
+        ratio.append(wall / tool("floor", "copy", floor_db, SETUP_LOCAL, INSERT_LOCAL, PAGE, SELECT_LOCAL, local.db)["wall_s"])
+        remove(floor_db)
+        local.wipe()
+        done("into a local", "tidemark-local", "import", "--to", local.start().url, *item, sheet)
+        done("again", "tidemark-local", "import", "--to", local.url, *item, sheet)
+        done("out of a local", "tidemark-local", "export", "--from", local.url, *item, back)
+        assert back.read_bytes() == sheet.read_bytes()
+        centre = site.centre("files-centre", [filled.start()]).start()
+        at = ("--central", centre.url, "--owner", filled.name, *item)
+        done("into the centre", "tidemark", "import", *at, sheet)
+        done("out of the centre", "tidemark", "export", *at, back)
+        assert back.read_bytes() == sheet.read_bytes()
+        for p in (centre, local, filled):
+            p.stop()
+        for p in (local, filled):
+            p.wipe()
+        remove(centre.store.path)
+    for what, values in rates.items():
+        table.add(f"CSV {what}", "rows/s", values, f"{site.each:,} rows" if what != "again" else "the same file once more: nothing is written")
+    table.add("CSV / insert", "times", ratio, "the time into a database against a bare insert loop into its schema")
+
+
 def writers(site, table):
     """Acknowledged writes: each is durable before its answer."""
     counts = [1, 16, 64]
@@ -290,7 +344,7 @@ def idle(site, table):
     table.add("idle, centre's peak", "MiB", [peak], "resident, with 100 locals")
 
 
-BENCHES = {f.__name__: f for f in (pull, feed, refill, writers, latency, idle)}
+BENCHES = {f.__name__: f for f in (pull, feed, refill, files, writers, latency, idle)}
 
 
 def main():
