@@ -118,7 +118,10 @@ static void start_incoming(struct transfer *t, struct transfer_call *in)
 	for (; ordered; ordered = next) {
 		next = ordered->own.next;
 		list_add(&t->naming, ordered);
-		call_name(t, ordered);
+		if (ordered->own.cancel) /* `cancels` was read before it was here */
+			call_cancel(t, ordered);
+		else
+			call_name(t, ordered);
 	}
 }
 

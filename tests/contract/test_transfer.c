@@ -427,6 +427,32 @@ static void test_a_name_that_nobody_knows(void **state)
 	transfer_call_done(&c);
 }
 
+static struct transfer_call late; /* started and cancelled while the thread starts another */
+
+static void start_late(struct transfer_call *call)
+{
+	struct fixture *f = call->ctx;
+	start(f, &late, "/silent");
+	transfer_cancel(f->transfer, &late);
+	gate_note(&f->finished);
+}
+
+static void test_a_call_that_is_cancelled_while_others_start_ends_at_once(void **state)
+{
+	struct fixture *f = *state;
+	struct transfer_call c = {0};
+	late = (struct transfer_call){.timeout_ms = 60000};
+	run_named(f, &c, "nobody.invalid"); /* known from now on: the next one ends while it is started */
+	buf_clear(&c.url);
+	buf_text(&c.url, "http://nobody.invalid/ok");
+	c.done = start_late;
+	transfer_start(f->transfer, &c);
+	assert_true(gate_wait(&f->finished, 3));
+	assert_true(late.cancelled);
+	transfer_call_done(&c);
+	transfer_call_done(&late);
+}
+
 /* Judged by the address, not by the name. */
 static void test_a_name_outside_the_networks_is_refused(void **state)
 {
@@ -499,6 +525,7 @@ int main(void)
 		TEST(test_a_named_host_is_reached_by_its_name),
 		TEST(test_a_name_that_nobody_knows),
 		TEST(test_a_name_outside_the_networks_is_refused),
+		TEST(test_a_call_that_is_cancelled_while_others_start_ends_at_once),
 		TEST(test_a_name_server_that_is_silent_holds_up_only_those_who_need_it),
 		TEST(test_closing_cancels_what_is_under_way),
 	};
