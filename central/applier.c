@@ -56,6 +56,8 @@ static bool state_event(struct applier *a, struct slot *s, struct event *ret)
 	enum node_state now = s->state, told = s->told_state, stored = s->stored_state;
 	struct reason text = s->why;
 	s->told_state = now;
+	if (now == stored)
+		applier_told(a, s);
 	bool can_store = a->health.lost == 0;
 	pthread_mutex_unlock(a->lock);
 	if (now != told)
@@ -69,14 +71,39 @@ static bool state_event(struct applier *a, struct slot *s, struct event *ret)
 	return true;
 }
 
+void applier_taken(struct applier *a, struct slot *s)
+{
+	if (s->refused)
+		health_taken(&a->health);
+	s->refused = false;
+}
+
+void applier_told(struct applier *a, struct slot *s)
+{
+	if (s->untold)
+		health_told(&a->health);
+	s->untold = false;
+}
+
+/* Under the lock. */
+static void note_stored(struct applier *a, struct slot *s, enum err e, const struct reason *why)
+{
+	if (e == OK) {
+		s->stored_state = s->told_state; /* only this worker moves it */
+		applier_told(a, s);
+	} else if (!s->untold) {
+		health_untold(&a->health, why);
+		s->untold = true;
+	}
+}
+
 static void keep_events(struct applier *a, struct slot **told, const struct event *evs, size_t n)
 {
 	struct reason why;
 	enum err e = store_events_add(a->store, evs, n, &why);
 	pthread_mutex_lock(a->lock);
-	health_events(&a->health, e == OK, &why);
-	for (size_t i = 0; e == OK && i < n; i++)
-		told[i]->stored_state = told[i]->told_state; /* only this worker moves it */
+	for (size_t i = 0; i < n; i++)
+		note_stored(a, told[i], e, &why);
 	pthread_mutex_unlock(a->lock);
 }
 
@@ -163,9 +190,9 @@ static void follow_health(
 	bool refused = health_concerns(e);
 	if (refused && !s->refused)
 		health_refused(&a->health, why);
-	if (!refused && s->refused) {
-		health_taken(&a->health);
-		a->healed = a->healed || stored;
+	if (!refused) {
+		a->healed = a->healed || (s->refused && stored);
+		applier_taken(a, s);
 	}
 	s->refused = refused;
 }

@@ -241,11 +241,19 @@ static enum applier_next gone(struct applier *a, struct slot *s)
 {
 	pthread_mutex_lock(a->lock);
 	room_leave(&a->room, &s->room);
-	if (s->refused)
-		health_taken(&a->health);
-	s->refused = false;
+	applier_taken(a, s);
+	applier_told(a, s);
 	pthread_mutex_unlock(a->lock);
 	return APPLIER_GONE;
+}
+
+/* What it last answered is asked for anew when it is asked again. */
+static enum applier_next rest(struct applier *a, struct slot *s)
+{
+	pthread_mutex_lock(a->lock);
+	applier_taken(a, s);
+	pthread_mutex_unlock(a->lock);
+	return APPLIER_REST;
 }
 
 static enum applier_next applier_turn(struct applier *a, struct slot *s, int64_t *ret_due_us, bool *again)
@@ -270,7 +278,7 @@ static enum applier_next applier_turn(struct applier *a, struct slot *s, int64_t
 	if (!make_room(a, s, p, &l))
 		return APPLIER_HOLD;
 	if (p.step == PLAN_REST)
-		return APPLIER_REST;
+		return rest(a, s);
 	if (p.step == PLAN_WAIT) {
 		*ret_due_us = now + p.delay_ms * 1000;
 		return APPLIER_WAIT;
@@ -291,5 +299,8 @@ enum applier_next applier_next(struct applier *a, struct slot *s, int64_t *ret_d
 	}
 	if (next != APPLIER_GONE)
 		applier_tell_states(a, &s, 1);
-	return next;
+	if (next != APPLIER_REST || s->stored_state == s->told_state)
+		return next;
+	*ret_due_us = clock_mono_us() + STORE_PAUSE_US; /* to store its event */
+	return APPLIER_WAIT;
 }

@@ -11,6 +11,9 @@ void applier_note(struct applier *a, struct slot *s, const struct answer *answer
 	enum err e);
 /* The outcome of an answer that our own store did not take. */
 struct outcome applier_store_outcome(const struct reason *why);
+/* The store owes nothing for this node any more: not its answer, not its event.  Under the lock. */
+void applier_taken(struct applier *a, struct slot *s);
+void applier_told(struct applier *a, struct slot *s);
 /* Logs when the store began to fail, or works again. */
 void applier_tell_health(struct applier *a);
 /* Logs and stores the changes of state of several nodes at once: when a network fails, all of them change. */

@@ -49,16 +49,21 @@ void health_taken(struct health *h)
 	h->refusing--;
 }
 
-void health_events(struct health *h, bool stored, const struct reason *why)
+void health_untold(struct health *h, const struct reason *why)
 {
-	h->mute = !stored;
-	if (!stored)
-		h->why = *why;
+	h->untold++;
+	h->why = *why;
+}
+
+void health_told(struct health *h)
+{
+	assert(h->untold > 0);
+	h->untold--;
 }
 
 bool health_changed(struct health *h)
 {
-	bool failed = h->lost > 0 || h->refusing > 0 || h->mute;
+	bool failed = h->lost > 0 || h->refusing > 0 || h->untold > 0;
 	if (failed == h->failed)
 		return false;
 	h->failed = failed;

@@ -3,8 +3,9 @@
  * try it again.
  *
  * A store that cannot even be read is tried by one node at a time, so that hundreds do not queue up before it.
- * A store that cannot be written (a full disk) is known by the nodes whose answers it did not take: it works
- * again when the last of them has been taken, not when somebody else's idle poll went through.
+ * A store that cannot be written (a full disk) is known by what is owed to it: answers of nodes, changes of their
+ * states.  It works again when the last of them has been taken or is no longer wanted, not when somebody else's
+ * idle poll went through.
  * Pure but for the backoff's chance; not locked: whoever owns the struct locks.
  */
 #ifndef CENTRAL_HEALTH_H
@@ -21,7 +22,7 @@
 struct health {
 	bool failed;       /* as last told */
 	unsigned refusing; /* nodes whose last answer could not be stored */
-	bool mute;         /* the last event could not be stored */
+	unsigned untold;   /* nodes whose change of state could not be stored as an event */
 	unsigned lost;     /* reads that failed, in a row */
 	int64_t retry_us;  /* monotonic: not to be asked before, while lost > 0 */
 	struct reason why; /* of the last failure */
@@ -34,11 +35,13 @@ bool health_concerns(enum err e);
 bool health_may_ask(struct health *h, int64_t now_us, int64_t *ret_retry_us);
 /* A read failed, or worked. */
 void health_read(struct health *h, bool worked, const struct reason *why, int64_t now_us);
-/* A node's answer could not be stored, and the last one could; or the reverse; or the node was removed. */
+/* A node's answer could not be stored, and the last one could; or the reverse; or no other will come: it was removed,
+ * paused or halted. */
 void health_refused(struct health *h, const struct reason *why);
 void health_taken(struct health *h);
-/* Events were stored or not. */
-void health_events(struct health *h, bool stored, const struct reason *why);
+/* The same of the event of its change of state; or the state is again the one that was stored last. */
+void health_untold(struct health *h, const struct reason *why);
+void health_told(struct health *h);
 
 /* Has what is to be told changed?  Then h->failed is new. */
 bool health_changed(struct health *h);

@@ -43,7 +43,7 @@ struct slot {
 	struct transfer_call call;
 	bool answered;           /* call holds an answer to apply */
 	struct room_ticket room; /* for the answer that is on its way or being applied */
-	bool refused;            /* our own store did not take its last answer (health.h) */
+	bool refused, untold;    /* our own store did not take its last answer, its last event (health.h) */
 	unsigned shrink;         /* pages are halved this often: the line is slow */
 	int64_t cancelled_us;    /* monotonic: when a parked pull was last cancelled; 0 = never */
 

@@ -46,7 +46,7 @@ static struct {
 
 /* What the store says for a while, instead of doing it. */
 static struct {
-	_Atomic enum err reads, writes; /* OK: it works */
+	_Atomic enum err reads, writes, events; /* OK: it works */
 	const char *why;
 	_Atomic unsigned refused;                /* calls */
 	_Atomic unsigned told_fails, told_works; /* lines of the log */
@@ -114,7 +114,7 @@ static int set_up(void **state)
 	struct lab *l = &lab;
 	char url[64];
 	memset(l, 0, sizeof *l);
-	trouble.reads = trouble.writes = OK;
+	trouble.reads = trouble.writes = trouble.events = OK;
 	trouble.refused = trouble.told_fails = trouble.told_works = 0;
 	overtaken.test = pthread_self();
 	overtaken.lab = l;
@@ -270,7 +270,7 @@ enum err __real_store_events_add(struct store *st, const struct event *evs, size
 enum err __wrap_store_events_add(struct store *st, const struct event *evs, size_t n, struct reason *why);
 enum err __wrap_store_events_add(struct store *st, const struct event *evs, size_t n, struct reason *why)
 {
-	enum err e = trouble.writes;
+	enum err e = trouble.writes != OK ? trouble.writes : trouble.events;
 	return e == OK ? __real_store_events_add(st, evs, n, why) : refuse(e, why);
 }
 
@@ -565,6 +565,51 @@ static void test_a_store_whose_disk_is_full_heals(void **state)
 	assert_int_equal(trouble.told_works, 1);
 }
 
+static bool store_works(struct lab *l, const struct node_view *v)
+{
+	(void)v;
+	return !scheduler_totals(l->scheduler).store_failed;
+}
+
+/* An event that was not stored is no longer wanted when the state is again what was stored last. */
+static void test_a_store_is_well_when_nothing_is_owed_to_it(void **state)
+{
+	struct lab *l = *state;
+	add_and_settle(l);
+	trouble.why = REASON_DISK_FULL;
+	trouble.writes = trouble.events = RETRY;
+	put_at_local(l, "first");
+	AWAIT(blames_the_store);
+	await_refusals(trouble.refused + 2);
+	trouble.writes = OK;
+	AWAIT(holds_one);
+	trouble.events = OK;
+	scheduler_ask(l->scheduler, NODE);
+	AWAIT(store_works);
+	assert_int_equal(trouble.told_fails, 1);
+}
+
+/* Its answer was not taken, and it will give no other one. */
+static void test_a_paused_node_does_not_blame_the_store(void **state)
+{
+	struct lab *l = *state;
+	add_and_settle(l);
+	trouble.why = REASON_DISK_FULL;
+	trouble.writes = RETRY;
+	put_at_local(l, "first");
+	AWAIT(blames_the_store);
+	trouble.events = trouble.writes;
+	trouble.writes = OK;
+	MUST(store_node_pause(l->store, NODE, true, &l->why));
+	scheduler_changed(l->scheduler, NODE);
+	await_refusals(trouble.refused + 2); /* nor is the event of its pause given up */
+	trouble.events = OK;
+	AWAIT(store_works);
+	MUST(store_node_pause(l->store, NODE, false, &l->why));
+	scheduler_changed(l->scheduler, NODE);
+	AWAIT(holds_one);
+}
+
 /* All rows of a large local on a slow disk: the same time again and again would never be enough. */
 static void test_a_count_is_given_more_time_each_time(void **state)
 {
@@ -624,6 +669,8 @@ int main(void)
 		TEST(test_a_push_that_fails_does_not_stop_the_pull),
 		TEST(test_a_store_that_is_away_is_waited_for),
 		TEST(test_a_store_whose_disk_is_full_heals),
+		TEST(test_a_store_is_well_when_nothing_is_owed_to_it),
+		TEST(test_a_paused_node_does_not_blame_the_store),
 		TEST(test_a_count_is_given_more_time_each_time),
 		TEST(test_each_change_of_state_is_one_event),
 	};

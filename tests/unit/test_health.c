@@ -49,13 +49,13 @@ static void test_it_is_told_once_however_many_suffer(void **state)
 	assert_true(health_changed(&h));
 	assert_true(h.failed);
 	health_refused(&h, &full);
-	health_events(&h, false, &full);
+	health_untold(&h, &full);
 	health_read(&h, false, &away, NOW);
 	assert_false(health_changed(&h));
 	health_read(&h, true, NULL, NOW); /* it can be read; but is it well? */
 	health_taken(&h);
 	assert_false(health_changed(&h));
-	health_events(&h, true, NULL);
+	health_told(&h);
 	assert_false(health_changed(&h));
 	health_taken(&h);
 	assert_true(health_changed(&h));
