@@ -13,6 +13,13 @@ static void log_change(const char *event, const char *name, const char *url)
 	log_event(LOG_INFO, event, "node", name, url ? "url" : NULL, url, NULL);
 }
 
+/* Also when nobody knows whether the store did it: a node that was added after all would never be asked. */
+static void tell_scheduler(struct centre *c, const char *name, enum err e)
+{
+	if (e == OK || e == UNCERTAIN)
+		scheduler_changed(c->scheduler, name);
+}
+
 /* ,"token":"…" of the node as it is now; "" without a secret. */
 static enum err token_member(struct centre *c, const char *name, char ret[96], struct reason *why)
 {
@@ -71,9 +78,9 @@ static void add(struct centre *c, const char *name, const char *url, const char 
 	struct reason why;
 	char token[96] = "";
 	enum err e = store_node_add(c->store, name, url, title ? title : "", &why);
+	tell_scheduler(c, name, e);
 	if (e == OK) {
 		log_change("node.added", name, url);
-		scheduler_changed(c->scheduler, name);
 		e = token_member(c, name, token, &why);
 	}
 	if (e != OK) {
@@ -131,9 +138,9 @@ void api_edit_change(void *ctx, struct http_request *q, struct http_reply *r)
 		read_text(d, "title", sizeof((struct node *)0)->title - 1, &title, r) &&
 		(!url || url_ok(c, url, r))) {
 		enum err e = store_node_edit(c->store, name, url, title, &why);
+		tell_scheduler(c, name, e);
 		if (e == OK) {
 			tell_change(c, name, url, title);
-			scheduler_changed(c->scheduler, name);
 			api_nodes_answer(c, name, 200, "", r);
 		} else {
 			centre_problem(r, e, &why);
@@ -150,12 +157,12 @@ void api_edit_remove(void *ctx, struct http_request *q, struct http_reply *r)
 	if (!centre_node_name(http_param(q, "name"), name, r))
 		return;
 	enum err e = store_node_remove(c->store, name, &why);
+	tell_scheduler(c, name, e);
 	if (e != OK) {
 		centre_problem(r, e, &why);
 		return;
 	}
 	log_change("node.removed", name, NULL);
-	scheduler_changed(c->scheduler, name);
 	buf_printf(&r->body, "{\"name\":\"%s\",\"removed\":true}\n", name);
 	r->status = 200;
 }
@@ -237,12 +244,12 @@ void api_edit_do(void *ctx, struct http_request *q, struct http_reply *r)
 	if (!centre_node_name(http_param(q, "name"), name, r))
 		return;
 	enum err e = asks ? OK : change_node(c, name, verb, &why);
+	if (!asks)
+		tell_scheduler(c, name, e);
 	if (e != OK) {
 		centre_problem(r, e, &why);
 		return;
 	}
-	if (!asks)
-		scheduler_changed(c->scheduler, name);
 	if (!span_is(verb, "pause"))
 		scheduler_ask(c->scheduler, name);
 	api_nodes_answer(c, name, 202, "", r);
@@ -273,11 +280,11 @@ void api_edit_rotate(void *ctx, struct http_request *q, struct http_reply *r)
 	if (!centre_node_name(http_param(q, "name"), name, r))
 		return;
 	enum err e = store_node_rotate(c->store, name, &rotation, &why);
+	tell_scheduler(c, name, e);
 	if (e != OK) {
 		centre_problem(r, e, &why);
 		return;
 	}
 	centre_tell(c->store, "node.rotated", name, "an operator made it another token");
-	scheduler_changed(c->scheduler, name);
 	api_edit_token(ctx, q, r);
 }

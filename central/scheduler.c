@@ -5,6 +5,7 @@
 #include "shared/clock.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -289,11 +290,16 @@ void scheduler_changed(struct scheduler *s, const char *name)
 	enum err e = store_node(s->applier.store, name, &n, &why);
 	pthread_mutex_lock(&s->lock);
 	struct slot *slot = slots_find(&s->slots, name);
-	if (!slot && e == OK)
+	bool is_new = !slot;
+	if (is_new && e != OK) { /* it may be there, or not */
+		memset(&n, 0, sizeof n);
+		(void)snprintf(n.name, sizeof n.name, "%s", name);
+	}
+	if (is_new && e != GONE)
 		slot = insert(s, &n);
 	if (slot) {
 		slot->changed = true; /* read again by the worker: it may have moved since */
-		slot->gone = e == GONE;
+		slot->gone = e == GONE || (is_new && e != OK);
 		if (e == OK)
 			show_change(slot, &n);
 		nudge(s, slot, true);

@@ -30,8 +30,8 @@ enum err scheduler_start(struct scheduler *s, struct reason *why) MUST_USE;
 void scheduler_close(struct scheduler *s);
 
 /*
- * The node's row was added, removed, paused, resumed or changed in the store: what is under
- * way is cancelled.
+ * The node's row was added, removed, paused, resumed or changed in the store, or may have been: what is under
+ * way is cancelled, and the row read again as soon as the store can.
  */
 void scheduler_changed(struct scheduler *s, const char *name);
 /* Somebody wants an exchange now, backoff or not. */

@@ -245,6 +245,32 @@ static void test_without_the_store_the_rest_is_still_said(void **state)
 	has(d, "\"push\":0");
 }
 
+static bool unsure; /* the store's next addition: it is done, and not known to be */
+
+enum err __real_store_node_add(
+	struct store *st, const char *name, const char *url, const char *title, struct reason *why);
+enum err __wrap_store_node_add(
+	struct store *st, const char *name, const char *url, const char *title, struct reason *why);
+enum err __wrap_store_node_add(
+	struct store *st, const char *name, const char *url, const char *title, struct reason *why)
+{
+	enum err e = __real_store_node_add(st, name, url, title, why);
+	if (!unsure)
+		return e;
+	unsure = false;
+	snprintf(why->text, sizeof why->text, "the connection was lost");
+	return UNCERTAIN;
+}
+
+static void test_a_node_that_may_have_been_added_is_looked_for(void **state)
+{
+	struct desk *d = *state;
+	unsure = true;
+	EXPECT(d, 503, HTTP_POST, "/v1/nodes", "{\"name\":\"b\",\"url\":\"http://127.0.0.1:8\"}", NULL);
+	EXPECT(d, 200, GET("/v1/nodes/b"));
+	has(d, "\"url\":\"http://127.0.0.1:8\"");
+}
+
 static void test_records_carry_their_version(void **state)
 {
 	struct desk *d = *state;
@@ -412,6 +438,7 @@ int main(void)
 		TEST(test_wrong_requests_are_refused_by_table),
 		TEST(test_unknown_values_are_null),
 		TEST(test_without_the_store_the_rest_is_still_said),
+		TEST(test_a_node_that_may_have_been_added_is_looked_for),
 		TEST(test_records_carry_their_version),
 		TEST(test_many_records_all_or_none),
 		TEST(test_nodes_come_worst_first_page_by_page),

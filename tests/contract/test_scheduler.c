@@ -565,6 +565,20 @@ static void test_a_store_whose_disk_is_full_heals(void **state)
 	assert_int_equal(trouble.told_works, 1);
 }
 
+static void test_a_node_added_when_the_store_cannot_be_read_is_asked_later(void **state)
+{
+	struct lab *l = *state;
+	struct node_view v;
+	trouble.why = "could not connect to server";
+	trouble.reads = RETRY;
+	add(l, server_url(l->server));
+	await_refusals(3);
+	assert_false(scheduler_view(l->scheduler, NODE, &v, NULL)); /* nothing is known of it yet */
+	trouble.reads = OK;
+	assert_true(is_shown(l));
+	AWAIT(in_sync);
+}
+
 static bool store_works(struct lab *l, const struct node_view *v)
 {
 	(void)v;
@@ -668,6 +682,7 @@ int main(void)
 		TEST(test_a_late_word_of_a_removal_does_not_hide_the_node),
 		TEST(test_a_push_that_fails_does_not_stop_the_pull),
 		TEST(test_a_store_that_is_away_is_waited_for),
+		TEST(test_a_node_added_when_the_store_cannot_be_read_is_asked_later),
 		TEST(test_a_store_whose_disk_is_full_heals),
 		TEST(test_a_store_is_well_when_nothing_is_owed_to_it),
 		TEST(test_a_paused_node_does_not_blame_the_store),
