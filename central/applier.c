@@ -3,7 +3,6 @@
 #include "shared/clock.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,8 +65,8 @@ static bool state_event(struct applier *a, struct slot *s, struct event *ret)
 	if (now == stored || !can_store)
 		return false;
 	*ret = (struct event){.level = state_level(now), .kind = "node.state", .node = s->name};
-	snprintf(ret->text.text, sizeof ret->text.text, "%s (was %s): %.180s", node_state_name(now),
-		node_state_name(stored), text.text);
+	(void)fail(OK, &ret->text, "%s (was %s): %.180s", node_state_name(now), node_state_name(stored),
+		text.text);
 	return true;
 }
 

@@ -43,11 +43,12 @@ bool centre_node_name(struct span text, char ret[RECORD_OWNER_MAX + 1], struct h
 void centre_tell(struct store *st, const char *kind, const char *node, const char *fmt, ...)
 {
 	struct event ev = {.level = LOG_INFO, .kind = kind, .node = node};
-	struct reason why;
+	struct reason raw, why;
 	va_list args;
 	va_start(args, fmt);
-	vsnprintf(ev.text.text, sizeof ev.text.text, fmt, args);
+	vsnprintf(raw.text, sizeof raw.text, fmt, args);
 	va_end(args);
+	(void)fail(OK, &ev.text, "%s", raw.text);
 	log_event(LOG_INFO, kind, "text", ev.text.text, node ? "node" : NULL, node, NULL);
 	enum err e = store_events_add(st, &ev, 1, &why);
 	if (e != OK)

@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "shared/utf8.h"
+
 const char *err_name(enum err e)
 {
 	switch (e) {
@@ -35,6 +37,7 @@ enum err(fail)(enum err e, struct reason *why, const char *fmt, ...)
 		va_start(args, fmt);
 		vsnprintf(text.text, sizeof text.text, fmt, args);
 		va_end(args);
+		utf8_mask(text.text);
 		*why = text;
 	}
 	return e;

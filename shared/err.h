@@ -22,7 +22,7 @@ enum err {
 	INTERNAL,  /* a bug or a broken store: stop using it */
 };
 
-/* Why, for people: one line without a full stop at the end, cut at its size. */
+/* Why, for people: one line of UTF-8 without a full stop at the end, cut at its size. */
 struct reason {
 	char text[240];
 };

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "shared/utf8.h"
+
 static const char *const METHODS[] = {
 	[HTTP_GET] = "GET",
 	[HTTP_HEAD] = "HEAD",
@@ -49,36 +51,10 @@ struct span http_param(const struct http_request *q, const char *name)
 	return pair_value(q->params, q->n_params, name);
 }
 
-/* The length of the UTF-8 character at `at`, 0 when it is none (overlong, surrogate, above U+10FFFF, cut). */
-static size_t utf8_length(const unsigned char *at, size_t left)
-{
-	if (at[0] < 0x80)
-		return 1;
-	size_t len = at[0] >= 0xF0 ? 4 : at[0] >= 0xE0 ? 3 : 2;
-	if (at[0] < 0xC2 || at[0] > 0xF4 || left < len)
-		return 0;
-	unsigned char low = 0x80, high = 0xBF; /* the second byte's range */
-	if (at[0] == 0xE0)
-		low = 0xA0;
-	else if (at[0] == 0xED)
-		high = 0x9F;
-	else if (at[0] == 0xF0)
-		low = 0x90;
-	else if (at[0] == 0xF4)
-		high = 0x8F;
-	if (at[1] < low || at[1] > high)
-		return 0;
-	for (size_t i = 2; i < len; i++) {
-		if (at[i] < 0x80 || at[i] > 0xBF)
-			return 0;
-	}
-	return len;
-}
-
 static bool is_utf8(const char *at, size_t len)
 {
 	for (size_t i = 0, step; i < len; i += step) {
-		step = utf8_length((const unsigned char *)at + i, len - i);
+		step = utf8_length(at + i, len - i);
 		if (step == 0)
 			return false;
 	}
@@ -231,25 +207,12 @@ static const char *status_title(int status)
 	return "Internal Server Error";
 }
 
-/* A detail may quote a peer's bytes, or be cut inside a character. */
-static void mask_invalid(char *text)
-{
-	size_t len = strlen(text);
-	for (size_t i = 0, step; i < len; i += step) {
-		step = utf8_length((unsigned char *)text + i, len - i);
-		if (step == 0) {
-			text[i] = '?';
-			step = 1;
-		}
-	}
-}
-
 static void PRINTF(4, 0)
 	problem(struct http_reply *r, const char *code, const char *members, const char *fmt, va_list args)
 {
 	char detail[512];
 	vsnprintf(detail, sizeof detail, fmt, args);
-	mask_invalid(detail);
+	utf8_mask(detail); /* it may quote a peer's bytes, or be cut inside a character */
 	int status = http_status_of(code);
 	r->status = status;
 	r->content_type = "application/problem+json";

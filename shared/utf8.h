@@ -1,8 +1,9 @@
-/* utf8 - one character of UTF-8.  Pure; thread-safe. */
+/* utf8 - characters of UTF-8.  Pure; thread-safe. */
 #ifndef SHARED_UTF8_H
 #define SHARED_UTF8_H
 
 #include <stddef.h>
+#include <string.h>
 
 /* How many bytes the character at the front takes; 0 = none, or not UTF-8 (overlong, surrogate, cut, too
  * high). */
@@ -35,6 +36,19 @@ static inline size_t utf8_length(const char *text, size_t left)
 		if ((at[i] & 0xc0) != 0x80)
 			return 0;
 	return len;
+}
+
+/* '?' in place of every byte that is of no character, such as what is left of one that was cut. */
+static inline void utf8_mask(char *text)
+{
+	size_t len = strlen(text);
+	for (size_t i = 0, step; i < len; i += step) {
+		step = utf8_length(text + i, len - i);
+		if (step == 0) {
+			text[i] = '?';
+			step = 1;
+		}
+	}
 }
 
 #endif

@@ -1,6 +1,7 @@
 /* The centre's HTTP interface without a socket: what each call answers, and with which names. */
 #include "central/routes.h"
 #include "shared/clock.h"
+#include "shared/json_check.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -271,6 +272,23 @@ static void test_a_node_that_may_have_been_added_is_looked_for(void **state)
 	has(d, "\"url\":\"http://127.0.0.1:8\"");
 }
 
+/* What is cut to fit is cut between characters: half of one would make the answer no JSON, and no text for a database. */
+static void test_an_event_is_cut_between_characters(void **state)
+{
+	struct desk *d = *state;
+	struct json_value whole;
+	struct buf body = {0};
+	buf_text(&body, "{\"title\":\"x");
+	for (int i = 0; i < 125; i++)
+		buf_text(&body, "ä");
+	buf_text(&body, "\"}");
+	EXPECT(d, 200, HTTP_PATCH, "/v1/nodes/a", body.at, NULL);
+	EXPECT(d, 200, GET("/v1/events"));
+	has(d, "its title is now xä");
+	assert_int_equal(json_check(buf_span(&d->r.body), &whole, &d->why), OK);
+	buf_done(&body);
+}
+
 static void test_records_carry_their_version(void **state)
 {
 	struct desk *d = *state;
@@ -439,6 +457,7 @@ int main(void)
 		TEST(test_unknown_values_are_null),
 		TEST(test_without_the_store_the_rest_is_still_said),
 		TEST(test_a_node_that_may_have_been_added_is_looked_for),
+		TEST(test_an_event_is_cut_between_characters),
 		TEST(test_records_carry_their_version),
 		TEST(test_many_records_all_or_none),
 		TEST(test_nodes_come_worst_first_page_by_page),
