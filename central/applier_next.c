@@ -123,19 +123,19 @@ static bool wants_whole_page(const struct slot *s, struct plan p)
 static bool make_room(struct applier *a, struct slot *s, struct plan p, struct exchange_limits *ret)
 {
 	struct exchange_limits l = EXCHANGE_LIMITS_DEFAULT;
-	bool entered = true;
-	l.pull_bytes = l.push_bytes = APPLIER_SMALL_BYTES;
+	size_t parts = p.step == PLAN_PUSH ? 2 : 1, got = parts * APPLIER_SMALL_BYTES;
 	pthread_mutex_lock(a->lock);
-	room_leave(&a->room, &s->room); /* the exchange before is over */
-	if (wants_whole_page(s, p)) {
+	if (wants_whole_page(s, p)) { /* the exchange before is over */
 		size_t share = room_share(&a->room, &s->room, APPLIER_SMALL_BYTES, PAGE_BYTES_DEFAULT);
 		unsigned bytes = at_most((unsigned)share, a->shrink > s->shrink ? a->shrink : s->shrink);
-		l.pull_bytes = l.push_bytes = bytes;
-		entered = room_enter(&a->room, &s->room, p.step == PLAN_PUSH ? 2 * (size_t)bytes : bytes);
+		got = room_enter(&a->room, &s->room, parts * bytes);
+	} else {
+		room_leave(&a->room, &s->room);
 	}
 	pthread_mutex_unlock(a->lock);
+	l.pull_bytes = l.push_bytes = (unsigned)(got / parts);
 	*ret = l;
-	return entered;
+	return got > 0;
 }
 
 static void leave_room(struct applier *a, struct slot *s)

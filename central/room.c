@@ -18,23 +18,33 @@ size_t room_share(const struct room *r, const struct room_ticket *t, size_t leas
 	return share < least ? least : share < most ? share : most;
 }
 
-bool room_enter(struct room *r, struct room_ticket *t, size_t bytes)
+size_t room_enter(struct room *r, struct room_ticket *t, size_t bytes)
 {
-	assert(t->taken == 0 && bytes > 0);
-	if (!is_taker(t))
-		r->takers++;
-	t->wanted = bytes;
-	if (!fits(r, bytes))
-		return false;
-	t->wanted = 0;
+	bool admitted = t->admitted;
+
+	assert(bytes > 0);
+	if (admitted && bytes > t->taken)
+		bytes = t->taken;
+	room_leave(r, t);
+	r->takers++;
+	if (!admitted && (r->waiting > 0 || !fits(r, bytes))) {
+		t->wanted = bytes;
+		r->waiting++;
+		return 0;
+	}
 	t->taken = bytes;
 	r->taken += bytes;
-	return true;
+	return bytes;
 }
 
-bool room_fits(const struct room *r, const struct room_ticket *t)
+bool room_admit(struct room *r, struct room_ticket *t)
 {
-	return t->wanted > 0 && fits(r, t->wanted);
+	if (t->wanted == 0 || !fits(r, t->wanted))
+		return false;
+	*t = (struct room_ticket){.taken = t->wanted, .admitted = true};
+	r->taken += t->taken;
+	r->waiting--;
+	return true;
 }
 
 void room_trim(struct room *r, struct room_ticket *t, size_t bytes)
@@ -50,6 +60,7 @@ void room_leave(struct room *r, struct room_ticket *t)
 	if (!is_taker(t))
 		return;
 	r->takers--;
+	r->waiting -= t->wanted > 0;
 	r->taken -= t->taken;
 	*t = (struct room_ticket){0};
 }

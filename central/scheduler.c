@@ -41,7 +41,9 @@ static void nudge(struct scheduler *s, struct slot *slot, bool interrupt)
 		slots_stop_waiting(&s->slots, slot);
 		slots_make_ready(&s->slots, slot);
 		break;
-	case SLOT_HELD:
+	case SLOT_HELD: /* what is asked for waits for the same room, and keeps its place */
+		if (!slot->changed)
+			break;
 		slots_release(&s->slots, slot);
 		slots_make_ready(&s->slots, slot);
 		break;
@@ -113,7 +115,7 @@ static void dispatch(struct scheduler *s, struct slot *slot, enum applier_next n
 		slots_make_waiting(&s->slots, slot, due_with_news(slot, due_us));
 		break;
 	case APPLIER_HOLD:
-		if (slot->changed || room_fits(&s->applier.room, &slot->room)) /* by now */
+		if (slot->changed)
 			slots_make_ready(&s->slots, slot);
 		else
 			slots_hold(&s->slots, slot);

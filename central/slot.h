@@ -7,7 +7,7 @@
  *                         ▲        │   │
  *                         ├─ due ─ waiting
  *                         │            │
- *                         └─ room ─ held (room.h)
+ *                         └─ room ─ held (room.h: in line)
  *
  * A slot is in exactly one place, so a node has at most one exchange and every queue is bounded by the number
  * of nodes.  node, run, the flags and what is shown are guarded by the scheduler's lock; exchange and call

@@ -212,11 +212,11 @@ void slots_hurry_refused(struct slots *s, int64_t interval_ms)
 	}
 }
 
-void slots_admit(struct slots *s, const struct room *r)
+void slots_admit(struct slots *s, struct room *r)
 {
-	struct slot *slot = s->held.first;
-	if (!slot || !room_fits(r, &slot->room))
-		return;
-	slots_release(s, slot);
-	slots_make_ready(s, slot);
+	struct slot *slot;
+	while ((slot = s->held.first) && room_admit(r, &slot->room)) {
+		slots_release(s, slot);
+		slots_make_ready(s, slot);
+	}
 }

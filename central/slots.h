@@ -45,7 +45,7 @@ int64_t slots_next_due_us(const struct slots *s);       /* -1: none waits */
 void slots_begin(struct slots *s, int64_t interval_ms);
 /* those whose answers the store refused, when it takes answers again: they do not wait for their time. */
 void slots_hurry_refused(struct slots *s, int64_t interval_ms);
-/* Makes the first of those that are held ready, if there is room for it. */
-void slots_admit(struct slots *s, const struct room *r);
+/* Makes those that are held ready, in turn, as long as there is room for the next one. */
+void slots_admit(struct slots *s, struct room *r);
 
 #endif
