@@ -7,6 +7,7 @@
 /* Room for one line besides what is of any length: dot, hashes, times, the members' names, braces. */
 #define LINE_BYTES 360
 #define DOT_BYTES 40
+#define ROWS_LEAST 16
 
 void push_page_done(struct push_page *p)
 {
@@ -62,23 +63,56 @@ static bool add_items(struct filling *f, struct stmt q)
 	return fits;
 }
 
+static struct stmt begin_rows(
+	struct db *db, const struct node *n, bool sweeps, const char *after, unsigned most)
+{
+	struct stmt q = stmt_begin(db, sweeps ? SQL_CENTRAL_PUSH_SWEEP : SQL_CENTRAL_PUSH_DIFFERING);
+	int place = 3;
+
+	stmt_text(q, 1, span_of(n->name));
+	stmt_text(q, 2, span_of(after));
+	if (sweeps)
+		stmt_u64(q, place++, n->sync.generation);
+	stmt_u64(q, place, most);
+	return q;
+}
+
+/*
+ * Adds what differs, or what a reset left behind; true: to the end.  A few at first and then ever more: a server
+ * sends all that it was asked for, also what no longer fits.
+ */
+static bool add_rows(struct db *db, const struct node *n, struct filling *f, bool sweeps)
+{
+	struct push_page *p = f->page;
+	char after[RECORD_ID_MAX + 1] = "";
+	size_t before;
+
+	if (sweeps)
+		memcpy(after, n->sync.sweep_after, sizeof(after));
+	for (unsigned step = ROWS_LEAST;; step *= 2) {
+		unsigned left = f->limit + 1 - (unsigned)p->n, most = step < left ? step : left;
+		struct span last;
+
+		before = p->n;
+		if (!add_items(f, begin_rows(db, n, sweeps, after, most)))
+			return false;
+		if (p->n - before < most)
+			return true;
+		last = p->items[p->n - 1].record.id;
+		memcpy(after, last.at, last.len);
+		after[last.len] = '\0';
+	}
+}
+
 static void fill(struct db *db, const struct node *n, struct filling *f)
 {
 	struct push_page *p = f->page;
-	struct stmt q = stmt_begin(db, SQL_CENTRAL_PUSH_DIFFERING);
 	size_t before;
 
-	stmt_text(q, 1, span_of(n->name));
-	stmt_u64(q, 2, f->limit + 1);
-	if (!add_items(f, q) || n->sync.swept)
+	if (!add_rows(db, n, f, false) || n->sync.swept)
 		return;
 	before = p->n;
-	q = stmt_begin(db, SQL_CENTRAL_PUSH_SWEEP);
-	stmt_text(q, 1, span_of(n->name));
-	stmt_text(q, 2, span_of(n->sync.sweep_after));
-	stmt_u64(q, 3, n->sync.generation);
-	stmt_u64(q, 4, f->limit + 1 - p->n);
-	p->sweep_ends = add_items(f, q);
+	p->sweep_ends = add_rows(db, n, f, true);
 	if (!p->sweep_ends && p->n > before) {
 		struct span last = p->items[p->n - 1].record.id;
 

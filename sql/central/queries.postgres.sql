@@ -36,7 +36,7 @@ SELECT 1 FROM records WHERE owner = $1 AND refused IS NOT NULL LIMIT 1;
 -- name: push_differing
 SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error,
 	local_h0, local_h1, local_generation
-FROM records WHERE owner = $1 AND differs ORDER BY id LIMIT $2;
+FROM records WHERE owner = $1 AND id > $2 AND differs ORDER BY id LIMIT $3;
 -- What a reset left behind: not looked at in this generation, and not in the index above.
 -- name: push_sweep
 SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error,

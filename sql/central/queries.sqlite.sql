@@ -22,8 +22,8 @@ SELECT 1 FROM records INDEXED BY records_refused WHERE owner = $1 AND refused IS
 -- name: push_differing
 SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error,
 	local_h0, local_h1, local_generation
-FROM records INDEXED BY records_differ WHERE owner = $1 AND (h0 IS NOT local_h0 OR h1 IS NOT local_h1) AND refused IS NULL
-ORDER BY id LIMIT $2;
+FROM records INDEXED BY records_differ WHERE owner = $1 AND id > $2 AND (h0 IS NOT local_h0 OR h1 IS NOT local_h1) AND refused IS NULL
+ORDER BY id LIMIT $3;
 -- What a reset left behind: not looked at in this generation, and not in the index above.
 -- name: push_sweep
 SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error,

@@ -227,6 +227,39 @@ static void data_that_is_refused_spoils_its_own_page_alone_only(struct stage *g,
 }
 POSTGRES_TEST(data_that_is_refused_spoils_its_own_page_alone)
 
+static unsigned results; /* of statements; each row is one */
+
+PGresult *__wrap_PQgetResult(PGconn *c);
+PGresult *__real_PQgetResult(PGconn *c);
+PGresult *__wrap_PQgetResult(PGconn *c)
+{
+	results++;
+	return __real_PQgetResult(c);
+}
+
+/* What the server has begun to send comes to its end, so it is not asked for all that waits. */
+static void a_page_of_large_records_does_not_read_those_after_it_only(struct stage *g, struct far *f)
+{
+	enum { RECORDS = 400, BODY = 20000, BYTES = 200000 };
+	static char body[BODY + 1];
+	struct node n = stage_node(g, f->name);
+	struct push_page p;
+	char id[16];
+
+	memset(body, '1', BODY);
+	for (unsigned i = 0; i < RECORDS; i++) {
+		snprintf(id, sizeof(id), "r%04u", i);
+		stage_put(g, f->name, id, body);
+	}
+	results = 0;
+	assert_int_equal(store_push_page(g->store, f->name, &n.sync, 5000, BYTES, &p, &g->why), OK);
+	assert_in_range(p.n, BYTES / BODY - 1, BYTES / BODY);
+	assert_in_range(results, p.n, 4 * p.n + 20);
+	push_page_done(&p);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+}
+POSTGRES_TEST(a_page_of_large_records_does_not_read_those_after_it)
+
 /* --- one centre, its schema --- */
 
 static void a_newer_schema_is_left_alone_only(struct stage *g, struct far *f)
@@ -281,6 +314,7 @@ int main(void)
 		cmocka_unit_test(a_session_that_ends_within_a_page_undoes_it),
 		cmocka_unit_test(a_server_that_does_not_write_is_waited_for),
 		cmocka_unit_test(data_that_is_refused_spoils_its_own_page_alone),
+		cmocka_unit_test(a_page_of_large_records_does_not_read_those_after_it),
 		cmocka_unit_test(a_newer_schema_is_left_alone),
 		cmocka_unit_test(another_centre_is_refused_until_the_first_has_gone),
 		cmocka_unit_test(a_server_that_is_not_there_can_be_tried_again),
