@@ -43,7 +43,8 @@ static const struct {
 
 /*
  * All statements of ours find their rows by an index, also before a new table was analysed; plans are made
- * once.  A transaction of a centre that was stopped must not hold its locks for ever.
+ * once.  A transaction of a centre that was stopped must not hold its locks for ever, nor one whose machine lost its
+ * power the database: by itself the server would notice after two hours.
  */
 #define LOCK_TIMEOUT "'25s'"
 static const char session[] = "SET search_path = tidemark_store;"
@@ -55,6 +56,9 @@ static const char session[] = "SET search_path = tidemark_store;"
 			      "SET jit = off;"
 			      "SET lock_timeout = " LOCK_TIMEOUT ";"
 			      "SET statement_timeout = 0;"
+			      "SET tcp_keepalives_idle = 30;"
+			      "SET tcp_keepalives_interval = 10;"
+			      "SET tcp_keepalives_count = 3;"
 			      "SET idle_in_transaction_session_timeout = '60s'";
 
 /* How much of what libpq says can be shown: it quotes the URL, or a part of it, and a password is in there. */
