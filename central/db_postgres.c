@@ -511,6 +511,7 @@ struct copy copy_begin(struct db *db, int statement)
 	return copy;
 }
 
+/* Flushed each time: else libpq would keep all that the server does not take yet, and the memory for ever. */
 static void copy_send(struct copy *copy)
 {
 	struct connection *c = of(copy->db);
@@ -518,7 +519,7 @@ static void copy_send(struct copy *copy)
 
 	while (c->failed == OK && put == 0) {
 		put = PQputCopyData(c->conn, copy->row.at, (int)copy->row.len);
-		if (put < 0 || (put == 0 && !postgres_flush(c->conn)))
+		if (put < 0 || !postgres_flush(c->conn))
 			stick_result(c, NULL, "copy");
 	}
 	buf_clear(&copy->row);

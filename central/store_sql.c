@@ -65,13 +65,18 @@ static void fresh_actor(struct store *st)
 	pthread_mutex_unlock(&st->minting);
 }
 
-/* Versions of ours may be gone that later ones of the same actor would claim to know. */
+/*
+ * Versions of ours may be gone that later ones of the same actor would claim to know.  It is said to one
+ * connection only: the others wait here until that one has drawn its conclusion.
+ */
 static void distrust_foreign_content(struct store *st, struct db *db)
 {
-	if (!db_replaced(db))
-		return;
-	fresh_actor(st);
-	atomic_fetch_add(&st->life, 1);
+	pthread_mutex_lock(&st->minting);
+	if (db_replaced(db)) {
+		st->last.actor = 0;
+		atomic_fetch_add(&st->life, 1);
+	}
+	pthread_mutex_unlock(&st->minting);
 }
 
 static struct db *begin(struct store *st, struct pool *p)
