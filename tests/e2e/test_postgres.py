@@ -134,21 +134,20 @@ def test_its_connections_killed_in_the_middle_of_pages(site, clusters):
     cluster = clusters("pg")
     the = Load(site, pg.Database("tidemark", cluster.server), batch=2000, pause=0.1)
     killer = pg.Session(cluster.server)
-    hits = []
-    while sum(page == "t" for _, page in hits) < KILLS and len(hits) < 6 * KILLS:
+    hits, within = [], 0
+    while within < KILLS:
         killed, *hit = lab.wait_until("a transaction that has written", lambda: killer.sql(KILL), 60)[0].split("|")
         assert killed == "t"
         hits.append(hit)
+        within += hit[1] == "t"
         polls = {n["name"]: n["polls"]["ok"] for n in the.centre.nodes()}
         lab.wait_until("exchanges go on", lambda: all(
             n["polls"]["ok"] > polls[n["name"]] for n in the.centre.nodes()), 60)
     killer.close()
     the.settle()
     the.check()
-    within = sum(page == "t" for _, page in hits)
     print(f"{len(hits)} killed in a transaction that had written: {within} in the rows of a page, "
           f"{sum(state != 'active' for state, _ in hits)} between two statements")
-    assert within == KILLS
 
 
 def test_commits_of_unknown_outcome_are_read_again(site, clusters):
@@ -278,8 +277,8 @@ def test_an_edit_after_a_failover_does_not_hide_one_that_the_standby_never_had(s
     local.start()
     centre.in_sync()
     assert lab.same_records(local, centre) == 1
-    (c,) = centre.conflicts()
-    assert {c["record"]["body"], local.records()[("a", "x")]["body"]} == {"lost at the standby", "knows only the base"}
+    (c,) = centre.conflicts()  # and not one that the other had seen
+    assert (local.records()[("a", "x")]["body"], c["record"]["body"]) == ("lost at the standby", "knows only the base")
 
 
 def test_an_idle_system_writes_nothing(site, clusters):
