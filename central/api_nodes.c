@@ -61,6 +61,8 @@ static void put_proof(struct buf *out, const struct node_run *run)
 	centre_put_seconds(out, known ? (double)(clock_mono_us() - run->proof.mono_us) / 1e6 : -1);
 	buf_text(out, ",\"seq\":");
 	centre_put_known(out, known, (int64_t)run->proof.seq);
+	buf_text(out, ",\"poll\":");
+	centre_put_known(out, known, (int64_t)run->proof.poll);
 	buf_text(out, ",\"count\":");
 	centre_put_known(out, known, (int64_t)run->proof.digest.count);
 	buf_text(out, ",\"digest\":");
@@ -124,8 +126,8 @@ static void put_history(struct buf *out, const struct history *h)
 
 static void put_polls(struct buf *out, const struct node_run *run, const struct history *h)
 {
-	buf_printf(out,
-		",\"polls\":{\"ok\":%llu,\"failed\":%llu,\"last_ms\":", (unsigned long long)run->polls_ok,
+	buf_printf(out, ",\"polls\":{\"begun\":%llu,\"ok\":%llu,\"failed\":%llu,\"last_ms\":",
+		(unsigned long long)run->polls_begun, (unsigned long long)run->polls_ok,
 		(unsigned long long)run->polls_failed);
 	centre_put_known(out, run->polls_ok + run->polls_failed > 0 && run->last_ms >= 0, run->last_ms);
 	buf_text(out, ",\"history\":[");

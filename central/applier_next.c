@@ -225,6 +225,9 @@ static bool begin(struct applier *a, struct slot *s, const struct node *n, struc
 	if (e == OK) {
 		prepare_call(a, s, n, l);
 		trim_room(a, s);
+		pthread_mutex_lock(a->lock);
+		s->exchange.poll = ++s->run.polls_begun;
+		pthread_mutex_unlock(a->lock);
 		return true;
 	}
 	leave_room(a, s);

@@ -35,6 +35,7 @@ struct exchange {
 	struct buf body;
 	int64_t parked_ms; /* how long the local may hold it: added to the time allowed */
 	struct push_page sent;
+	uint64_t poll; /* which of the node's it is: run.polls_begun, noted by whoever sends it */
 };
 void exchange_done(struct exchange *x); /* again is harmless */
 

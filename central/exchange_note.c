@@ -16,8 +16,8 @@ static void note_clock(struct node_run *run, const struct answer *a, const struc
 	run->clock.chrony = e->chrony;
 }
 
-static void note_proof(
-	struct node_run *run, const struct answer *a, const struct outcome *out, int64_t now_us)
+static void note_proof(struct node_run *run, const struct exchange *x, const struct answer *a,
+	const struct outcome *out, int64_t now_us)
 {
 	switch (out->proof) {
 	case PROOF_NONE:
@@ -33,9 +33,11 @@ static void note_proof(
 	run->proof.mono_us = now_us;
 	run->proof.seq = out->end.to.seq;
 	run->proof.digest = out->end.digest;
+	run->proof.poll = x->poll;
 }
 
-static void note_page(struct node_run *run, const struct answer *a, const struct outcome *out, int64_t now_us)
+static void note_page(struct node_run *run, const struct exchange *x, const struct answer *a,
+	const struct outcome *out, int64_t now_us)
 {
 	const struct page_end *end = &out->end;
 
@@ -43,7 +45,7 @@ static void note_page(struct node_run *run, const struct answer *a, const struct
 	run->pull_backlog = end->head_seq - end->to.seq;
 	run->oldest_us = end->more ? end->oldest_after_us : -1;
 	run->pulled += out->taken;
-	note_proof(run, a, out, now_us);
+	note_proof(run, x, a, out, now_us);
 	note_clock(run, a, end, now_us);
 }
 
@@ -136,7 +138,7 @@ static void note_success(struct node_run *run, const struct exchange *x, const s
 		run->oldest_us = -1;
 	}
 	if (out->pulled)
-		note_page(run, a, out, now_us);
+		note_page(run, x, a, out, now_us);
 }
 
 void exchange_note(struct node *n, struct node_run *run, const struct exchange *x, const struct answer *a,

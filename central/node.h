@@ -116,6 +116,7 @@ struct node_run {
 		int64_t mono_us; /* monotonic, to age */
 		uint64_t seq;
 		struct digest digest;
+		uint64_t poll; /* which of polls_begun gave it */
 	} proof;
 	struct {
 		struct offset measured; /* against the centre's */
@@ -124,7 +125,7 @@ struct node_run {
 		struct chrony chrony;
 	} clock;
 	char version[32]; /* of the local's program; "" = not known */
-	uint64_t polls_ok, polls_failed, pulled, pushed;
+	uint64_t polls_begun, polls_ok, polls_failed, pulled, pushed;
 	int64_t last_ms;
 	bool asked;              /* somebody wants it now */
 	int64_t next_attempt_us; /* monotonic; not after now = not waiting */

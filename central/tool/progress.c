@@ -15,7 +15,7 @@
 /* One node that is waited for. */
 struct awaited {
 	char name[64];
-	char proof_before[40]; /* proof.at when we began: only a later one counts */
+	uint64_t begun; /* polls when we began: only a proof of a later one counts */
 	char state[24], reason[256];
 	uint64_t left, most; /* records that wait, now and at the worst */
 	bool done, differs;
@@ -36,7 +36,7 @@ static void target_of(struct buf *target, const char *name, const char *verb)
 	buf_text(target, verb);
 }
 
-/* Remembers the node's proof as it stands and asks for `verb` now. */
+/* Remembers how many polls there were and asks for `verb` now. */
 static int begin(struct tool *t, struct awaited *w, const char *name, const char *verb)
 {
 	struct buf target = {0};
@@ -47,7 +47,7 @@ static int begin(struct tool *t, struct awaited *w, const char *name, const char
 	target_of(&target, name, "");
 	int code = tool_get(t, target.at, &d);
 	if (code == EXIT_OK) {
-		snprintf(w->proof_before, sizeof(w->proof_before), "%s", tool_text(d, "proof.at"));
+		w->begun = tool_u64(d, "polls.begun");
 		target_of(&target, name, verb);
 		code = tool_call(t, HTTP_POST, target.at, (struct span){0}, &reply);
 	}
@@ -68,7 +68,7 @@ static void judge(struct awaited *w, const struct json_doc *d)
 	if (w->left > w->most)
 		w->most = w->left;
 	w->differs = !strcmp(w->state, "diverged") || !strcmp(w->state, "identity_conflict");
-	w->done = strcmp(tool_text(d, "proof.at"), w->proof_before) != 0 &&
+	w->done = tool_u64(d, "proof.poll") > w->begun &&
 		  json_doc_bool(d, "proof.equal", &equal, &why) == OK && equal &&
 		  !strcmp(w->state, "in_sync");
 }

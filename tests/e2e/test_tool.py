@@ -9,6 +9,7 @@ import time
 import pytest
 
 import lab
+import protocol1
 
 
 def run(*args, **kw):
@@ -288,3 +289,71 @@ def test_progress_is_shown_on_a_terminal_and_nowhere_else(site):
     os.close(ours)
     assert b"a " in shown and b"records" in shown and shown.endswith(b"\r\x1b[K"), shown[-200:]
     assert not centre.tool("pull", "a").stderr
+
+
+class HeldBack(protocol1.Local):
+    """Its answers are ready some time before they are sent."""
+
+    def __init__(self, name):
+        self.ready, self.go = 0, threading.Semaphore(1000)
+        super().__init__(name)
+
+    def changes(self, q):
+        answer = super().changes(q)
+        self.ready += 1
+        self.go.acquire(timeout=10)
+        return answer
+
+
+def relay(centre, answered):
+    """Passes on what a tool asks, and says so."""
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def pass_on(self):
+            r = lab.call(centre.url + self.path, self.command)
+            answered(self.command)
+            self.send_response(r.status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(r.body)))
+            self.end_headers()
+            self.wfile.write(r.body)
+        do_GET = do_POST = pass_on
+
+        def log_message(self, *_):
+            pass
+
+    web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    return web
+
+
+def test_wait_counts_no_proof_of_what_was_there_before_it_was_called(site):
+    local, seen = HeldBack("a"), []
+
+    def answered(command):
+        """The page that was ready goes out once the tool has asked, the next one when the tool has looked a few times."""
+        seen.append(command)
+        if command == "POST":
+            local.go.release()
+        elif seen[-5:] == ["GET"] * 5:
+            local.go.release(1000)
+
+    centre = site.centre(options=["--poll-interval", "200ms"])
+    between = relay(centre, answered)
+    try:
+        assert centre.post("/v1/nodes", {"name": "a", "url": local.url}).status == 201
+        centre.in_sync("a")
+        local.go = threading.Semaphore(0)
+        asked = len(local.asked)
+        assert centre.post("/v1/nodes/a/pull").status == 202  # a call is not cut short twice in a row: this one, or the last
+        until = time.monotonic() + 1
+        lab.wait_until("cut short, or not", lambda: len(local.asked) > asked or time.monotonic() > until)
+        lab.wait_until("a page without what is written now", lambda: local.ready == len(local.asked))
+        local.write("late", "1")
+        r = run("--central", f"http://127.0.0.1:{between.server_port}", "wait", "--in-sync", "--timeout", "20s")
+        assert r.returncode == 0, r.stderr
+        assert centre.get("/v1/records/a/late").status == 200
+    finally:
+        local.go.release(1000)
+        between.shutdown()
+        between.server_close()
+        local.close()
