@@ -47,11 +47,11 @@ test-programs: $(UNIT)
 sim-program: $(B)/tests/sim/sim
 crowd-program: $(B)/tests/crowd/crowd
 
-# The release build against SQLite alone; BENCH_RECORDS and BENCH_ROUNDS say how much.
+# The release build against SQLite alone and PostgreSQL alone; BENCH_RECORDS and BENCH_ROUNDS say how much.
 $(B)/tests/bench/%: $(B)/tests/bench/%.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LDLIBS)
 #? make bench                          how fast, in ratios; [BENCH_RECORDS=400000] [BENCH_ROUNDS=5]
 .PHONY: bench bench-programs
-bench-programs: $(B)/tests/bench/floor $(B)/tests/bench/writers
+bench-programs: $(addprefix $(B)/tests/bench/,floor floor_postgres writers)
 bench: all bench-programs
 	TIDEMARK_BIN=$(B) tests/bench/bench.py

@@ -1,29 +1,23 @@
 #!/usr/bin/python3
-"""How fast Tidemark is, against what SQLite alone takes for the same rows on the same machine in the same minutes.
+"""How fast Tidemark is, against what SQLite or PostgreSQL alone takes for the same rows on the same machine in the same minutes.
 
 Machines differ and are noisy: believe the ratios.  Each pair alternates for some rounds; min, median and max are shown.
-`make bench`, or tests/bench/bench.py [--records N] [--rounds N] [--json FILE] [NAME...]
+`make bench`, or tests/bench/bench.py [--records N] [--rounds N] [--keep DIR] [--json FILE] [NAME...]
 """
 import argparse
 import json
 import os
 import pathlib
 import shutil
-import statistics
-import subprocess
+import signal
 import sys
 import tempfile
 import time
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
-BIN = pathlib.Path(os.environ.setdefault("TIDEMARK_BIN", str(TOP / "build" / "release")))
-sys.path.insert(0, str(TOP / "tests" / "e2e"))
-import lab  # noqa: E402
+from ground import NODES, PAGE, TOP, Site, Table, cpu_s, peak_mib, remove, tool
+import bench_postgres
 
-NODES = 4
-POST = 5000  # records of one request that fills a local
-TICKS = os.sysconf("SC_CLK_TCK")
-PAGE = 5000  # rows of one of the floor's transactions, as many as a pull's page
+RECORDS = 400000
 
 FIELDS = "type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error"
 LOCAL_FIELDS = "seq, id, type, body, deleted, actor, n, vv, h0, h1, head, created_at, updated_at, clock_error"
@@ -42,87 +36,6 @@ def setup(schema, checkpoint):
 
 SETUP_CENTRE = setup("sql/central/migrations/0001_init.sqlite.sql", 10000)
 SETUP_LOCAL = setup("sql/local/migrations/0001_init.sql", 1000)
-
-
-def tool(name, *args):
-    r = subprocess.run([BIN / "tests" / "bench" / name, *map(str, args)], check=True, capture_output=True, text=True)
-    return json.loads(r.stdout)
-
-
-def cpu_s(program):
-    """User and system time of a running program."""
-    fields = pathlib.Path(f"/proc/{program.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def peak_mib(program):
-    status = pathlib.Path(f"/proc/{program.process.pid}/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
-
-
-def remove(db):
-    for f in db.parent.glob(db.name + "*"):
-        f.unlink()
-
-
-def fill(local, n):
-    """Readings with bodies of about 140 bytes."""
-    for first in range(0, n, POST):
-        local.write(*({"type": "reading", "body": {
-            "sensor": f"temp-{i % 97:02}", "value": i * 7919 % 100000 / 100, "unit": "°C", "quality": "good",
-            "line": f"L{i % 13}", "shift": "night" if i % 3 else "day", "remark": "as measured, not yet calibrated " + "x" * (i % 9)}}
-            for i in range(first, min(first + POST, n))))
-
-
-class Table:
-    def __init__(self, rounds):
-        self.rounds, self.rows = rounds, []
-
-    def add(self, name, unit, values, what):
-        row = {"name": name, "unit": unit, "min": min(values), "median": statistics.median(values),
-               "max": max(values), "rounds": len(values), "what": what}
-        self.rows.append(row)
-        print(f"{name:<22} {row['min']:>11,.2f} {row['median']:>11,.2f} {row['max']:>11,.2f}  {unit:<11} {what}", flush=True)
-
-    def head(self):
-        print(f"{'':<22} {'min':>11} {'median':>11} {'max':>11}")
-
-
-class Site:
-    """Some locals with their records, made once."""
-
-    def __init__(self, directory, records):
-        self.path, self.each, self.programs = directory, records // NODES, []
-        self.records = self.each * NODES
-        self.locals = [self.local(f"n{i}") for i in range(NODES)]
-
-    def fill(self):
-        for l in self.locals:
-            l.start()
-            fill(l, self.each)
-
-    def local(self, name):
-        self.programs.append(lab.Local(self.path, name))
-        return self.programs[-1]
-
-    def centre(self, name, locals_, options=()):
-        self.programs.append(lab.Centre(self.path, locals_, name=name, options=options))
-        return self.programs[-1]
-
-    def kill(self):
-        for p in self.programs:
-            if p.process and p.process.poll() is None:
-                p.kill()
-
-    def proven(self, centre, locals_):
-        """Waits until the centre has said of each that it is in sync, without asking it anything meanwhile."""
-        words = [f"node={l.name} state=in_sync" for l in locals_]
-        lab.wait_until("all in sync", lambda: (t := centre.log_text()) and all(w in t for w in words), 600)
-
-    def check(self, centre, locals_):
-        for l in locals_:
-            proof = centre.node(l.name)["proof"]
-            assert proof["equal"] and proof["count"] == self.each, (l.name, proof)
 
 
 def pull(site, table):
@@ -345,29 +258,54 @@ def idle(site, table):
 
 
 BENCHES = {f.__name__: f for f in (pull, feed, refill, files, writers, latency, idle)}
+NAMES = [*BENCHES, "postgres"]
 
 
-def main():
-    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    p.add_argument("names", nargs="*", metavar="NAME", help="of " + " ".join(BENCHES) + "; all when none is given")
-    p.add_argument("--records", type=int, default=int(os.environ.get("BENCH_RECORDS", 400000)))
-    p.add_argument("--rounds", type=int, default=int(os.environ.get("BENCH_ROUNDS", 5)))
-    p.add_argument("--json", metavar="FILE", help="write the rows there too")
-    a = p.parse_args()
-    unknown = set(a.names) - set(BENCHES)
-    if unknown:
-        p.error(f"no such benchmark: {' '.join(sorted(unknown))}")
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="tidemark-bench."))
-    table = Table(a.rounds)
-    site = Site(directory, a.records)
+def run_sqlite(names, directory, records, table):
+    site = Site(directory, records)
     try:
         site.fill()
-        table.head()
-        for name in a.names or BENCHES:
+        for name in names:
             BENCHES[name](site, table)
     finally:
         site.kill()
-        shutil.rmtree(directory)
+
+
+def number(name):
+    return int(os.environ[name]) if os.environ.get(name) else None
+
+
+def arguments():
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument("names", nargs="*", metavar="NAME", help="of " + " ".join(NAMES) + "; all when none is given")
+    p.add_argument("--records", type=int, default=number("BENCH_RECORDS"),
+                   help=f"{RECORDS:,}, and {bench_postgres.RECORDS:,} for postgres, when not given")
+    p.add_argument("--rounds", type=int, default=number("BENCH_ROUNDS") or 5)
+    p.add_argument("--keep", metavar="DIR", help="fill the locals there, and find them there the next time")
+    p.add_argument("--json", metavar="FILE", help="write the rows there too")
+    a = p.parse_args()
+    unknown = set(a.names) - set(NAMES)
+    if unknown:
+        p.error(f"no such benchmark: {' '.join(sorted(unknown))}")
+    a.names = a.names or NAMES
+    return a
+
+
+def main():
+    a = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and what was started is ended
+    directory = pathlib.Path(a.keep or tempfile.mkdtemp(prefix="tidemark-bench."))
+    table = Table(a.rounds)
+    embedded = [n for n in a.names if n in BENCHES]
+    try:
+        table.head()
+        if embedded:
+            run_sqlite(embedded, directory / "sqlite", a.records or RECORDS, table)
+        if "postgres" in a.names:
+            bench_postgres.run(directory / "postgres", a.records or bench_postgres.RECORDS, table)
+    finally:
+        if not a.keep:
+            shutil.rmtree(directory)
     if a.json:
         pathlib.Path(a.json).write_text(json.dumps(table.rows, indent=1) + "\n")
 

@@ -83,11 +83,11 @@ def run(*args, check=True, **kw):
 class Cluster:
     """A cluster of the test's own, which it may stop, freeze and promote.  It goes when it is removed, or this process ends."""
 
-    def __init__(self, directory, standby_of=None):
+    def __init__(self, directory, standby_of=None, durable=False):
         self.directory = pathlib.Path(directory)
         if standby_of:
             run("standby", self.directory, standby_of.directory)
-        self.holder = subprocess.Popen([CLUSTER, "hold", str(self.directory)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        self.holder = subprocess.Popen([CLUSTER, "hold", *["--durable"] * durable, str(self.directory)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                        text=True, start_new_session=True)
         self.server = self.holder.stdout.readline().strip()  # the URL of its maintenance database
         assert self.server, "no cluster: see above"

@@ -1,0 +1,211 @@
+"""A centre on PostgreSQL against two connections that COPY the same rows to a temporary table and merge them from there.
+
+PostgreSQL is a private one with its defaults and fsync on.  A round has a database for the floor and one for the centre, and
+both go through the same four stages; at each, the floor and the centre take turns at being the first:
+
+    load    all records of all locals, none of which the database has
+    more    a quarter as many again
+    update  another version of each of the first
+    reset   every local has a new epoch and the same records, so that all are read again
+"""
+import pathlib
+import shutil
+import sqlite3
+import time
+
+from ground import NODES, PAGE, POST, TICKS, TOP, Site, body, cpu_s, fill, lab, peak_mib, tool
+import pg
+
+RECORDS = 1000000
+COLUMNS = ("owner id type body deleted actor n vv h0 h1 created_at updated_at clock_error local_h0 local_h1 "
+           "local_generation").split()
+NAMED = ", ".join(COLUMNS)
+SETUP = (TOP / "sql/central/migrations/0001_init.postgres.sql").read_text()
+STAGE = (f"CREATE TEMPORARY TABLE staged ON COMMIT DELETE ROWS AS SELECT {NAMED} FROM records WITH NO DATA")
+COPY = "COPY staged FROM STDIN (FORMAT binary)"
+MERGE = (f"INSERT INTO records ({NAMED}) SELECT {NAMED} FROM staged ON CONFLICT (owner, id) DO UPDATE SET "
+         + ", ".join(f"{c} = excluded.{c}" for c in COLUMNS[2:]))
+SELECT = ("SELECT (SELECT node FROM state), id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error, "
+          "h0, h1, 0 FROM records WHERE seq > {after} ORDER BY seq")
+
+
+class Server(pg.Cluster):
+    def rest(self):
+        """Nothing of what was before is left to do."""
+        pg.sql(self.server, "CHECKPOINT", timeout=120)
+
+    def cpu_s(self):
+        """Of all its processes, those that have ended too."""
+        server, *children = self.pids()
+        return ticks(server, 15) + sum(ticks(pid, 13) for pid in children)
+
+
+def ticks(pid, end):
+    """In seconds; with the 14th and 15th field also those of its children that were waited for."""
+    try:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except FileNotFoundError:
+        return 0
+    return sum(map(int, fields[11:end])) / TICKS
+
+
+# --- the locals, as they are at each stage ---
+
+class Stage:
+    """The locals as they are then; `after`: what of their logs is new, `records` of each."""
+
+    def __init__(self, directory, name, site, after, records, held):
+        self.name, self.directory, self.site = name, directory / name, site
+        self.after, self.records, self.held = after, records, held
+        self.locals = [lab.Local(self.directory, l.name) for l in site.locals]
+        site.programs += self.locals
+
+    def made_from(self, before, change):
+        """Kept of a run before, or copied from the stage before and changed."""
+        done = self.directory / "done"
+        if done.exists() and done.read_text() == str(self.site.each):
+            return self
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self.directory.mkdir()
+        for mine, other in zip(self.locals, before.locals):
+            for f in other.files():
+                shutil.copy(f, self.directory)
+            change(mine)
+        done.write_text(str(self.site.each))
+        return self
+
+    def floor(self, database, setup):
+        return tool("floor_postgres", database.url, setup, STAGE, COPY, MERGE, PAGE, SELECT.format(after=self.after),
+                    *(l.db for l in self.locals))
+
+    def start(self):
+        for l in self.locals:
+            l.spawn()
+        for l in self.locals:
+            l.listens()
+
+    def stop(self):
+        for l in self.locals:
+            l.stop()
+
+
+def add(local, n):
+    local.start()
+    fill(local, n)
+    local.stop()
+
+
+def update(local, n):
+    """The first n of it."""
+    with sqlite3.connect(local.db) as db:
+        ids = [id for id, in db.execute("SELECT id FROM records ORDER BY seq LIMIT ?", (n,))]
+    db.close()
+    local.start()
+    for first in range(0, n, POST):
+        local.write(*({"id": id, "type": "reading", "body": body(first + i + 1)} for i, id in enumerate(ids[first:first + POST])))
+    local.stop()
+
+
+def another_epoch(local):
+    with sqlite3.connect(local.db) as db:
+        db.execute("UPDATE state SET epoch = lower(hex(randomblob(16)))")
+    db.close()
+
+
+def stages(site):
+    each, more = site.each, site.each // 4
+    site.fill()
+    for l in site.locals:
+        l.stop()
+    load = Stage(site.path, "load", site, 0, each, each).made_from(site, lambda l: None)
+    adding = Stage(site.path, "more", site, each, more, each + more).made_from(load, lambda l: add(l, more))
+    updating = Stage(site.path, "update", site, each + more, each, each + more).made_from(adding, lambda l: update(l, each))
+    again = Stage(site.path, "reset", site, 0, each + more, each + more).made_from(updating, another_epoch)
+    return [load, adding, updating, again]
+
+
+# --- measuring ---
+
+def measure_floor(server, stage, database):
+    """A round's first stage makes the schema."""
+    server.rest()
+    cpu = server.cpu_s()
+    f = stage.floor(database, SETUP if stage.name == "load" else "")
+    return {"wall_s": f["wall_s"], "cpu_s": f["cpu_s"], "postgres_s": server.cpu_s() - cpu, "rows": f["rows"]}
+
+
+def measure_centre(server, stage, database):
+    """From the start of the centre until all are proven equal."""
+    stage.start()
+    centre = lab.Centre(stage.site.path, stage.locals, store=database)
+    stage.site.programs.append(centre)
+    server.rest()
+    before = sum(map(cpu_s, stage.locals))
+    postgres, start = server.cpu_s(), time.monotonic()
+    centre.spawn()
+    try:
+        stage.site.proven(centre, stage.locals)
+        got = {"wall_s": time.monotonic() - start, "cpu_s": cpu_s(centre), "postgres_s": server.cpu_s() - postgres,
+               "local_s": sum(map(cpu_s, stage.locals)) - before, "peak_mib": peak_mib(centre)}
+        centre.listens()
+        for l in stage.locals:
+            proof = centre.node(l.name)["proof"]
+            assert proof["equal"] and proof["count"] == stage.held, (l.name, proof)
+    finally:
+        centre.stop()
+        stage.stop()
+    return got
+
+
+def measure_round(server, the_stages, number, figures):
+    databases = [pg.Database(name, server.server) for name in ("floor", "centre")]
+    for i, stage in enumerate(the_stages):
+        turns = [lambda: measure_floor(server, stage, databases[0]), lambda: measure_centre(server, stage, databases[1])]
+        if (number + i) % 2 == 0:
+            floor, centre = turns[0](), turns[1]()
+        else:
+            centre, floor = turns[1](), turns[0]()
+        rows = stage.records * NODES
+        assert floor["rows"] == rows, floor
+        figures[stage.name].append((rows, floor, centre))
+    for d in databases:
+        d.drop()
+
+
+WHAT = {
+    "load": "into an empty centre",
+    "more": "into a centre that holds four times as many",
+    "update": "a new version of each, into a centre that holds the old one",
+    "reset": "read again after a reset, nothing changed; the floor writes every row again",
+}
+
+
+def tell(table, name, rounds):
+    rows = rounds[0][0]
+    us = 1e6 / rows
+    table.add(f"{name}", "records/s", [rows / c["wall_s"] for _, f, c in rounds], f"{rows:,} records {WHAT[name]}, until proven equal")
+    table.add(f"{name}, floor", "records/s", [rows / f["wall_s"] for _, f, c in rounds], "two connections, COPY and merge, 5,000 a transaction")
+    table.add(f"{name}: floor / ours", "times", [f["wall_s"] / c["wall_s"] for _, f, c in rounds],
+              "the floor's time against ours; more is better (goal 0.7)")
+    table.add(f"{name}, centre CPU", "µs/record", [c["cpu_s"] * us for _, f, c in rounds], "user and system")
+    table.add(f"{name}, server CPU", "µs/record", [c["postgres_s"] * us for _, f, c in rounds], "all processes of PostgreSQL")
+    table.add(f"{name}, floor's server", "µs/record", [f["postgres_s"] * us for _, f, c in rounds], "the same while the floor ran")
+    table.add(f"{name}, local CPU", "µs/record", [c["local_s"] * us for _, f, c in rounds], "user and system")
+    table.add(f"{name}, centre's peak", "MiB", [c["peak_mib"] for _, f, c in rounds], "resident, all of it (goal 64)")
+
+
+def run(directory, records, table):
+    site = Site(directory, records)
+    server = None
+    try:
+        the_stages = stages(site)
+        server = Server(directory / "server", durable=True)
+        figures = {s.name: [] for s in the_stages}
+        for i in range(table.rounds):
+            measure_round(server, the_stages, i, figures)
+        for name, rounds in figures.items():
+            tell(table, name, rounds)
+    finally:
+        site.kill()
+        if server:
+            server.remove()

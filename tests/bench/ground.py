@@ -1,0 +1,105 @@
+"""What the benchmarks share: locals with their records, the programs beside them, the table of figures."""
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.setdefault("TIDEMARK_BIN", str(TOP / "build" / "release")))
+sys.path.insert(0, str(TOP / "tests" / "e2e"))
+import lab  # noqa: E402
+
+NODES = 4
+POST = 5000  # records of one request that fills a local
+TICKS = os.sysconf("SC_CLK_TCK")
+PAGE = 5000  # rows of one of the floor's transactions, as many as a pull's page
+
+
+def tool(name, *args):
+    r = subprocess.run([BIN / "tests" / "bench" / name, *map(str, args)], check=True, capture_output=True, text=True)
+    return json.loads(r.stdout)
+
+
+def cpu_s(program):
+    """User and system time of a running program."""
+    fields = pathlib.Path(f"/proc/{program.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def peak_mib(program):
+    status = pathlib.Path(f"/proc/{program.process.pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+def remove(db):
+    for f in db.parent.glob(db.name + "*"):
+        f.unlink()
+
+
+def body(i):
+    """A reading of about 140 bytes."""
+    return {"sensor": f"temp-{i % 97:02}", "value": i * 7919 % 100000 / 100, "unit": "°C", "quality": "good",
+            "line": f"L{i % 13}", "shift": "night" if i % 3 else "day", "remark": "as measured, not yet calibrated " + "x" * (i % 9)}
+
+
+def fill(local, n):
+    for first in range(0, n, POST):
+        local.write(*({"type": "reading", "body": body(i)} for i in range(first, min(first + POST, n))))
+
+
+class Table:
+    def __init__(self, rounds):
+        self.rounds, self.rows = rounds, []
+
+    def add(self, name, unit, values, what):
+        row = {"name": name, "unit": unit, "min": min(values), "median": statistics.median(values),
+               "max": max(values), "rounds": len(values), "what": what}
+        self.rows.append(row)
+        print(f"{name:<22} {row['min']:>11,.2f} {row['median']:>11,.2f} {row['max']:>11,.2f}  {unit:<11} {what}", flush=True)
+
+    def head(self):
+        print(f"{'':<22} {'min':>11} {'median':>11} {'max':>11}")
+
+
+class Site:
+    """Some locals with their records, made once."""
+
+    def __init__(self, directory, records):
+        self.path, self.each, self.programs = directory, records // NODES, []
+        self.records = self.each * NODES
+        directory.mkdir(parents=True, exist_ok=True)
+        self.locals = [self.local(f"n{i}") for i in range(NODES)]
+
+    def fill(self):
+        """Unless a run before has left them."""
+        for l in self.locals:
+            l.start()
+            if l.status()["records"] != self.each:
+                assert l.status()["records"] == 0, f"{l.db} holds another number of records: remove it"
+                fill(l, self.each)
+
+    def local(self, name):
+        self.programs.append(lab.Local(self.path, name))
+        return self.programs[-1]
+
+    def centre(self, name, locals_, options=()):
+        self.programs.append(lab.Centre(self.path, locals_, name=name, options=options))
+        return self.programs[-1]
+
+    def kill(self):
+        for p in self.programs:
+            if p.process and p.process.poll() is None:
+                p.kill()
+
+    def proven(self, centre, locals_):
+        """Waits until the centre has said of each that it is in sync, without asking it anything meanwhile."""
+        words = [f"node={l.name} state=in_sync" for l in locals_]
+        lab.wait_until("all in sync", lambda: (t := centre.log_text()) and all(w in t for w in words),
+                       60 + self.records / 10000)
+
+    def check(self, centre, locals_):
+        for l in locals_:
+            proof = centre.node(l.name)["proof"]
+            assert proof["equal"] and proof["count"] == self.each, (l.name, proof)
