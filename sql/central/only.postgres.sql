@@ -10,11 +10,12 @@ FROM unnest($1::text[]) WITH ORDINALITY AS asked (id, place) JOIN records AS r O
 -- name: bulk_known
 UPDATE records AS r SET local_h0 = known.h0, local_h1 = known.h1, local_generation = $1, refused = NULL
 FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS known (id, h0, h1) WHERE r.owner = $5 AND r.id = known.id;
+-- What other pages of the transaction have staged is there too.
 -- name: bulk_replace
 UPDATE records AS r SET type = s.type, body = s.body, deleted = s.deleted, actor = s.actor, n = s.n, vv = s.vv,
 	h0 = s.h0, h1 = s.h1, created_at = s.created_at, updated_at = s.updated_at, clock_error = s.clock_error,
 	local_h0 = s.h0, local_h1 = s.h1, local_generation = s.local_generation, refused = NULL
-FROM staged AS s WHERE r.owner = $1 AND r.id = s.id;
+FROM staged AS s WHERE r.owner = $1 AND s.owner = $1 AND r.id = s.id;
 -- name: bulk_replace_few
 UPDATE records AS r SET type = s.type, body = s.body::json, deleted = s.deleted, actor = s.actor, n = s.n, vv = s.vv,
 	h0 = s.h0, h1 = s.h1, created_at = s.created_at, updated_at = s.updated_at, clock_error = s.clock_error,

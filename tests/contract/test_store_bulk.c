@@ -157,6 +157,35 @@ STAGE_TEST(a_record_may_stand_twice_in_a_page)
 	}
 }
 
+/* With the same ids, as nodes may have: what is staged for one must not reach the other. */
+STAGE_TEST(many_changes_of_two_nodes_in_one_transaction)
+{
+	static struct far other;
+	struct node a, b;
+	struct page page_a, page_b;
+	struct pull_apply p[2];
+
+	far_open(&other, "site-b", &g->arena);
+	stage_meet(g, &other);
+	for (unsigned round = 0; round < 2; round++) {
+		put_range(f, 0, MANY, round ? "2" : "1");
+		put_range(&other, 0, MANY, round ? "4" : "3");
+		a = stage_node(g, "site-a");
+		b = stage_node(g, "site-b");
+		far_page(f, a.sync.cursor, MANY, &page_a);
+		far_page(&other, b.sync.cursor, MANY, &page_b);
+		p[0] = (struct pull_apply){.node = "site-a", .basis = &a.sync, .page = &page_a};
+		p[1] = (struct pull_apply){.node = "site-b", .basis = &b.sync, .page = &page_b};
+		assert_int_equal(store_apply_pages(g->store, p, 2, &g->why), OK);
+		assert_int_equal(p[0].result, OK);
+		assert_int_equal(p[1].result, OK);
+	}
+	assert_string_equal(stage_body(g, "site-a", "r0007"), "2");
+	assert_string_equal(stage_body(g, "site-b", "r0007"), "4");
+	assert_equal_ends(g, f);
+	assert_equal_ends(g, &other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -166,6 +195,7 @@ int main(void)
 		cmocka_unit_test(many_records_read_again_change_nothing_but_what_is_known),
 		cmocka_unit_test(a_wiped_local_of_many_is_refilled),
 		cmocka_unit_test(a_record_may_stand_twice_in_a_page),
+		cmocka_unit_test(many_changes_of_two_nodes_in_one_transaction),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
