@@ -323,29 +323,38 @@ static void meet_hard(struct sorting *s)
 	}
 }
 
-static int by_id(const void *a, const void *b)
+static uint64_t fnv(struct span s)
 {
-	const struct record *x = *(const struct record *const *)a, *y = *(const struct record *const *)b;
-	size_t len = x->id.len < y->id.len ? x->id.len : y->id.len;
-	int order = memcmp(x->id.at, y->id.at, len);
+	uint64_t h = 14695981039346656037U;
 
-	return order != 0 ? order : (x->id.len > y->id.len) - (x->id.len < y->id.len);
+	for (size_t i = 0; i < s.len; i++)
+		h = (h ^ (unsigned char)s.at[i]) * 1099511628211U;
+	return h;
 }
 
 /* What was looked up once cannot be compared with twice. */
 static void refuse_twice(struct sorting *s)
 {
-	struct heap present;
+	size_t room = 16;
+	struct span *ids;
 
-	heap_init(&present, s->page->n, &s->m->arena);
-	for (size_t i = 0; i < s->page->n; i++)
-		if (s->present[i])
-			heap_add(&present, &s->page->records[i]);
-	qsort(present.at, present.n, sizeof(*present.at), by_id);
-	for (size_t i = 1; i < present.n; i++)
-		if (span_equal(present.at[i]->id, present.at[i - 1]->id))
-			db_fail(s->m->db, CONFLICT, "record %.*s stands twice in the page",
-				(int)present.at[i]->id.len, present.at[i]->id.at);
+	while (room < 2 * s->page->n)
+		room *= 2;
+	ids = arena_alloc(&s->m->arena, room * sizeof(*ids));
+	memset(ids, 0, room * sizeof(*ids));
+	for (size_t i = 0; i < s->page->n; i++) {
+		struct span id = s->page->records[i].id;
+		size_t at = fnv(id) & (room - 1);
+
+		if (!s->present[i])
+			continue;
+		while (ids[at].at && !span_equal(ids[at], id))
+			at = (at + 1) & (room - 1);
+		if (ids[at].at)
+			db_fail(s->m->db, CONFLICT, "record %.*s stands twice in the page", (int)id.len,
+				id.at);
+		ids[at] = id;
+	}
 }
 
 void store_bulk_insert(struct meeting *m, const struct page *p)
