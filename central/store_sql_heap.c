@@ -1,0 +1,227 @@
+/* Records of a page written to PostgreSQL, many in one statement. */
+#include <string.h>
+
+#include "central/db_postgres.h"
+#include "central/postgres_binary.h"
+#include "central/store_sql_heap.h"
+#include "gen/sql_postgres.h"
+#include "gen/sql_postgres_copy.h"
+
+/* Below that, arrays are quicker than the staging table. */
+#define FEW 500
+#define COPY_FIELDS 16
+
+void store_heap_init(struct heap *h, size_t most, struct arena *a)
+{
+	*h = (struct heap){.at = arena_alloc(a, (most + 1) * sizeof(*h->at))};
+}
+
+void store_heap_add(struct heap *h, const struct record *r)
+{
+	h->at[h->n++] = r;
+}
+
+/* --- rows into a table --- */
+
+static void put_vector(struct buf *row, const struct vector *vv)
+{
+	unsigned char packed[16 * VECTOR_MAX];
+
+	if (vv && vv->n > 0)
+		binary_put_bytes(row, (struct span){(const char *)packed, vector_pack(vv, packed)});
+	else
+		binary_put_null(row);
+}
+
+static void put_clock_error(struct buf *row, int64_t us)
+{
+	if (us >= 0)
+		binary_put_u64(row, (uint64_t)us);
+	else
+		binary_put_null(row);
+}
+
+static void copy_record(struct copy *c, const struct record *r, uint64_t generation)
+{
+	struct buf *row = &c->row;
+
+	copy_row(c, COPY_FIELDS);
+	binary_put_bytes(row, r->owner);
+	binary_put_bytes(row, r->id);
+	binary_put_bytes(row, r->type);
+	binary_put_bytes(row, r->body);
+	binary_put_bool(row, r->deleted);
+	binary_put_u64(row, r->dot.actor);
+	binary_put_u64(row, r->dot.n);
+	put_vector(row, r->vv);
+	binary_put_u64(row, r->hash.half[0]);
+	binary_put_u64(row, r->hash.half[1]);
+	binary_put_u64(row, (uint64_t)r->created_at_us);
+	binary_put_u64(row, (uint64_t)r->updated_at_us);
+	put_clock_error(row, r->clock_error_us);
+	binary_put_u64(row, r->hash.half[0]); /* what its owner holds */
+	binary_put_u64(row, r->hash.half[1]);
+	binary_put_u64(row, generation);
+	copy_row_end(c);
+}
+
+static void copy_all(struct meeting *m, int statement, const struct heap *h)
+{
+	struct copy c = copy_begin(m->db, statement);
+
+	for (size_t i = 0; i < h->n; i++)
+		copy_record(&c, h->at[i], m->sync->generation);
+	copy_end(&c);
+}
+
+void store_heap_insert(struct meeting *m, const struct heap *h)
+{
+	if (h->n == 0)
+		return;
+	copy_all(m, SQL_POSTGRES_COPY_RECORDS_COPY, h);
+	for (size_t i = 0; i < h->n; i++)
+		digest_add(&m->sync->digest, h->at[i]->hash);
+	m->taken += h->n;
+}
+
+/* --- arrays --- */
+
+typedef void put_fn(struct buf *b, const struct record *r);
+
+static void put_id(struct buf *b, const struct record *r)
+{
+	binary_put_bytes(b, r->id);
+}
+
+static void put_type(struct buf *b, const struct record *r)
+{
+	binary_put_bytes(b, r->type);
+}
+
+static void put_body(struct buf *b, const struct record *r)
+{
+	binary_put_bytes(b, r->body);
+}
+
+static void put_deleted(struct buf *b, const struct record *r)
+{
+	binary_put_bool(b, r->deleted);
+}
+
+static void put_actor(struct buf *b, const struct record *r)
+{
+	binary_put_u64(b, r->dot.actor);
+}
+
+static void put_n(struct buf *b, const struct record *r)
+{
+	binary_put_u64(b, r->dot.n);
+}
+
+static void put_vv(struct buf *b, const struct record *r)
+{
+	put_vector(b, r->vv);
+}
+
+static void put_h0(struct buf *b, const struct record *r)
+{
+	binary_put_u64(b, r->hash.half[0]);
+}
+
+static void put_h1(struct buf *b, const struct record *r)
+{
+	binary_put_u64(b, r->hash.half[1]);
+}
+
+static void put_created(struct buf *b, const struct record *r)
+{
+	binary_put_u64(b, (uint64_t)r->created_at_us);
+}
+
+static void put_updated(struct buf *b, const struct record *r)
+{
+	binary_put_u64(b, (uint64_t)r->updated_at_us);
+}
+
+static void put_error(struct buf *b, const struct record *r)
+{
+	put_clock_error(b, r->clock_error_us);
+}
+
+struct column {
+	enum binary_element type;
+	put_fn *put;
+};
+static const struct column replaced_columns[] = {
+	{BINARY_TEXT, put_id},
+	{BINARY_TEXT, put_type},
+	{BINARY_TEXT, put_body},
+	{BINARY_BOOL, put_deleted},
+	{BINARY_BIGINT, put_actor},
+	{BINARY_BIGINT, put_n},
+	{BINARY_BYTEA, put_vv},
+	{BINARY_BIGINT, put_h0},
+	{BINARY_BIGINT, put_h1},
+	{BINARY_BIGINT, put_created},
+	{BINARY_BIGINT, put_updated},
+	{BINARY_BIGINT, put_error},
+};
+static const struct column known_columns[] = {
+	{BINARY_TEXT, put_id},
+	{BINARY_BIGINT, put_h0},
+	{BINARY_BIGINT, put_h1},
+};
+#define COLUMNS_MAX (sizeof(replaced_columns) / sizeof(replaced_columns[0]))
+
+/* Generation, the columns as arrays, owner.  Each record must hit its row, once. */
+static void update_from_arrays(struct meeting *m, int statement, const struct column *columns,
+	size_t n_columns, const struct heap *h)
+{
+	struct stmt q = stmt_begin(m->db, statement);
+	struct buf arrays[COLUMNS_MAX] = {{0}};
+
+	stmt_u64(q, 1, m->sync->generation);
+	for (size_t k = 0; k < n_columns; k++) {
+		binary_array(&arrays[k], columns[k].type, h->n);
+		for (size_t i = 0; i < h->n; i++)
+			columns[k].put(&arrays[k], h->at[i]);
+		stmt_blob(q, (int)k + 2, buf_span(&arrays[k]));
+	}
+	stmt_text(q, (int)n_columns + 2, h->at[0]->owner);
+	stmt_run(q);
+	if (stmt_changes(q) != (int64_t)h->n)
+		db_fail(m->db, CONFLICT, "records of %.*s are not each in one row", (int)h->at[0]->owner.len,
+			h->at[0]->owner.at);
+	for (size_t k = 0; k < n_columns; k++)
+		buf_done(&arrays[k]);
+}
+
+void store_heap_note(struct meeting *m, const struct heap *h)
+{
+	if (h->n > 0)
+		update_from_arrays(m, SQL_POSTGRES_BULK_KNOWN, known_columns,
+			sizeof(known_columns) / sizeof(known_columns[0]), h);
+}
+
+static void replace_staged(struct meeting *m, const struct heap *h)
+{
+	struct stmt q;
+
+	copy_all(m, SQL_POSTGRES_COPY_STAGED_COPY, h);
+	q = stmt_begin(m->db, SQL_POSTGRES_BULK_REPLACE);
+	stmt_text(q, 1, h->at[0]->owner);
+	stmt_run(q);
+	if (stmt_changes(q) != (int64_t)h->n)
+		db_fail(m->db, CONFLICT, "records of %.*s are not each in one row", (int)h->at[0]->owner.len,
+			h->at[0]->owner.at);
+}
+
+void store_heap_replace(struct meeting *m, const struct heap *h)
+{
+	if (h->n == 0)
+		return;
+	if (h->n < FEW)
+		update_from_arrays(m, SQL_POSTGRES_BULK_REPLACE_FEW, replaced_columns, COLUMNS_MAX, h);
+	else
+		replace_staged(m, h);
+}

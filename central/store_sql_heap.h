@@ -1,0 +1,23 @@
+/* store_sql_heap - records of one page that share a fate, written to PostgreSQL in one statement. */
+#ifndef CENTRAL_STORE_SQL_HEAP_H
+#define CENTRAL_STORE_SQL_HEAP_H
+
+#include "central/store_sql_private.h"
+
+struct heap {
+	const struct record **at; /* of one owner, in the page's order */
+	size_t n;
+};
+void store_heap_init(struct heap *h, size_t most, struct arena *a);
+void store_heap_add(struct heap *h, const struct record *r);
+
+/*
+ * An empty heap writes nothing.  CONFLICT sticks where a record is there already (insert), or they are not each
+ * in one row (replace, note).
+ */
+void store_heap_insert(struct meeting *m, const struct heap *h); /* counts them and adds to the digest */
+void store_heap_replace(struct meeting *m, const struct heap *h);
+/* The owner is known to hold these versions. */
+void store_heap_note(struct meeting *m, const struct heap *h);
+
+#endif
