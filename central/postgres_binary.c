@@ -70,3 +70,17 @@ void binary_array(struct buf *b, enum binary_element type, size_t n)
 	binary_u32(b, (uint32_t)n);
 	binary_u32(b, 1); /* the first element's number */
 }
+
+#define ARRAY_HEAD 20
+#define ELEMENT 12 /* its length and eight bytes */
+
+bool binary_next_u64(struct span array, size_t *at, uint64_t *ret)
+{
+	size_t from = *at == 0 ? ARRAY_HEAD : *at;
+
+	if (from + ELEMENT > array.len)
+		return false;
+	*ret = binary_read(array.at + from + 4, 8);
+	*at = from + ELEMENT;
+	return true;
+}

@@ -26,5 +26,7 @@ void binary_put_bytes(struct buf *b, struct span v); /* text, json, bytea */
 /* One dimension; `n` elements must follow. */
 enum binary_element { BINARY_BOOL = 16, BINARY_BYTEA = 17, BINARY_BIGINT = 20, BINARY_TEXT = 25 };
 void binary_array(struct buf *b, enum binary_element type, size_t n);
+/* The elements of an array of bigint without nulls, one after the other; *at is 0 at first.  False: the end. */
+bool binary_next_u64(struct span array, size_t *at, uint64_t *ret);
 
 #endif

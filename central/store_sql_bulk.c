@@ -2,6 +2,7 @@
  * A page's records in PostgreSQL, many in one statement.
  *
  *   all new            → COPY straight into the table
+ *   after a reset      → one UPDATE notes those that are the same as the store's, unseen
  *   else one look at all of them, each compared (merge.h), and by what comes of it:
  *     absent           → COPY straight into the table
  *     taken as it is   → COPY to a staging table and one UPDATE from it; few: the same from arrays
@@ -56,25 +57,44 @@ static void sort_present(struct sorting *s, const struct record *l, const struct
 	}
 }
 
+/* In what is read again after a reset most records are the same still: noted without being looked at. */
+static void note_same(struct sorting *s)
+{
+	struct heap all;
+
+	store_heap_init(&all, s->page->n, &s->m->arena);
+	for (size_t i = 0; i < s->page->n; i++)
+		store_heap_add(&all, &s->page->records[i]);
+	store_heap_note_same(s->m, &all, s->present);
+}
+
 static void look(struct sorting *s)
 {
-	struct stmt q = stmt_begin(s->m->db, SQL_POSTGRES_BULK_LOOK);
+	struct stmt q;
 	struct buf ids = {0};
+	struct heap asked;
 	struct standing st;
 
-	binary_array(&ids, BINARY_TEXT, s->page->n);
+	store_heap_init(&asked, s->page->n, &s->m->arena);
 	for (size_t i = 0; i < s->page->n; i++)
-		binary_put_bytes(&ids, s->page->records[i].id);
+		if (!s->present[i])
+			store_heap_add(&asked, &s->page->records[i]);
+	if (asked.n == 0)
+		return;
+	q = stmt_begin(s->m->db, SQL_POSTGRES_BULK_LOOK);
+	binary_array(&ids, BINARY_TEXT, asked.n);
+	for (size_t i = 0; i < asked.n; i++)
+		binary_put_bytes(&ids, asked.at[i]->id);
 	stmt_blob(q, 1, buf_span(&ids));
 	stmt_text(q, 2, s->page->records[0].owner);
 	while (stmt_step(q)) {
 		uint64_t place = stmt_col_u64(q, 0) - 1;
 		const struct record *l;
 
-		if (place >= s->page->n)
+		if (place >= asked.n)
 			break;
-		l = &s->page->records[place];
-		s->present[place] = true;
+		l = asked.at[place];
+		s->present[l - s->page->records] = true;
 		store_read_standing(q, 1, l->owner, l->id, &st);
 		sort_present(s, l, &st);
 	}
@@ -148,8 +168,9 @@ void store_bulk_meet(struct meeting *m, const struct page *p, bool *ret_any_pres
 	store_heap_init(&s.taken, p->n, &m->arena);
 	store_heap_init(&s.noted, p->n, &m->arena);
 	store_heap_init(&s.hard, p->n, &m->arena);
-	if (p->n > 0)
-		look(&s);
+	if (p->n > 0 && m->sync->reconciling)
+		note_same(&s);
+	look(&s);
 	refuse_twice(&s);
 	for (size_t i = 0; i < p->n; i++)
 		if (!s.present[i])

@@ -171,14 +171,14 @@ static const struct column known_columns[] = {
 	{BINARY_BIGINT, put_h0},
 	{BINARY_BIGINT, put_h1},
 };
+#define KNOWN_COLUMNS (sizeof(known_columns) / sizeof(known_columns[0]))
 #define COLUMNS_MAX (sizeof(replaced_columns) / sizeof(replaced_columns[0]))
 
-/* Generation, the columns as arrays, owner.  Each record must hit its row, once. */
-static void update_from_arrays(struct meeting *m, int statement, const struct column *columns,
-	size_t n_columns, const struct heap *h)
+/* Generation, the columns as arrays, owner.  The arrays are borrowed by the statement. */
+static struct stmt begin_with_arrays(struct meeting *m, int statement, const struct column *columns,
+	size_t n_columns, const struct heap *h, struct buf arrays[COLUMNS_MAX])
 {
 	struct stmt q = stmt_begin(m->db, statement);
-	struct buf arrays[COLUMNS_MAX] = {{0}};
 
 	stmt_u64(q, 1, m->sync->generation);
 	for (size_t k = 0; k < n_columns; k++) {
@@ -188,19 +188,49 @@ static void update_from_arrays(struct meeting *m, int statement, const struct co
 		stmt_blob(q, (int)k + 2, buf_span(&arrays[k]));
 	}
 	stmt_text(q, (int)n_columns + 2, h->at[0]->owner);
+	return q;
+}
+
+static void arrays_done(struct buf arrays[COLUMNS_MAX])
+{
+	for (size_t k = 0; k < COLUMNS_MAX; k++)
+		buf_done(&arrays[k]);
+}
+
+/* Each record must hit its row, once. */
+static void update_from_arrays(struct meeting *m, int statement, const struct column *columns,
+	size_t n_columns, const struct heap *h)
+{
+	struct buf arrays[COLUMNS_MAX] = {{0}};
+	struct stmt q = begin_with_arrays(m, statement, columns, n_columns, h, arrays);
+
 	stmt_run(q);
 	if (stmt_changes(q) != (int64_t)h->n)
 		db_fail(m->db, CONFLICT, "records of %.*s are not each in one row", (int)h->at[0]->owner.len,
 			h->at[0]->owner.at);
-	for (size_t k = 0; k < n_columns; k++)
-		buf_done(&arrays[k]);
+	arrays_done(arrays);
+}
+
+/* Sets noted[i] of those that the store holds in this version and did not know to be held. */
+void store_heap_note_same(struct meeting *m, const struct heap *h, bool *noted)
+{
+	struct buf arrays[COLUMNS_MAX] = {{0}};
+	struct stmt q =
+		begin_with_arrays(m, SQL_POSTGRES_BULK_KNOWN_SAME, known_columns, KNOWN_COLUMNS, h, arrays);
+	uint64_t place;
+
+	if (stmt_step(q) && !stmt_col_null(q, 0))
+		for (size_t at = 0; binary_next_u64(stmt_col_blob(q, 0), &at, &place);)
+			if (place >= 1 && place <= h->n)
+				noted[place - 1] = true;
+	stmt_done(q);
+	arrays_done(arrays);
 }
 
 void store_heap_note(struct meeting *m, const struct heap *h)
 {
 	if (h->n > 0)
-		update_from_arrays(m, SQL_POSTGRES_BULK_KNOWN, known_columns,
-			sizeof(known_columns) / sizeof(known_columns[0]), h);
+		update_from_arrays(m, SQL_POSTGRES_BULK_KNOWN, known_columns, KNOWN_COLUMNS, h);
 }
 
 static void replace_staged(struct meeting *m, const struct heap *h)

@@ -19,5 +19,7 @@ void store_heap_insert(struct meeting *m, const struct heap *h); /* counts them 
 void store_heap_replace(struct meeting *m, const struct heap *h);
 /* The owner is known to hold these versions. */
 void store_heap_note(struct meeting *m, const struct heap *h);
+/* The same for those alone that the store has in this version and did not know to be held; sets their noted[i]. */
+void store_heap_note_same(struct meeting *m, const struct heap *h, bool *noted);
 
 #endif

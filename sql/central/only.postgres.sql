@@ -10,6 +10,14 @@ FROM unnest($1::text[]) WITH ORDINALITY AS asked (id, place) JOIN records AS r O
 -- name: bulk_known
 UPDATE records AS r SET local_h0 = known.h0, local_h1 = known.h1, local_generation = $1, refused = NULL
 FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS known (id, h0, h1) WHERE r.owner = $5 AND r.id = known.id;
+-- The same, and which they are, only where that version is held and not known to be.
+-- name: bulk_known_same
+WITH noted AS (
+	UPDATE records AS r SET local_h0 = same.h0, local_h1 = same.h1, local_generation = $1, refused = NULL
+	FROM unnest($2::text[], $3::bigint[], $4::bigint[]) WITH ORDINALITY AS same (id, h0, h1, place)
+	WHERE r.owner = $5 AND r.id = same.id AND r.h0 = same.h0 AND r.h1 = same.h1 AND r.local_generation <> $1
+	RETURNING same.place)
+SELECT array_agg(place) FROM noted;
 -- What other pages of the transaction have staged is there too.
 -- name: bulk_replace
 UPDATE records AS r SET type = s.type, body = s.body, deleted = s.deleted, actor = s.actor, n = s.n, vv = s.vv,

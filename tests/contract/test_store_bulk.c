@@ -186,6 +186,24 @@ STAGE_TEST(many_changes_of_two_nodes_in_one_transaction)
 	assert_equal_ends(g, &other);
 }
 
+/* Read again: a third as it was, a third changed meanwhile, a third new; few of each, and many. */
+STAGE_TEST(a_reset_finds_what_is_the_same_changed_and_new)
+{
+	for (unsigned each = 30; each <= 600; each += 570) {
+		put_range(f, 0, 2 * each, "1");
+		(void)pull_all(g, f);
+		put_range(f, each, 2 * each, "2");
+		put_range(f, 2 * each, 3 * each, "3");
+		stage_reset(g, f);
+		assert_int_equal(pull_all(g, f).taken, 2 * each);
+		assert_int_equal(stage_conflicts(g, NULL), 0);
+		assert_string_equal(stage_body(g, "site-a", "r0000"), "1");
+		assert_string_equal(stage_body(g, "site-a", each == 30 ? "r0030" : "r0600"), "2");
+		assert_string_equal(stage_body(g, "site-a", each == 30 ? "r0060" : "r1200"), "3");
+		assert_equal_ends(g, f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +213,7 @@ int main(void)
 		cmocka_unit_test(many_records_read_again_change_nothing_but_what_is_known),
 		cmocka_unit_test(a_wiped_local_of_many_is_refilled),
 		cmocka_unit_test(a_record_may_stand_twice_in_a_page),
+		cmocka_unit_test(a_reset_finds_what_is_the_same_changed_and_new),
 		cmocka_unit_test(many_changes_of_two_nodes_in_one_transaction),
 	};
 

@@ -68,6 +68,43 @@ static void integers_of_any_width_are_read_with_their_sign(void **state)
 	assert_int_equal(binary_read("", 0), 0);
 }
 
+static void the_elements_of_an_array_come_back_in_order(void **state)
+{
+	struct buf b = {0};
+	uint64_t got;
+	size_t at = 0;
+
+	(void)state;
+	binary_array(&b, BINARY_BIGINT, 3);
+	for (uint64_t v = 7; v < 10; v++)
+		binary_put_u64(&b, v);
+	for (uint64_t v = 7; v < 10; v++) {
+		assert_true(binary_next_u64(buf_span(&b), &at, &got));
+		assert_int_equal(got, v);
+	}
+	assert_false(binary_next_u64(buf_span(&b), &at, &got));
+	buf_done(&b);
+}
+
+static void a_short_array_ends_where_it_ends(void **state)
+{
+	struct buf b = {0};
+	uint64_t got;
+	size_t at = 0;
+
+	(void)state;
+	assert_false(binary_next_u64((struct span){0}, &at, &got));
+	binary_array(&b, BINARY_BIGINT, 0);
+	assert_false(binary_next_u64(buf_span(&b), &at, &got));
+	buf_clear(&b);
+	binary_array(&b, BINARY_BIGINT, 2);
+	binary_put_u64(&b, 1);
+	binary_put_u64(&b, 2);
+	assert_true(binary_next_u64((struct span){b.at, b.len - 1}, &at, &got));
+	assert_false(binary_next_u64((struct span){b.at, b.len - 1}, &at, &got));
+	buf_done(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -75,6 +112,8 @@ int main(void)
 		cmocka_unit_test(a_field_stands_behind_its_length),
 		cmocka_unit_test(an_array_says_its_type_and_size),
 		cmocka_unit_test(integers_of_any_width_are_read_with_their_sign),
+		cmocka_unit_test(the_elements_of_an_array_come_back_in_order),
+		cmocka_unit_test(a_short_array_ends_where_it_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
