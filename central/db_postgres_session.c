@@ -42,15 +42,18 @@ static const struct {
 };
 
 /*
- * All statements of ours find their rows by an index, also before a new table was analysed; plans are made
- * once.  A transaction of a centre that was stopped must not hold its locks for ever, nor one whose machine lost its
- * power the database: by itself the server would notice after two hours.
+ * All statements of ours find their rows by an index and in its order, also before a new table was analysed
+ * and where the planner, which does not know a limit, would rather sort all rows of an owner.  Plans are made
+ * once.  A transaction of a centre that was stopped must not hold its locks for ever, nor one whose machine lost
+ * its power the database: by itself the server would notice after two hours.
  */
 #define LOCK_TIMEOUT "'25s'"
 static const char session[] = "SET search_path = tidemark_store;"
 			      "SET client_min_messages = warning;"
 			      "SET plan_cache_mode = force_generic_plan;"
 			      "SET enable_seqscan = off;"
+			      "SET enable_bitmapscan = off;"
+			      "SET max_parallel_workers_per_gather = 0;"
 			      "SET enable_hashjoin = off;"
 			      "SET enable_mergejoin = off;"
 			      "SET jit = off;"
