@@ -10,11 +10,12 @@ import os
 import pathlib
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 
-from ground import NODES, PAGE, TOP, Site, Table, cpu_s, peak_mib, remove, tool
+from ground import BIN, NODES, PAGE, TOP, Site, Table, cpu_s, peak_mib, remove, tool
 import bench_postgres
 
 RECORDS = 400000

@@ -173,25 +173,30 @@ def measure_round(server, the_stages, number, figures):
 
 
 WHAT = {
-    "load": "into an empty centre",
-    "more": "into a centre that holds four times as many",
-    "update": "a new version of each, into a centre that holds the old one",
-    "reset": "read again after a reset, nothing changed; the floor writes every row again",
+    "load": "{:,} records into an empty centre",
+    "more": "{:,} records into a centre that holds four times as many",
+    "update": "{:,} new versions of what the centre holds",
+    "reset": "{:,} records read again after a reset, none of them changed; the floor writes each once more",
 }
 
 
 def tell(table, name, rounds):
     rows = rounds[0][0]
-    us = 1e6 / rows
-    table.add(f"{name}", "records/s", [rows / c["wall_s"] for _, f, c in rounds], f"{rows:,} records {WHAT[name]}, until proven equal")
-    table.add(f"{name}, floor", "records/s", [rows / f["wall_s"] for _, f, c in rounds], "two connections, COPY and merge, 5,000 a transaction")
-    table.add(f"{name}: floor / ours", "times", [f["wall_s"] / c["wall_s"] for _, f, c in rounds],
-              "the floor's time against ours; more is better (goal 0.7)")
-    table.add(f"{name}, centre CPU", "µs/record", [c["cpu_s"] * us for _, f, c in rounds], "user and system")
-    table.add(f"{name}, server CPU", "µs/record", [c["postgres_s"] * us for _, f, c in rounds], "all processes of PostgreSQL")
-    table.add(f"{name}, floor's server", "µs/record", [f["postgres_s"] * us for _, f, c in rounds], "the same while the floor ran")
-    table.add(f"{name}, local CPU", "µs/record", [c["local_s"] * us for _, f, c in rounds], "user and system")
-    table.add(f"{name}, centre's peak", "MiB", [c["peak_mib"] for _, f, c in rounds], "resident, all of it (goal 64)")
+
+    def add(what, unit, value, explained):
+        table.add(f"{name}{what}", unit, [value(floor, centre) for _, floor, centre in rounds], explained)
+
+    def cpu(what, value, explained):
+        add(what, "µs/record", lambda f, c: value(f, c) / rows * 1e6, explained)
+
+    add("", "records/s", lambda f, c: rows / c["wall_s"], WHAT[name].format(rows) + ", until proven equal")
+    add(", floor", "records/s", lambda f, c: rows / f["wall_s"], "two connections, COPY and merge, 5,000 a transaction")
+    add(", floor / ours", "times", lambda f, c: f["wall_s"] / c["wall_s"], "the floor's time against ours: more is better (goal 0.7)")
+    cpu(", centre CPU", lambda f, c: c["cpu_s"], "user and system")
+    cpu(", server CPU", lambda f, c: c["postgres_s"], "all processes of PostgreSQL")
+    cpu(", floor's server", lambda f, c: f["postgres_s"], "the same while the floor ran")
+    cpu(", local CPU", lambda f, c: c["local_s"], "user and system")
+    add(", centre's peak", "MiB", lambda f, c: c["peak_mib"], "resident, all of it (goal 64)")
 
 
 def run(directory, records, table):
