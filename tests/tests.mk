@@ -50,7 +50,7 @@ crowd-program: $(B)/tests/crowd/crowd
 # The release build against SQLite alone and PostgreSQL alone; BENCH_RECORDS and BENCH_ROUNDS say how much.
 $(B)/tests/bench/%: $(B)/tests/bench/%.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LDLIBS)
-#? make bench                          how fast, in ratios; [BENCH_RECORDS=400000] [BENCH_ROUNDS=5]
+#? make bench                          how fast, in ratios; [BENCH_RECORDS=400000, 1000000 on PostgreSQL] [BENCH_ROUNDS=5]
 .PHONY: bench bench-programs
 bench-programs: $(addprefix $(B)/tests/bench/,floor floor_postgres writers)
 bench: all bench-programs
