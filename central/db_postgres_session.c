@@ -42,8 +42,8 @@ static const struct {
 };
 
 /*
- * All statements of ours find their rows by an index, also before a new table was analysed; plans are made
- * once.  A transaction of a centre that was stopped must not hold its locks for ever, nor one whose machine lost its
+ * All statements of ours find their rows by an index, in its order, also before a new table was analysed; plans are
+ * made once.  A transaction of a centre that was stopped must not hold its locks for ever, nor one whose machine lost its
  * power the database: by itself the server would notice after two hours.
  */
 #define LOCK_TIMEOUT "'25s'"
@@ -53,6 +53,8 @@ static const char session[] = "SET search_path = tidemark_store;"
 			      "SET enable_seqscan = off;"
 			      "SET enable_hashjoin = off;"
 			      "SET enable_mergejoin = off;"
+			      "SET enable_sort = off;"
+			      "SET max_parallel_workers_per_gather = 0;"
 			      "SET jit = off;"
 			      "SET lock_timeout = " LOCK_TIMEOUT ";"
 			      "SET statement_timeout = 0;"
