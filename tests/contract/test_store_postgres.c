@@ -260,6 +260,37 @@ static void a_page_of_large_records_does_not_read_those_after_it_only(struct sta
 }
 POSTGRES_TEST(a_page_of_large_records_does_not_read_those_after_it)
 
+/* A session tells what it has read when it ends, if not before. */
+static uint64_t rows_read(struct stage *g)
+{
+	backstage_end_sessions(g);
+	return strtoull(backstage_ask(g, "SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_user_tables "
+					 "WHERE relid = 'records'::regclass"),
+		NULL, 10);
+}
+
+/* Also when the server knows how large the table is, and would rather sort all of it than trust an index. */
+static void a_page_of_the_sweep_does_not_read_the_rest_only(struct stage *g, struct far *f)
+{
+	struct push_page p;
+	struct node n;
+	uint64_t before;
+
+	backstage_run(g,
+		"INSERT INTO records (owner, id, type, body, deleted, actor, n, h0, h1, created_at, "
+		"updated_at, local_h0, local_h1, local_generation) SELECT 'site-a', md5(i::text), 't', '1', false, "
+		"1, i, i, i, 1, 1, i, i, 0 FROM generate_series(1, 50000) AS i");
+	backstage_run(g, "ANALYZE records");
+	n = stage_node(g, f->name);
+	assert_int_equal(n.sync.swept, false);
+	before = rows_read(g);
+	assert_int_equal(store_push_page(g->store, f->name, &n.sync, 100, 1 << 20, &p, &g->why), OK);
+	assert_int_equal(p.n, 100);
+	push_page_done(&p);
+	assert_in_range(rows_read(g) - before, 100, 1000);
+}
+POSTGRES_TEST(a_page_of_the_sweep_does_not_read_the_rest)
+
 /* --- one centre, its schema --- */
 
 static void a_newer_schema_is_left_alone_only(struct stage *g, struct far *f)
@@ -315,6 +346,7 @@ int main(void)
 		cmocka_unit_test(a_server_that_does_not_write_is_waited_for),
 		cmocka_unit_test(data_that_is_refused_spoils_its_own_page_alone),
 		cmocka_unit_test(a_page_of_large_records_does_not_read_those_after_it),
+		cmocka_unit_test(a_page_of_the_sweep_does_not_read_the_rest),
 		cmocka_unit_test(a_newer_schema_is_left_alone),
 		cmocka_unit_test(another_centre_is_refused_until_the_first_has_gone),
 		cmocka_unit_test(a_server_that_is_not_there_can_be_tried_again),
