@@ -23,7 +23,8 @@
 
 static struct {
 	atomic_uint asked;
-	struct gate silent; /* lookups of names that begin with "silent" */
+	struct gate silent; /* lookups of names that begin with "silent", */
+	struct gate left;   /* and those of them that have ended */
 	const char *address;
 	atomic_int trouble; /* what "shop" is answered instead */
 } servers;
@@ -60,6 +61,7 @@ int __wrap_getaddrinfo(
 	assert_int_equal(hints->ai_socktype, SOCK_STREAM);
 	if (!strncmp(name, "silent", 6)) {
 		gate_pass(&servers.silent);
+		gate_note(&servers.left);
 		return EAI_AGAIN;
 	}
 	if (!strcmp(name, "nobody"))
@@ -93,6 +95,14 @@ static void on_news(void *ctx)
 	gate_note(&f->news);
 }
 
+static unsigned came(struct gate *g)
+{
+	pthread_mutex_lock(&g->lock);
+	unsigned n = g->came;
+	pthread_mutex_unlock(&g->lock);
+	return n;
+}
+
 static int set_up(void **state)
 {
 	static struct fixture f;
@@ -100,6 +110,7 @@ static int set_up(void **state)
 	servers.trouble = 0;
 	servers.address = "10.1.2.3";
 	gate_init(&servers.silent);
+	gate_init(&servers.left);
 	gate_init(&f.news);
 	f.resolver = resolver_new(on_news, &f);
 	*state = &f;
@@ -109,10 +120,9 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	struct fixture *f = *state;
-	unsigned waiting = servers.silent.came;
-	resolver_free(f->resolver);
+	resolver_free(f->resolver); /* no lookup begins after it */
 	gate_open(&servers.silent);
-	assert_true(gate_wait(&servers.silent, waiting));
+	assert_true(gate_wait(&servers.left, came(&servers.silent)));
 	return 0;
 }
 
@@ -128,11 +138,11 @@ static enum resolver_result ask(struct fixture *f, const char *name)
 static enum resolver_result learn(struct fixture *f, const char *name)
 {
 	for (;;) {
-		unsigned came = f->news.came;
+		unsigned before = came(&f->news);
 		enum resolver_result r = ask(f, name);
 		if (r != RESOLVER_WAIT)
 			return r;
-		assert_true(gate_wait(&f->news, came + 1));
+		assert_true(gate_wait(&f->news, before + 1));
 	}
 }
 
@@ -179,9 +189,12 @@ static void test_silence_about_some_names_holds_up_no_other(void **state)
 		assert_int_equal(learn(f, name), RESOLVER_UNKNOWN);
 		assert_non_null(strstr(why.text, "gave no answer"));
 	}
-	servers.silent.open = false; /* nobody is inside */
+	assert_true(gate_wait(&servers.left, RESOLVER_THREADS - 1));
+	pthread_mutex_lock(&servers.silent.lock);
+	servers.silent.open = false;
+	pthread_mutex_unlock(&servers.silent.lock);
 	skipped_us += RESOLVER_WRONG_US + 1000000;
-	unsigned before = servers.silent.came;
+	unsigned before = came(&servers.silent);
 	for (unsigned i = 0; i < 50; i++) { /* again, and more than there are threads */
 		snprintf(name, sizeof name, "silent-%u", i % (RESOLVER_THREADS - 1));
 		assert_int_equal(ask(f, name), RESOLVER_WAIT);
@@ -197,21 +210,21 @@ static void test_what_was_found_is_used_while_it_is_looked_up_again(void **state
 	assert_int_equal(learn(f, "shop"), RESOLVER_KNOWN);
 	servers.address = "10.9.9.9";
 	skipped_us += RESOLVER_FRESH_US + 1000000;
-	unsigned came = f->news.came;
+	unsigned before = came(&f->news);
 	assert_int_equal(ask(f, "shop"), RESOLVER_KNOWN);
 	assert_string_equal(found.text, "10.1.2.3,[fd00::7]");
-	assert_true(gate_wait(&f->news, came + 1));
+	assert_true(gate_wait(&f->news, before + 1));
 	assert_int_equal(ask(f, "shop"), RESOLVER_KNOWN);
 	assert_string_equal(found.text, "10.9.9.9,[fd00::7]");
 }
 
 static void refresh(struct fixture *f, int trouble)
 {
-	unsigned came = f->news.came;
+	unsigned before = came(&f->news);
 	servers.trouble = trouble;
 	skipped_us += RESOLVER_FRESH_US + 1000000;
 	assert_int_equal(ask(f, "shop"), RESOLVER_KNOWN);
-	assert_true(gate_wait(&f->news, came + 1));
+	assert_true(gate_wait(&f->news, before + 1));
 }
 
 static void test_servers_that_went_away_do_not_take_the_address_with_them(void **state)
@@ -233,10 +246,10 @@ static void test_an_address_where_nobody_answers_is_looked_up_again_soon(void **
 	assert_int_equal(ask(f, "shop"), RESOLVER_KNOWN);
 	assert_int_equal(servers.asked, 1);
 	servers.address = "10.9.9.9";
-	unsigned came = f->news.came;
+	unsigned before = came(&f->news);
 	resolver_doubt(f->resolver, "shop");
 	assert_int_equal(ask(f, "shop"), RESOLVER_KNOWN);
-	assert_true(gate_wait(&f->news, came + 1));
+	assert_true(gate_wait(&f->news, before + 1));
 	assert_int_equal(ask(f, "shop"), RESOLVER_KNOWN);
 	assert_string_equal(found.text, "10.9.9.9,[fd00::7]");
 }
@@ -246,10 +259,10 @@ static void test_closing_does_not_wait_for_a_silent_server(void **state)
 	struct fixture *f = *state;
 	assert_int_equal(ask(f, "silent"), RESOLVER_WAIT);
 	assert_true(gate_wait(&servers.silent, 1));
-	unsigned came = f->news.came;
+	unsigned before = came(&f->news);
 	resolver_free(f->resolver); /* would hang otherwise: the gate is closed */
 	f->resolver = NULL;
-	assert_int_equal(f->news.came, came);
+	assert_int_equal(came(&f->news), before);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
