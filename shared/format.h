@@ -16,8 +16,8 @@ struct format_options {
 	const char *id_column, *id_prefix, *each, *columns, *delimiter, *order;
 	bool bodies, crlf, deleted, quiet, json;
 };
-/* The rows of the option table that import and export have in every program; `type`, `owner`, `deleted` and
- * `json` are the program's own, since other commands have them too. */
+/* The rows of the option table that import and export have in every program; `type`, `owner`, `deleted`,
+ * `quiet` and `json` are the program's own, since other commands have them too. */
 #define FORMAT_OPTIONS(o)                                                                                    \
 	{"format", OPTION_CHOICE, &(o)->format, NULL, 0, 0, "ndjson json csv", NULL,                         \
 		"import, export: else by the file's ending; ndjson where it says nothing"},                  \
@@ -36,12 +36,11 @@ struct format_options {
 		{"order", OPTION_CHOICE, &(o)->order, NULL, 0, 0, "id written", NULL,                        \
 			"export: by id, or as first written (default: id; written for CSV that has its ids " \
 			"in a column)"},                                                                     \
-		{"bodies", OPTION_FLAG, &(o)->bodies, NULL, 0, 0, NULL, NULL,                                \
-			"export: only the bodies as NDJSON or JSON, without what makes them records"},       \
 		{"crlf", OPTION_FLAG, &(o)->crlf, NULL, 0, 0, NULL, NULL,                                    \
 			"export: end CSV's lines with CRLF"},                                                \
 	{                                                                                                    \
-		"quiet", OPTION_FLAG, &(o)->quiet, NULL, 0, 0, NULL, NULL, "import, export: no progress"     \
+		"bodies", OPTION_FLAG, &(o)->bodies, NULL, 0, 0, NULL, NULL,                                 \
+			"export: only the bodies as NDJSON or JSON, without what makes them records"         \
 	}
 
 enum format_kind { FORMAT_NDJSON, FORMAT_JSON, FORMAT_CSV };

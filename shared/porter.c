@@ -4,11 +4,29 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "shared/gauge.h"
+#include "shared/progress.h"
 
-static void move(void *gauge, uint64_t records, uint64_t bytes)
+/* One run, as its progress sees it. */
+struct moving {
+	struct progress progress;
+	struct progress_point at;
+};
+
+static void begin(struct moving *m, const struct porter *p, const char *name, int64_t total_bytes)
 {
-	gauge_move(gauge, records, bytes);
+	m->at = (struct progress_point){.label = name,
+		.counted = PROGRESS_RECORDS | PROGRESS_BYTES,
+		.total = total_bytes > 0 ? (uint64_t)total_bytes : 0};
+	progress_begin(&m->progress, p->format->options->quiet);
+}
+
+static void move(void *moving, uint64_t records, uint64_t bytes)
+{
+	struct moving *m = moving;
+
+	m->at.records = records;
+	m->at.bytes = bytes;
+	progress_move(&m->progress, &m->at);
 }
 
 static uint64_t total(const struct import_counts *c)
@@ -89,7 +107,7 @@ static void tell_import(
 enum err porter_import(const struct porter *p, const struct import_sink *sink)
 {
 	struct import_result result = {0};
-	struct gauge gauge;
+	struct moving moving;
 	struct input in;
 	struct reason why;
 	enum err e = input_open(&in, p->path, &why);
@@ -98,11 +116,11 @@ enum err porter_import(const struct porter *p, const struct import_sink *sink)
 		complain(p, p->path, e, &result, &why);
 		return e;
 	}
-	gauge_begin(&gauge, in.name, in.size, p->format->options->quiet);
+	begin(&moving, p, in.name, in.size);
 	const struct importer_config config = {
-		.format = p->format, .in = &in, .sink = sink, .tick = move, .ctx = &gauge};
+		.format = p->format, .in = &in, .sink = sink, .tick = move, .ctx = &moving};
 	e = importer_run(&config, &result, &why);
-	double seconds = gauge_end(&gauge);
+	double seconds = progress_end(&moving.progress);
 	if (e == OK)
 		tell_import(p, &in, &result, seconds);
 	else
@@ -137,7 +155,7 @@ static void tell_export(const struct porter *p, const char *name, const struct e
 enum err porter_export(const struct porter *p, const struct export_source *source)
 {
 	struct export_result result = {0};
-	struct gauge gauge;
+	struct moving moving;
 	struct output out;
 	struct reason why;
 	enum err e = output_open(&out, p->path, &why);
@@ -146,11 +164,11 @@ enum err porter_export(const struct porter *p, const struct export_source *sourc
 		fprintf(stderr, "%s: %s: %s\n", p->program, p->path, why.text);
 		return e;
 	}
-	gauge_begin(&gauge, out.path, -1, p->format->options->quiet);
+	begin(&moving, p, out.path, -1);
 	const struct exporter_config config = {
-		.format = p->format, .source = source, .out = &out, .tick = move, .ctx = &gauge};
+		.format = p->format, .source = source, .out = &out, .tick = move, .ctx = &moving};
 	e = exporter_run(&config, &result, &why);
-	double seconds = gauge_end(&gauge);
+	double seconds = progress_end(&moving.progress);
 	uint64_t bytes = out.bytes;
 	const char *name = out.path;
 	struct reason last;

@@ -20,6 +20,7 @@ $(B)/tests/contract/test_resolver: LDFLAGS += -Wl,--wrap=getaddrinfo,--wrap=free
 $(B)/tests/contract/test_transfer: LDFLAGS += -Wl,--wrap=getaddrinfo,--wrap=freeaddrinfo
 $(B)/tests/unit/test_clock: LDFLAGS += -Wl,--wrap=ntp_adjtime,--wrap=clock_gettime
 $(B)/tests/contract/test_chrony_watch: LDFLAGS += -Wl,--wrap=ntp_adjtime
+$(B)/tests/unit/test_progress: LDFLAGS += -Wl,--wrap=clock_mono_us
 $(B)/tests/unit/test_log: LDFLAGS += -Wl,--wrap=write
 
 # The whole system in one process: its own clock and chance stand in for shared/clock.o and entropy.o,

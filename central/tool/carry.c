@@ -56,6 +56,7 @@ static void complete(struct tool *t)
 	t->format.type = t->type;
 	t->format.deleted = t->deleted;
 	t->format.json = t->json;
+	t->format.quiet = t->quiet;
 }
 
 int command_import(struct tool *t)

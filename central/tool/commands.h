@@ -8,7 +8,7 @@
 int command_status(struct tool *t);
 int command_nodes(struct tool *t);
 int command_node(struct tool *t); /* NAME | add | rm | pause | resume | token | rotate */
-/* progress.c */
+/* wait.c */
 int command_pull(struct tool *t);
 int command_push(struct tool *t);
 int command_verify(struct tool *t);

@@ -85,6 +85,8 @@ static enum err read_options(
 		{"token-file", OPTION_TEXT, &t->token_file, NULL, 0, 0, NULL, "FILE", "the centre's secret"},
 		{"json", OPTION_FLAG, &t->json, NULL, 0, 0, NULL, NULL,
 			"print what the centre answers, as JSON"},
+		{"quiet", OPTION_FLAG, &t->quiet, NULL, 0, 0, NULL, NULL,
+			"do not show how far a long command is"},
 		{"timeout", OPTION_DURATION, &t->timeout_ms, NULL, 0, 0, NULL, "DURATION",
 			"for a request (10s), or for the whole of wait, pull, push, verify, backup (none)"},
 		{"check", OPTION_FLAG, &t->check, NULL, 0, 0, NULL, NULL,
@@ -94,9 +96,7 @@ static enum err read_options(
 		{"owner", OPTION_TEXT, &t->owner, NULL, 0, 0, NULL, "NODE",
 			"records, conflicts, export: of this node; import: for it"},
 		{"type", OPTION_TEXT, &t->type, NULL, 0, 0, NULL, "TYPE",
-			"records, put, export: of this type; import: the type of CSV's rows, and of plain "
-			"values, "
-			"which become bodies"},
+			"records, put, export: of this type; import: the type of rows and plain values"},
 		{"after", OPTION_TEXT, &t->after, NULL, 0, 0, NULL, "KEY", "records: after this OWNER/ID"},
 		{"deleted", OPTION_FLAG, &t->deleted, NULL, 0, 0, NULL, NULL,
 			"records, export: deleted ones too"},

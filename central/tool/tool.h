@@ -25,7 +25,7 @@ enum {
 struct tool {
 	const char *central, *token_file;
 	int64_t timeout_ms; /* 0: not given */
-	bool json;
+	bool json, quiet;
 	/* of single commands */
 	bool check, in_sync, follow, deleted, force;
 	const char *owner, *type, *after, *title, *node, *level;
