@@ -5,25 +5,6 @@
 #include "shared/porter.h"
 #include "shared/remote.h"
 
-static int exit_code(enum err e)
-{
-	switch (e) {
-	case OK:
-		return EXIT_OK;
-	case RETRY:
-	case UNCERTAIN:
-		return EXIT_UNREACHABLE;
-	case DENIED:
-		return EXIT_REFUSED;
-	case INVALID:
-	case GONE:
-	case CONFLICT:
-	case INTERNAL:
-		break;
-	}
-	return EXIT_FAILED;
-}
-
 static enum err carry(struct tool *t, const struct format *f, const char *path, bool import)
 {
 	const struct remote_config config = {.url = t->central,
@@ -69,7 +50,7 @@ int command_import(struct tool *t)
 	complete(t);
 	if (format_of_import(&f, &t->format, t->args.at[0], &why) != OK)
 		return tool_usage("%s", why.text);
-	return exit_code(carry(t, &f, t->args.at[0], true));
+	return exit_code_of_call(carry(t, &f, t->args.at[0], true));
 }
 
 int command_export(struct tool *t)
@@ -81,5 +62,5 @@ int command_export(struct tool *t)
 	complete(t);
 	if (format_of_export(&f, &t->format, path, &why) != OK)
 		return tool_usage("%s", why.text);
-	return exit_code(carry(t, &f, path, false));
+	return exit_code_of_call(carry(t, &f, path, false));
 }

@@ -184,5 +184,5 @@ int main(int argc, char **argv)
 	buf_done(&out);
 	buf_done(&t.token);
 	options_free();
-	return tool_finish(code);
+	return exit_code_after_output("tidemark", code);
 }

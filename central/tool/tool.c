@@ -104,16 +104,6 @@ int tool_print_raw(struct tool *t, const char *target)
 	return EXIT_OK;
 }
 
-int tool_finish(int code)
-{
-	bool failed = ferror(stdout);
-
-	if (fflush(stdout) == 0 && !failed)
-		return code;
-	perror("tidemark: standard output");
-	return code == EXIT_OK ? EXIT_FAILED : code;
-}
-
 struct span tool_member(struct span object, const char *name)
 {
 	struct json_iter it;
