@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "local/carry.h"
+#include "local/files.h"
 #include "local/routes.h"
 #include "local/settings.h"
 #include "shared/build.h"
@@ -133,7 +133,7 @@ int main(int argc, char **argv)
 	if (site.settings.command == COMMAND_SERVE)
 		code = serve(&site);
 	else
-		code = exit_code_after_output("tidemark-local", carry_run(&site.settings));
+		code = exit_code_after_output("tidemark-local", files_run(&site.settings));
 	options_free();
 	return code;
 }

@@ -18,7 +18,7 @@ int command_records(struct tool *t);
 int command_record(struct tool *t);
 int command_put(struct tool *t);
 int command_delete(struct tool *t);
-/* carry.c */
+/* files.c */
 int command_import(struct tool *t);
 int command_export(struct tool *t);
 /* events.c */

@@ -98,9 +98,10 @@ static void elsewhere_a_line_every_ten_seconds(void **state)
 
 	(void)state;
 	watch(false, said, sizeof said);
-	assert_string_equal(said, "[#####...............] f: 100 of 400 records (25 %), 10 records/s, 0:30 left\n"
-				  "[##########..........] f: 200 of 400 records (50 %), 10 records/s, 0:20 left\n"
-				  "[###############.....] f: 300 of 400 records (75 %), 10 records/s, 0:10 left\n");
+	assert_string_equal(said,
+		"[#####...............] f: 100 of 400 records (25 %), 10 records/s, 0:30 left\n"
+		"[##########..........] f: 200 of 400 records (50 %), 10 records/s, 0:20 left\n"
+		"[###############.....] f: 300 of 400 records (75 %), 10 records/s, 0:10 left\n");
 	watch(true, said, sizeof said);
 	assert_string_equal(said, "");
 }

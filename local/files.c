@@ -1,4 +1,4 @@
-#include "local/carry.h"
+#include "local/files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "local/writer.h"
 #include "shared/exit_code.h"
-#include "shared/porter.h"
+#include "shared/files.h"
 #include "shared/remote.h"
 
 #define PAGE_RECORDS 1000
@@ -111,9 +111,9 @@ static int complain(int code, const struct reason *why, const char *advice)
 static enum err run(const struct settings *s, const struct format *f, const struct import_sink *sink,
 	const struct export_source *source)
 {
-	const struct porter p = {.program = "tidemark-local", .format = f, .path = s->path};
+	const struct files_job p = {.program = "tidemark-local", .format = f, .path = s->path};
 
-	return s->command == COMMAND_IMPORT ? porter_import(&p, sink) : porter_export(&p, source);
+	return s->command == COMMAND_IMPORT ? files_import(&p, sink) : files_export(&p, source);
 }
 
 static int run_remote(const struct settings *s, const struct format *f)
@@ -168,7 +168,7 @@ static int run_here(const struct settings *s, const struct format *f)
 	return code;
 }
 
-int carry_run(const struct settings *s)
+int files_run(const struct settings *s)
 {
 	struct format f;
 	struct reason why;

@@ -1,4 +1,4 @@
-#include "shared/porter.h"
+#include "shared/files.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@ struct moving {
 	struct progress_point at;
 };
 
-static void begin(struct moving *m, const struct porter *p, const char *name, int64_t total_bytes)
+static void begin(struct moving *m, const struct files_job *p, const char *name, int64_t total_bytes)
 {
 	m->at = (struct progress_point){.label = name,
 		.counted = PROGRESS_RECORDS | PROGRESS_BYTES,
@@ -54,7 +54,7 @@ static void put_rate(struct buf *out, uint64_t records, double seconds)
 		buf_printf(out, ", %.0f records/s", (double)records / seconds);
 }
 
-static void complain(const struct porter *p, const char *name, enum err e, const struct import_result *r,
+static void complain(const struct files_job *p, const char *name, enum err e, const struct import_result *r,
 	const struct reason *why)
 {
 	const struct import_counts *c = &r->counts;
@@ -78,7 +78,7 @@ static void complain(const struct porter *p, const char *name, enum err e, const
 }
 
 static void tell_import(
-	const struct porter *p, const struct input *in, const struct import_result *r, double seconds)
+	const struct files_job *p, const struct input *in, const struct import_result *r, double seconds)
 {
 	const struct import_counts *c = &r->counts;
 	struct buf line = {0};
@@ -104,7 +104,7 @@ static void tell_import(
 	buf_done(&line);
 }
 
-enum err porter_import(const struct porter *p, const struct import_sink *sink)
+enum err files_import(const struct files_job *p, const struct import_sink *sink)
 {
 	struct import_result result = {0};
 	struct moving moving;
@@ -130,7 +130,7 @@ enum err porter_import(const struct porter *p, const struct import_sink *sink)
 }
 
 /* The summary goes where the records do not. */
-static void tell_export(const struct porter *p, const char *name, const struct export_result *r,
+static void tell_export(const struct files_job *p, const char *name, const struct export_result *r,
 	uint64_t bytes, double seconds)
 {
 	FILE *to = strcmp(p->path, "-") == 0 ? stderr : stdout;
@@ -152,7 +152,7 @@ static void tell_export(const struct porter *p, const char *name, const struct e
 	buf_done(&line);
 }
 
-enum err porter_export(const struct porter *p, const struct export_source *source)
+enum err files_export(const struct files_job *p, const struct export_source *source)
 {
 	struct export_result result = {0};
 	struct moving moving;

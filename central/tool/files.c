@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "central/tool/commands.h"
-#include "shared/porter.h"
+#include "shared/files.h"
 #include "shared/remote.h"
 
 static enum err carry(struct tool *t, const struct format *f, const char *path, bool import)
@@ -12,7 +12,7 @@ static enum err carry(struct tool *t, const struct format *f, const char *path, 
 		.timeout_ms = t->timeout_ms,
 		.centre = true,
 		.format = f};
-	const struct porter p = {.program = "tidemark", .format = f, .path = path};
+	const struct files_job p = {.program = "tidemark", .format = f, .path = path};
 	struct remote *r = NULL;
 	struct reason why;
 	enum err e = remote_open(&r, &config, &why);
@@ -25,7 +25,7 @@ static enum err carry(struct tool *t, const struct format *f, const char *path, 
 	}
 	struct import_sink sink = remote_sink(r);
 	struct export_source source = remote_source(r);
-	e = import ? porter_import(&p, &sink) : porter_export(&p, &source);
+	e = import ? files_import(&p, &sink) : files_export(&p, &source);
 	remote_close(r);
 	return e;
 }
