@@ -20,16 +20,16 @@ struct format_options {
  * `quiet` and `json` are the program's own, since other commands have them too. */
 #define FORMAT_OPTIONS(o)                                                                                    \
 	{"format", OPTION_CHOICE, &(o)->format, NULL, 0, 0, "ndjson json csv", NULL,                         \
-		"import, export: else by the file's ending; ndjson where it says nothing"},                  \
+		"import, export: the file's (default: by its ending, else ndjson)"},                         \
 		{"id-column", OPTION_TEXT, &(o)->id_column, NULL, 0, 0, NULL, "C",                           \
-			"import, export: the column or member whose value is the id; it has no repeats"},    \
+			"import, export: the column or member that holds the id, in no row twice"},          \
 		{"id-prefix", OPTION_TEXT, &(o)->id_prefix, NULL, 0, 0, NULL, "P",                           \
 			"import: rows without an id become P:0000000001, … (default: the file's name); "   \
 			"export: only those"},                                                               \
 		{"each", OPTION_TEXT, &(o)->each, NULL, 0, 0, NULL, "PATH",                                  \
 			"import: the members of the array at PATH (data.items) in one JSON document"},       \
 		{"delimiter", OPTION_TEXT, &(o)->delimiter, ",", 0, 0, NULL, "C",                            \
-			"import, export: between CSV's columns; tab is the word for one"},                   \
+			"import, export: what is between CSV's columns; \"tab\" for a tab"},                 \
 		{"columns", OPTION_TEXT, &(o)->columns, NULL, 0, 0, NULL, "A,B,…",                           \
 			"export: these members as CSV, of any kind, for reading; @id, @type, @owner, "       \
 			"@created_at and @updated_at are the record's own"},                                 \

@@ -32,10 +32,10 @@ $(B)/tests/sim/sim: $(call objects,$(wildcard tests/sim/*.c)) $(CENTRAL) $(LOCAL
 $(B)/tests/crowd/crowd: $(call objects,$(wildcard tests/crowd/*.c)) $(SHARED)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
 
-#? make test                           all tests, as CI runs them; `tests/run --help` for some
-#? make unit|contract|sim|e2e|lint     one kind of them
+#? make test                           all tests, as CI runs them; for some: tests/run NAME…
+#? make unit|contract|sim|e2e|lint     one kind of them (tests/README.md)
 #? make asan|tsan                      unit and contract under a sanitizer
-#? make nightly                        all of it, also under valgrind, with clang, with more seeds
+#? make nightly                        all of it for hours: more kills and seeds, TSan, valgrind, clang
 .PHONY: test unit contract sim e2e lint asan tsan nightly test-programs sim-program crowd-program
 test:
 	./tests/run
@@ -50,7 +50,7 @@ crowd-program: $(B)/tests/crowd/crowd
 # The release build against SQLite alone; BENCH_RECORDS and BENCH_ROUNDS say how much.
 $(B)/tests/bench/%: $(B)/tests/bench/%.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LDLIBS)
-#? make bench                          how fast, in ratios; [BENCH_RECORDS=400000] [BENCH_ROUNDS=5]
+#? make bench                          how fast, as ratios to SQLite alone; BENCH_RECORDS=400000 BENCH_ROUNDS=5
 .PHONY: bench bench-programs
 bench-programs: $(B)/tests/bench/floor $(B)/tests/bench/writers
 bench: all bench-programs
