@@ -48,7 +48,7 @@ libs: $(SHARED) $(LOCAL) $(CENTRAL)
 help:
 	@sed -n 's/^#? //p' Makefile tests/tests.mk
 
-#? make [V=release|debug|asan|tsan]   build into build/V/
+#? make [V=release|debug|asan|tsan]    build the three programs into build/V/ (release)
 
 # SQL becomes C: a header of names and the texts.
 GEN := $(addprefix $(B)/gen/,sql_local sql_local_migrations sql_central sql_central_migrations sql_postgres \
@@ -105,7 +105,7 @@ $(PROGRAMS):
 
 include tests/tests.mk
 
-#? make compile_commands.json          for editors and clang-tidy
+#? make compile_commands.json          how each file is compiled, for editors and clang-tidy
 ALL_SOURCES = $(wildcard $(addsuffix /*.c,shared local central central/tool tests/*))
 .PHONY: compile_commands.json
 compile_commands.json: generated
@@ -114,7 +114,7 @@ compile_commands.json: generated
 			"$$sep" '$(CURDIR)' $$f "$(CC) $(CPPFLAGS) $(CFLAGS) -c $$f"; sep=,; \
 	done; printf '\n]\n'; } > $@.new && mv $@.new $@
 
-#? make install DESTDIR= PREFIX=       the three programs
+#? make install DESTDIR= PREFIX=       the three programs into PREFIX/bin (/usr/local)
 .PHONY: install clean
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin

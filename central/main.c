@@ -9,12 +9,11 @@
 #include "shared/build.h"
 #include "shared/chrony.h"
 #include "shared/clock.h"
+#include "shared/exit_code.h"
 #include "shared/server.h"
 #include "shared/stop.h"
 
 #define STORE_WAIT_MS 250
-
-enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_REFUSED = 6 };
 
 struct program {
 	struct settings settings;

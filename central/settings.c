@@ -26,7 +26,8 @@ static enum err check_nodes(const struct settings *s, struct reason *why)
 				return fail(INVALID, why, "--node %s: %.*s was given before, as %s", pair,
 					(int)(equals - pair), pair, s->nodes.at[j]);
 		if (!equals)
-			return fail(INVALID, why, "--node %s: not NAME=URL", pair);
+			return fail(INVALID, why,
+				"--node %s: give NAME=URL, such as shop-1=http://127.0.0.1:7101", pair);
 		if (!record_owner_ok((struct span){pair, (size_t)(equals - pair)}))
 			return fail(INVALID, why,
 				"--node %s: a name is a-z 0-9 . _ -, starts with a letter or digit, 63 at "
@@ -48,10 +49,11 @@ static enum err check(struct settings *s, const struct option_list *networks, st
 	if (listen_parse(s->listen, &address, &cause) != OK)
 		return fail(INVALID, why, "--listen %.120s", cause.text);
 	if (store_url_kind(s->store) == STORE_UNKNOWN)
-		return fail(INVALID, why, "--store: neither sqlite:FILE nor postgresql://…");
+		return fail(INVALID, why, "--store: give sqlite:FILE or postgresql://USER@HOST/DATABASE");
 	if (!s->secret_file && !loopback)
 		return fail(DENIED, why,
-			"--listen %s: without --secret-file only a loopback address is allowed", s->listen);
+			"--listen %s: give --secret-file; without it only a loopback address is allowed",
+			s->listen);
 	s->allowed.n = 0;
 	if (loopback)
 		networks_add_loopback(&s->allowed);
@@ -65,11 +67,11 @@ static struct options describe(const struct option *table, size_t n)
 	return (struct options){
 		.program = "tidemark-central",
 		.usage = "tidemark-central [--store URL] [--node NAME=URL]… [OPTION]…",
-		.epilogue = "Asks every node for what it has, gives it what it lacks, and proves that both "
-			    "ends are "
+		.epilogue = "Asks every node for what is new, gives it what it lacks, proves that both are "
 			    "equal.\n"
 			    "Example: tidemark-central --store sqlite:centre.db --node "
-			    "shop-1=http://127.0.0.1:7101\n",
+			    "shop-1=http://127.0.0.1:7101\n"
+			    "Exit codes: 0 ok, 1 failed, 2 usage, 6 refused.\n",
 		.environment = "TIDEMARK",
 		.at = table,
 		.n = n,
@@ -84,21 +86,23 @@ enum err settings_read(struct settings *ret, int argc, char **argv, enum options
 	static const char *conflict;
 	const struct option table[] = {
 		{"store", OPTION_URL, &s.store, SETTINGS_STORE_DEFAULT, 0, 0, NULL, "URL",
-			"where everything is kept: sqlite:FILE, made if absent, or postgresql://…"},
+			"where everything is kept: sqlite:FILE, made if absent, or "
+			"postgresql://USER@HOST/DATABASE"},
 		{"listen", OPTION_TEXT, &s.listen, "127.0.0.1:7100", 0, 0, NULL, "HOST:PORT",
 			"where to serve HTTP; port 0 takes a free one"},
 		{"poll-interval", OPTION_DURATION, &s.poll_interval_ms, "1s", 10, 3600000, NULL, "DURATION",
-			"the longest time without a finished exchange with a node"},
+			"finish an exchange with every node at least this often"},
 		{"secret-file", OPTION_TEXT, &s.secret_file, NULL, 0, 0, NULL, "FILE",
 			"the operator's token; the nodes' tokens are derived from it"},
 		{"node", OPTION_LIST, &s.nodes, NULL, 0, 0, NULL, "NAME=URL",
 			"add a node, or change its URL; nodes already in the store stay"},
 		{"conflict", OPTION_CHOICE, &conflict, "owner", 0, 0, "owner centre", NULL,
-			"who wins when a record was changed at both ends; the loser is kept"},
+			"whose version wins when a record was changed at both ends; the other is kept"},
 		{"keep-events", OPTION_INTEGER, &s.keep_events, "100000", 100, 1e9, NULL, "N",
-			"how many of the newest events stay in the store; about a tenth more may"},
+			"keep the newest N events; up to a tenth more may stay"},
 		{"allow-network", OPTION_LIST, &networks, NULL, 0, 0, NULL, "CIDR",
-			"where nodes may be; loopback is allowed while the centre listens on loopback only"},
+			"nodes may be in this network; loopback is allowed while the centre listens on "
+			"loopback only"},
 		{"chronyc", OPTION_TEXT, &s.chronyc, "chronyc", 0, 0, NULL, "PROGRAM",
 			"what to ask how well this machine's clock is kept; empty: only the kernel"},
 		{"log-level", OPTION_CHOICE, &s.log_level, "info", 0, 0, "error warn info debug", NULL,

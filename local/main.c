@@ -2,12 +2,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "local/carry.h"
+#include "local/files.h"
 #include "local/routes.h"
 #include "local/settings.h"
 #include "shared/build.h"
 #include "shared/chrony.h"
 #include "shared/clock.h"
+#include "shared/exit_code.h"
 #include "shared/log.h"
 #include "shared/server.h"
 #include "shared/stop.h"
@@ -113,17 +114,6 @@ static int serve(struct site *site)
 	return atomic_load(&site->local.broken) ? EXIT_FAILED : EXIT_OK;
 }
 
-/* Standard output is on its way. */
-static int finish(int code)
-{
-	bool failed = ferror(stdout);
-
-	if (fflush(stdout) == 0 && !failed)
-		return code;
-	perror("tidemark-local: standard output");
-	return code == EXIT_OK ? EXIT_FAILED : code;
-}
-
 int main(int argc, char **argv)
 {
 	struct site site = {0};
@@ -143,7 +133,7 @@ int main(int argc, char **argv)
 	if (site.settings.command == COMMAND_SERVE)
 		code = serve(&site);
 	else
-		code = finish(carry_run(&site.settings));
+		code = exit_code_after_output("tidemark-local", files_run(&site.settings));
 	options_free();
 	return code;
 }

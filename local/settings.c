@@ -30,10 +30,11 @@ static enum err check_server(const struct settings *s, struct reason *why)
 		return fail(INVALID, why, "--listen %.120s", cause.text);
 	if (!s->token_file && !server_listen_is_loopback(s->listen))
 		return fail(DENIED, why,
-			"--listen %s: without --token-file only a loopback address is allowed", s->listen);
+			"--listen %s: give --token-file; without it only a loopback address is allowed",
+			s->listen);
 	if (!s->app_token_file && !server_listen_is_loopback(s->listen))
 		return fail(DENIED, why,
-			"--listen %s: without --app-token-file only a loopback address is allowed",
+			"--listen %s: give --app-token-file; without it only a loopback address is allowed",
 			s->listen);
 	return OK;
 }
@@ -45,7 +46,7 @@ static int64_t burst;
 static const struct option table[] = {
 	{"node", OPTION_TEXT, &s.node, NULL, 0, 0, NULL, "NAME", "the name of this site"},
 	{"db", OPTION_TEXT, &s.db, NULL, 0, 0, NULL, "FILE",
-		"the database; everything is kept in it and in names that begin with it"},
+		"the database, made if absent; all other files of the site have names that begin with it"},
 	{"listen", OPTION_TEXT, &s.listen, "127.0.0.1:7101", 0, 0, NULL, "HOST:PORT",
 		"where to serve HTTP; port 0 takes a free one"},
 	{"token-file", OPTION_TEXT, &s.token_file, NULL, 0, 0, NULL, "FILE",
@@ -53,19 +54,21 @@ static const struct option table[] = {
 	{"app-token-file", OPTION_TEXT, &s.app_token_file, NULL, 0, 0, NULL, "FILE",
 		"the token that applications must show"},
 	{"generate", OPTION_NUMBER, &s.generator.rate, "0", 0, 1e6, NULL, "RATE",
-		"make so many sensor-like records a second"},
+		"write RATE sensor-like records a second, to try things out"},
 	{"generate-burst", OPTION_INTEGER, &burst, "0", 0, 1e6, NULL, "N",
-		"and about once a minute so many at once"},
+		"with --generate: about once a minute N at once"},
 	{"chronyc", OPTION_TEXT, &s.chronyc, "chronyc", 0, 0, NULL, "PROGRAM",
 		"what to ask how well this machine's clock is kept; empty: only the kernel"},
 	{"to", OPTION_TEXT, &to, NULL, 0, 0, NULL, "URL",
-		"import: into the local that runs there, not into a database"},
-	{"from", OPTION_TEXT, &from, NULL, 0, 0, NULL, "URL", "export: out of the local that runs there"},
+		"import: into the local that runs there, not into a database file"},
+	{"from", OPTION_TEXT, &from, NULL, 0, 0, NULL, "URL", "export: from the local that runs there"},
 	{"type", OPTION_TEXT, &s.format.type, NULL, 0, 0, NULL, "T",
-		"import: the type of CSV's rows, and of plain values, which become bodies; export: only it"},
-	{"deleted", OPTION_FLAG, &s.format.deleted, NULL, 0, 0, NULL, NULL, "export: deleted records too"},
+		"import: the type of rows and plain values; export: only this type"},
+	{"deleted", OPTION_FLAG, &s.format.deleted, NULL, 0, 0, NULL, NULL, "export: deleted records, too"},
 	{"json", OPTION_FLAG, &s.format.json, NULL, 0, 0, NULL, NULL,
 		"import, export: say in JSON what was done"},
+	{"quiet", OPTION_FLAG, &s.format.quiet, NULL, 0, 0, NULL, NULL,
+		"import, export: do not show how far it is"},
 	FORMAT_OPTIONS(&s.format),
 	{"log-level", OPTION_CHOICE, &s.log_level, "info", 0, 0, "error warn info debug", NULL,
 		"the least to log"},
@@ -84,7 +87,8 @@ static const struct options o = {
 		    "anybody.\n"
 		    "Example: tidemark-local --node shop-1 --db shop-1.db --generate 5\n"
 		    "         tidemark-local import --to http://127.0.0.1:7101 --type price --id-column sku "
-		    "prices.csv\n",
+		    "prices.csv\n"
+		    "Exit codes: 0 ok, 1 failed, 2 usage, 3 unreachable, 6 refused.\n",
 	.environment = "TIDEMARK",
 	.at = table,
 	.n = sizeof(table) / sizeof(*table),

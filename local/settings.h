@@ -8,15 +8,6 @@
 #include "shared/format.h"
 #include "shared/options.h"
 
-/* What every program of Tidemark exits with. */
-enum {
-	EXIT_OK = 0,
-	EXIT_FAILED = 1,
-	EXIT_USAGE = 2,
-	EXIT_UNREACHABLE = 3,
-	EXIT_REFUSED = 6,
-};
-
 enum command { COMMAND_SERVE, COMMAND_IMPORT, COMMAND_EXPORT };
 
 struct settings {

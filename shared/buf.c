@@ -25,6 +25,15 @@ bool span_is(struct span a, const char *text)
 	return span_equal(a, span_of(text));
 }
 
+size_t span_width(struct span text)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < text.len; i++) /* continuation bytes do not count */
+		n += ((unsigned char)text.at[i] & 0xc0) != 0x80;
+	return n;
+}
+
 bool span_to_u64(struct span s, uint64_t max, uint64_t *ret)
 {
 	if (s.len == 0)

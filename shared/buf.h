@@ -23,6 +23,7 @@ struct span {
 struct span span_of(const char *text); /* a NUL-terminated text; NULL is the empty span */
 bool span_equal(struct span a, struct span b);
 bool span_is(struct span a, const char *text);
+size_t span_width(struct span text); /* characters of UTF-8 */
 /* Decimal digits only, no sign, at most `max`; false leaves *ret alone. */
 bool span_to_u64(struct span s, uint64_t max, uint64_t *ret) MUST_USE;
 

@@ -23,25 +23,6 @@ void export_page_done(struct export_page *p)
 	*p = (struct export_page){0};
 }
 
-/* Behind the bracket that closes the one here; NULL: none does. */
-static const char *close_of(const char *at, const char *end)
-{
-	size_t depth = 0;
-	bool quoted = false;
-
-	for (; at < end; at++) {
-		if (quoted && *at == '\\' && at + 1 < end)
-			at++;
-		else if (*at == '"')
-			quoted = !quoted;
-		else if (!quoted && (*at == '{' || *at == '['))
-			depth++;
-		else if (!quoted && (*at == '}' || *at == ']') && --depth == 0)
-			return at + 1;
-	}
-	return NULL;
-}
-
 static struct span inside(const struct json_value *v)
 {
 	return v->kind == JSON_TEXT ? (struct span){v->raw.at + 1, v->raw.len - 2} : (struct span){0};
@@ -113,7 +94,7 @@ static enum err read_page(struct export_page *p, struct span text, struct reason
 		return fail(INVALID, why, "no list of records");
 	while (at < end && *at == '{') {
 		struct exported r = {0};
-		const char *close = close_of(at, end);
+		const char *close = json_find_close(at, end);
 
 		if (!close)
 			return fail(INVALID, why, "cut short");

@@ -16,32 +16,31 @@ struct format_options {
 	const char *id_column, *id_prefix, *each, *columns, *delimiter, *order;
 	bool bodies, crlf, deleted, quiet, json;
 };
-/* The rows of the option table that import and export have in every program; `type`, `owner`, `deleted` and
- * `json` are the program's own, since other commands have them too. */
+/* The rows of the option table that import and export have in every program; `type`, `owner`, `deleted`,
+ * `quiet` and `json` are the program's own, since other commands have them too. */
 #define FORMAT_OPTIONS(o)                                                                                    \
 	{"format", OPTION_CHOICE, &(o)->format, NULL, 0, 0, "ndjson json csv", NULL,                         \
-		"import, export: else by the file's ending; ndjson where it says nothing"},                  \
+		"import, export: the file's (default: by its ending, else ndjson)"},                         \
 		{"id-column", OPTION_TEXT, &(o)->id_column, NULL, 0, 0, NULL, "C",                           \
-			"import, export: the column or member whose value is the id; it has no repeats"},    \
+			"import, export: the column or member that holds the id, in no row twice"},          \
 		{"id-prefix", OPTION_TEXT, &(o)->id_prefix, NULL, 0, 0, NULL, "P",                           \
 			"import: rows without an id become P:0000000001, … (default: the file's name); "   \
 			"export: only those"},                                                               \
 		{"each", OPTION_TEXT, &(o)->each, NULL, 0, 0, NULL, "PATH",                                  \
 			"import: the members of the array at PATH (data.items) in one JSON document"},       \
 		{"delimiter", OPTION_TEXT, &(o)->delimiter, ",", 0, 0, NULL, "C",                            \
-			"import, export: between CSV's columns; tab is the word for one"},                   \
+			"import, export: what is between CSV's columns; \"tab\" for a tab"},                 \
 		{"columns", OPTION_TEXT, &(o)->columns, NULL, 0, 0, NULL, "A,B,…",                           \
 			"export: these members as CSV, of any kind, for reading; @id, @type, @owner, "       \
 			"@created_at and @updated_at are the record's own"},                                 \
 		{"order", OPTION_CHOICE, &(o)->order, NULL, 0, 0, "id written", NULL,                        \
 			"export: by id, or as first written (default: id; written for CSV that has its ids " \
 			"in a column)"},                                                                     \
-		{"bodies", OPTION_FLAG, &(o)->bodies, NULL, 0, 0, NULL, NULL,                                \
-			"export: only the bodies as NDJSON or JSON, without what makes them records"},       \
 		{"crlf", OPTION_FLAG, &(o)->crlf, NULL, 0, 0, NULL, NULL,                                    \
 			"export: end CSV's lines with CRLF"},                                                \
 	{                                                                                                    \
-		"quiet", OPTION_FLAG, &(o)->quiet, NULL, 0, 0, NULL, NULL, "import, export: no progress"     \
+		"bodies", OPTION_FLAG, &(o)->bodies, NULL, 0, 0, NULL, NULL,                                 \
+			"export: only the bodies as NDJSON or JSON, without what makes them records"         \
 	}
 
 enum format_kind { FORMAT_NDJSON, FORMAT_JSON, FORMAT_CSV };

@@ -143,7 +143,7 @@ enum err importer_run(const struct importer_config *c, struct import_result *ret
 	if (e == OK && c->format->kind == FORMAT_CSV)
 		e = importer_read_csv(&im, why);
 	else if (e == OK)
-		e = importer_read_values(&im, why);
+		e = importer_read_json(&im, why);
 	/* What stands before a wrong line is right; but not after the sink has failed. */
 	uint64_t line = im.result.line;
 	if (e == OK || e == INVALID) {

@@ -40,7 +40,7 @@ enum err importer_id(struct importer *im, struct draft *d, bool of_column, char 
 /* The owner, at the centre. */
 enum err importer_owner(const struct importer *im, struct draft *d, struct reason *why) MUST_USE;
 
-enum err importer_read_values(struct importer *im, struct reason *why) MUST_USE; /* importer_values.c */
-enum err importer_read_csv(struct importer *im, struct reason *why) MUST_USE;    /* importer_csv.c */
+enum err importer_read_json(struct importer *im, struct reason *why) MUST_USE; /* importer_json.c */
+enum err importer_read_csv(struct importer *im, struct reason *why) MUST_USE;  /* importer_csv.c */
 
 #endif

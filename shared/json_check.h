@@ -51,6 +51,12 @@ bool json_u64(const struct json_value *v, uint64_t *ret) MUST_USE;
 bool json_i64(const struct json_value *v, int64_t *ret) MUST_USE;
 
 /*
+ * Behind the bracket that closes the one at `at`; NULL: none before `end` does.  Only cuts out: what lies between is
+ * not checked.
+ */
+const char *json_find_close(const char *at, const char *end);
+
+/*
  * Copies a checked value with each CR and LF between tokens replaced by a space (inside a
  * text neither can stand raw), so that it fits on one line; all other bytes stay.
  */

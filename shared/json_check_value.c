@@ -86,6 +86,24 @@ bool json_i64(const struct json_value *v, int64_t *ret)
 	return true;
 }
 
+const char *json_find_close(const char *at, const char *end)
+{
+	size_t depth = 0;
+	bool quoted = false;
+
+	for (; at < end; at++) {
+		if (quoted && *at == '\\' && at + 1 < end)
+			at++;
+		else if (*at == '"')
+			quoted = !quoted;
+		else if (!quoted && (*at == '{' || *at == '['))
+			depth++;
+		else if (!quoted && (*at == '}' || *at == ']') && --depth == 0)
+			return at + 1;
+	}
+	return NULL;
+}
+
 void json_put_on_one_line(struct span value, struct buf *out)
 {
 	size_t from = out->len;

@@ -43,7 +43,8 @@ struct option {
 struct options {
 	const char *program;
 	const char *usage;       /* the lines after "Usage:" */
-	const char *epilogue;    /* after the options in --help; may be NULL */
+	const char *prologue;    /* before the options in --help; may be NULL, as the next */
+	const char *epilogue;    /* after them */
 	const char *environment; /* "TIDEMARK" */
 	const struct option *at;
 	size_t n;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define HELP_COLUMN 32
+#define HELP_WIDTH 100
 
 static const struct option own[] = {
 	{.name = "config",
@@ -52,23 +53,46 @@ static void put_name(const struct option *opt, struct buf *out)
 		buf_char(out, value || *at != ' ' ? *at : '|');
 }
 
+/* Word by word, from `column` on; a word that would end behind HELP_WIDTH begins a line. */
+static void put_words(const char *text, size_t column, struct buf *out)
+{
+	while (*text) {
+		struct span word = {text, strcspn(text, " ")};
+		size_t width = span_width(word);
+
+		if (column > HELP_COLUMN && column + 1 + width > HELP_WIDTH) {
+			buf_printf(out, "\n%*s", HELP_COLUMN, "");
+			column = HELP_COLUMN;
+		} else if (column > HELP_COLUMN) {
+			buf_char(out, ' ');
+			column++;
+		}
+		buf_put(out, word);
+		column += width;
+		text += word.len + strspn(text + word.len, " ");
+	}
+}
+
 static void put_option(const struct option *opt, struct buf *out)
 {
+	struct buf help = {0};
 	size_t from = out->len;
 	put_name(opt, out);
-	size_t width = out->len - from;
+	size_t width = span_width((struct span){out->at + from, out->len - from});
 	if (width + 2 > HELP_COLUMN) {
 		buf_char(out, '\n');
 		width = 0;
 	}
 	for (; width < HELP_COLUMN; width++)
 		buf_char(out, ' ');
-	buf_text(out, opt->help ? opt->help : "");
+	buf_text(&help, opt->help ? opt->help : "");
 	if (opt->type == OPTION_LIST)
-		buf_text(out, " (may be repeated)");
+		buf_text(&help, " (may be repeated)");
 	if (opt->preset && *opt->preset && opt->type != OPTION_FLAG)
-		buf_printf(out, " (default %s)", opt->preset);
+		buf_printf(&help, " (default %s)", opt->preset);
+	put_words(help.at ? help.at : "", HELP_COLUMN, out);
 	buf_char(out, '\n');
+	buf_done(&help);
 }
 
 /* Each line moved in by two, unless it is already. */
@@ -88,6 +112,8 @@ void options_help(const struct options *o, struct buf *out)
 {
 	buf_text(out, "Usage:\n");
 	put_lines(o->usage, out);
+	if (o->prologue)
+		buf_printf(out, "\n%s", o->prologue);
 	buf_text(out, "\nOptions:\n");
 	for (size_t i = 0; i < o->n; i++)
 		put_option(&o->at[i], out);

@@ -95,25 +95,6 @@ static void skip_blanks(struct reader *t)
 		t->at++;
 }
 
-/* Past the bracket that closes the one here; the grammar is checked afterwards.  NULL: none closes it. */
-static const char *find_close(const char *at, const char *end)
-{
-	size_t depth = 0;
-	bool quoted = false;
-
-	for (; at < end; at++) {
-		if (quoted && *at == '\\' && at + 1 < end)
-			at++;
-		else if (*at == '"')
-			quoted = !quoted;
-		else if (!quoted && (*at == '{' || *at == '['))
-			depth++;
-		else if (!quoted && (*at == '}' || *at == ']') && --depth == 0)
-			return at + 1;
-	}
-	return NULL;
-}
-
 static struct draft *add_draft(struct reader *t)
 {
 	struct drafts *ds = t->drafts;
@@ -138,7 +119,7 @@ static enum err take_next(struct reader *t)
 		return refuse(t, t->at, "bad_json", "a record, a JSON object, was expected here");
 	if (t->drafts->n == DRAFTS_MAX)
 		return refuse(t, t->at, "too_many_records", "more than 10000 records in one request");
-	close = find_close(t->at, t->end);
+	close = json_find_close(t->at, t->end);
 	if (take_draft(t, (struct span){t->at, (size_t)((close ? close : t->end) - t->at)}, add_draft(t)))
 		return INVALID;
 	assert(close);

@@ -1,7 +1,6 @@
-#include "shared/server.h"
+#include "shared/server_private.h"
 
 #include <assert.h>
-#include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +9,6 @@
 
 #include "shared/clock.h"
 #include "shared/listen.h"
-#include "shared/reaper.h"
 
 /* A thread needs this for its handler; libmicrohttpd alone makes do with a few KiB. */
 #define STACK_BYTES (256 * 1024)
@@ -20,32 +18,8 @@
  * surely arrives.
  */
 #define DRAIN_BYTES (64 * 1024)
-#define STREAM_BLOCK_BYTES (16 * 1024)
 #define IDLE_US 60000000 /* between two requests */
 #define DRAIN_US 2000000
-/* 16 KiB a second: the link a peer must at least have once a timeout is over. */
-#define US_PER_BYTE 61
-
-struct server {
-	struct MHD_Daemon *daemon;
-	struct reaper *reaper;
-	const struct router *router;
-	int listen_fd;
-	int64_t request_timeout_us, reply_timeout_us;
-	char url[80];
-};
-
-/* Made with the request line, freed when the request is over; owned by the connection's thread. */
-struct exchange {
-	struct server *server;
-	struct reaper_entry *entry;
-	struct http_request q;
-	struct http_reply r;
-	struct buf body;
-	const char *raw; /* the target where libmicrohttpd keeps it */
-	char *target;    /* a copy from before its own parsing wrote into it */
-	bool begun, refused;
-};
 
 static void exchange_free(struct exchange *x)
 {
@@ -116,108 +90,6 @@ static size_t keep_encoded(void *cls, struct MHD_Connection *c, char *text)
 	(void)cls;
 	(void)c;
 	return strlen(text);
-}
-
-/* Answers. */
-
-static void add_header(struct MHD_Response *response, const char *name, const char *value)
-{
-	if (value && value[0] != '\0')
-		(void)!MHD_add_response_header(response, name, value);
-}
-
-struct stream {
-	struct server *server;
-	struct reaper_entry *entry;
-	struct http_reply r; /* its body is what waits to be sent */
-	size_t sent;
-	bool ended;
-};
-
-static ssize_t stream_read(void *cls, uint64_t pos, char *to, size_t max)
-{
-	struct stream *st = cls;
-	(void)pos;
-	while (st->sent == st->r.body.len) {
-		if (st->ended || buf_failed(&st->r.body) || reaper_draining(st->server->reaper))
-			return MHD_CONTENT_READER_END_OF_STREAM;
-		buf_clear(&st->r.body);
-		st->sent = 0;
-		reaper_set(st->server->reaper, st->entry, REAPER_NEVER);
-		st->ended = !st->r.stream(st->r.stream_ctx, &st->r.body);
-	}
-	size_t left = st->r.body.len - st->sent, n = left < max ? left : max;
-	memcpy(to, st->r.body.at + st->sent, n);
-	st->sent += n;
-	reaper_set(st->server->reaper, st->entry, clock_mono_us() + st->server->reply_timeout_us);
-	return (ssize_t)n;
-}
-
-static void stream_free(void *cls)
-{
-	struct stream *st = cls;
-	http_reply_done(&st->r);
-	free(st);
-}
-
-static struct MHD_Response *stream_response(struct exchange *x)
-{
-	struct stream *st = calloc(1, sizeof *st);
-	if (!st)
-		return NULL;
-	*st = (struct stream){.server = x->server, .entry = x->entry, .r = x->r};
-	x->r.body = (struct buf){0};
-	x->r.stream_done = NULL;
-	struct MHD_Response *response = MHD_create_response_from_callback(
-		st->r.stream_bytes > 0 ? st->r.stream_bytes : MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES,
-		stream_read, st, stream_free);
-	if (!response)
-		stream_free(st);
-	return response;
-}
-
-static struct MHD_Response *body_response(struct http_reply *r)
-{
-	struct MHD_Response *response;
-	if (r->body.len == 0)
-		return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
-	response = MHD_create_response_from_buffer(r->body.len, r->body.at, MHD_RESPMEM_MUST_FREE);
-	if (response)
-		r->body = (struct buf){0}; /* now the response's */
-	return response;
-}
-
-static void add_headers(struct MHD_Response *response, const struct http_reply *r)
-{
-	char seconds[16] = "";
-	if (r->retry_after_s > 0)
-		snprintf(seconds, sizeof seconds, "%u", r->retry_after_s);
-	add_header(response, "Content-Type", r->content_type ? r->content_type : "application/json");
-	add_header(response, "Cache-Control", "no-store");
-	add_header(response, "X-Content-Type-Options", "nosniff");
-	add_header(response, "ETag", r->etag);
-	add_header(response, "Location", r->location);
-	add_header(response, "Allow", r->allow);
-	add_header(response, "Retry-After", seconds);
-	add_header(response, "WWW-Authenticate", r->status == 401 ? "Bearer" : NULL);
-	add_header(response, "Content-Security-Policy", r->policy);
-	add_header(response, "Connection", r->close ? "close" : NULL);
-}
-
-static enum MHD_Result answer(struct exchange *x, struct MHD_Connection *c)
-{
-	struct server *s = x->server;
-	if (buf_failed(&x->r.body))
-		http_problem(&x->r, "unavailable", "out of memory");
-	int64_t patience_us = s->reply_timeout_us + (int64_t)x->r.body.len * US_PER_BYTE;
-	struct MHD_Response *response = x->r.stream ? stream_response(x) : body_response(&x->r);
-	if (!response)
-		return MHD_NO;
-	add_headers(response, &x->r);
-	reaper_set(s->reaper, x->entry, clock_mono_us() + patience_us);
-	enum MHD_Result queued = MHD_queue_response(c, (unsigned)x->r.status, response);
-	MHD_destroy_response(response);
-	return queued;
 }
 
 /* Requests. */
@@ -321,7 +193,7 @@ static enum MHD_Result begin(
 	 */
 	if (x->r.close || x->r.status == 413 || length > DRAIN_BYTES) {
 		x->r.close = true;
-		return answer(x, c);
+		return server_answer(x, c);
 	}
 	return MHD_YES;
 }
@@ -329,7 +201,7 @@ static enum MHD_Result begin(
 static enum MHD_Result finish(struct exchange *x, struct MHD_Connection *c)
 {
 	if (x->refused)
-		return answer(x, c);
+		return server_answer(x, c);
 	x->q.body = x->body.at ? buf_span(&x->body) : (struct span){"", 0};
 	if (!reaper_begin(x->server->reaper, x->entry)) {
 		http_problem(&x->r, "unavailable", "shutting down");
@@ -340,7 +212,7 @@ static enum MHD_Result finish(struct exchange *x, struct MHD_Connection *c)
 		router_dispatch(x->server->router, &x->q, &x->r);
 		assert(x->r.status != 0);
 	}
-	return answer(x, c);
+	return server_answer(x, c);
 }
 
 /* NOLINTNEXTLINE(readability-function-size): libmicrohttpd's parameters */
@@ -358,7 +230,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 		return finish(x, c);
 	if (!x->refused)
 		buf_add(&x->body, bytes, *n_bytes);
-	reaper_extend(x->server->reaper, x->entry, (int64_t)*n_bytes * US_PER_BYTE);
+	reaper_extend(x->server->reaper, x->entry, (int64_t)*n_bytes * SERVER_US_PER_BYTE);
 	*n_bytes = 0;
 	return MHD_YES;
 }

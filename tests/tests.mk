@@ -21,6 +21,7 @@ $(B)/tests/contract/test_resolver: LDFLAGS += -Wl,--wrap=getaddrinfo,--wrap=free
 $(B)/tests/contract/test_transfer: LDFLAGS += -Wl,--wrap=getaddrinfo,--wrap=freeaddrinfo
 $(B)/tests/unit/test_clock: LDFLAGS += -Wl,--wrap=ntp_adjtime,--wrap=clock_gettime
 $(B)/tests/contract/test_chrony_watch: LDFLAGS += -Wl,--wrap=ntp_adjtime
+$(B)/tests/unit/test_progress: LDFLAGS += -Wl,--wrap=clock_mono_us
 $(B)/tests/unit/test_log: LDFLAGS += -Wl,--wrap=write
 
 # The whole system in one process: its own clock and chance stand in for shared/clock.o and entropy.o,
@@ -32,10 +33,10 @@ $(B)/tests/sim/sim: $(call objects,$(wildcard tests/sim/*.c)) $(CENTRAL) $(LOCAL
 $(B)/tests/crowd/crowd: $(call objects,$(wildcard tests/crowd/*.c)) $(SHARED)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
 
-#? make test                           all tests, as CI runs them; `tests/run --help` for some
-#? make unit|contract|sim|e2e|lint     one kind of them
+#? make test                           all tests, as CI runs them; for some: tests/run NAME…
+#? make unit|contract|sim|e2e|lint     one kind of them (tests/README.md)
 #? make asan|tsan                      unit and contract under a sanitizer
-#? make nightly                        all of it, also under valgrind, with clang, with more seeds
+#? make nightly                        all of it for hours: more kills and seeds, TSan, valgrind, clang
 .PHONY: test unit contract sim e2e lint asan tsan nightly test-programs sim-program crowd-program
 test:
 	./tests/run
@@ -50,7 +51,7 @@ crowd-program: $(B)/tests/crowd/crowd
 # The release build against SQLite alone and PostgreSQL alone; BENCH_RECORDS and BENCH_ROUNDS say how much.
 $(B)/tests/bench/%: $(B)/tests/bench/%.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LDLIBS)
-#? make bench                          how fast, in ratios; [BENCH_RECORDS=400000, 1000000 on PostgreSQL] [BENCH_ROUNDS=5]
+#? make bench                          how fast, as ratios to SQLite or PostgreSQL alone; BENCH_RECORDS=… BENCH_ROUNDS=5
 .PHONY: bench bench-programs
 bench-programs: $(addprefix $(B)/tests/bench/,floor floor_postgres writers)
 bench: all bench-programs

@@ -12,10 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "central/tool/bar.h"
 #include "central/tool/commands.h"
 #include "shared/clock.h"
 #include "shared/hash.h"
+#include "shared/progress.h"
 
 struct saving {
 	const char *path;
@@ -24,7 +24,7 @@ struct saving {
 	uint64_t bytes;
 	struct hash_state sum;
 	struct hash hash; /* of all of them */
-	struct bar bar;
+	struct progress progress;
 };
 
 static int fail_on(const char *path, const char *what)
@@ -74,7 +74,12 @@ static enum err save(void *ctx, struct span bytes, uint64_t total, struct reason
 {
 	struct saving *s = ctx;
 
-	bar_show(&s->bar, total ? s->path : "the centre makes the copy", s->bytes, total);
+	const struct progress_point at = {.label = total ? s->path : "the centre makes the copy",
+		.counted = total ? PROGRESS_BYTES : 0,
+		.bytes = s->bytes,
+		.total = total};
+
+	progress_move(&s->progress, &at);
 	hash_bytes(&s->sum, bytes.at, bytes.len);
 	while (bytes.len > 0) {
 		ssize_t n = write(s->fd, bytes.at, bytes.len);
@@ -104,14 +109,15 @@ static int fetch(struct tool *t, struct saving *s)
 	struct client_reply reply = {0};
 	struct reason why;
 	int code = EXIT_OK;
-	int64_t began_us = clock_mono_us();
+	double seconds;
 
 	hash_begin(&s->sum);
+	progress_begin(&s->progress, t->quiet);
 	enum err e = client_download(t->client, "/v1/backup", t->timeout_ms, save, s, &reply, &why);
-	bar_end(&s->bar);
+	seconds = progress_end(&s->progress);
 	if (e == INTERNAL)
 		code = fail_on("backup", why.text);
-	else if (e != OK && t->timeout_ms && clock_mono_us() - began_us >= t->timeout_ms * 1000)
+	else if (e != OK && t->timeout_ms && seconds * 1000 >= (double)t->timeout_ms)
 		code = (fail_on("backup", "timed out"), EXIT_TIMEOUT);
 	else if (e != OK)
 		code = tool_unreachable(&why);
@@ -181,7 +187,7 @@ static void close_part(struct saving *s, int code)
 
 int command_backup(struct tool *t)
 {
-	struct saving s = {.fd = -1, .bar = {.unit = "bytes"}};
+	struct saving s = {.fd = -1};
 	int64_t began_us = clock_mono_us();
 
 	if (t->args.n != 1 || !strcmp(t->args.at[0], "-"))

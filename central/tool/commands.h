@@ -8,7 +8,7 @@
 int command_status(struct tool *t);
 int command_nodes(struct tool *t);
 int command_node(struct tool *t); /* NAME | add | rm | pause | resume | token | rotate */
-/* progress.c */
+/* wait.c */
 int command_pull(struct tool *t);
 int command_push(struct tool *t);
 int command_verify(struct tool *t);
@@ -18,7 +18,7 @@ int command_records(struct tool *t);
 int command_record(struct tool *t);
 int command_put(struct tool *t);
 int command_delete(struct tool *t);
-/* carry.c */
+/* files.c */
 int command_import(struct tool *t);
 int command_export(struct tool *t);
 /* events.c */

@@ -16,20 +16,21 @@ static const struct command {
 		"one screen; --check exits as a monitoring plugin does"},
 	{"nodes", command_nodes, 0, "nodes", "a line per node, worst first"},
 	{"node", command_node, 3, "node NAME | add NAME URL | rm|pause|resume|token|rotate NAME",
-		"everything about one node; or change it; add, token and rotate print its token"},
-	{"pull", command_pull, 1, "pull NODE", "pull now, until proven equal"},
-	{"push", command_push, 1, "push NODE", "push now, until proven equal"},
+		"everything about one node, or change it; add, token and rotate print its token"},
+	{"pull", command_pull, 1, "pull NODE", "pull now, and wait until both ends are proven equal"},
+	{"push", command_push, 1, "push NODE", "push now, and wait until both ends are proven equal"},
 	{"verify", command_verify, 1, "verify NODE",
-		"sum all rows anew at both ends and compare; 4 if they differ"},
+		"sum all rows anew at both ends and compare; 4 where they differ"},
 	{"wait", command_wait, SIZE_MAX, "wait [NODE…] --in-sync",
-		"until proven equal, by a proof made after the call; 5 on --timeout"},
+		"wait for a proof made from now on; 5 after --timeout"},
 	{"records", command_records, 0,
 		"records [--owner NODE] [--type T] [--after KEY] [--limit N] [--deleted]",
 		"a page of records"},
 	{"record", command_record, 1, "record OWNER/ID", "one record as it is"},
 	{"put", command_put, 2, "put OWNER/ID --type T FILE|-",
 		"write a record at the centre; it is pushed to its owner"},
-	{"delete", command_delete, 1, "delete OWNER/ID", "delete a record at the centre; likewise"},
+	{"delete", command_delete, 1, "delete OWNER/ID",
+		"delete a record at the centre, and so at its owner"},
 	{"import", command_import, 1, "import [--owner NODE] [--type T] [--id-column C] [--each PATH] FILE|-",
 		"records of NDJSON, CSV or JSON into the centre; they are pushed to their owner"},
 	{"export", command_export, 1, "export [--owner NODE] [--type T] [--deleted] [FILE|-]",
@@ -37,10 +38,11 @@ static const struct command {
 	{"events", command_events, 0, "events [-f] [--node NODE] [--level LEVEL] [--limit N]",
 		"what happened; -f follows, with --json an event a line"},
 	{"conflicts", command_conflicts, 0, "conflicts [--owner NODE]", "versions that lost, kept whole"},
+	{"conflict", command_conflict, 2, "conflict promote ID", "make such a version the present one"},
 	{"backup", command_backup, 1, "backup [--force] FILE",
 		"a consistent copy of the centre's embedded store, checked; --force replaces FILE"},
-	{"conflict", command_conflict, 2, "conflict promote ID", "make such a version the present one"},
 };
+#define EXIT_CODES "Exit codes: 0 ok, 1 failed, 2 usage, 3 unreachable, 4 differs, 5 timed out, 6 refused.\n"
 #define GUESS_MOST 3 /* letters */
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
@@ -49,8 +51,6 @@ static void commands_help(struct buf *out)
 	buf_text(out, "Commands:\n");
 	for (size_t i = 0; i < COMMANDS; i++)
 		buf_printf(out, "  %s\n      %s\n", commands[i].usage, commands[i].help);
-	buf_text(out,
-		"\nExit codes: 0 ok, 1 failed, 2 usage, 3 unreachable, 4 differs, 5 timed out, 6 refused.\n");
 }
 
 /* How many letters differ at the same place, or are missing: enough to guess a slip. */
@@ -75,32 +75,47 @@ static int unknown(const char *name)
 	return tool_usage("no command '%s'; did you mean '%s'?", name, near->name);
 }
 
+/* What the options ask for by themselves. */
+static void answer(const struct options *o, enum options_do todo, struct buf *out)
+{
+	if (todo == OPTIONS_HELP)
+		options_help(o, out);
+	else if (todo == OPTIONS_VERSION)
+		buf_text(out, "tidemark " TIDEMARK_VERSION "\n");
+	else if (todo == OPTIONS_PRINT)
+		options_print(o, out);
+}
+
 static enum err read_options(
 	struct tool *t, int argc, char **argv, enum options_do *todo, struct buf *out, struct reason *why)
 {
-	struct buf epilogue = {0};
+	struct buf commands_text = {0};
 	const struct option table[] = {
 		{"central", OPTION_TEXT, &t->central, "http://127.0.0.1:7100", 0, 0, NULL, "URL",
 			"the centre"},
-		{"token-file", OPTION_TEXT, &t->token_file, NULL, 0, 0, NULL, "FILE", "the centre's secret"},
+		{"token-file", OPTION_TEXT, &t->token_file, NULL, 0, 0, NULL, "FILE",
+			"the secret that the centre has by its --secret-file"},
 		{"json", OPTION_FLAG, &t->json, NULL, 0, 0, NULL, NULL,
 			"print what the centre answers, as JSON"},
+		{"quiet", OPTION_FLAG, &t->quiet, NULL, 0, 0, NULL, NULL,
+			"do not show how far a long command is"},
 		{"timeout", OPTION_DURATION, &t->timeout_ms, NULL, 0, 0, NULL, "DURATION",
-			"for a request (10s), or for the whole of wait, pull, push, verify, backup (none)"},
+			"how long a request may take (10s); wait, pull, push, verify, backup: the whole (no "
+			"limit)"},
 		{"check", OPTION_FLAG, &t->check, NULL, 0, 0, NULL, NULL,
 			"status: exit 0 ok, 1 warning, 2 critical, 3 unknown"},
 		{"in-sync", OPTION_FLAG, &t->in_sync, NULL, 0, 0, NULL, NULL, "wait: for proven equality"},
-		{"follow", OPTION_FLAG, &t->follow, NULL, 0, 0, NULL, NULL, "events: go on (-f)"},
+		{"follow", OPTION_FLAG, &t->follow, NULL, 0, 0, NULL, NULL,
+			"events: go on as they happen (-f)"},
 		{"owner", OPTION_TEXT, &t->owner, NULL, 0, 0, NULL, "NODE",
 			"records, conflicts, export: of this node; import: for it"},
 		{"type", OPTION_TEXT, &t->type, NULL, 0, 0, NULL, "TYPE",
-			"records, put, export: of this type; import: the type of CSV's rows, and of plain "
-			"values, "
-			"which become bodies"},
+			"records, put, export: of this type; import: the type of rows and plain values"},
 		{"after", OPTION_TEXT, &t->after, NULL, 0, 0, NULL, "KEY", "records: after this OWNER/ID"},
 		{"deleted", OPTION_FLAG, &t->deleted, NULL, 0, 0, NULL, NULL,
-			"records, export: deleted ones too"},
-		{"limit", OPTION_INTEGER, &t->limit, NULL, 1, 1000, NULL, "N", "at most so many (100)"},
+			"records, export: deleted ones, too"},
+		{"limit", OPTION_INTEGER, &t->limit, NULL, 1, 1000, NULL, "N",
+			"records, events: at most so many (100)"},
 		{"node", OPTION_TEXT, &t->node, NULL, 0, 0, NULL, "NODE", "events: of this node"},
 		{"force", OPTION_FLAG, &t->force, NULL, 0, 0, NULL, NULL, "backup: replace FILE"},
 		{"level", OPTION_CHOICE, &t->level, NULL, 0, 0, "error warn info debug", NULL,
@@ -110,21 +125,18 @@ static enum err read_options(
 	};
 	struct options o = {.program = "tidemark",
 		.usage = "tidemark [OPTION]… COMMAND",
+		.epilogue = EXIT_CODES,
 		.environment = "TIDEMARK",
 		.at = table,
 		.n = sizeof(table) / sizeof(*table),
 		.positional = true};
 
-	commands_help(&epilogue);
-	o.epilogue = epilogue.at;
+	commands_help(&commands_text);
+	o.prologue = commands_text.at;
 	enum err e = options_read(&o, argc, argv, todo, &t->args, why);
-	if (e == OK && *todo == OPTIONS_HELP)
-		options_help(&o, out);
-	if (e == OK && *todo == OPTIONS_VERSION)
-		buf_text(out, "tidemark " TIDEMARK_VERSION "\n");
-	if (e == OK && *todo == OPTIONS_PRINT)
-		options_print(&o, out);
-	buf_done(&epilogue);
+	if (e == OK)
+		answer(&o, *todo, out);
+	buf_done(&commands_text);
 	return e;
 }
 
@@ -184,5 +196,5 @@ int main(int argc, char **argv)
 	buf_done(&out);
 	buf_done(&t.token);
 	options_free();
-	return tool_finish(code);
+	return exit_code_after_output("tidemark", code);
 }

@@ -104,16 +104,6 @@ int tool_print_raw(struct tool *t, const char *target)
 	return EXIT_OK;
 }
 
-int tool_finish(int code)
-{
-	bool failed = ferror(stdout);
-
-	if (fflush(stdout) == 0 && !failed)
-		return code;
-	perror("tidemark: standard output");
-	return code == EXIT_OK ? EXIT_FAILED : code;
-}
-
 struct span tool_member(struct span object, const char *name)
 {
 	struct json_iter it;
@@ -178,16 +168,6 @@ void table_cell(struct table *t, const char *fmt, ...)
 	t->cells++;
 }
 
-/* Characters, not bytes: UTF-8's continuation bytes do not count. */
-static size_t width_of(const char *s)
-{
-	size_t n = 0;
-
-	for (; *s; s++)
-		n += ((unsigned char)*s & 0xc0) != 0x80;
-	return n;
-}
-
 void table_print(struct table *t)
 {
 	size_t width[16] = {0}, i = 0;
@@ -195,14 +175,14 @@ void table_print(struct table *t)
 	if (buf_failed(&t->text) || !t->cells)
 		return;
 	for (const char *c = t->text.at; i < t->cells; c += strlen(c) + 1, i++)
-		if (width_of(c) > width[i % t->columns])
-			width[i % t->columns] = width_of(c);
+		if (span_width(span_of(c)) > width[i % t->columns])
+			width[i % t->columns] = span_width(span_of(c));
 	i = 0;
 	for (const char *c = t->text.at; i < t->cells; c += strlen(c) + 1, i++) {
 		bool last = (i + 1) % t->columns == 0;
 
 		fputs(c, stdout);
-		for (size_t pad = width_of(c); !last && pad < width[i % t->columns] + 2; pad++)
+		for (size_t pad = span_width(span_of(c)); !last && pad < width[i % t->columns] + 2; pad++)
 			putchar(' ');
 		if (last)
 			putchar('\n');

@@ -8,24 +8,15 @@
 #define CENTRAL_TOOL_TOOL_H
 
 #include "shared/client.h"
+#include "shared/exit_code.h"
 #include "shared/format.h"
 #include "shared/json.h"
 #include "shared/options.h"
 
-enum {
-	EXIT_OK = 0,
-	EXIT_FAILED = 1,
-	EXIT_USAGE = 2,
-	EXIT_UNREACHABLE = 3,
-	EXIT_DIFFERS = 4,
-	EXIT_TIMEOUT = 5,
-	EXIT_REFUSED = 6
-};
-
 struct tool {
 	const char *central, *token_file;
 	int64_t timeout_ms; /* 0: not given */
-	bool json;
+	bool json, quiet;
 	/* of single commands */
 	bool check, in_sync, follow, deleted, force;
 	const char *owner, *type, *after, *title, *node, *level;
@@ -38,8 +29,6 @@ struct tool {
 };
 
 int tool_usage(const char *fmt, ...) PRINTF(1, 2);
-/* Standard output is on its way; the code to exit with, a failure where it could not be written. */
-int tool_finish(int code) MUST_USE;
 
 /*
  * One call.  EXIT_OK: `ret` holds a reply of status 2xx (client_reply_done() it).  Otherwise the problem has

@@ -276,10 +276,10 @@ static void a_page_of_the_sweep_does_not_read_the_rest_only(struct stage *g, str
 	struct node n;
 	uint64_t before;
 
-	backstage_run(g,
-		"INSERT INTO records (owner, id, type, body, deleted, actor, n, h0, h1, created_at, "
-		"updated_at, local_h0, local_h1, local_generation) SELECT 'site-a', md5(i::text), 't', '1', false, "
-		"1, i, i, i, 1, 1, i, i, 0 FROM generate_series(1, 50000) AS i");
+	backstage_run(g, "INSERT INTO records (owner, id, type, body, deleted, actor, n, h0, h1, created_at, "
+			 "updated_at, local_h0, local_h1, local_generation) SELECT 'site-a', md5(i::text), "
+			 "'t', '1', false, "
+			 "1, i, i, i, 1, 1, i, i, 0 FROM generate_series(1, 50000) AS i");
 	backstage_run(g, "ANALYZE records");
 	n = stage_node(g, f->name);
 	assert_int_equal(n.sync.swept, false);

@@ -255,6 +255,23 @@ class Centre(Program):
         return self.tool("wait", "--in-sync", "--timeout", f"{seconds}s", *names, timeout=seconds + 20)
 
 
+def on_terminal(*argv):
+    """Runs it with a standard error that is a terminal: (what it printed, what the terminal got)."""
+    ours, theirs = os.openpty()
+    with subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs) as p:
+        os.close(theirs)
+        shown = b""
+        try:
+            while chunk := os.read(ours, 4096):
+                shown += chunk
+        except OSError:
+            pass  # the other end is closed
+        printed = p.stdout.read().decode()
+    os.close(ours)
+    assert p.returncode == 0, shown
+    return printed, shown
+
+
 def all_records(url, query):
     """Every record of a list as {key: record with its body's bytes as text}, page by page."""
     found, after = {}, None

@@ -3,7 +3,6 @@ import csv
 import json
 import os
 import pathlib
-import pty
 import random
 import re
 import resource
@@ -287,17 +286,7 @@ def test_progress(site):
     r = subprocess.run(args, capture_output=True, text=True, timeout=60)
     assert r.returncode == 0 and r.stderr == ""  # not a terminal, and soon done
     for quiet in (False, True):
-        master, slave = pty.openpty()
-        with subprocess.Popen([*args, *(["--quiet"] if quiet else [])], stderr=slave, stdout=subprocess.PIPE) as p:
-            os.close(slave)
-            seen = b""
-            try:
-                while chunk := os.read(master, 4096):
-                    seen += chunk
-            except OSError:
-                pass  # the other end has closed
-            os.close(master)
-        assert p.returncode == 0
+        _, seen = lab.on_terminal(*args, *(["--quiet"] if quiet else []))
         if quiet:
             assert seen == b""
         else:

@@ -2,6 +2,7 @@
 import http.server
 import json
 import os
+import re
 import subprocess
 import threading
 import time
@@ -275,20 +276,13 @@ def test_progress_is_shown_on_a_terminal_and_nowhere_else(site):
     for i in range(20):
         a.write(*({"id": f"r{i}-{k}", "body": k} for k in range(5000)))
     centre = site.centre(a)
-    ours, theirs = os.openpty()
-    with subprocess.Popen([lab.BIN / "tidemark", "--central", centre.url, "pull", "a"], stderr=theirs, stdout=subprocess.PIPE,
-                          text=True) as tool:
-        os.close(theirs)
-        shown = b""
-        try:
-            while chunk := os.read(ours, 4096):
-                shown += chunk
-        except OSError:
-            pass  # the other end is closed
-        assert "proven equal" in tool.stdout.read()
-    os.close(ours)
+    printed, shown = lab.on_terminal(lab.BIN / "tidemark", "--central", centre.url, "pull", "a")
+    assert "proven equal" in printed
     assert b"a " in shown and b"records" in shown and shown.endswith(b"\r\x1b[K"), shown[-200:]
     assert not centre.tool("pull", "a").stderr
+    assert lab.on_terminal(lab.BIN / "tidemark", "--central", centre.url, "--quiet", "pull", "a")[1] == b""
+    printed, shown = lab.on_terminal(lab.BIN / "tidemark", "--central", centre.url, "backup", site.path / "copy.db")
+    assert "whole and on disk" in printed and re.search(rb"copy\.db: [\d.]+ [KM]?B of [\d.]+ MB \(\d+ %\)", shown), shown
 
 
 class HeldBack(protocol1.Local):

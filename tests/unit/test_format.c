@@ -1,6 +1,5 @@
-/* format: what a file's name and the options say of it, and which of them contradict each other; the gauge's line. */
+/* format: what a file's name and the options say of it, and which of them contradict each other. */
 #include "shared/format.h"
-#include "shared/gauge.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -133,34 +132,6 @@ static void what_does_not_fit_is_refused(void **state)
 	}
 }
 
-static void progress_in_one_line(void **state)
-{
-	static const struct {
-		uint64_t records, bytes;
-		int64_t total;
-		double seconds;
-		const char *line;
-	} rows[] = {
-		{0, 0, -1, 0, "f: 0 records, 0 B"},
-		{1000, 999, -1, 2, "f: 1000 records, 999 B, 500 records/s"},
-		{50, 1500, 6000, 1, "f: 50 records, 1.5 KB of 6.0 KB (25 %), 50 records/s, 0:03 left"},
-		{50, 1500000, 1500000, 1, "f: 50 records, 1.5 MB of 1.5 MB (100 %), 50 records/s, 0:00 left"},
-		{1, 1, 1000000, 10, "f: 1 records, 1 B of 1.0 MB (0 %), 0 records/s, 99:59:59 left"},
-		{1, 1000000000, 5000000000, 900,
-			"f: 1 records, 1.0 GB of 5.0 GB (20 %), 0 records/s, 1:00:00 left"},
-		{7, 20, 10, 1, "f: 7 records, 20 B of 10 B (200 %), 7 records/s"}, /* the file has grown */
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct buf line = {0};
-
-		gauge_line(&line, "f", rows[i].records, rows[i].bytes, rows[i].total, rows[i].seconds);
-		assert_string_equal(line.at, rows[i].line);
-		buf_done(&line);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -168,7 +139,6 @@ int main(void)
 		cmocka_unit_test(rows_are_numbered_under_the_files_name),
 		cmocka_unit_test(row_ids),
 		cmocka_unit_test(what_does_not_fit_is_refused),
-		cmocka_unit_test(progress_in_one_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

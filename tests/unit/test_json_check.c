@@ -384,6 +384,22 @@ static void agrees_with_the_public_corpus(void **state)
 	assert_true(checked > 200);
 }
 
+static void finds_where_a_bracket_closes(void **state)
+{
+	static const struct {
+		const char *text;
+		int len; /* up to behind the bracket; -1: none closes it */
+	} rows[] = {{"{}", 2}, {"[],", 2}, {"{\"a\":[1,{\"b\":2}]} {", 17}, {"{\"}\":\"]\"}x", 9},
+		{"{\"\\\"}\":1}", 9}, {"[\"\\\\\"]]", 6}, {"{", -1}, {"[\"]", -1}, {"{\"\\", -1}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const char *text = rows[i].text, *close = json_find_close(text, text + strlen(text));
+
+		assert_int_equal(close ? close - text : -1, rows[i].len);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -398,6 +414,7 @@ int main(void)
 		cmocka_unit_test(decodes_texts),
 		cmocka_unit_test(reads_integers),
 		cmocka_unit_test(puts_a_value_on_one_line),
+		cmocka_unit_test(finds_where_a_bracket_closes),
 		cmocka_unit_test(agrees_with_the_public_corpus),
 	};
 	return cmocka_run_group_tests_name("json_check", tests, NULL, NULL);

@@ -26,8 +26,8 @@ static const struct option table[] = {
 	{"poll-interval", OPTION_DURATION, &v.every, "1s", 100, 60000, NULL, NULL, "how often"},
 	{"mode", OPTION_CHOICE, &v.mode, "fast", 0, 0, "fast slow", NULL, "how"},
 };
-static const struct options options = {"prog", "  prog --name NAME [FILE...]", "See the guide.", "OPTEST",
-	table, sizeof table / sizeof *table, true};
+static const struct options options = {"prog", "  prog --name NAME [FILE...]", NULL, "See the guide.",
+	"OPTEST", table, sizeof table / sizeof *table, true};
 
 static enum options_do todo;
 static struct option_list args;
@@ -242,6 +242,30 @@ static void help_shows_every_option(void **state)
 	buf_done(&out);
 }
 
+static void long_help_is_broken_between_words(void **state)
+{
+	const char *text;
+	const struct option at[] = {{"name…", OPTION_TEXT, &text, "preset", 0, 0, NULL, "X…",
+		"a text of so many words, one after the other, that it goes on in a line of its own"}};
+	const struct options o = {.program = "p",
+		.usage = "p",
+		.environment = "P",
+		.at = at,
+		.n = 1,
+		.prologue = "Before.\n",
+		.epilogue = "After.\n"};
+	struct buf out = {0};
+
+	(void)state;
+	options_help(&o, &out);
+	assert_non_null(strstr(out.at, "Usage:\n  p\n\nBefore.\n\nOptions:\n"));
+	assert_non_null(strstr(out.at, "  --name… X…                    a text of so many words, one after "
+				       "the other, that it goes on in a\n"
+				       "                                line of its own (default preset)\n"));
+	assert_non_null(strstr(out.at, "\nAfter.\n"));
+	buf_done(&out);
+}
+
 static void a_password_in_a_url_is_not_printed(void **state)
 {
 	static const struct {
@@ -256,7 +280,7 @@ static void a_password_in_a_url_is_not_printed(void **state)
 	};
 	static const char *url;
 	static const struct option one[] = {{"store", OPTION_URL, &url, NULL, 0, 0, NULL, "URL", "where"}};
-	const struct options o = {"prog", "prog", NULL, "OPTEST", one, 1, false};
+	const struct options o = {"prog", "prog", NULL, NULL, "OPTEST", one, 1, false};
 	char line[200];
 
 	(void)state;
@@ -381,6 +405,7 @@ int main(void)
 		cmocka_unit_test(file_errors_name_the_line),
 		cmocka_unit_test(its_own_options),
 		cmocka_unit_test(help_shows_every_option),
+		cmocka_unit_test(long_help_is_broken_between_words),
 		cmocka_unit_test(a_password_in_a_url_is_not_printed),
 		cmocka_unit_test(print_is_read_back),
 		cmocka_unit_test(reads_durations),

@@ -1,4 +1,4 @@
-#include "local/carry.h"
+#include "local/files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,7 +6,8 @@
 #include <unistd.h>
 
 #include "local/writer.h"
-#include "shared/porter.h"
+#include "shared/exit_code.h"
+#include "shared/files.h"
 #include "shared/remote.h"
 
 #define PAGE_RECORDS 1000
@@ -99,25 +100,6 @@ static enum err page(void *ctx, struct span after, struct buf *out, struct reaso
 
 /* --- the commands --- */
 
-static int exit_code(enum err e, bool remote)
-{
-	switch (e) {
-	case OK:
-		return EXIT_OK;
-	case DENIED:
-		return EXIT_REFUSED;
-	case RETRY:
-	case UNCERTAIN:
-		return remote ? EXIT_UNREACHABLE : EXIT_FAILED;
-	case INVALID:
-	case GONE:
-	case CONFLICT:
-	case INTERNAL:
-		break;
-	}
-	return EXIT_FAILED;
-}
-
 static int complain(int code, const struct reason *why, const char *advice)
 {
 	fprintf(stderr, "tidemark-local: %s\n", why->text);
@@ -129,9 +111,9 @@ static int complain(int code, const struct reason *why, const char *advice)
 static enum err run(const struct settings *s, const struct format *f, const struct import_sink *sink,
 	const struct export_source *source)
 {
-	const struct porter p = {.program = "tidemark-local", .format = f, .path = s->path};
+	const struct files_job p = {.program = "tidemark-local", .format = f, .path = s->path};
 
-	return s->command == COMMAND_IMPORT ? porter_import(&p, sink) : porter_export(&p, source);
+	return s->command == COMMAND_IMPORT ? files_import(&p, sink) : files_export(&p, source);
 }
 
 static int run_remote(const struct settings *s, const struct format *f)
@@ -150,9 +132,9 @@ static int run_remote(const struct settings *s, const struct format *f)
 		struct import_sink sink = remote_sink(r);
 		struct export_source source = remote_source(r);
 
-		code = exit_code(run(s, f, &sink, &source), true);
+		code = exit_code_of_call(run(s, f, &sink, &source));
 	} else {
-		code = complain(e == INVALID ? EXIT_USAGE : exit_code(e, true), &why, NULL);
+		code = complain(e == INVALID ? EXIT_USAGE : exit_code_of_call(e), &why, NULL);
 	}
 	remote_close(r);
 	buf_done(&token);
@@ -178,13 +160,15 @@ static int run_here(const struct settings *s, const struct format *f)
 	b.writer = writer_new(b.replica);
 	const struct import_sink sink = {.ctx = &b, .put = put, .remove = remove_one};
 	const struct export_source source = {.ctx = &b, .page = page};
-	int code = exit_code(run(s, f, &sink, &source), false);
+	int code = exit_code_of_call(run(s, f, &sink, &source));
+	if (code == EXIT_UNREACHABLE)
+		code = EXIT_FAILED; /* nobody else was asked */
 	writer_free(b.writer);
 	replica_close(b.replica);
 	return code;
 }
 
-int carry_run(const struct settings *s)
+int files_run(const struct settings *s)
 {
 	struct format f;
 	struct reason why;

@@ -2,7 +2,7 @@
 #include "shared/importer_private.h"
 
 #include "shared/members.h"
-#include "shared/values.h"
+#include "shared/json_stream.h"
 
 enum name { OF_OWNER, OF_ID, OF_TYPE, OF_DELETED, OF_BODY, NAMES };
 
@@ -130,18 +130,18 @@ static enum err take(struct one *o, struct reason *why)
 	return e;
 }
 
-enum err importer_read_values(struct importer *im, struct reason *why)
+enum err importer_read_json(struct importer *im, struct reason *why)
 {
-	struct values v;
+	struct json_stream v;
 	struct one o = {.im = im};
 	enum err e = OK;
 
 	if (im->format->kind == FORMAT_NDJSON)
-		values_of_lines(&v, im->config->in);
+		json_stream_of_lines(&v, im->config->in);
 	else
-		e = values_of_document(&v, im->config->in, im->options->each, why);
+		e = json_stream_of_document(&v, im->config->in, im->options->each, why);
 	v.unchecked = im->options->type == NULL; /* members_read() checks a record's members one by one */
-	while (e == OK && (e = values_next(&v, &o.value, why)) == OK) {
+	while (e == OK && (e = json_stream_next(&v, &o.value, why)) == OK) {
 		o.line = v.line;
 		e = take(&o, why);
 		if (e != OK && im->result.line == 0 && e == INVALID)

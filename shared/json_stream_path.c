@@ -1,44 +1,44 @@
 /* The way to the array inside a document. */
-#include "shared/values_private.h"
+#include "shared/json_stream_private.h"
 
 #include <string.h>
 
 /* What there is instead of what was looked for. */
-static void not_found(struct values *v, struct span part, const struct buf *seen)
+static void not_found(struct json_stream *v, struct span part, const struct buf *seen)
 {
 	struct reason why;
 
 	(void)!fail(INVALID, &why, "--each: no \"%.*s\" there%s%.*s", (int)(part.len < 60 ? part.len : 60),
 		part.at, seen->len ? ", only " : "", (int)(seen->len < 100 ? seen->len : 100),
 		seen->len ? seen->at : "");
-	values_stop(v, why.text);
+	json_stream_stop(v, why.text);
 }
 
-static bool enter_object(struct values *v, struct span part)
+static bool enter_object(struct json_stream *v, struct span part)
 {
 	struct buf seen = {0};
 	bool found = false;
 
-	for (int c = values_byte(v); c != '}' && v->failed == OK;) {
+	for (int c = json_stream_byte(v); c != '}' && v->failed == OK;) {
 		struct arena a = {0};
 		struct json_value key = {0};
 		size_t len = 0;
 
-		if (values_pass_key(v, &key, &len)) {
+		if (json_stream_pass_key(v, &key, &len)) {
 			found = span_equal(json_text(&key, &a), part);
 			buf_printf(&seen, "%s%.*s", seen.len ? ", " : "",
 				(int)(key.raw.len < 40 ? key.raw.len : 40), key.raw.at);
 			input_take(v->in, len);
 		}
 		arena_done(&a);
-		values_pass_colon(v);
+		json_stream_pass_colon(v);
 		if (found || v->failed != OK)
 			break;
-		values_pass(v, (struct values_nest){0}, true);
-		if ((c = values_byte(v)) == ',')
+		json_stream_pass(v, (struct json_stream_nest){0}, true);
+		if ((c = json_stream_byte(v)) == ',')
 			input_take(v->in, 1);
 		else if (c != '}')
-			values_stop(v, "neither comma nor }");
+			json_stream_stop(v, "neither comma nor }");
 	}
 	if (!found)
 		not_found(v, part, &seen);
@@ -46,18 +46,18 @@ static bool enter_object(struct values *v, struct span part)
 	return found && v->failed == OK;
 }
 
-static bool enter_array(struct values *v, struct span part)
+static bool enter_array(struct json_stream *v, struct span part)
 {
 	struct buf none = {0};
 	uint64_t place;
 
-	if (!span_to_u64(part, INT64_MAX, &place) || values_byte(v) == ']') {
+	if (!span_to_u64(part, INT64_MAX, &place) || json_stream_byte(v) == ']') {
 		not_found(v, part, &none);
 		return false;
 	}
 	for (; place > 0 && v->failed == OK; place--) {
-		values_pass(v, (struct values_nest){0}, true);
-		if (values_byte(v) != ',') {
+		json_stream_pass(v, (struct json_stream_nest){0}, true);
+		if (json_stream_byte(v) != ',') {
 			not_found(v, part, &none);
 			return false;
 		}
@@ -66,24 +66,24 @@ static bool enter_array(struct values *v, struct span part)
 	return v->failed == OK;
 }
 
-static bool enter(struct values *v, struct span part)
+static bool enter(struct json_stream *v, struct span part)
 {
-	int c = values_byte(v);
+	int c = json_stream_byte(v);
 
 	if (c != '{' && c != '[') {
 		not_found(v, part, &(struct buf){0});
 		return false;
 	}
 	if (v->open.depth == 60) {
-		values_stop(v, "--each: too long a path");
+		json_stream_stop(v, "--each: too long a path");
 		return false;
 	}
-	values_push(&v->open, c == '{');
+	json_stream_push(&v->open, c == '{');
 	input_take(v->in, 1);
 	return c == '{' ? enter_object(v, part) : enter_array(v, part);
 }
 
-bool values_enter(struct values *v, const char *path)
+bool json_stream_enter(struct json_stream *v, const char *path)
 {
 	char separator = *path == '/' ? '/' : '.';
 

@@ -1,14 +1,32 @@
-#include "shared/porter.h"
+#include "shared/files.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "shared/gauge.h"
+#include "shared/progress.h"
 
-static void move(void *gauge, uint64_t records, uint64_t bytes)
+/* One run, as its progress sees it. */
+struct moving {
+	struct progress progress;
+	struct progress_point at;
+};
+
+static void begin(struct moving *m, const struct files_job *p, const char *name, int64_t total_bytes)
 {
-	gauge_move(gauge, records, bytes);
+	m->at = (struct progress_point){.label = name,
+		.counted = PROGRESS_RECORDS | PROGRESS_BYTES,
+		.total = total_bytes > 0 ? (uint64_t)total_bytes : 0};
+	progress_begin(&m->progress, p->format->options->quiet);
+}
+
+static void move(void *moving, uint64_t records, uint64_t bytes)
+{
+	struct moving *m = moving;
+
+	m->at.records = records;
+	m->at.bytes = bytes;
+	progress_move(&m->progress, &m->at);
 }
 
 static uint64_t total(const struct import_counts *c)
@@ -36,7 +54,7 @@ static void put_rate(struct buf *out, uint64_t records, double seconds)
 		buf_printf(out, ", %.0f records/s", (double)records / seconds);
 }
 
-static void complain(const struct porter *p, const char *name, enum err e, const struct import_result *r,
+static void complain(const struct files_job *p, const char *name, enum err e, const struct import_result *r,
 	const struct reason *why)
 {
 	const struct import_counts *c = &r->counts;
@@ -60,7 +78,7 @@ static void complain(const struct porter *p, const char *name, enum err e, const
 }
 
 static void tell_import(
-	const struct porter *p, const struct input *in, const struct import_result *r, double seconds)
+	const struct files_job *p, const struct input *in, const struct import_result *r, double seconds)
 {
 	const struct import_counts *c = &r->counts;
 	struct buf line = {0};
@@ -86,10 +104,10 @@ static void tell_import(
 	buf_done(&line);
 }
 
-enum err porter_import(const struct porter *p, const struct import_sink *sink)
+enum err files_import(const struct files_job *p, const struct import_sink *sink)
 {
 	struct import_result result = {0};
-	struct gauge gauge;
+	struct moving moving;
 	struct input in;
 	struct reason why;
 	enum err e = input_open(&in, p->path, &why);
@@ -98,11 +116,11 @@ enum err porter_import(const struct porter *p, const struct import_sink *sink)
 		complain(p, p->path, e, &result, &why);
 		return e;
 	}
-	gauge_begin(&gauge, in.name, in.size, p->format->options->quiet);
+	begin(&moving, p, in.name, in.size);
 	const struct importer_config config = {
-		.format = p->format, .in = &in, .sink = sink, .tick = move, .ctx = &gauge};
+		.format = p->format, .in = &in, .sink = sink, .tick = move, .ctx = &moving};
 	e = importer_run(&config, &result, &why);
-	double seconds = gauge_end(&gauge);
+	double seconds = progress_end(&moving.progress);
 	if (e == OK)
 		tell_import(p, &in, &result, seconds);
 	else
@@ -112,7 +130,7 @@ enum err porter_import(const struct porter *p, const struct import_sink *sink)
 }
 
 /* The summary goes where the records do not. */
-static void tell_export(const struct porter *p, const char *name, const struct export_result *r,
+static void tell_export(const struct files_job *p, const char *name, const struct export_result *r,
 	uint64_t bytes, double seconds)
 {
 	FILE *to = strcmp(p->path, "-") == 0 ? stderr : stdout;
@@ -134,10 +152,10 @@ static void tell_export(const struct porter *p, const char *name, const struct e
 	buf_done(&line);
 }
 
-enum err porter_export(const struct porter *p, const struct export_source *source)
+enum err files_export(const struct files_job *p, const struct export_source *source)
 {
 	struct export_result result = {0};
-	struct gauge gauge;
+	struct moving moving;
 	struct output out;
 	struct reason why;
 	enum err e = output_open(&out, p->path, &why);
@@ -146,11 +164,11 @@ enum err porter_export(const struct porter *p, const struct export_source *sourc
 		fprintf(stderr, "%s: %s: %s\n", p->program, p->path, why.text);
 		return e;
 	}
-	gauge_begin(&gauge, out.path, -1, p->format->options->quiet);
+	begin(&moving, p, out.path, -1);
 	const struct exporter_config config = {
-		.format = p->format, .source = source, .out = &out, .tick = move, .ctx = &gauge};
+		.format = p->format, .source = source, .out = &out, .tick = move, .ctx = &moving};
 	e = exporter_run(&config, &result, &why);
-	double seconds = gauge_end(&gauge);
+	double seconds = progress_end(&moving.progress);
 	uint64_t bytes = out.bytes;
 	const char *name = out.path;
 	struct reason last;

@@ -5,10 +5,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "central/tool/bar.h"
 #include "central/tool/commands.h"
 #include "central/tool/list.h"
 #include "shared/clock.h"
+#include "shared/progress.h"
 
 #define POLL_EVERY_MS 50
 
@@ -73,15 +73,21 @@ static void judge(struct awaited *w, const struct json_doc *d)
 		  !strcmp(w->state, "in_sync");
 }
 
-static void show(const struct awaited *w, struct bar *bar)
+/* How many records were waited for, or else the centre's own words. */
+static void show(const struct awaited *w, struct progress *progress)
 {
-	char label[sizeof(w->name) + sizeof(w->state) + 2];
+	char label[sizeof(w->name) + sizeof(w->state) + sizeof(w->reason) + 8];
+	const struct progress_point at = {.label = label,
+		.counted = w->most ? PROGRESS_RECORDS : 0,
+		.records = w->most - w->left,
+		.total = w->most};
 
-	snprintf(label, sizeof(label), "%s %s", w->name, w->state);
-	bar_show(bar, label, w->most - w->left, w->most);
+	snprintf(label, sizeof(label), "%s %s%s%s", w->name, w->state, w->most ? "" : ": ",
+		w->most ? "" : w->reason);
+	progress_move(progress, &at);
 }
 
-static int look(struct tool *t, struct awaited *w, struct bar *bar)
+static int look(struct tool *t, struct awaited *w, struct progress *progress)
 {
 	struct buf target = {0};
 	struct json_doc *d = NULL;
@@ -90,8 +96,7 @@ static int look(struct tool *t, struct awaited *w, struct bar *bar)
 	int code = tool_get(t, target.at, &d);
 	if (code == EXIT_OK) {
 		judge(w, d);
-		if (!t->json)
-			show(w, bar);
+		show(w, progress);
 	}
 	json_doc_free(d);
 	buf_done(&target);
@@ -101,12 +106,14 @@ static int look(struct tool *t, struct awaited *w, struct bar *bar)
 /* Until this node is proven equal anew, differs, or time is up. */
 static int await_node(struct tool *t, struct awaited *w, int64_t until_us)
 {
-	struct bar bar = {.unit = "records"};
+	struct progress progress;
 	int code;
 
-	while ((code = look(t, w, &bar)) == EXIT_OK && !w->done && !w->differs && clock_mono_us() < until_us)
+	progress_begin(&progress, t->quiet || t->json);
+	while ((code = look(t, w, &progress)) == EXIT_OK && !w->done && !w->differs &&
+		clock_mono_us() < until_us)
 		pause_ms(POLL_EVERY_MS);
-	bar_end(&bar);
+	(void)progress_end(&progress);
 	if (code != EXIT_OK || w->done)
 		return code;
 	if (w->differs) {

@@ -2,27 +2,8 @@
 #include <stdio.h>
 
 #include "central/tool/commands.h"
-#include "shared/porter.h"
+#include "shared/files.h"
 #include "shared/remote.h"
-
-static int exit_code(enum err e)
-{
-	switch (e) {
-	case OK:
-		return EXIT_OK;
-	case RETRY:
-	case UNCERTAIN:
-		return EXIT_UNREACHABLE;
-	case DENIED:
-		return EXIT_REFUSED;
-	case INVALID:
-	case GONE:
-	case CONFLICT:
-	case INTERNAL:
-		break;
-	}
-	return EXIT_FAILED;
-}
 
 static enum err carry(struct tool *t, const struct format *f, const char *path, bool import)
 {
@@ -31,7 +12,7 @@ static enum err carry(struct tool *t, const struct format *f, const char *path, 
 		.timeout_ms = t->timeout_ms,
 		.centre = true,
 		.format = f};
-	const struct porter p = {.program = "tidemark", .format = f, .path = path};
+	const struct files_job p = {.program = "tidemark", .format = f, .path = path};
 	struct remote *r = NULL;
 	struct reason why;
 	enum err e = remote_open(&r, &config, &why);
@@ -44,7 +25,7 @@ static enum err carry(struct tool *t, const struct format *f, const char *path, 
 	}
 	struct import_sink sink = remote_sink(r);
 	struct export_source source = remote_source(r);
-	e = import ? porter_import(&p, &sink) : porter_export(&p, &source);
+	e = import ? files_import(&p, &sink) : files_export(&p, &source);
 	remote_close(r);
 	return e;
 }
@@ -56,6 +37,7 @@ static void complete(struct tool *t)
 	t->format.type = t->type;
 	t->format.deleted = t->deleted;
 	t->format.json = t->json;
+	t->format.quiet = t->quiet;
 }
 
 int command_import(struct tool *t)
@@ -68,7 +50,7 @@ int command_import(struct tool *t)
 	complete(t);
 	if (format_of_import(&f, &t->format, t->args.at[0], &why) != OK)
 		return tool_usage("%s", why.text);
-	return exit_code(carry(t, &f, t->args.at[0], true));
+	return exit_code_of_call(carry(t, &f, t->args.at[0], true));
 }
 
 int command_export(struct tool *t)
@@ -80,5 +62,5 @@ int command_export(struct tool *t)
 	complete(t);
 	if (format_of_export(&f, &t->format, path, &why) != OK)
 		return tool_usage("%s", why.text);
-	return exit_code(carry(t, &f, path, false));
+	return exit_code_of_call(carry(t, &f, path, false));
 }

@@ -1,34 +1,34 @@
-#include "shared/values_private.h"
+#include "shared/json_stream_private.h"
 
 #include <string.h>
 
 /* The first failure stays; from then on the document seems to end. */
-int values_stop(struct values *v, const char *what)
+int json_stream_stop(struct json_stream *v, const char *what)
 {
 	if (v->failed == OK) {
 		v->line = v->in->line;
 		v->failed = fail(INVALID, &v->why, "%s", what);
 	}
-	return VALUES_END;
+	return JSON_STREAM_END;
 }
 
-/* The byte so many behind the place reached, or VALUES_END. */
-static inline int byte_at(struct values *v, size_t offset)
+/* The byte so many behind the place reached, or JSON_STREAM_END. */
+static inline int byte_at(struct json_stream *v, size_t offset)
 {
 	struct span rest = input_rest(v->in);
 
 	while (offset >= rest.len) {
 		if (v->failed != OK || v->in->ended)
-			return VALUES_END;
+			return JSON_STREAM_END;
 		v->failed = input_more(v->in, &v->why);
 		v->line = v->in->line;
 		rest = input_rest(v->in);
 	}
-	return v->failed == OK ? (unsigned char)rest.at[offset] : VALUES_END;
+	return v->failed == OK ? (unsigned char)rest.at[offset] : JSON_STREAM_END;
 }
 
 /* Behind the blanks. */
-int values_byte(struct values *v)
+int json_stream_byte(struct json_stream *v)
 {
 	size_t blanks = 0;
 	int c;
@@ -44,12 +44,12 @@ int values_byte(struct values *v)
 }
 
 /* Where the text, number or word that begins at `offset` ends. */
-static size_t scalar_end(struct values *v, size_t offset)
+static size_t scalar_end(struct json_stream *v, size_t offset)
 {
 	int c = byte_at(v, offset);
 
 	if (c != '"') {
-		while (c != VALUES_END && !strchr(",:]}[{\" \t\r\n", c))
+		while (c != JSON_STREAM_END && !strchr(",:]}[{\" \t\r\n", c))
 			c = byte_at(v, ++offset);
 		return offset;
 	}
@@ -61,12 +61,12 @@ static size_t scalar_end(struct values *v, size_t offset)
 			if (c == '"') /* an escaped one */
 				c = '\\';
 		}
-	} while (c != VALUES_END && c != '"');
-	return c == VALUES_END ? offset : offset + 1;
+	} while (c != JSON_STREAM_END && c != '"');
+	return c == JSON_STREAM_END ? offset : offset + 1;
 }
 
 /* Where the value that begins here ends, by its brackets alone. */
-static size_t value_end(struct values *v)
+static size_t value_end(struct json_stream *v)
 {
 	size_t offset = 0, depth = 0;
 	int c = byte_at(v, 0);
@@ -85,12 +85,12 @@ static size_t value_end(struct values *v)
 
 			offset = end > offset ? end : offset + 1;
 		}
-	} while (depth > 0 && (c = byte_at(v, offset)) != VALUES_END);
+	} while (depth > 0 && (c = byte_at(v, offset)) != JSON_STREAM_END);
 	return offset;
 }
 
 /* Checks the next `len` bytes as one value, which stays where it is. */
-static bool check(struct values *v, size_t len, struct json_value *ret)
+static bool check(struct json_stream *v, size_t len, struct json_value *ret)
 {
 	struct span rest = input_rest(v->in);
 	struct reason why;
@@ -99,57 +99,57 @@ static bool check(struct values *v, size_t len, struct json_value *ret)
 		return false;
 	if (json_check((struct span){rest.at, len < rest.len ? len : rest.len}, ret, &why) == OK)
 		return true;
-	values_stop(v, why.text);
+	json_stream_stop(v, why.text);
 	return false;
 }
 
 /* --- passing over, with any size --- */
 
-bool values_pass_key(struct values *v, struct json_value *ret, size_t *ret_len)
+bool json_stream_pass_key(struct json_stream *v, struct json_value *ret, size_t *ret_len)
 {
-	if (values_byte(v) != '"') {
-		values_stop(v, "a key is missing");
+	if (json_stream_byte(v) != '"') {
+		json_stream_stop(v, "a key is missing");
 		return false;
 	}
 	*ret_len = scalar_end(v, 0);
 	return check(v, *ret_len, ret);
 }
 
-void values_pass_colon(struct values *v)
+void json_stream_pass_colon(struct json_stream *v)
 {
-	if (values_byte(v) == ':')
+	if (json_stream_byte(v) == ':')
 		input_take(v->in, 1);
 	else
-		values_stop(v, "a colon is missing");
+		json_stream_stop(v, "a colon is missing");
 }
 
-static void pass_key_and_colon(struct values *v)
+static void pass_key_and_colon(struct json_stream *v)
 {
 	struct json_value key;
 	size_t len;
 
-	if (!values_pass_key(v, &key, &len))
+	if (!json_stream_pass_key(v, &key, &len))
 		return;
 	input_take(v->in, len);
-	values_pass_colon(v);
+	json_stream_pass_colon(v);
 }
 
-void values_push(struct values_nest *n, bool object)
+void json_stream_push(struct json_stream_nest *n, bool object)
 {
 	n->objects = n->objects << 1 | object;
 	n->depth++;
 }
 
-static void pop(struct values_nest *n)
+static void pop(struct json_stream_nest *n)
 {
 	n->objects >>= 1;
 	n->depth--;
 }
 
 /* A value begins here: a scalar is passed, a container opened.  Is a value due next? */
-static bool pass_start(struct values *v, struct values_nest *n)
+static bool pass_start(struct json_stream *v, struct json_stream_nest *n)
 {
-	int c = values_byte(v);
+	int c = json_stream_byte(v);
 	struct json_value value;
 
 	if (c != '{' && c != '[') {
@@ -160,12 +160,12 @@ static bool pass_start(struct values *v, struct values_nest *n)
 		return false;
 	}
 	if (n->depth == 64) {
-		values_stop(v, "nested too deeply");
+		json_stream_stop(v, "nested too deeply");
 		return false;
 	}
-	values_push(n, c == '{');
+	json_stream_push(n, c == '{');
 	input_take(v->in, 1);
-	if (values_byte(v) == (c == '{' ? '}' : ']')) {
+	if (json_stream_byte(v) == (c == '{' ? '}' : ']')) {
 		input_take(v->in, 1);
 		pop(n);
 		return false;
@@ -176,10 +176,10 @@ static bool pass_start(struct values *v, struct values_nest *n)
 }
 
 /* Behind a value, within something: is another due? */
-static bool pass_separator(struct values *v, struct values_nest *n)
+static bool pass_separator(struct json_stream *v, struct json_stream_nest *n)
 {
 	bool object = n->objects & 1;
-	int c = values_byte(v);
+	int c = json_stream_byte(v);
 
 	if (c == ',') {
 		input_take(v->in, 1);
@@ -191,45 +191,46 @@ static bool pass_separator(struct values *v, struct values_nest *n)
 		input_take(v->in, 1);
 		pop(n);
 	} else {
-		values_stop(v, object ? "neither comma nor }" : "neither comma nor ]");
+		json_stream_stop(v, object ? "neither comma nor }" : "neither comma nor ]");
 	}
 	return false;
 }
 
 /* Until everything of `n` is closed. */
-void values_pass(struct values *v, struct values_nest n, bool due)
+void json_stream_pass(struct json_stream *v, struct json_stream_nest n, bool due)
 {
 	while (v->failed == OK && (due || n.depth > 0))
 		due = due ? pass_start(v, &n) : pass_separator(v, &n);
 }
 
-static void pass_to_end(struct values *v, struct values_nest around)
+static void pass_to_end(struct json_stream *v, struct json_stream_nest around)
 {
-	values_pass(v, around, false);
-	if (values_byte(v) != VALUES_END)
-		values_stop(
+	json_stream_pass(v, around, false);
+	if (json_stream_byte(v) != JSON_STREAM_END)
+		json_stream_stop(
 			v, "something follows the document's value (one value a line is --format ndjson)");
 	v->done = v->failed == OK;
 }
 
-void values_of_lines(struct values *v, struct input *in)
+void json_stream_of_lines(struct json_stream *v, struct input *in)
 {
-	*v = (struct values){.in = in, .how = VALUES_LINES};
+	*v = (struct json_stream){.in = in, .how = JSON_STREAM_LINES};
 }
 
-enum err values_of_document(struct values *v, struct input *in, const char *path, struct reason *why)
+enum err json_stream_of_document(
+	struct json_stream *v, struct input *in, const char *path, struct reason *why)
 {
-	*v = (struct values){.in = in, .how = VALUES_ONE, .first = true};
-	if (values_enter(v, path ? path : "")) {
-		int c = values_byte(v);
+	*v = (struct json_stream){.in = in, .how = JSON_STREAM_ONE, .first = true};
+	if (json_stream_enter(v, path ? path : "")) {
+		int c = json_stream_byte(v);
 
 		if (c == '[') {
-			v->how = VALUES_ARRAY;
-			values_push(&v->open, false);
+			v->how = JSON_STREAM_ARRAY;
+			json_stream_push(&v->open, false);
 			input_take(in, 1);
 		} else if (path) {
-			values_stop(v, c == VALUES_END ? "empty, where a document was expected"
-						       : "--each: that is no array");
+			json_stream_stop(v, c == JSON_STREAM_END ? "empty, where a document was expected"
+								 : "--each: that is no array");
 		}
 	}
 	return v->failed == OK ? OK : fail(v->failed, why, "%s", v->why.text);
@@ -238,7 +239,7 @@ enum err values_of_document(struct values *v, struct input *in, const char *path
 /* --- one after the other --- */
 
 /* The value of so many bytes that begins here, checked unless its reader does. */
-static bool give(struct values *v, size_t len, struct json_value *ret)
+static bool give(struct json_stream *v, size_t len, struct json_value *ret)
 {
 	struct span rest = input_rest(v->in);
 
@@ -248,7 +249,7 @@ static bool give(struct values *v, size_t len, struct json_value *ret)
 	return v->failed == OK;
 }
 
-static bool next_line(struct values *v, struct json_value *ret)
+static bool next_line(struct json_stream *v, struct json_value *ret)
 {
 	for (;;) {
 		struct span rest = input_rest(v->in);
@@ -256,7 +257,7 @@ static bool next_line(struct values *v, struct json_value *ret)
 		size_t len = end ? (size_t)(end - rest.at) : rest.len;
 
 		if (!end && !v->in->ended) {
-			if (byte_at(v, rest.len) == VALUES_END && v->failed != OK)
+			if (byte_at(v, rest.len) == JSON_STREAM_END && v->failed != OK)
 				return false;
 			continue;
 		}
@@ -271,7 +272,7 @@ static bool next_line(struct values *v, struct json_value *ret)
 	}
 }
 
-static bool take_value(struct values *v, struct json_value *ret)
+static bool take_value(struct json_stream *v, struct json_value *ret)
 {
 	v->line = v->in->line;
 	size_t len = value_end(v);
@@ -279,12 +280,12 @@ static bool take_value(struct values *v, struct json_value *ret)
 	return give(v, len, ret) && (input_take(v->in, len), true);
 }
 
-static bool next_member(struct values *v, struct json_value *ret)
+static bool next_member(struct json_stream *v, struct json_value *ret)
 {
-	int c = values_byte(v);
+	int c = json_stream_byte(v);
 
 	if (c == ']') {
-		struct values_nest around = v->open;
+		struct json_stream_nest around = v->open;
 
 		input_take(v->in, 1);
 		pop(&around);
@@ -292,35 +293,35 @@ static bool next_member(struct values *v, struct json_value *ret)
 		return false;
 	}
 	if (!v->first && c != ',') {
-		values_stop(
-			v, c == VALUES_END ? "the document ends within the array" : "neither comma nor ]");
+		json_stream_stop(v,
+			c == JSON_STREAM_END ? "the document ends within the array" : "neither comma nor ]");
 		return false;
 	}
 	if (!v->first) {
 		input_take(v->in, 1);
-		(void)values_byte(v);
+		(void)json_stream_byte(v);
 	}
 	v->first = false;
 	return take_value(v, ret);
 }
 
-enum err values_next(struct values *v, struct json_value *ret, struct reason *why)
+enum err json_stream_next(struct json_stream *v, struct json_value *ret, struct reason *why)
 {
 	bool got = false;
 
 	if (v->failed == OK && !v->done)
 		switch (v->how) {
-		case VALUES_LINES:
+		case JSON_STREAM_LINES:
 			got = next_line(v, ret);
 			break;
-		case VALUES_ARRAY:
+		case JSON_STREAM_ARRAY:
 			got = next_member(v, ret);
 			break;
-		case VALUES_ONE:
-			if (v->first && (values_byte(v), take_value(v, ret)))
+		case JSON_STREAM_ONE:
+			if (v->first && (json_stream_byte(v), take_value(v, ret)))
 				got = true;
 			else if (!v->first)
-				pass_to_end(v, (struct values_nest){0});
+				pass_to_end(v, (struct json_stream_nest){0});
 			v->first = false;
 			break;
 		}

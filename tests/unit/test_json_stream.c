@@ -1,5 +1,5 @@
-/* values: one a line, or the members of an array wherever it stands; whole or byte by byte; what is beside it is checked. */
-#include "shared/values.h"
+/* json_stream: one a line, or the members of an array wherever it stands; whole or byte by byte; what is beside it is checked. */
+#include "shared/json_stream.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +18,7 @@ static void read_all(struct span text, const char *path, size_t chunk, struct bu
 {
 	struct paper paper = paper_of(text);
 	struct input in;
-	struct values v;
+	struct json_stream v;
 	struct json_value value;
 	struct reason why = {""};
 	enum err e = input_open(&in, paper.path, &why);
@@ -27,10 +27,10 @@ static void read_all(struct span text, const char *path, size_t chunk, struct bu
 	if (chunk)
 		in.chunk = chunk;
 	if (path == LINES)
-		values_of_lines(&v, &in);
+		json_stream_of_lines(&v, &in);
 	else
-		e = values_of_document(&v, &in, path, &why);
-	while (e == OK && (e = values_next(&v, &value, &why)) == OK)
+		e = json_stream_of_document(&v, &in, path, &why);
+	while (e == OK && (e = json_stream_next(&v, &value, &why)) == OK)
 		buf_printf(out, "%d:%.*s;", (int)v.line, (int)value.raw.len, value.raw.at);
 	if (e != GONE)
 		buf_printf(out, "%d! %s", (int)v.line, why.text);
@@ -195,21 +195,21 @@ static void unchecked_values_are_only_cut_out(void **state)
 {
 	struct paper paper = paper_of(span_of("[{\"a\":tru},{\"b\":\"}\"} , 3]"));
 	struct input in;
-	struct values v;
+	struct json_stream v;
 	struct json_value value;
 	struct reason why;
 
 	(void)state;
 	assert_int_equal(input_open(&in, paper.path, &why), OK);
-	assert_int_equal(values_of_document(&v, &in, NULL, &why), OK);
+	assert_int_equal(json_stream_of_document(&v, &in, NULL, &why), OK);
 	v.unchecked = true;
-	assert_int_equal(values_next(&v, &value, &why), OK);
+	assert_int_equal(json_stream_next(&v, &value, &why), OK);
 	assert_true(span_is(value.raw, "{\"a\":tru}") && value.kind == JSON_OBJECT);
-	assert_int_equal(values_next(&v, &value, &why), OK);
+	assert_int_equal(json_stream_next(&v, &value, &why), OK);
 	assert_true(span_is(value.raw, "{\"b\":\"}\"}"));
-	assert_int_equal(values_next(&v, &value, &why), OK);
+	assert_int_equal(json_stream_next(&v, &value, &why), OK);
 	assert_true(value.kind == JSON_NUMBER);
-	assert_int_equal(values_next(&v, &value, &why), GONE);
+	assert_int_equal(json_stream_next(&v, &value, &why), GONE);
 	input_close(&in);
 	paper_done(&paper);
 }
