@@ -202,17 +202,9 @@ enum err store_delete(struct store *st, struct span owner, struct span id, const
 static bool load_archived(struct db *db, uint64_t id, struct record *ret, struct arena *a)
 {
 	struct stmt q = stmt_begin(db, SQL_CENTRAL_CONFLICT_GET);
-	struct vector vv;
-	bool found;
 
 	stmt_u64(q, 1, id);
-	found = stmt_step(q);
-	if (found) {
-		store_read_record(q, ret, &vv);
-		store_keep_record(ret, a);
-	}
-	stmt_done(q);
-	return found;
+	return store_take_record(q, ret, a);
 }
 
 static enum err promote(struct editing *ed, uint64_t id, struct written *ret, struct reason *why)

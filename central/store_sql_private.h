@@ -93,7 +93,8 @@ void store_read_record(struct stmt q, struct record *ret, struct vector *vv);
 struct known store_read_known(struct stmt q, int col);
 /* The same in the arena's memory. */
 void store_keep_record(struct record *r, struct arena *a);
-/* False: not there. */
+/* The query's one record; ends the query.  False: not there. */
+bool store_take_record(struct stmt q, struct record *ret, struct arena *a);
 bool store_load_record(struct db *db, struct span owner, struct span id, struct record *ret, struct arena *a);
 
 /* False: there is a row already, and it stays as it is. */

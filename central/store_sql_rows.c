@@ -78,21 +78,26 @@ void store_keep_record(struct record *r, struct arena *a)
 	}
 }
 
-bool store_load_record(struct db *db, struct span owner, struct span id, struct record *ret, struct arena *a)
+bool store_take_record(struct stmt q, struct record *ret, struct arena *a)
 {
-	struct stmt q = stmt_begin(db, SQL_CENTRAL_RECORD_GET);
 	struct vector vv;
-	bool found;
+	bool found = stmt_step(q);
 
-	stmt_text(q, 1, owner);
-	stmt_text(q, 2, id);
-	found = stmt_step(q);
 	if (found) {
 		store_read_record(q, ret, &vv);
 		store_keep_record(ret, a);
 	}
 	stmt_done(q);
 	return found;
+}
+
+bool store_load_record(struct db *db, struct span owner, struct span id, struct record *ret, struct arena *a)
+{
+	struct stmt q = stmt_begin(db, SQL_CENTRAL_RECORD_GET);
+
+	stmt_text(q, 1, owner);
+	stmt_text(q, 2, id);
+	return store_take_record(q, ret, a);
 }
 
 void store_read_standing(struct stmt q, int col, struct span owner, struct span id, struct standing *ret)
