@@ -296,6 +296,10 @@ enum applier_next applier_next(struct applier *a, struct slot *s, int64_t *ret_d
 {
 	enum applier_next next = APPLIER_WAIT;
 	bool again = true;
+
+	/* Of one that was cancelled: it has left the room, and may not be asked again for long. */
+	exchange_done(&s->exchange);
+	buf_done(&s->call.reply);
 	for (int turn = 0; again && turn < TURNS_MAX; turn++) {
 		again = false;
 		next = applier_turn(a, s, ret_due_us, &again);

@@ -162,7 +162,8 @@ static void test_unknown_values_are_null(void **state)
 	has(d, "\"next_attempt_at\":null");
 	has(d, "\"epoch\":null,\"cursor\":null,\"head_seq\":null,\"records\":0");
 	has(d, "\"backlog\":{\"pull\":null,\"push\":0,\"oldest_s\":null}");
-	has(d, "\"proof\":{\"equal\":null,\"at\":null,\"age_s\":null,\"seq\":null,\"count\":null,\"digest\":"
+	has(d, "\"proof\":{\"equal\":null,\"at\":null,\"age_s\":null,\"seq\":null,\"poll\":null,\"count\":"
+	       "null,\"digest\":"
 	       "null}");
 	has(d, "\"clock\":{\"offset_us\":null,\"error_us\":null,\"rtt_us\":null,\"age_s\":null,\"skewed\":"
 	       "null,"

@@ -69,6 +69,47 @@ STAGE_TEST(many_changed_records_replace_theirs)
 	assert_equal_ends(g, f);
 }
 
+/* Whatever way a record goes in, all of it does. */
+static void assert_same_records(struct stage *g, const struct far *f)
+{
+	struct buf here = {0}, there = {0};
+	struct record r;
+
+	for (size_t i = 0; i < f->n; i++) {
+		const struct record *l = &f->rows[i].record;
+
+		assert_int_equal(store_record(g->store, l->owner, l->id, &r, &g->arena, &g->why), OK);
+		r.seq = l->seq; /* the local's alone */
+		buf_clear(&here);
+		buf_clear(&there);
+		record_encode(&r, &here);
+		record_encode(l, &there);
+		assert_string_equal(here.at, there.at);
+	}
+	buf_done(&here);
+	buf_done(&there);
+}
+
+STAGE_TEST(many_records_go_in_whole)
+{
+	put_range(f, 0, MANY, "1");
+	far_restart(f);
+	put_range(f, 0, MANY, "2"); /* new to the centre, and with a vector */
+	for (size_t i = 0; i < f->n; i += 2)
+		f->rows[i].record.clock_error_us = (int64_t)i;
+	assert_int_equal(pull_all(g, f).taken, MANY);
+	assert_same_records(g, f);
+	for (unsigned to = 10; to < MANY; to += MANY - 100) { /* few changes, many */
+		far_restart(f);
+		put_range(f, 0, to, to == 10 ? "3" : "4");
+		for (size_t i = 0; i < f->n; i += 3)
+			if (f->rows[i].record.seq > f->head.seq - to)
+				f->rows[i].record.clock_error_us = (int64_t)i + 1;
+		assert_int_equal(pull_all(g, f).taken, to);
+		assert_same_records(g, f);
+	}
+}
+
 STAGE_TEST(a_page_may_hold_everything_at_once)
 {
 	struct pull_apply p;
@@ -209,6 +250,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(many_new_records_go_in_at_once),
 		cmocka_unit_test(many_changed_records_replace_theirs),
+		cmocka_unit_test(many_records_go_in_whole),
 		cmocka_unit_test(a_page_may_hold_everything_at_once),
 		cmocka_unit_test(many_records_read_again_change_nothing_but_what_is_known),
 		cmocka_unit_test(a_wiped_local_of_many_is_refilled),

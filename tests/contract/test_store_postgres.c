@@ -228,14 +228,96 @@ static void data_that_is_refused_spoils_its_own_page_alone_only(struct stage *g,
 POSTGRES_TEST(data_that_is_refused_spoils_its_own_page_alone)
 
 static unsigned results; /* of statements; each row is one */
+static bool hush;        /* errors are not heard of */
 
 PGresult *__wrap_PQgetResult(PGconn *c);
 PGresult *__real_PQgetResult(PGconn *c);
 PGresult *__wrap_PQgetResult(PGconn *c)
 {
+	PGresult *r = __real_PQgetResult(c);
+
 	results++;
-	return __real_PQgetResult(c);
+	if (!hush || !r || PQresultStatus(r) != PGRES_FATAL_ERROR)
+		return r;
+	PQclear(r);
+	return PQmakeEmptyPGresult(c, PGRES_COMMAND_OK);
 }
+
+/* --- commits --- */
+
+/* A transaction that writes an event fails: at once, or (deferred) within its commit. */
+static void fail_events(struct stage *g, const char *state, const char *when)
+{
+	char sql[320];
+
+	snprintf(sql, sizeof(sql),
+		"CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+		"RAISE EXCEPTION 'not now' USING ERRCODE = '%s'; END $$; "
+		"CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON events %s FOR EACH ROW EXECUTE FUNCTION "
+		"refuse()",
+		state, when);
+	backstage_run(g, sql);
+}
+
+static enum err tell(struct stage *g)
+{
+	struct event ev = {.level = LOG_INFO, .kind = "told", .text = {"said"}};
+
+	return store_events_add(g->store, &ev, 1, &g->why);
+}
+
+/* What a server says of itself while it commits tells nothing of what is on its disk; what it says of the data does. */
+static void a_commit_that_fails_late_is_uncertain_only(struct stage *g, struct far *f)
+{
+	(void)f;
+	fail_events(g, "58030", "DEFERRABLE INITIALLY DEFERRED");
+	assert_int_equal(tell(g), UNCERTAIN);
+	backstage_run(g, "DROP TRIGGER refuse ON events");
+	fail_events(g, "23514", "DEFERRABLE INITIALLY DEFERRED");
+	assert_int_equal(tell(g), INVALID);
+	backstage_run(g, "DROP TRIGGER refuse ON events");
+	assert_int_equal(tell(g), OK);
+	assert_int_equal(stage_events(g, "told"), 1);
+}
+POSTGRES_TEST(a_commit_that_fails_late_is_uncertain)
+
+/* What a caller should do next follows from the class of the server's error alone. */
+static void errors_are_what_their_class_says_only(struct stage *g, struct far *f)
+{
+	static const struct {
+		const char *state;
+		enum err e;
+	} table[] = {{"08006", RETRY}, {"25006", RETRY}, {"40001", RETRY}, {"40P01", RETRY}, {"53100", RETRY},
+		{"53300", RETRY}, {"55P03", RETRY}, {"57014", RETRY}, {"58030", RETRY}, {"23505", CONFLICT},
+		{"21000", INVALID}, {"22021", INVALID}, {"23514", INVALID}, {"42501", DENIED},
+		{"42P01", INTERNAL}, {"XX001", INTERNAL}};
+
+	(void)f;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		fail_events(g, table[i].state, "");
+		if (tell(g) != table[i].e)
+			fail_msg("%s: %s", table[i].state, g->why.text);
+		assert_int_equal(
+			strstr(g->why.text, REASON_DISK_FULL) != NULL, !strcmp(table[i].state, "53100"));
+		backstage_run(g, "DROP TRIGGER refuse ON events");
+	}
+	assert_int_equal(tell(g), OK);
+}
+POSTGRES_TEST(errors_are_what_their_class_says)
+
+/* PostgreSQL answers the COMMIT of a transaction that has failed with success, and rolls it back. */
+static void a_commit_that_rolled_back_is_none_only(struct stage *g, struct far *f)
+{
+	(void)f;
+	fail_events(g, "23514", "");
+	hush = true;
+	assert_int_equal(tell(g), INTERNAL);
+	hush = false;
+	assert_int_equal(stage_events(g, "told"), 0);
+}
+POSTGRES_TEST(a_commit_that_rolled_back_is_none)
+
+/* --- reading no more than is needed --- */
 
 /* What the server has begun to send comes to its end, so it is not asked for all that waits. */
 static void a_page_of_large_records_does_not_read_those_after_it_only(struct stage *g, struct far *f)
@@ -345,6 +427,9 @@ int main(void)
 		cmocka_unit_test(a_session_that_ends_within_a_page_undoes_it),
 		cmocka_unit_test(a_server_that_does_not_write_is_waited_for),
 		cmocka_unit_test(data_that_is_refused_spoils_its_own_page_alone),
+		cmocka_unit_test(a_commit_that_fails_late_is_uncertain),
+		cmocka_unit_test(errors_are_what_their_class_says),
+		cmocka_unit_test(a_commit_that_rolled_back_is_none),
 		cmocka_unit_test(a_page_of_large_records_does_not_read_those_after_it),
 		cmocka_unit_test(a_page_of_the_sweep_does_not_read_the_rest),
 		cmocka_unit_test(a_newer_schema_is_left_alone),

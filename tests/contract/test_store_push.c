@@ -114,6 +114,29 @@ STAGE_TEST(an_answer_to_what_was_sent_before_the_content_was_replaced_is_discard
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 }
 
+static uint64_t actor_of(struct stage *g, const char *id)
+{
+	struct record r;
+
+	assert_int_equal(store_record(g->store, span_of("site-a"), span_of(id), &r, &g->arena, &g->why), OK);
+	return r.dot.actor;
+}
+
+/* What this opening wrote may be gone, and a later version would claim to know it. */
+STAGE_TEST(replaced_content_is_followed_by_another_actor)
+{
+	uint64_t before;
+
+	(void)f;
+	stage_put(g, "site-a", "x", "1");
+	before = actor_of(g, "x");
+	stage_put(g, "site-a", "x", "2");
+	assert_true(actor_of(g, "x") == before);
+	backstage_replace(g);
+	stage_put(g, "site-a", "x", "3");
+	assert_true(actor_of(g, "x") != before);
+}
+
 /* The local lost its database: all of it goes back, in pages of any size, and nothing twice. */
 STAGE_TEST(a_wiped_local_is_refilled)
 {
@@ -423,6 +446,7 @@ int main(void)
 		cmocka_unit_test(what_was_just_pushed_is_not_read_back),
 		cmocka_unit_test(what_came_between_is_read),
 		cmocka_unit_test(an_answer_to_what_was_sent_before_the_content_was_replaced_is_discarded),
+		cmocka_unit_test(replaced_content_is_followed_by_another_actor),
 		cmocka_unit_test(a_wiped_local_is_refilled),
 		cmocka_unit_test(after_a_reset_only_what_is_lacking_is_sent),
 		cmocka_unit_test(a_page_holds_what_fits_and_at_least_one),
