@@ -1,38 +1,10 @@
-/* One session: its prepared statements, transactions with a sticky error, COPY. */
+/* One connection: its session, transactions with a sticky error, running statements. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "central/db_postgres_private.h"
-#include "central/db_private.h"
 #include "central/postgres_binary.h"
-#include "gen/sql_postgres.h"
-#include "gen/sql_postgres_copy.h"
-
-#define PLACES_MAX 24
-#define COPY_CHUNK 65536
-
-struct connection {
-	struct db db;
-	struct postgres *server;
-	bool writer;
-	PGconn *conn; /* NULL: not opened yet, or lost */
-	enum err failed;
-	struct reason why;
-
-	/* The type of each parameter: how wide an integer goes. */
-	Oid types[SQL_POSTGRES_COUNT][PLACES_MAX];
-	int places[SQL_POSTGRES_COUNT];
-
-	/* The running statement. */
-	int running; /* -1 = none */
-	bool sent, ended;
-	PGresult *row;
-	int64_t changes;
-	const char *values[PLACES_MAX];
-	int lengths[PLACES_MAX], formats[PLACES_MAX];
-	char scalars[PLACES_MAX][8];
-};
 
 static struct connection *of(struct db *db)
 {
@@ -57,8 +29,7 @@ static void hang_up(struct connection *c)
 	c->conn = NULL;
 }
 
-/* A result that is an error; NULL: the connection is lost. */
-static void stick_result(struct connection *c, PGresult *r, const char *doing)
+void connection_fail(struct connection *c, PGresult *r, const char *doing)
 {
 	struct reason why;
 	enum err e = postgres_classify(c->conn, r, doing, &why);
@@ -76,79 +47,6 @@ static const char *name_of(int id)
 
 /* --- opening a session --- */
 
-static void statement_name(int id, char ret[16])
-{
-	(void)snprintf(ret, 16, "s%d", id);
-}
-
-/* All of them in one round trip. */
-static bool send_preparations(PGconn *conn)
-{
-	char name[16];
-	bool sent = PQenterPipelineMode(conn);
-
-	for (int i = 0; sent && i < SQL_POSTGRES_COUNT; i++) {
-		statement_name(i, name);
-		sent = PQsendPrepare(conn, name, sql_postgres.text[i], 0, NULL) &&
-		       PQsendDescribePrepared(conn, name);
-	}
-	return sent && PQpipelineSync(conn);
-}
-
-static void note_types(struct connection *c, int id, const PGresult *r)
-{
-	c->places[id] = PQnparams(r);
-	assert(c->places[id] <= PLACES_MAX);
-	for (int i = 0; i < c->places[id]; i++)
-		c->types[id][i] = PQparamtype(r, i);
-}
-
-static enum err take_preparation(
-	struct connection *c, PGconn *conn, int id, bool describes, struct reason *why)
-{
-	bool lost;
-	PGresult *r = postgres_result(conn, &lost);
-	enum err e = OK;
-
-	if (PQresultStatus(r) != PGRES_COMMAND_OK)
-		e = postgres_classify(conn, r, name_of(id), why);
-	else if (describes)
-		note_types(c, id, r);
-	PQclear(r);
-	if (e == OK && (r = postgres_result(conn, &lost)) != NULL) /* the end of this one */
-		PQclear(r);
-	return e;
-}
-
-static enum err prepare_all(struct connection *c, PGconn *conn, struct reason *why)
-{
-	bool lost;
-	PGresult *r;
-	enum err e = OK;
-
-	if (!send_preparations(conn))
-		return postgres_classify(conn, NULL, "prepare", why);
-	for (int i = 0; e == OK && i < SQL_POSTGRES_COUNT; i++) {
-		e = take_preparation(c, conn, i, false, why);
-		if (e == OK)
-			e = take_preparation(c, conn, i, true, why);
-	}
-	if (e != OK)
-		return e;
-	r = postgres_result(conn, &lost);
-	if (PQresultStatus(r) != PGRES_PIPELINE_SYNC || !PQexitPipelineMode(conn))
-		e = postgres_classify(conn, NULL, "prepare", why);
-	PQclear(r);
-	return e;
-}
-
-/* Rows on their way to an UPDATE of many. */
-static const char staging[] =
-	"CREATE TEMPORARY TABLE staged ON COMMIT DELETE ROWS AS SELECT owner, id, type, body, deleted, "
-	"actor, n, "
-	"vv, h0, h1, created_at, updated_at, clock_error, local_h0, local_h1, local_generation "
-	"FROM records WITH NO DATA";
-
 static enum err open_session(struct connection *c, struct reason *why)
 {
 	PGconn *conn;
@@ -156,9 +54,7 @@ static enum err open_session(struct connection *c, struct reason *why)
 
 	if (e != OK)
 		return e;
-	e = postgres_do(conn, staging, why);
-	if (e == OK)
-		e = prepare_all(c, conn, why);
+	e = postgres_prepare(conn, c->places, why);
 	if (e == OK)
 		c->conn = conn;
 	else
@@ -324,7 +220,7 @@ static void bind_i64(struct db *db, int id, int place, int64_t v)
 {
 	struct connection *c = of(db);
 	char *at = c->scalars[place - 1];
-	size_t width = width_of(c->types[id][place - 1]);
+	size_t width = width_of(c->places[id].types[place - 1]);
 
 	for (size_t i = 0; i < width; i++)
 		at[i] = (char)((uint64_t)v >> (8 * (width - 1 - i)));
@@ -346,10 +242,10 @@ static bool send_statement(struct connection *c)
 {
 	char name[16];
 
-	statement_name(c->running, name);
+	postgres_statement_name(c->running, name);
 	c->sent = true;
 	return PQsendQueryPrepared(
-		       c->conn, name, c->places[c->running], c->values, c->lengths, c->formats, 1) &&
+		       c->conn, name, c->places[c->running].n, c->values, c->lengths, c->formats, 1) &&
 	       PQsetSingleRowMode(c->conn);
 }
 
@@ -368,7 +264,7 @@ static bool take_result(struct connection *c)
 		PQclear(r);
 		return false;
 	default:
-		stick_result(c, r, name_of(c->running));
+		connection_fail(c, r, name_of(c->running));
 		return false;
 	}
 }
@@ -382,12 +278,12 @@ static void drain(struct connection *c)
 	c->ended = true;
 	while (c->conn && (r = postgres_result(c->conn, &gone)) != NULL) {
 		if (PQresultStatus(r) == PGRES_FATAL_ERROR)
-			stick_result(c, r, name_of(c->running));
+			connection_fail(c, r, name_of(c->running));
 		else
 			PQclear(r);
 	}
 	if (gone && c->conn)
-		stick_result(c, NULL, name_of(c->running));
+		connection_fail(c, NULL, name_of(c->running));
 }
 
 static bool step(struct db *db, int id)
@@ -400,7 +296,7 @@ static bool step(struct db *db, int id)
 	PQclear(c->row);
 	c->row = NULL;
 	if (!c->sent && !send_statement(c)) {
-		stick_result(c, NULL, name_of(id));
+		connection_fail(c, NULL, name_of(id));
 		return false;
 	}
 	if (take_result(c))
@@ -486,88 +382,4 @@ struct db *db_postgres_new(struct postgres *p, bool writer)
 	c->writer = writer;
 	c->running = -1;
 	return &c->db;
-}
-
-/* --- COPY --- */
-
-struct copy copy_begin(struct db *db, int statement)
-{
-	static const char signature[] = "PGCOPY\n\377\r\n\0"; /* 11 bytes with the last zero */
-	struct connection *c = of(db);
-	struct copy copy = {.db = db};
-	PGresult *r;
-
-	assert(c->running < 0);
-	buf_add(&copy.row, signature, 11);
-	binary_u32(&copy.row, 0); /* flags */
-	binary_u32(&copy.row, 0); /* no extension of the header */
-	if (c->failed != OK)
-		return copy;
-	r = postgres_run(c->conn, sql_postgres_copy.text[statement]);
-	if (PQresultStatus(r) == PGRES_COPY_IN)
-		PQclear(r);
-	else
-		stick_result(c, r, sql_postgres_copy.name[statement]);
-	return copy;
-}
-
-/* Flushed each time: else libpq would keep all that the server does not take yet, and the memory for ever. */
-static void copy_send(struct copy *copy)
-{
-	struct connection *c = of(copy->db);
-	int put = 0;
-
-	while (c->failed == OK && put == 0) {
-		put = PQputCopyData(c->conn, copy->row.at, (int)copy->row.len);
-		if (put < 0 || !postgres_flush(c->conn))
-			stick_result(c, NULL, "copy");
-	}
-	buf_clear(&copy->row);
-}
-
-void copy_row(struct copy *copy, unsigned fields)
-{
-	binary_u16(&copy->row, (uint16_t)fields);
-}
-
-void copy_row_end(struct copy *copy)
-{
-	if (copy->row.len >= COPY_CHUNK)
-		copy_send(copy);
-}
-
-static void copy_finish(struct connection *c)
-{
-	bool gone = false;
-	PGresult *r;
-	int put;
-
-	while ((put = PQputCopyEnd(c->conn, NULL)) == 0)
-		if (!postgres_flush(c->conn))
-			break;
-	if (put <= 0) {
-		stick_result(c, NULL, "copy");
-		return;
-	}
-	while (c->conn && (r = postgres_result(c->conn, &gone)) != NULL) {
-		if (PQresultStatus(r) != PGRES_COMMAND_OK)
-			stick_result(c, r, "copy");
-		else
-			PQclear(r);
-	}
-	if (gone && c->conn)
-		stick_result(c, NULL, "copy");
-}
-
-void copy_end(struct copy *copy)
-{
-	struct connection *c = of(copy->db);
-
-	if (c->failed == OK) {
-		binary_u16(&copy->row, UINT16_MAX); /* the end */
-		copy_send(copy);
-	}
-	if (c->failed == OK)
-		copy_finish(c);
-	buf_done(&copy->row);
 }

@@ -5,6 +5,8 @@
 #include <libpq-fe.h>
 
 #include "central/db_postgres.h"
+#include "central/db_private.h"
+#include "gen/sql_postgres.h"
 
 /* --- libpq that never waits for ever (db_postgres_wait.c) --- */
 
@@ -30,5 +32,41 @@ enum err postgres_classify(const PGconn *conn, const PGresult *r, const char *do
 enum err postgres_connect(struct postgres *p, PGconn **ret, struct reason *why) MUST_USE;
 /* Did the latest of them find another content than the one before?  Said once. */
 bool postgres_replaced(struct postgres *p);
+
+/* --- statements (db_postgres_prepare.c) --- */
+
+#define PLACES_MAX 24
+
+/* The type of each parameter of a statement: how wide an integer goes. */
+struct places {
+	Oid types[PLACES_MAX];
+	int n;
+};
+enum err postgres_prepare(PGconn *conn, struct places ret[SQL_POSTGRES_COUNT], struct reason *why) MUST_USE;
+void postgres_statement_name(int id, char ret[16]);
+
+/* --- a connection (db_postgres.c; rows by COPY: db_postgres_copy.c) --- */
+
+struct connection {
+	struct db db;
+	struct postgres *server;
+	bool writer;
+	PGconn *conn; /* NULL: not opened yet, or lost */
+	enum err failed;
+	struct reason why;
+
+	struct places places[SQL_POSTGRES_COUNT];
+
+	/* The running statement. */
+	int running; /* -1 = none */
+	bool sent, ended;
+	PGresult *row;
+	int64_t changes;
+	const char *values[PLACES_MAX];
+	int lengths[PLACES_MAX], formats[PLACES_MAX];
+	char scalars[PLACES_MAX][8];
+};
+/* Sticks a result that is an error, and clears it; NULL: the connection is lost. */
+void connection_fail(struct connection *c, PGresult *r, const char *doing);
 
 #endif

@@ -1,0 +1,95 @@
+/* COPY: rows in chunks, so that neither end keeps more than it must. */
+#include <assert.h>
+
+#include "central/db_postgres_private.h"
+#include "central/postgres_binary.h"
+#include "gen/sql_postgres_copy.h"
+
+#define COPY_CHUNK 65536
+
+static struct connection *of(struct db *db)
+{
+	return (struct connection *)db;
+}
+
+struct copy copy_begin(struct db *db, int statement)
+{
+	static const char signature[] = "PGCOPY\n\377\r\n\0"; /* 11 bytes with the last zero */
+	struct connection *c = of(db);
+	struct copy copy = {.db = db};
+	PGresult *r;
+
+	assert(c->running < 0);
+	buf_add(&copy.row, signature, 11);
+	binary_u32(&copy.row, 0); /* flags */
+	binary_u32(&copy.row, 0); /* no extension of the header */
+	if (c->failed != OK)
+		return copy;
+	r = postgres_run(c->conn, sql_postgres_copy.text[statement]);
+	if (PQresultStatus(r) == PGRES_COPY_IN)
+		PQclear(r);
+	else
+		connection_fail(c, r, sql_postgres_copy.name[statement]);
+	return copy;
+}
+
+/* Flushed each time: else libpq would keep all that the server does not take yet, and the memory for ever. */
+static void copy_send(struct copy *copy)
+{
+	struct connection *c = of(copy->db);
+	int put = 0;
+
+	while (c->failed == OK && put == 0) {
+		put = PQputCopyData(c->conn, copy->row.at, (int)copy->row.len);
+		if (put < 0 || !postgres_flush(c->conn))
+			connection_fail(c, NULL, "copy");
+	}
+	buf_clear(&copy->row);
+}
+
+void copy_row(struct copy *copy, unsigned fields)
+{
+	binary_u16(&copy->row, (uint16_t)fields);
+}
+
+void copy_row_end(struct copy *copy)
+{
+	if (copy->row.len >= COPY_CHUNK)
+		copy_send(copy);
+}
+
+static void copy_finish(struct connection *c)
+{
+	bool gone = false;
+	PGresult *r;
+	int put;
+
+	while ((put = PQputCopyEnd(c->conn, NULL)) == 0)
+		if (!postgres_flush(c->conn))
+			break;
+	if (put <= 0) {
+		connection_fail(c, NULL, "copy");
+		return;
+	}
+	while (c->conn && (r = postgres_result(c->conn, &gone)) != NULL) {
+		if (PQresultStatus(r) != PGRES_COMMAND_OK)
+			connection_fail(c, r, "copy");
+		else
+			PQclear(r);
+	}
+	if (gone && c->conn)
+		connection_fail(c, NULL, "copy");
+}
+
+void copy_end(struct copy *copy)
+{
+	struct connection *c = of(copy->db);
+
+	if (c->failed == OK) {
+		binary_u16(&copy->row, UINT16_MAX); /* the end */
+		copy_send(copy);
+	}
+	if (c->failed == OK)
+		copy_finish(c);
+	buf_done(&copy->row);
+}
