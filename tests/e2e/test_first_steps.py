@@ -6,9 +6,10 @@ import pytest
 
 import lab
 
-pytestmark = pytest.mark.both_stores
+both_stores = pytest.mark.both_stores
 
 
+@both_stores
 def test_three_generating_locals_are_pulled_and_proven(site):
     locals_ = [site.local(f"site-{i}", options=["--generate", "50"]) for i in (1, 2, 3)]
     centre = site.centre(*locals_)
@@ -21,6 +22,7 @@ def test_three_generating_locals_are_pulled_and_proven(site):
     assert status["nodes"]["total"] == 3 and status["store"] == {"kind": centre.store.kind, "ok": True}
 
 
+@both_stores
 def test_what_is_written_is_the_same_at_both_ends(site):
     l = site.local("a")
     centre = site.centre(l)
@@ -31,6 +33,7 @@ def test_what_is_written_is_the_same_at_both_ends(site):
     assert b'{"a" : 1e400,   "a":0.1000}' in centre.get("/v1/records/a/z").body
 
 
+@both_stores
 def test_an_edit_at_the_centre_is_pushed_and_a_deletion_too(site):
     l = site.local("a")
     centre = site.centre(l)
@@ -53,6 +56,7 @@ def test_an_edit_at_the_centre_is_pushed_and_a_deletion_too(site):
     assert centre.conflicts() == []
 
 
+@both_stores
 def test_the_same_record_edited_at_both_ends_is_one_conflict_with_both_versions(site):
     l = site.local("a")
     centre = site.centre(l)
@@ -76,6 +80,7 @@ def test_the_same_record_edited_at_both_ends_is_one_conflict_with_both_versions(
     assert lab.same_records(l, centre) == 1
 
 
+@both_stores
 def test_both_ends_restart_and_go_on(site):
     l = site.local("a")
     centre = site.centre(l)
