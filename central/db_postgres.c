@@ -249,10 +249,15 @@ static bool send_statement(struct connection *c)
 	       PQsetSingleRowMode(c->conn);
 }
 
+static int64_t silence_of(const struct connection *c)
+{
+	return c->running == SQL_POSTGRES_RECORDS_DIGEST ? POSTGRES_LONG_SILENCE_MS : POSTGRES_SILENCE_MS;
+}
+
 static bool take_result(struct connection *c)
 {
 	bool gone;
-	PGresult *r = postgres_result(c->conn, &gone);
+	PGresult *r = postgres_result(c->conn, silence_of(c), &gone);
 
 	switch (PQresultStatus(r)) {
 	case PGRES_SINGLE_TUPLE:
@@ -276,7 +281,7 @@ static void drain(struct connection *c)
 	PGresult *r;
 
 	c->ended = true;
-	while (c->conn && (r = postgres_result(c->conn, &gone)) != NULL) {
+	while (c->conn && (r = postgres_result(c->conn, silence_of(c), &gone)) != NULL) {
 		if (PQresultStatus(r) == PGRES_FATAL_ERROR)
 			connection_fail(c, r, name_of(c->running));
 		else

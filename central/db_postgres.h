@@ -2,9 +2,10 @@
  * db_postgres - connections to a store in PostgreSQL (libpq).
  *
  * A session that was lost is opened again at the next db_begin(); db_replaced() says when the server was
- * restarted meanwhile: it may have been put back to an older state, or be a standby that took over.  While the server cannot be reached,
- * db_begin() fails at once (RETRY) but for one attempt now and then (backoff.h).  No call waits longer than
- * half a minute for a server that says nothing.
+ * restarted meanwhile: it may have been put back to an older state, or be a standby that took over.  While the
+ * server cannot be reached, db_begin() fails at once (RETRY) but for one attempt now and then (backoff.h).  No
+ * call waits longer than half a minute for a server that says nothing; an hour while it sums or migrates all
+ * rows.
  *
  * One centre has a database: every connection holds an advisory lock with all others of its centre.
  */

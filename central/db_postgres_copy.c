@@ -71,7 +71,7 @@ static void copy_finish(struct connection *c)
 		connection_fail(c, NULL, "copy");
 		return;
 	}
-	while (c->conn && (r = postgres_result(c->conn, &gone)) != NULL) {
+	while (c->conn && (r = postgres_result(c->conn, POSTGRES_SILENCE_MS, &gone)) != NULL) {
 		if (PQresultStatus(r) != PGRES_COMMAND_OK)
 			connection_fail(c, r, "copy");
 		else

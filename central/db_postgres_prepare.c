@@ -35,7 +35,7 @@ static void note_types(struct places *p, const PGresult *r)
 static enum err take_preparation(PGconn *conn, int id, struct places *describes, struct reason *why)
 {
 	bool lost;
-	PGresult *r = postgres_result(conn, &lost);
+	PGresult *r = postgres_result(conn, POSTGRES_SILENCE_MS, &lost);
 	enum err e = OK;
 
 	if (PQresultStatus(r) != PGRES_COMMAND_OK)
@@ -43,7 +43,8 @@ static enum err take_preparation(PGconn *conn, int id, struct places *describes,
 	else if (describes)
 		note_types(describes, r);
 	PQclear(r);
-	if (e == OK && (r = postgres_result(conn, &lost)) != NULL) /* the end of this one */
+	if (e == OK &&
+		(r = postgres_result(conn, POSTGRES_SILENCE_MS, &lost)) != NULL) /* the end of this one */
 		PQclear(r);
 	return e;
 }
@@ -63,7 +64,7 @@ static enum err prepare_all(PGconn *conn, struct places ret[SQL_POSTGRES_COUNT],
 	}
 	if (e != OK)
 		return e;
-	r = postgres_result(conn, &lost);
+	r = postgres_result(conn, POSTGRES_SILENCE_MS, &lost);
 	if (PQresultStatus(r) != PGRES_PIPELINE_SYNC || !PQexitPipelineMode(conn))
 		e = postgres_classify(conn, NULL, "prepare", why);
 	PQclear(r);

@@ -12,9 +12,11 @@
 
 /* A server that says nothing for so long is given up. */
 #define POSTGRES_SILENCE_MS 30000
+/* While it goes through all rows, to sum or to migrate them. */
+#define POSTGRES_LONG_SILENCE_MS 3600000
 
 /* The next result, NULL at the end; then also *lost tells whether the connection is. */
-PGresult *postgres_result(PGconn *conn, bool *lost);
+PGresult *postgres_result(PGconn *conn, int64_t silence_ms, bool *lost);
 /* Sends what is queued.  False: the connection is lost. */
 bool postgres_flush(PGconn *conn) MUST_USE;
 /* Runs statements without parameters to their end; the last result, or the first that is an error; NULL: the
@@ -22,6 +24,7 @@ bool postgres_flush(PGconn *conn) MUST_USE;
 PGresult *postgres_run(PGconn *conn, const char *sql) MUST_USE;
 /* The same where nothing is to be read. */
 enum err postgres_do(PGconn *conn, const char *sql, struct reason *why) MUST_USE;
+enum err postgres_do_long(PGconn *conn, const char *sql, struct reason *why) MUST_USE;
 
 /* What a result that is an error means (SQLSTATE), and its text on one line; `r` NULL: the connection is lost. */
 enum err postgres_classify(const PGconn *conn, const PGresult *r, const char *doing, struct reason *why);

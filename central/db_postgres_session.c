@@ -60,6 +60,9 @@ static const char session[] = "SET search_path = tidemark_store;"
 			      "SET jit = off;"
 			      "SET lock_timeout = " LOCK_TIMEOUT ";"
 			      "SET statement_timeout = 0;"
+			      /* What was acknowledged is kept, whatever the server does for others. */
+			      "SELECT set_config('synchronous_commit', 'on', false) "
+			      "WHERE current_setting('synchronous_commit') = 'off';"
 			      "SET tcp_keepalives_idle = 30;"
 			      "SET tcp_keepalives_interval = 10;"
 			      "SET tcp_keepalives_count = 3;"
@@ -151,7 +154,7 @@ static enum err migrate_to(PGconn *conn, size_t i, struct reason *why)
 	enum err e = postgres_do(conn, "BEGIN", why);
 
 	if (e == OK)
-		e = postgres_do(conn, sql_postgres_migrations.text[i], why);
+		e = postgres_do_long(conn, sql_postgres_migrations.text[i], why);
 	snprintf(sql, sizeof(sql), "INSERT INTO schema_version (version) VALUES (%zu)", i + 1);
 	if (e == OK)
 		e = postgres_do(conn, sql, why);

@@ -5,9 +5,9 @@
 #include "central/db_postgres_private.h"
 #include "shared/clock.h"
 
-static bool wait_for(PGconn *conn, short events)
+static bool wait_for(PGconn *conn, short events, int64_t silence_ms)
 {
-	int64_t until = clock_mono_us() + (int64_t)POSTGRES_SILENCE_MS * 1000;
+	int64_t until = clock_mono_us() + silence_ms * 1000;
 	struct pollfd p = {.fd = PQsocket(conn), .events = events};
 
 	if (p.fd < 0)
@@ -28,16 +28,16 @@ bool postgres_flush(PGconn *conn)
 	int more;
 
 	while ((more = PQflush(conn)) > 0)
-		if (!wait_for(conn, POLLIN | POLLOUT) || !PQconsumeInput(conn))
+		if (!wait_for(conn, POLLIN | POLLOUT, POSTGRES_SILENCE_MS) || !PQconsumeInput(conn))
 			return false;
 	return more == 0;
 }
 
-PGresult *postgres_result(PGconn *conn, bool *lost)
+PGresult *postgres_result(PGconn *conn, int64_t silence_ms, bool *lost)
 {
 	*lost = !postgres_flush(conn);
 	while (!*lost && PQisBusy(conn))
-		*lost = !wait_for(conn, POLLIN) || !PQconsumeInput(conn);
+		*lost = !wait_for(conn, POLLIN, silence_ms) || !PQconsumeInput(conn);
 	return *lost ? NULL : PQgetResult(conn);
 }
 
@@ -48,12 +48,12 @@ static bool is_error(const PGresult *r)
 	return s == PGRES_FATAL_ERROR || s == PGRES_BAD_RESPONSE;
 }
 
-PGresult *postgres_run(PGconn *conn, const char *sql)
+static PGresult *run(PGconn *conn, const char *sql, int64_t silence_ms)
 {
 	PGresult *last = NULL, *r;
 	bool lost = !PQsendQuery(conn, sql);
 
-	while (!lost && (r = postgres_result(conn, &lost)) != NULL) {
+	while (!lost && (r = postgres_result(conn, silence_ms, &lost)) != NULL) {
 		if (PQresultStatus(r) == PGRES_COPY_IN)
 			return r; /* it goes on with the rows */
 		if (last && is_error(last)) {
@@ -70,13 +70,28 @@ PGresult *postgres_run(PGconn *conn, const char *sql)
 	return last;
 }
 
-enum err postgres_do(PGconn *conn, const char *sql, struct reason *why)
+PGresult *postgres_run(PGconn *conn, const char *sql)
 {
-	PGresult *r = postgres_run(conn, sql);
+	return run(conn, sql, POSTGRES_SILENCE_MS);
+}
+
+static enum err do_within(PGconn *conn, const char *sql, int64_t silence_ms, struct reason *why)
+{
+	PGresult *r = run(conn, sql, silence_ms);
 	enum err e = r && !is_error(r) ? OK : postgres_classify(conn, r, "the store", why);
 
 	PQclear(r);
 	return e;
+}
+
+enum err postgres_do(PGconn *conn, const char *sql, struct reason *why)
+{
+	return do_within(conn, sql, POSTGRES_SILENCE_MS, why);
+}
+
+enum err postgres_do_long(PGconn *conn, const char *sql, struct reason *why)
+{
+	return do_within(conn, sql, POSTGRES_LONG_SILENCE_MS, why);
 }
 
 /* --- what errors mean --- */
@@ -132,8 +147,7 @@ enum err postgres_classify(const PGconn *conn, const PGresult *r, const char *do
 	struct span line = first_line(text ? text : PQerrorMessage(conn));
 
 	if (!state && PQstatus(conn) != CONNECTION_BAD && line.len == 0)
-		return fail(RETRY, why, "%s: PostgreSQL has said nothing for %d s", doing,
-			POSTGRES_SILENCE_MS / 1000);
+		return fail(RETRY, why, "%s: PostgreSQL has said nothing for too long", doing);
 	if (!state)
 		return fail(RETRY, why, "%s: PostgreSQL: %.*s", doing, (int)line.len, line.at);
 	if (strcmp(state, "53100") == 0)

@@ -407,6 +407,31 @@ static void another_centre_is_refused_until_the_first_has_gone_only(struct stage
 }
 POSTGRES_TEST(another_centre_is_refused_until_the_first_has_gone)
 
+/* Set for the whole server by somebody who thinks of other databases. */
+static void an_acknowledged_edit_is_on_disk_whatever_the_server_does_for_others_only(
+	struct stage *g, struct far *f)
+{
+	char sql[160];
+
+	(void)f;
+	snprintf(sql, sizeof(sql), "ALTER DATABASE %s SET synchronous_commit = off",
+		backstage_ask(g, "SELECT current_database()"));
+	backstage_run(g, sql);
+	backstage_end_sessions(g);
+	assert_string_equal(backstage_ask(g, "SHOW synchronous_commit"), "off");
+	backstage_run(g, "CREATE TABLE seen (how text)");
+	backstage_run(g, "CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS "
+			 "'BEGIN INSERT INTO tidemark_store.seen VALUES "
+			 "(current_setting(''synchronous_commit'')); RETURN NEW; END'");
+	backstage_run(g, "CREATE TRIGGER see AFTER INSERT ON records FOR EACH ROW EXECUTE FUNCTION see()");
+	stage_put(g, "site-a", "x", "1");
+	assert_string_equal(backstage_ask(g, "SELECT string_agg(how, ' ') FROM seen"), "on");
+	snprintf(sql, sizeof(sql), "ALTER DATABASE %s RESET synchronous_commit",
+		backstage_ask(g, "SELECT current_database()"));
+	backstage_run(g, sql);
+}
+POSTGRES_TEST(an_acknowledged_edit_is_on_disk_whatever_the_server_does_for_others)
+
 static void a_server_that_is_not_there_can_be_tried_again(void **state)
 {
 	struct store_config c = {.url = "postgresql://tidemark@127.0.0.1:1/nothing?connect_timeout=2"};
@@ -434,6 +459,7 @@ int main(void)
 		cmocka_unit_test(a_page_of_the_sweep_does_not_read_the_rest),
 		cmocka_unit_test(a_newer_schema_is_left_alone),
 		cmocka_unit_test(another_centre_is_refused_until_the_first_has_gone),
+		cmocka_unit_test(an_acknowledged_edit_is_on_disk_whatever_the_server_does_for_others),
 		cmocka_unit_test(a_server_that_is_not_there_can_be_tried_again),
 	};
 
