@@ -301,6 +301,38 @@ def test_an_idle_system_writes_nothing(site, clusters):
     assert cluster.sql(next_transaction) != before
 
 
+def test_a_page_finds_its_rows_by_their_keys_in_a_new_store(site, clusters):
+    """Where nothing was analysed yet a planner left alone reads all of an owner's rows, for each that is asked for."""
+    cluster = clusters("pg")
+    cluster.setting("autovacuum", "off")
+    store = pg.Database("tidemark", cluster.server)
+    local = site.local("a")
+    centre = site.centre(local, store=store)
+
+    def change(n):
+        """A page's worth at the local, and at the centre."""
+        local.write(*({"id": f"r0-{i}", "body": f"changed by {n}"} for i in range(n)))
+        centre.in_sync()
+        assert centre.post("/v1/records", [
+            {"owner": "a", "id": f"r0-{i}", "type": "t", "body": f"changed here by {n}"} for i in range(n)]).status == 201
+        centre.in_sync()
+
+    local.write(*({"id": f"r0-{i}", "body": i} for i in range(600)))
+    centre.in_sync()
+    change(600)  # every statement has its plan now
+    for k in range(2):
+        local.write(*({"id": f"r{k}-{i}", "body": i} for i in range(10000)))
+    centre.in_sync()
+    change(3000)
+    centre.stop()  # the sessions tell what they did when they close
+    read = int(store.sql("SELECT idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'records'")[0])
+    print(f"{read} rows read by an index")
+    assert read < 65000  # 49,000; with the plans of a small table 87,000
+    centre.start()
+    centre.in_sync()
+    assert lab.same_records(local, centre) == 20000
+
+
 def refused(url, *options):
     return subprocess.run([lab.BIN / "tidemark-central", "--store", url, "--listen", "127.0.0.1:0", *options],
                           capture_output=True, text=True, timeout=40)
