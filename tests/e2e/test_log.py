@@ -59,10 +59,12 @@ def test_every_change_and_every_exchange_is_told(site):
         a.write({"id": "y", "body": 1})
         centre.in_sync("a")
         a.stop()
+        centre.post("/v1/nodes/a/pause")  # both edit before they hear of each other
         lab.call(centre.url + "/v1/records/a/x", "PUT", '{"type":"t","body":"centre"}')
         a.restore_from(site.path / "backup")
         start_json(a)
         a.write({"id": "x", "body": "site"}, {"id": "z", "body": 1})
+        centre.post("/v1/nodes/a/resume")
         centre.in_sync("a")
         (lost,) = centre.conflicts()
         centre.tool("conflict", "promote", str(lost["id"]))
