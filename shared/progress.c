@@ -10,7 +10,7 @@
 #define BAR_WIDTH 20
 #define TERMINAL_EVERY_US 100000
 #define ELSE_EVERY_US 10000000
-#define RATE_AFTER_S 0.5 /* before that it says nothing */
+#define RATE_AFTER_S 0.2 /* before that it says nothing */
 #define LEFT_MAX_S 359999
 
 static void put_bytes(struct buf *out, double bytes)

@@ -51,7 +51,7 @@ static const struct {
 	/* nothing but words */
 	{{"a offline: no answer", 0, 0, 0, 0}, 60, "a offline: no answer"},
 	/* no rate out of a moment */
-	{{"f", BOTH, 50, 1500, 6000}, 0.4, "[#####...............] f: 50 records, 1.5 KB of 6.0 KB (25 %)"},
+	{{"f", BOTH, 50, 1500, 6000}, 0.1, "[#####...............] f: 50 records, 1.5 KB of 6.0 KB (25 %)"},
 };
 
 static void in_one_line(void **state)
