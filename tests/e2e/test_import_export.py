@@ -281,7 +281,7 @@ def test_what_comes_slowly_is_written_when_it_comes(site):
 def test_progress(site):
     a = site.local("a")
     f = site.path / "x.csv"
-    write_csv(f, 200_000, 7)
+    write_csv(f, 400_000, 7)
     args = [lab.BIN / "tidemark-local", "import", "--to", a.url, "--type", "item", f]
     r = subprocess.run(args, capture_output=True, text=True, timeout=60)
     assert r.returncode == 0 and r.stderr == ""  # not a terminal, and soon done
