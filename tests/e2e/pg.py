@@ -111,6 +111,7 @@ class Cluster:
         run("promote", self.directory)
 
     def remove(self):
+        """Also of one that is removed already."""
         self.holder.stdin.close()
         self.holder.wait(60)
         self.holder.stdout.close()

@@ -11,14 +11,21 @@ import pg
 
 @pytest.fixture
 def made(tmp_path):
-    """Directories of clusters, removed at the end."""
-    directories = []
+    """Directories and clusters in them, removed at the end."""
+    directories, clusters = [], []
 
     def directory(name):
         directories.append(tmp_path / name)
         return directories[-1]
 
+    def cluster(name, **kw):
+        clusters.append(pg.Cluster(directory(name), **kw))
+        return clusters[-1]
+
+    directory.cluster = cluster
     yield directory
+    for c in clusters:
+        c.remove()
     for d in directories:
         pg.run("remove", d)
         assert not d.exists()
@@ -34,7 +41,7 @@ def gone(home, pid):
 
 
 def test_it_is_reached_by_its_socket_alone_and_keeps_what_it_acknowledged(made):
-    c = pg.Cluster(made("one"))
+    c = made.cluster("one")
     url = pg.run("create", c.directory, "shop").stdout.strip()
     assert url == pg.run("url", c.directory, "shop").stdout.strip() == pg.with_database(c.server, "shop")
     assert pg.sql(url, "SHOW listen_addresses") == [""]
@@ -55,7 +62,7 @@ def test_it_is_reached_by_its_socket_alone_and_keeps_what_it_acknowledged(made):
 
 def test_a_path_too_long_or_odd_for_a_socket_is_got_round(made):
     for name in ("d" * 100, "a b&c%d"):
-        c = pg.Cluster(made(name))
+        c = made.cluster(name)
         assert pg.sql(c.server, "SELECT 1") == ["1"], name
         assert str(c.directory) not in c.server
         home = c.home
@@ -64,7 +71,7 @@ def test_a_path_too_long_or_odd_for_a_socket_is_got_round(made):
 
 
 def test_durable_and_not(made):
-    assert pg.Cluster(made("quick")).sql("SHOW fsync") == ["off"]
+    assert made.cluster("quick").sql("SHOW fsync") == ["off"]
     r = pg.run("start", "--durable", made("durable"))
     assert pg.sql(r.stdout.strip(), "SHOW fsync") == ["on"]
 
@@ -75,7 +82,7 @@ def test_what_is_held_goes_with_its_holder(made):
                                 stdout=subprocess.PIPE, text=True, start_new_session=True)
         url = held.stdout.readline().strip()
         assert pg.sql(url, "SELECT 1") == ["1"]
-        c = pg.Cluster(made(how))  # it is there
+        c = made.cluster(how)  # it is there
         home, server = c.home, c.pids()[0]
         if how == "killed":
             os.killpg(held.pid, signal.SIGTERM)
@@ -86,9 +93,9 @@ def test_what_is_held_goes_with_its_holder(made):
 
 
 def test_a_standby_follows_and_is_promoted(made):
-    a = pg.Cluster(made("a"))
+    a = made.cluster("a")
     a.sql("CREATE TABLE t AS SELECT 1 AS n")
-    b = pg.Cluster(made("b"), standby_of=a)
+    b = made.cluster("b", standby_of=a)
     assert b.sql("SELECT pg_is_in_recovery()") == ["t"]
     a.sql("INSERT INTO t VALUES (2)")
     lab.wait_until("the standby has it", lambda: b.sql("SELECT count(*) FROM t") == ["2"])
@@ -111,7 +118,7 @@ def test_what_it_refuses(made, tmp_path):
         r = pg.run(*args, check=False)
         assert r.returncode == status and words in r.stderr, (args, r)
     assert (tmp_path / "mine" / "precious").read_text() == "x" and not (tmp_path / "s").exists()
-    c = pg.Cluster(made("c"))
+    c = made.cluster("c")
     assert pg.run("create", c.directory, "a b", check=False).returncode == 2
     assert "already exists" in pg.run("create", c.directory, "postgres", check=False).stderr
     assert pg.run("standby", c.directory, c.directory, check=False).returncode == 6
@@ -123,7 +130,7 @@ def test_what_it_refuses(made, tmp_path):
 
 
 def test_a_server_that_does_not_start_says_why(made):
-    c = pg.Cluster(made("c"))
+    c = made.cluster("c")
     c.stop()
     with open(c.home / "data" / "postgresql.conf", "a", encoding="ascii") as conf:
         conf.write("nonsense = 1\n")
