@@ -243,6 +243,7 @@ void api_edit_do(void *ctx, struct http_request *q, struct http_reply *r)
 	bool asks = span_is(verb, "pull") || span_is(verb, "push");
 	if (!centre_node_name(http_param(q, "name"), name, r))
 		return;
+	store_hurry(c->store);
 	enum err e = asks ? OK : change_node(c, name, verb, &why);
 	if (!asks)
 		tell_scheduler(c, name, e);

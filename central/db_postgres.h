@@ -17,6 +17,7 @@
 /* What the connections share: where the database is, whether it answers, whose it is.  INVALID: not a URL. */
 struct postgres;
 enum err postgres_open(struct postgres **ret, const char *url, struct reason *why) MUST_USE;
+void postgres_hurry(struct postgres *p); /* the next attempt is due at once */
 void postgres_close(struct postgres *p); /* after its connections; NULL is allowed */
 
 /*

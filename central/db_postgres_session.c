@@ -372,6 +372,14 @@ enum err postgres_open(struct postgres **ret, const char *url, struct reason *wh
 	return OK;
 }
 
+void postgres_hurry(struct postgres *p)
+{
+	if (pthread_mutex_trylock(&p->lock) != 0)
+		return; /* an attempt is being made */
+	p->next_us = 0;
+	pthread_mutex_unlock(&p->lock);
+}
+
 void postgres_close(struct postgres *p)
 {
 	if (!p)

@@ -45,6 +45,8 @@ struct store_config {
 enum err store_open(struct store **ret, const struct store_config *c, struct reason *why) MUST_USE;
 void store_close(struct store *st);             /* NULL is allowed */
 const char *store_kind(const struct store *st); /* "sqlite", "postgresql" */
+/* Somebody wants it now: a server that is away is tried again at the next call, whatever was to be waited for. */
+void store_hurry(struct store *st);
 /* Can it write?  For readiness; cheap. */
 enum err store_ping(struct store *st, struct reason *why) MUST_USE;
 /* The id that locals keep acknowledgements under: made once, kept in the store. */

@@ -279,6 +279,12 @@ const char *store_kind(const struct store *st)
 	return st->postgres ? "postgresql" : "sqlite";
 }
 
+void store_hurry(struct store *st)
+{
+	if (st->postgres)
+		postgres_hurry(st->postgres);
+}
+
 enum err store_ping(struct store *st, struct reason *why)
 {
 	return store_write_end(st, store_write_begin(st), OK, why);

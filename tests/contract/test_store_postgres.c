@@ -197,6 +197,28 @@ static void a_server_that_does_not_write_is_waited_for_only(struct stage *g, str
 }
 POSTGRES_TEST(a_server_that_does_not_write_is_waited_for)
 
+static void a_server_that_is_away_is_tried_at_once_on_demand_only(struct stage *g, struct far *f)
+{
+	char sql[160];
+
+	far_put_many(f, 5);
+	snprintf(sql, sizeof(sql), "ALTER DATABASE %s SET default_transaction_read_only = on",
+		backstage_ask(g, "SELECT current_database()"));
+	backstage_run(g, sql);
+	backstage_end_sessions(g);
+	for (int i = 0; i < 6; i++) { /* the wait grows */
+		store_hurry(g->store);
+		assert_int_equal(stage_pull(g, f, 10, NULL), RETRY);
+		assert_null(strstr(g->why.text, "next attempt in"));
+	}
+	snprintf(sql, sizeof(sql), "ALTER DATABASE %s RESET default_transaction_read_only",
+		backstage_ask(g, "SELECT current_database()"));
+	backstage_run(g, sql);
+	store_hurry(g->store);
+	assert_int_equal(stage_pull(g, f, 10, NULL), OK);
+}
+POSTGRES_TEST(a_server_that_is_away_is_tried_at_once_on_demand)
+
 /* --- data --- */
 
 static void data_that_is_refused_spoils_its_own_page_alone_only(struct stage *g, struct far *f)
@@ -451,6 +473,7 @@ int main(void)
 		cmocka_unit_test(ended_sessions_are_begun_again),
 		cmocka_unit_test(a_session_that_ends_within_a_page_undoes_it),
 		cmocka_unit_test(a_server_that_does_not_write_is_waited_for),
+		cmocka_unit_test(a_server_that_is_away_is_tried_at_once_on_demand),
 		cmocka_unit_test(data_that_is_refused_spoils_its_own_page_alone),
 		cmocka_unit_test(a_commit_that_fails_late_is_uncertain),
 		cmocka_unit_test(errors_are_what_their_class_says),
