@@ -42,6 +42,21 @@ void db_fail(struct db *db, enum err e, const char *fmt, ...)
 	db->ops->stick(db, e, text.text);
 }
 
+void db_savepoint(struct db *db)
+{
+	db->ops->savepoint(db);
+}
+
+void db_release(struct db *db)
+{
+	db->ops->release(db);
+}
+
+enum err db_rollback_to(struct db *db, struct reason *why)
+{
+	return db->ops->rollback_to(db, why);
+}
+
 bool db_replaced(struct db *db)
 {
 	return db->ops->replaced(db);

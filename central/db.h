@@ -32,6 +32,15 @@ enum err db_failed(const struct db *db, struct reason *why);
 void db_fail(struct db *db, enum err e, const char *fmt, ...) PRINTF(3, 4);
 
 /*
+ * A part of a transaction that may be undone by itself; none within another.  It ends by one of the two: release
+ * keeps what was done since, roll back undoes it and returns the failure that stuck within it, which is cleared
+ * unless it ended the whole transaction.
+ */
+void db_savepoint(struct db *db);
+void db_release(struct db *db);
+enum err db_rollback_to(struct db *db, struct reason *why) MUST_USE;
+
+/*
  * Within a transaction: may the content be another than this connection left?  An old copy may have been put
  * back under it, or a standby have taken over.  Said once.
  */

@@ -59,6 +59,24 @@ static void stick(struct db *db, enum err e, const char *text)
 	lite_fail(lite_of(db), e, "%s", text);
 }
 
+static void savepoint(struct db *db)
+{
+	lite_savepoint(lite_of(db));
+}
+
+static void release(struct db *db)
+{
+	lite_release(lite_of(db));
+}
+
+static enum err rollback_to(struct db *db, struct reason *why)
+{
+	enum err e = lite_failed(lite_of(db), why);
+
+	lite_savepoint_rollback(lite_of(db));
+	return e;
+}
+
 /* Another number than last time on the same connection: somebody else has written. */
 static bool replaced(struct db *db)
 {
@@ -160,6 +178,9 @@ static const struct db_ops ops = {
 	.rollback = rollback,
 	.failed = failed,
 	.stick = stick,
+	.savepoint = savepoint,
+	.release = release,
+	.rollback_to = rollback_to,
 	.replaced = replaced,
 	.lost = lost,
 	.lock = lock,

@@ -40,6 +40,13 @@ void connection_fail(struct connection *c, PGresult *r, const char *doing)
 		hang_up(c);
 }
 
+/* What leads into a part of a transaction or out of it cannot fail but with the session. */
+static void fail_part(struct connection *c, const struct reason *why)
+{
+	stick(c, RETRY, why->text);
+	hang_up(c);
+}
+
 static const char *name_of(int id)
 {
 	return sql_postgres.name[id];
@@ -126,6 +133,43 @@ static enum err commit(struct db *db, struct reason *why)
 	PQclear(r);
 	if (e != OK)
 		hang_up(c);
+	return e;
+}
+
+/* --- savepoints: one name for all, the innermost is meant --- */
+
+static void savepoint(struct db *db)
+{
+	struct connection *c = of(db);
+	struct reason why;
+
+	if (c->failed == OK && postgres_do(c->conn, "SAVEPOINT part", &why) != OK)
+		fail_part(c, &why);
+}
+
+static void release(struct db *db)
+{
+	struct connection *c = of(db);
+	struct reason why;
+
+	if (c->failed == OK && postgres_do(c->conn, "RELEASE part", &why) != OK)
+		fail_part(c, &why);
+}
+
+/* A session that is lost has no way back. */
+static enum err rollback_to(struct db *db, struct reason *why)
+{
+	struct connection *c = of(db);
+	enum err e = c->failed;
+	struct reason text;
+
+	if (e != OK && why)
+		*why = c->why;
+	if (!c->conn)
+		return e;
+	c->failed = OK;
+	if (postgres_do(c->conn, "ROLLBACK TO part; RELEASE part", &text) != OK)
+		fail_part(c, &text);
 	return e;
 }
 
@@ -359,6 +403,9 @@ static const struct db_ops ops = {
 	.rollback = rollback,
 	.failed = failed,
 	.stick = stick_db,
+	.savepoint = savepoint,
+	.release = release,
+	.rollback_to = rollback_to,
 	.replaced = replaced,
 	.lost = lost,
 	.lock = lock,

@@ -119,6 +119,8 @@ static enum err class_of(const char *state)
 		{"21", INVALID}, /* the data */
 		{"22", INVALID},
 		{"23", INVALID},
+		{"54", INVALID},    /* too large for an index that somebody added */
+		{"P0001", INVALID}, /* a trigger that somebody added */
 		{"28", DENIED},
 		{"42501", DENIED},
 	};
@@ -140,6 +142,16 @@ static struct span first_line(const char *text)
 	return (struct span){text, len};
 }
 
+/* A key that is there twice is ours to deal with, but for one that somebody added to the records. */
+static bool is_foreign_key_twice(const PGresult *r, const char *state)
+{
+	const char *table = PQresultErrorField(r, PG_DIAG_TABLE_NAME);
+	const char *constraint = PQresultErrorField(r, PG_DIAG_CONSTRAINT_NAME);
+
+	return strcmp(state, "23505") == 0 && table && constraint && strcmp(table, "records") == 0 &&
+	       strcmp(constraint, "records_pkey") != 0;
+}
+
 enum err postgres_classify(const PGconn *conn, const PGresult *r, const char *doing, struct reason *why)
 {
 	const char *state = r ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL;
@@ -152,5 +164,6 @@ enum err postgres_classify(const PGconn *conn, const PGresult *r, const char *do
 		return fail(RETRY, why, "%s: PostgreSQL: %.*s", doing, (int)line.len, line.at);
 	if (strcmp(state, "53100") == 0)
 		return fail(RETRY, why, "%s: %s", doing, REASON_DISK_FULL);
-	return fail(class_of(state), why, "%s: PostgreSQL %s: %.*s", doing, state, (int)line.len, line.at);
+	return fail(is_foreign_key_twice(r, state) ? INVALID : class_of(state), why, "%s: PostgreSQL %s: %.*s", doing,
+		state, (int)line.len, line.at);
 }

@@ -11,6 +11,9 @@ struct db_ops {
 	enum err (*rollback)(struct db *db, struct reason *why);
 	enum err (*failed)(const struct db *db, struct reason *why);
 	void (*stick)(struct db *db, enum err e, const char *text);
+	void (*savepoint)(struct db *db);
+	void (*release)(struct db *db);
+	enum err (*rollback_to)(struct db *db, struct reason *why);
 	bool (*replaced)(struct db *db);
 	bool (*lost)(struct db *db);
 	void (*lock)(struct db *db, const uint64_t *keys, size_t n);

@@ -36,6 +36,14 @@ bool exchange_decode_pull(
 		exchange_wrong(out, POLL_BAD_BODY, "%s", why.text);
 		return false;
 	}
+	if (page->n == 0 && page->n_refused >= QUARANTINE_WHOLE_PAGE) {
+		exchange_wrong(out, POLL_BAD_BODY,
+			"none of its %zu records passes, so none is put in quarantine; the first, %.*s: %.120s",
+			page->n_refused, (int)page->refused[0].claim.id.len, page->refused[0].claim.id.at,
+			page->refused[0].why.text);
+		page_done(page);
+		return false;
+	}
 	/* Claiming more without having moved, it would be asked for, and answered, for ever. */
 	if (!page->end.more || page->end.to.seq > x->basis.cursor)
 		return true;

@@ -1,6 +1,7 @@
 #include "central/listing.h"
 
 #include "shared/page.h"
+#include "shared/utf8.h"
 
 void listing_begin(struct listing *g, const char *name, unsigned limit, struct buf *out)
 {
@@ -97,5 +98,46 @@ void listing_conflict(struct listing *g, const struct listed_conflict *c)
 	add_text(g->out, ",\"why\":", c->why);
 	buf_text(g->out, ",\"record\":");
 	record_encode(&c->record, g->out);
+	buf_char(g->out, '}');
+}
+
+/* A line may hold any byte: what is of no character becomes U+FFFD, so that the list is JSON. */
+static void add_line(struct buf *out, struct span line)
+{
+	struct buf text = {0};
+
+	for (size_t i = 0, step; i < line.len; i += step) {
+		step = utf8_length(line.at + i, line.len - i);
+		if (step > 0)
+			buf_add(&text, line.at + i, step);
+		else
+			buf_text(&text, "\xef\xbf\xbd");
+		step += step == 0;
+	}
+	buf_text(out, ",\"line\":");
+	buf_json_text(out, buf_span(&text));
+	buf_done(&text);
+}
+
+void listing_quarantine(struct listing *g, const struct listed_quarantine *l)
+{
+	char hex[33];
+
+	hash_hex(l->hash, hex);
+	add_head(g->out, l->id, l->at_us);
+	add_text(g->out, ",\"owner\":", l->owner);
+	add_text(g->out, ",\"record_id\":", l->record_id);
+	buf_printf(g->out, ",\"hash\":\"%s\",\"seq\":%llu,\"held\":%s", hex, (unsigned long long)l->seq,
+		l->held ? "true" : "false");
+	add_text(g->out, ",\"reason\":", l->why);
+	buf_printf(g->out, ",\"attempts\":%llu,\"tried_at\":", (unsigned long long)l->attempts);
+	if (l->tried_us < 0) {
+		buf_text(g->out, "null");
+	} else {
+		buf_char(g->out, '"');
+		buf_time(g->out, l->tried_us);
+		buf_char(g->out, '"');
+	}
+	add_line(g->out, l->line);
 	buf_char(g->out, '}');
 }

@@ -37,4 +37,17 @@ struct listed_conflict {
 };
 void listing_conflict(struct listing *g, const struct listed_conflict *c);
 
+struct listed_quarantine {
+	uint64_t id;
+	int64_t at_us;
+	struct span owner, record_id;
+	struct hash hash;
+	uint64_t seq;
+	bool held; /* the owner holds that version now */
+	struct span why, line;
+	uint64_t attempts;
+	int64_t tried_us; /* -1: not since it came */
+};
+void listing_quarantine(struct listing *g, const struct listed_quarantine *l);
+
 #endif

@@ -57,6 +57,7 @@ struct node_sync {
 	 * diverged. */
 	uint64_t doubt_seq;
 	struct digest doubt_local, doubt_centre;
+	uint64_t quarantined; /* versions of this owner that are kept in quarantine */
 	/*
 	 * Not stored: how often the store has found its content replaced under it.  An old copy put back may
 	 * stand at the same position with other records, so an answer to what was sent before is no answer.

@@ -48,13 +48,15 @@ static enum proof_verdict judge_equal(struct node_sync *s)
 	return PROOF_EQUAL;
 }
 
-static enum proof_verdict judge_unequal(struct node_sync *s, const struct page_end *end)
+/* `local` and `centre` are what is left to be compared of the two digests. */
+static enum proof_verdict judge_unequal(
+	struct node_sync *s, const struct page_end *end, struct digest local, struct digest centre)
 {
-	struct digest now = difference(end->digest, s->digest);
+	struct digest now = difference(local, centre);
 	struct digest before = difference(s->doubt_local, s->doubt_centre);
 
 	if (doubts(s) && !s->recount) {
-		struct digest any = digest_equal(end->digest, nothing) ? s->digest : end->digest;
+		struct digest any = digest_equal(local, nothing) ? centre : local;
 
 		doubt(s, end->to.seq, any, any);
 		s->recount = true;
@@ -64,19 +66,24 @@ static enum proof_verdict judge_unequal(struct node_sync *s, const struct page_e
 		s->halt = HALT_DIVERGED;
 		return PROOF_DIVERGED;
 	}
-	doubt(s, end->to.seq, end->digest, s->digest);
+	doubt(s, end->to.seq, local, centre);
 	sync_reset(s, &s->epoch, s->witness);
 	s->recount = true;
 	return PROOF_DOUBTED;
 }
 
-enum proof_verdict proof_judge(struct node_sync *sync, const struct page_end *end, bool to_push)
+enum proof_verdict proof_judge(
+	struct node_sync *sync, const struct page_end *end, const struct explained *ex, bool to_push)
 {
+	struct digest local, centre;
+
 	if (!proof_is_due(sync, end, to_push))
 		return PROOF_NONE;
-	if (digest_equal(sync->digest, end->digest))
+	local = difference(end->digest, ex->local);
+	centre = difference(sync->digest, ex->centre);
+	if (digest_equal(local, centre))
 		return judge_equal(sync);
-	return judge_unequal(sync, end);
+	return judge_unequal(sync, end, local, centre);
 }
 
 void sync_reset(struct node_sync *sync, const struct epoch *epoch, struct position witness)

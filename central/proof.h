@@ -24,10 +24,19 @@
 enum proof_verdict { PROOF_NONE, PROOF_EQUAL, PROOF_DOUBTED, PROOF_DIVERGED };
 
 /*
+ * What both digests count and is no difference to be mended: versions of the local that are kept in quarantine,
+ * and the centre's records of the same ids.
+ */
+struct explained {
+	struct digest local, centre;
+};
+
+/*
  * `sync` is as after the page was applied (cursor at page end, digest counted, or summed from the rows if
  * sync->recount); it is changed where the verdict asks, and only there.
  */
-enum proof_verdict proof_judge(struct node_sync *sync, const struct page_end *end, bool to_push);
+enum proof_verdict proof_judge(
+	struct node_sync *sync, const struct page_end *end, const struct explained *ex, bool to_push);
 
 /* Will proof_judge() give a verdict?  So that rows are summed only then. */
 bool proof_is_due(const struct node_sync *sync, const struct page_end *end, bool to_push);

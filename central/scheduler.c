@@ -1,6 +1,7 @@
 #include "central/scheduler.h"
 
 #include "central/applier.h"
+#include "central/retry.h"
 #include "central/slots.h"
 #include "shared/clock.h"
 
@@ -24,6 +25,8 @@ struct scheduler {
 	/* under the lock: */
 	bool stopping;
 	struct slots slots;
+	struct retry retry; /* by the one worker that moved retry_due_us */
+	int64_t retry_us, retry_due_us;
 };
 
 static struct slot *insert(struct scheduler *s, const struct node *n)
@@ -169,13 +172,29 @@ static void work(struct scheduler *s, struct slot **batch, size_t n)
 	}
 }
 
+static void record_taken(void *ctx, const char *owner)
+{
+	scheduler_edited(ctx, owner);
+}
+
+/* Under the lock, which is not held meanwhile.  False: it is not time yet, or another worker is at it. */
+static bool retry_if_due(struct scheduler *s)
+{
+	if (clock_mono_us() < s->retry_due_us)
+		return false;
+	s->retry_due_us += INT64_C(86400) * 1000000; /* not yet: this worker is at it */
+	pthread_mutex_unlock(&s->lock);
+	retry_round(&s->retry, s->applier.store, record_taken, s);
+	pthread_mutex_lock(&s->lock);
+	s->retry_due_us = clock_mono_us() + s->retry_us;
+	return true;
+}
+
 static void wait_news(struct scheduler *s)
 {
 	int64_t due = slots_next_due_us(&s->slots);
-	if (due < 0) {
-		pthread_cond_wait(&s->news, &s->lock);
-		return;
-	}
+	if (due < 0 || due > s->retry_due_us)
+		due = s->retry_due_us;
 	struct timespec until = {.tv_sec = due / 1000000, .tv_nsec = due % 1000000 * 1000};
 	pthread_cond_timedwait(&s->news, &s->lock, &until);
 }
@@ -189,7 +208,8 @@ static void *worker_run(void *ctx)
 		slots_wake_due(&s->slots, clock_mono_us());
 		size_t n = take_batch(s, batch);
 		if (n == 0) {
-			wait_news(s);
+			if (!retry_if_due(s))
+				wait_news(s);
 			continue;
 		}
 		pthread_mutex_unlock(&s->lock);
@@ -223,6 +243,8 @@ enum err scheduler_open(struct scheduler **ret, const struct scheduler_config *c
 	init_lock(s);
 	s->allowed = c->allowed;
 	s->n_workers = c->workers ? c->workers : 2;
+	s->retry_us = (c->retry_interval_ms ? c->retry_interval_ms : RETRY_INTERVAL_MS) * 1000;
+	s->retry_due_us = clock_mono_us() + s->retry_us;
 	slots_init(&s->slots, &s->news);
 	applier_init(&s->applier, c->store, &s->lock);
 	s->applier.interval_ms = c->interval_ms;

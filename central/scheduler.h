@@ -19,6 +19,7 @@ struct scheduler_config {
 	struct span secret;             /* likewise; empty: nodes are asked without a token */
 	int64_t interval_ms;            /* the longest time without a finished exchange */
 	unsigned workers;               /* 0 = 2 */
+	int64_t retry_interval_ms;      /* between tries of what is in quarantine; 0 = RETRY_INTERVAL_MS */
 };
 
 /* Reads the nodes of the store; nothing is asked before scheduler_start(). */

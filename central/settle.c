@@ -16,7 +16,8 @@ static bool same_proof(const struct node_sync *a, const struct node_sync *b)
 
 bool settle_same_sync(const struct node_sync *a, const struct node_sync *b)
 {
-	return node_sync_same_basis(a, b) && same_progress(a, b) && same_proof(a, b);
+	return node_sync_same_basis(a, b) && same_progress(a, b) && same_proof(a, b) &&
+	       a->quarantined == b->quarantined;
 }
 
 static void witness_to(struct node_sync *s, struct position p)
@@ -64,6 +65,7 @@ void settle_own(struct node_sync *s, const struct push_page *sent, const struct 
 void settle_change(const struct node_sync *now, struct node_sync *to)
 {
 	to->digest = now->digest;
+	to->quarantined = now->quarantined;
 	if (to->generation != now->generation)
 		return;
 	to->swept = now->swept;
@@ -158,6 +160,19 @@ static void tell_restored(struct event *ret, unsigned *n, const char *node, uint
 			(unsigned long long)restored, restored == 1 ? " carries" : "s carry");
 }
 
+static void tell_quarantine(struct event *ret, unsigned *n, const char *node, const struct quarantine_moves *q)
+{
+	if (q->in > 0)
+		TELL(next_event(ret, n, node, "quarantined", LOG_WARN),
+			"%llu record%s put in quarantine, first %s: %.140s", (unsigned long long)q->in,
+			plural(q->in), q->first, q->why.text);
+	if (q->out > 0)
+		TELL(next_event(ret, n, node, "released", LOG_INFO),
+			"%llu record%s left quarantine: the node brought another version, or the store takes "
+			"this one now",
+			(unsigned long long)q->out, plural(q->out));
+}
+
 unsigned settle_pull_events(const struct pull_apply *p, struct event ret[SETTLE_EVENTS])
 {
 	unsigned n = 0;
@@ -166,6 +181,7 @@ unsigned settle_pull_events(const struct pull_apply *p, struct event ret[SETTLE_
 		TELL(next_event(ret, &n, p->node, "pulled", LOG_INFO),
 			"pulled %llu record%s, now at seq %llu", (unsigned long long)p->taken,
 			plural(p->taken), (unsigned long long)p->page->end.to.seq);
+	tell_quarantine(ret, &n, p->node, &p->quarantine);
 	tell_conflicts(ret, &n, p->node, p->conflicts);
 	tell_restored(ret, &n, p->node, p->centre_restored);
 	if (p->proof == PROOF_DIVERGED)

@@ -32,7 +32,7 @@ enum err settle_match(const struct push_page *sent, const struct push_answers *a
 	const struct push_answer **ret, struct reason *why) MUST_USE;
 
 /* The events of an exchange, up to SETTLE_EVENTS; returns how many. */
-#define SETTLE_EVENTS 4
+#define SETTLE_EVENTS 6
 unsigned settle_pull_events(const struct pull_apply *p, struct event ret[SETTLE_EVENTS]);
 unsigned settle_push_events(
 	const struct push_apply *p, const struct push_answer *rejection, struct event ret[SETTLE_EVENTS]);

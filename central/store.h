@@ -9,10 +9,11 @@
  *   - a transaction that would change nothing is not written;
  *   - after UNCERTAIN nothing is remembered: the next call reads the database.
  *   - a count that is wanted (recount) is only proven by a page whose request asked for one;
+ *   - a record that the database refuses for what it is does not hold up the others: it goes into quarantine;
  * A store may be used from any thread; calls may block on the database, none calls back.
  *
  * Events it adds itself, with what they tell of: node.added, node.removed, node.paused, node.resumed; pulled,
- * pushed, rejected, conflict, CENTRE_REWOUND, DIVERGED.  Older ones than config.events_kept go by and by.
+ * pushed, rejected, conflict, quarantined, released, CENTRE_REWOUND, DIVERGED.  Older ones than config.events_kept go by and by.
  */
 #ifndef CENTRAL_STORE_H
 #define CENTRAL_STORE_H
@@ -96,6 +97,22 @@ enum err store_events(
 
 /* --- exchanges --- */
 
+/*
+ * Quarantine keeps the lines of a local that are no record, and the records that the database refuses (a constraint
+ * somebody added, a character its encoding lacks), whole and with the reason.  Proofs leave such a version out, and
+ * what the centre holds of the same record is not pushed over it.  An entry goes when the local has another version,
+ * or when the store takes it after all.
+ */
+#define QUARANTINE_MOST 1000 /* entries of one node; a page that would need more is refused */
+/* A page of at least so many records none of which is taken says something of the store, not of them. */
+#define QUARANTINE_WHOLE_PAGE 16
+
+struct quarantine_moves {
+	uint64_t in, out;
+	char first[RECORD_ID_MAX + 1]; /* of those that went in */
+	struct reason why;             /* for its sake */
+};
+
 /* A page and what became of it. */
 struct pull_apply {
 	const char *node;
@@ -106,10 +123,15 @@ struct pull_apply {
 	struct reason why;
 	struct node_sync sync; /* as stored now */
 	uint64_t taken, kept, conflicts, archived, centre_restored;
+	struct quarantine_moves quarantine;
 	bool to_push; /* something differs, or the sweep has not ended */
 	enum proof_verdict proof;
 };
-/* All pages in one transaction (each node at most once); not OK: nothing of any was applied. */
+/*
+ * All pages in one transaction (each node at most once); not OK: nothing of any was applied.  INVALID: the database
+ * refuses something of the pages, to be tried one by one; of a single page: all of it, or more than quarantine
+ * holds.
+ */
 enum err store_apply_pages(struct store *st, struct pull_apply *pages, size_t n, struct reason *why) MUST_USE;
 
 /* What differs of a node, oldest keys first; after a reset also what the sweep finds. */
@@ -190,5 +212,27 @@ enum err store_conflict_promote(struct store *st, uint64_t id, char ret_owner[RE
 	struct written *ret, struct reason *why) MUST_USE;
 enum err store_conflict_count(
 	struct store *st, const char *owner, uint64_t *ret, struct reason *why) MUST_USE;
+
+/*
+ * Appends {"quarantine":[{id, at, owner, record_id, hash, seq, held, reason, attempts, tried_at, line}…],"next":…};
+ * `line` is the text as it came, bytes that are not UTF-8 as U+FFFD; `held`: the node is known to hold it now.
+ * `owner` NULL = any.
+ */
+enum err store_quarantine(struct store *st, const char *owner, uint64_t after, unsigned limit,
+	struct buf *out, struct reason *why) MUST_USE;
+/* Entries of `owner`, NULL = all. */
+enum err store_quarantine_count(
+	struct store *st, const char *owner, uint64_t *ret, struct reason *why) MUST_USE;
+/*
+ * Once more; OK: the record is in the store, and the entry gone.  INVALID: still refused, for the reason given, which
+ * the entry now has.  GONE: no such entry.  ret_owner is set where there was one.
+ */
+enum err store_quarantine_retry(struct store *st, uint64_t id, char ret_owner[RECORD_OWNER_MAX + 1],
+	struct reason *why) MUST_USE;
+/* For ever.  CONFLICT: the node still holds that version, and would bring it again.  GONE. */
+enum err store_quarantine_drop(struct store *st, uint64_t id, char ret_owner[RECORD_OWNER_MAX + 1],
+	struct reason *why) MUST_USE;
+/* The entry after *id, 0 = the first; GONE: none. */
+enum err store_quarantine_next(struct store *st, uint64_t *id, struct reason *why) MUST_USE;
 
 #endif

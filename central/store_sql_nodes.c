@@ -65,6 +65,7 @@ static void read_sync(struct stmt q, int col, struct node_sync *s)
 	s->doubt_seq = stmt_col_u64(q, col + 15);
 	s->doubt_local = read_digest(q, col + 16);
 	s->doubt_centre = read_digest(q, col + 17);
+	s->quarantined = stmt_col_u64(q, col + 18);
 }
 
 static void read_node(struct store *st, struct stmt q, struct node *n)
@@ -123,7 +124,8 @@ void store_save_sync(struct db *db, const char *name, const struct node_sync *s)
 	stmt_u64(q, 16, s->doubt_seq);
 	bind_digest(q, 17, s->doubt_local, local);
 	bind_digest(q, 18, s->doubt_centre, centre);
-	stmt_text(q, 19, span_of(name));
+	stmt_u64(q, 19, s->quarantined);
+	stmt_text(q, 20, span_of(name));
 	stmt_run(q);
 }
 

@@ -92,6 +92,7 @@ void store_read_standing(struct stmt q, int col, struct span owner, struct span 
 void store_read_record(struct stmt q, struct record *ret, struct vector *vv);
 struct known store_read_known(struct stmt q, int col);
 /* The same in the arena's memory. */
+struct hash store_read_hash(struct stmt q, int col); /* of its two halves */
 void store_keep_record(struct record *r, struct arena *a);
 /* The query's one record; ends the query.  False: not there. */
 bool store_take_record(struct stmt q, struct record *ret, struct arena *a);
@@ -115,6 +116,7 @@ struct meeting {
 	bool look_first; /* the last record was there: new ones and changed ones come in runs */
 	struct arena arena;
 	uint64_t taken, kept, conflicts, archived, centre_restored;
+	struct quarantine_moves quarantine;
 };
 void store_meet(struct meeting *m, const struct record *l);
 /* Its two halves, where the store's row has been looked at. */
@@ -133,5 +135,21 @@ void store_bulk_insert(struct meeting *m, const struct page *p);
 void store_bulk_meet(struct meeting *m, const struct page *p, bool *ret_any_present);
 /* The owner is known to hold these versions. */
 void store_bulk_known(struct meeting *m, const struct record *const *rs, size_t n);
+
+/* --- what the database refuses of a page (store_sql_sift.c, store_sql_quarantine.c) --- */
+
+/*
+ * A page that failed with INVALID, again, in halves until each record that is refused is alone.  *ret are those, in
+ * the meeting's arena; refused[i] tells it of page->records[i].  INVALID sticks where it is not the records' fault.
+ */
+void store_sift(struct meeting *m, const struct page *page, bool *refused, struct page_refused **ret,
+	size_t *ret_n);
+/* Entries in and out, after the page's records have been met; `refused` (NULL = none) as above. */
+void store_quarantine_settle(struct meeting *m, const struct page *page, const bool *refused,
+	const struct page_refused *by_store, size_t n);
+void store_quarantine_forget(struct db *db, struct node_sync *sync, uint64_t number);
+/* So that any encoding of the database can hold it. */
+void store_quarantine_plain(char *text);
+void store_quarantine_explained(struct db *db, const char *owner, struct explained *ret);
 
 #endif

@@ -4,9 +4,10 @@
 
 /*
  * How the records of pages go in.  With PostgreSQL most pages hold only new records and go in unseen; a page
- * that does not undoes the transaction, which is begun again more carefully.
+ * that does not undoes the transaction, which is begun again more carefully.  Sifting is for a page of which the
+ * database refuses something.
  */
-enum care { UNSEEN, LOOKING, SINGLY };
+enum care { UNSEEN, LOOKING, SINGLY, SIFTING };
 
 static atomic_bool *looks_first(struct store *st, const char *node)
 {
@@ -32,12 +33,28 @@ static void meet_many(struct meeting *m, const struct pull_apply *p, enum care c
 	}
 }
 
+static void sift(struct meeting *m, const struct page *page)
+{
+	bool *refused = arena_alloc(&m->arena, page->n + 1);
+	struct page_refused *found;
+	size_t n;
+
+	store_sift(m, page, refused, &found, &n);
+	store_quarantine_settle(m, page, refused, found, n);
+}
+
 static void meet_all(struct pull_apply *p, struct meeting *m, enum care care)
 {
-	if (m->st->postgres && care != SINGLY && p->page->n > 0)
-		meet_many(m, p, care);
-	else
-		meet_singly(m, p->page);
+	if (care == SIFTING) {
+		sift(m, p->page);
+	} else {
+		if (m->st->postgres && care != SINGLY && p->page->n > 0)
+			meet_many(m, p, care);
+		else
+			meet_singly(m, p->page);
+		store_quarantine_settle(m, p->page, NULL, NULL, 0);
+	}
+	p->quarantine = m->quarantine;
 	p->taken = m->taken;
 	p->kept = m->kept;
 	p->conflicts = m->conflicts;
@@ -51,10 +68,13 @@ static enum proof_verdict judge(struct db *db, struct pull_apply *p, struct node
 	const struct page_end *end = &p->page->end;
 	bool not_counted = sync->recount && !p->basis->recount; /* the wish came after the request */
 	bool blocked = p->to_push || not_counted || store_any(db, SQL_CENTRAL_PUSH_REFUSED, p->node);
+	struct explained ex = {0};
 
 	if (sync->recount && proof_is_due(sync, end, blocked))
 		store_sum_rows(db, p->node, &sync->digest);
-	return proof_judge(sync, end, blocked);
+	if (sync->quarantined > 0)
+		store_quarantine_explained(db, p->node, &ex);
+	return proof_judge(sync, end, &ex, blocked);
 }
 
 static void tell(struct store *st, struct db *db, const struct pull_apply *p)
@@ -118,5 +138,7 @@ enum err store_apply_pages(struct store *st, struct pull_apply *pages, size_t n,
 		e = apply_all(st, pages, n, LOOKING, why);
 	if (e == CONFLICT)
 		e = apply_all(st, pages, n, SINGLY, why);
+	if (e == INVALID && n == 1)
+		e = apply_all(st, pages, n, SIFTING, why);
 	return e;
 }

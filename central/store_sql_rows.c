@@ -14,7 +14,7 @@ struct known store_known(const struct known *k, uint64_t generation)
 
 /* --- rows to structs --- */
 
-static struct hash read_hash(struct stmt q, int col)
+struct hash store_read_hash(struct stmt q, int col)
 {
 	return (struct hash){{stmt_col_u64(q, col), stmt_col_u64(q, col + 1)}};
 }
@@ -23,7 +23,7 @@ struct known store_read_known(struct stmt q, int col)
 {
 	return (struct known){
 		.held = !stmt_col_null(q, col),
-		.hash = read_hash(q, col),
+		.hash = store_read_hash(q, col),
 		.generation = stmt_col_u64(q, col + 2),
 	};
 }
@@ -52,7 +52,7 @@ void store_read_record(struct stmt q, struct record *ret, struct vector *vv)
 		.deleted = stmt_col_i64(q, 4),
 		.dot = {stmt_col_u64(q, 5), stmt_col_u64(q, 6)},
 		.vv = read_vector(q, 7, vv),
-		.hash = read_hash(q, 8),
+		.hash = store_read_hash(q, 8),
 		.created_at_us = stmt_col_i64(q, 10),
 		.updated_at_us = stmt_col_i64(q, 11),
 		.clock_error_us = stmt_col_null(q, 12) ? -1 : stmt_col_i64(q, 12),
@@ -109,7 +109,7 @@ void store_read_standing(struct stmt q, int col, struct span owner, struct span 
 		.deleted = stmt_col_i64(q, col),
 		.dot = {stmt_col_u64(q, col + 1), stmt_col_u64(q, col + 2)},
 		.vv = read_vector(q, col + 3, &ret->vv),
-		.hash = read_hash(q, col + 4),
+		.hash = store_read_hash(q, col + 4),
 	};
 	ret->known = store_read_known(q, col + 6);
 	ret->refused = !stmt_col_null(q, col + 9);

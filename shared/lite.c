@@ -5,6 +5,22 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+/* What somebody wants of the values; that a key is there twice is our own bug. */
+static enum err class_of_constraint(int rc)
+{
+	switch (rc) {
+	case SQLITE_CONSTRAINT_CHECK:
+	case SQLITE_CONSTRAINT_DATATYPE:
+	case SQLITE_CONSTRAINT_FOREIGNKEY:
+	case SQLITE_CONSTRAINT_NOTNULL:
+	case SQLITE_CONSTRAINT_TRIGGER:
+	case SQLITE_CONSTRAINT_UNIQUE:
+		return INVALID;
+	default:
+		return INTERNAL;
+	}
+}
+
 static enum err class_of(int rc)
 {
 	switch (rc & 0xff) {
@@ -24,7 +40,9 @@ static enum err class_of(int rc)
 		return DENIED;
 	case SQLITE_TOOBIG:
 		return INVALID;
-	default: /* CONSTRAINT, CORRUPT, NOTADB, MISUSE …: a bug or a broken file */
+	case SQLITE_CONSTRAINT:
+		return class_of_constraint(rc);
+	default: /* CORRUPT, NOTADB, MISUSE …: a bug or a broken file */
 		return INTERNAL;
 	}
 }

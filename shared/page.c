@@ -319,26 +319,58 @@ enum err page_lines_frame(const struct page_lines *lines, struct span owner, str
 	return OK;
 }
 
+static void refuse(
+	struct page *p, struct span line, const struct record_claim *claim, const struct reason *why)
+{
+	enum { STEP = 16 };
+
+	if (p->n_refused % STEP == 0) {
+		struct page_refused *more = arena_alloc(&p->arena, (p->n_refused + STEP) * sizeof(*more));
+
+		if (p->n_refused > 0)
+			memcpy(more, p->refused, p->n_refused * sizeof(*more));
+		p->refused = more;
+	}
+	p->refused[p->n_refused++] = (struct page_refused){.claim = *claim, .line = line, .why = *why};
+}
+
+/* *ret_seq: its place, whatever it is. */
+static enum err take_line(
+	struct page *p, struct span line, struct span owner, uint64_t *ret_seq, struct reason *why)
+{
+	const struct record_decode how = {.owner = owner};
+	struct record *r = &p->records[p->n];
+	struct record_claim claim;
+	struct reason inner = {0};
+
+	if (record_decode(r, line, &how, &p->arena, &inner) == OK) {
+		*ret_seq = r->seq;
+		p->n++;
+		return OK;
+	}
+	if (!record_claim(line, &claim, &p->arena))
+		return fail(INVALID, why, "%s", inner.text);
+	*ret_seq = claim.seq;
+	refuse(p, line, &claim, &inner);
+	return OK;
+}
+
 static enum err take_records(
 	struct page *p, const struct page_lines *lines, struct span owner, uint64_t after, struct reason *why)
 {
-	const struct record_decode how = {.owner = owner};
 	struct reason inner = {0};
-	uint64_t last = after;
+	uint64_t last = after, seq = 0;
 
 	p->records = arena_alloc(&p->arena, (lines->n - 2) * sizeof(*p->records));
 	for (size_t i = 1; i + 1 < lines->n; i++) {
-		struct record *r = &p->records[p->n];
-
-		if (record_decode(r, lines->at[i], &how, &p->arena, &inner))
+		if (take_line(p, lines->at[i], owner, &seq, &inner))
 			return page_lines_fail(i + 1, why, &inner);
-		if (r->seq <= last || r->seq > p->end.to.seq)
+		if (seq <= last || seq > p->end.to.seq)
 			return fail(INVALID, why,
 				"line %zu: seq: %llu, where one from %llu to %llu was expected", i + 1,
-				(unsigned long long)r->seq, (unsigned long long)last + 1,
+				(unsigned long long)seq, (unsigned long long)last + 1,
 				(unsigned long long)p->end.to.seq);
-		last = r->seq;
-		p->n++;
+		last = seq;
 	}
 	return OK;
 }

@@ -63,17 +63,27 @@ void page_encode_end(const struct page_end *e, struct buf *out);
 enum err page_decode_begin(struct page_begin *ret, struct span body, struct reason *why) MUST_USE;
 enum err page_decode_end(struct page_end *ret, struct span line, struct reason *why) MUST_USE;
 
+/* A line that is no record, though it says of which it would be. */
+struct page_refused {
+	struct record_claim claim;
+	struct span line; /* as it came, without its end */
+	struct reason why;
+};
+
 struct page {
 	struct page_begin begin;
 	struct record *records; /* rising seq; `owner` is the node's */
 	size_t n;
+	struct page_refused *refused; /* rising seq, among those of the records */
+	size_t n_refused;
 	struct page_end end;
 	struct arena arena;
 };
 /*
  * Spans of the records point into `body`, which must outlive the page.  `owner` is the
- * node asked: a record of another owner is refused.  INVALID with the line: truncated, not in order, hash
- * that does not fit, seq not rising or not within (after, to.seq].
+ * node asked: a record of another owner is refused, as one whose hash does not fit or that breaks another rule of
+ * record.h.  INVALID with the line: truncated, a line that does not even say which record it is, seq not rising
+ * or not within (after, to.seq].
  */
 enum err page_decode(
 	struct page *ret, struct span body, struct span owner, uint64_t after, struct reason *why) MUST_USE;

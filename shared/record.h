@@ -71,6 +71,18 @@ struct record_decode {
 enum err record_decode(struct record *ret, struct span line, const struct record_decode *how, struct arena *a,
 	struct reason *why) MUST_USE;
 
+/* What a line that record_decode() refuses still says: which record, which version, where in the log. */
+struct record_claim {
+	struct span id; /* fits RECORD_ID_RULE */
+	struct hash hash;
+	uint64_t seq; /* 1 or more */
+};
+/*
+ * False: not even that.  Also where the line is no JSON (a byte of its body was lost), as long as the members before
+ * and after the body stand as record_encode() writes them.  `id` points into `line` or `a`.
+ */
+bool record_claim(struct span line, struct record_claim *ret, struct arena *a) MUST_USE;
+
 /* What a person or application hands in: not yet a version. */
 struct draft {
 	struct span owner; /* the centre's API only; empty at a local */

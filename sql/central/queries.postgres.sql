@@ -14,6 +14,13 @@ SELECT next.conflict, $1::text, $2::text, $3::text, $4::json, $5::boolean, $6::b
 	$9::bigint, $10::bigint, $11::bigint, $12::bigint, $13::bigint, $14::bigint, $15::text
 FROM next;
 
+-- name: quarantine_add
+WITH next AS (UPDATE counters SET quarantine = quarantine + 1 RETURNING quarantine)
+INSERT INTO quarantine (quarantine, at, owner, id, h0, h1, seq, generation, line, why)
+SELECT next.quarantine, $1::bigint, $2::text, $3::text, $4::bigint, $5::bigint, $6::bigint, $7::bigint, $8::bytea,
+	$9::text
+FROM next ON CONFLICT (owner, id, h0, h1) DO NOTHING;
+
 -- A row that says so already is not written.
 -- name: record_known
 UPDATE records SET local_h0 = $1, local_h1 = $2, local_generation = $3, refused = $4
@@ -30,20 +37,27 @@ SELECT count(*),
 FROM records WHERE owner = $1;
 
 -- name: push_differs
-SELECT 1 FROM records WHERE owner = $1 AND differs LIMIT 1;
+SELECT 1 FROM records WHERE owner = $1 AND differs
+	AND NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id) LIMIT 1;
 -- name: push_refused
 SELECT 1 FROM records WHERE owner = $1 AND refused IS NOT NULL LIMIT 1;
 -- name: push_differing
 SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error,
 	local_h0, local_h1, local_generation
-FROM records WHERE owner = $1 AND id > $2 AND differs ORDER BY id LIMIT $3;
+FROM records WHERE owner = $1 AND id > $2 AND differs
+	AND NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id)
+ORDER BY id LIMIT $3;
 -- What a reset left behind: not looked at in this generation, and not in the index above.
 -- name: push_sweep
 SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error,
 	local_h0, local_h1, local_generation
-FROM records WHERE owner = $1 AND id > $2 AND local_generation <> $3 AND NOT differs ORDER BY id LIMIT $4;
+FROM records WHERE owner = $1 AND id > $2 AND local_generation <> $3 AND NOT differs
+	AND NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id)
+ORDER BY id LIMIT $4;
 -- name: backlog_differs
-SELECT count(*), min(updated_at) FROM records WHERE owner = $1 AND differs;
+SELECT count(*), min(updated_at) FROM records WHERE owner = $1 AND differs
+	AND NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id);
 -- name: backlog_sweep
 SELECT count(*), min(updated_at) FROM records
-WHERE owner = $1 AND id > $2 AND local_generation <> $3 AND NOT differs;
+WHERE owner = $1 AND id > $2 AND local_generation <> $3 AND NOT differs
+	AND NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id);

@@ -8,12 +8,12 @@ INSERT INTO centre (one, id) VALUES (1, $1);
 -- name: node_get
 SELECT name, title, url, paused, rotation, added_at, epoch, cursor, witness_seq, witness_head, generation,
 	rename_to, probe, halt, reconciling, recount, swept, sweep_after, digest_count, digest_lane0, digest_lane1,
-	doubt_seq, doubt_local, doubt_centre
+	doubt_seq, doubt_local, doubt_centre, quarantined
 FROM nodes WHERE name = $1;
 -- name: nodes_all
 SELECT name, title, url, paused, rotation, added_at, epoch, cursor, witness_seq, witness_head, generation,
 	rename_to, probe, halt, reconciling, recount, swept, sweep_after, digest_count, digest_lane0, digest_lane1,
-	doubt_seq, doubt_local, doubt_centre
+	doubt_seq, doubt_local, doubt_centre, quarantined
 FROM nodes WHERE url IS NOT NULL ORDER BY name;
 -- name: node_of_url
 SELECT name FROM nodes WHERE url = $1;
@@ -24,8 +24,9 @@ UPDATE nodes SET title = $1, url = $2, paused = $3, rotation = $4, added_at = $5
 -- name: node_sync
 UPDATE nodes SET epoch = $1, cursor = $2, witness_seq = $3, witness_head = $4, generation = $5, rename_to = $6,
 	probe = $7, halt = $8, reconciling = $9, recount = $10, swept = $11, sweep_after = $12, digest_count = $13,
-	digest_lane0 = $14, digest_lane1 = $15, doubt_seq = $16, doubt_local = $17, doubt_centre = $18
-WHERE name = $19;
+	digest_lane0 = $14, digest_lane1 = $15, doubt_seq = $16, doubt_local = $17, doubt_centre = $18,
+	quarantined = $19
+WHERE name = $20;
 
 -- name: abandoned_get
 SELECT witness_seq, witness_head FROM abandoned WHERE node = $1 AND epoch = $2;
@@ -71,6 +72,36 @@ FROM conflicts WHERE conflict > $1 AND owner = $2 ORDER BY conflict LIMIT $3;
 SELECT count(*) FROM conflicts;
 -- name: conflicts_count_of
 SELECT count(*) FROM conflicts WHERE owner = $1;
+
+-- name: quarantine_of
+SELECT quarantine, id, h0, h1, generation FROM quarantine WHERE owner = $1 ORDER BY id;
+-- name: quarantine_get
+SELECT owner, id, h0, h1, generation, line FROM quarantine WHERE quarantine = $1;
+-- name: quarantine_next
+SELECT quarantine FROM quarantine WHERE quarantine > $1 ORDER BY quarantine LIMIT 1;
+-- Seen again, by a centre that reads again.
+-- name: quarantine_held
+UPDATE quarantine SET generation = $1, seq = $2 WHERE quarantine = $3;
+-- name: quarantine_tried
+UPDATE quarantine SET attempts = attempts + 1, tried_at = $1, why = $2 WHERE quarantine = $3;
+-- name: quarantine_drop
+DELETE FROM quarantine WHERE quarantine = $1;
+-- What both digests count that is no difference: the version at the local, and what stands in its place here.
+-- name: quarantine_explains
+SELECT q.h0, q.h1, r.h0, r.h1 FROM quarantine_held AS q LEFT JOIN records AS r ON r.owner = q.owner AND r.id = q.id
+WHERE q.owner = $1;
+-- name: quarantine_list
+SELECT quarantine, at, owner, id, h0, h1, seq, line, why, attempts, tried_at,
+	CASE WHEN generation = (SELECT generation FROM nodes WHERE name = owner) THEN 1 ELSE 0 END
+FROM quarantine WHERE quarantine > $1 ORDER BY quarantine LIMIT $2;
+-- name: quarantine_list_of
+SELECT quarantine, at, owner, id, h0, h1, seq, line, why, attempts, tried_at,
+	CASE WHEN generation = (SELECT generation FROM nodes WHERE name = owner) THEN 1 ELSE 0 END
+FROM quarantine WHERE quarantine > $1 AND owner = $2 ORDER BY quarantine LIMIT $3;
+-- name: quarantine_count
+SELECT count(*) FROM quarantine;
+-- name: quarantine_count_of
+SELECT count(*) FROM quarantine WHERE owner = $1;
 
 -- name: record_get
 SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error

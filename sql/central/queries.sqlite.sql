@@ -6,6 +6,10 @@ INSERT INTO events (at, level, kind, node, text) VALUES ($1, $2, $3, $4, $5) RET
 INSERT INTO conflicts (owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error, at, why)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
 
+-- name: quarantine_add
+INSERT INTO quarantine (at, owner, id, h0, h1, seq, generation, line, why) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (owner, id, h0, h1) DO NOTHING;
+
 -- A row that says so already is not written.
 -- name: record_known
 UPDATE records SET local_h0 = $1, local_h1 = $2, local_generation = $3, refused = $4
@@ -16,22 +20,27 @@ WHERE owner = $5 AND id = $6
 SELECT 1, h0, h1 FROM records WHERE owner = $1;
 
 -- name: push_differs
-SELECT 1 FROM records INDEXED BY records_differ WHERE owner = $1 AND (h0 IS NOT local_h0 OR h1 IS NOT local_h1) AND refused IS NULL LIMIT 1;
+SELECT 1 FROM records INDEXED BY records_differ WHERE owner = $1 AND (h0 IS NOT local_h0 OR h1 IS NOT local_h1) AND refused IS NULL
+	AND NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id) LIMIT 1;
 -- name: push_refused
 SELECT 1 FROM records INDEXED BY records_refused WHERE owner = $1 AND refused IS NOT NULL LIMIT 1;
 -- name: push_differing
 SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error,
 	local_h0, local_h1, local_generation
 FROM records INDEXED BY records_differ WHERE owner = $1 AND id > $2 AND (h0 IS NOT local_h0 OR h1 IS NOT local_h1) AND refused IS NULL
+	AND NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id)
 ORDER BY id LIMIT $3;
 -- What a reset left behind: not looked at in this generation, and not in the index above.
 -- name: push_sweep
 SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error,
 	local_h0, local_h1, local_generation
 FROM records WHERE owner = $1 AND id > $2 AND local_generation <> $3 AND ((h0 IS local_h0 AND h1 IS local_h1) OR refused IS NOT NULL)
+	AND NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id)
 ORDER BY id LIMIT $4;
 -- name: backlog_differs
-SELECT count(*), min(updated_at) FROM records INDEXED BY records_differ WHERE owner = $1 AND (h0 IS NOT local_h0 OR h1 IS NOT local_h1) AND refused IS NULL;
+SELECT count(*), min(updated_at) FROM records INDEXED BY records_differ WHERE owner = $1 AND (h0 IS NOT local_h0 OR h1 IS NOT local_h1) AND refused IS NULL
+	AND NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id);
 -- name: backlog_sweep
 SELECT count(*), min(updated_at) FROM records
-WHERE owner = $1 AND id > $2 AND local_generation <> $3 AND ((h0 IS local_h0 AND h1 IS local_h1) OR refused IS NOT NULL);
+WHERE owner = $1 AND id > $2 AND local_generation <> $3 AND ((h0 IS local_h0 AND h1 IS local_h1) OR refused IS NOT NULL)
+	AND NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id);

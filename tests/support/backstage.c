@@ -82,7 +82,7 @@ static void postgres_drop(struct stage *g)
 static struct hash postgres_mark(struct stage *g)
 {
 	static const char *const tables[] = {
-		"centre", "opening", "counters", "nodes", "abandoned", "records", "conflicts", "events"};
+		"centre", "opening", "counters", "nodes", "abandoned", "records", "conflicts", "quarantine", "events"};
 	struct hash_state s;
 	char sql[256];
 

@@ -315,7 +315,6 @@ static void refuses_wrong_frames(void **unused)
 		{"\"oldest_after\":null", "\"oldest_after\":1", "line 5: oldest_after: not a time"},
 		{"\"t_send_us\":6", "\"t_send_us\":null", "line 5: t_send_us: not a whole number"},
 		{"\"digest\"", "\"more\":true,\"digest\"", "line 5: more: comes twice"},
-		{"\"type\":\"t\"", "\"type\":\"u\"", "line 2: hash: does not fit the record"},
 	};
 
 	(void)unused;
@@ -325,6 +324,56 @@ static void refuses_wrong_frames(void **unused)
 		make(&b);
 		replace(&b, cases[i].old, cases[i].fresh);
 		assert_refused(&b, 2, cases[i].reason);
+		buf_done(&b);
+	}
+}
+
+/* What a line lost decides whether it still says which record it is. */
+static void a_broken_line_is_put_aside_or_refuses_the_page(void **unused)
+{
+	static const struct {
+		const char *old, *fresh;
+		bool aside;
+		const char *reason;
+	} cases[] = {
+		{"\"type\":\"t\"", "\"type\":\"u\"", true, "hash: does not fit the record"},
+		{"\"type\":\"t\"", "\"type\":\"T\"", true, "type: " RECORD_TYPE_RULE},
+		{"\"owner\":\"site-a\"", "\"owner\":\"site-b\"", true,
+			"owner: site-b, where only records of site-a belong"},
+		{"\"dot\":\"", "\"dot\":\"x", true, "dot: not \"<16 hex digits>.<number>\""},
+		{"\"body\":", "\"body\":{", true, NULL},
+		{"\"body\":", "\"body\":\"", true, NULL},
+		{"\"body\":", "\"body\":\"\x01", true, NULL},
+		{"\"id\":\"", "\"id\":\"/", false, "line 2: id: " RECORD_ID_RULE},
+		{"\"hash\":\"", "\"hash\":\"x", false, "line 2: hash: not 32 hex digits"},
+		{"\"seq\":", "\"seq\":-", false, "line 2: seq: not a whole number from 0 to 9223372036854775807"},
+		{"\"body\":", "\"body\":{\"seq\":7,", false, NULL}, /* cut within a number */
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf b = {0};
+		struct page p = {0};
+		struct reason why = {0};
+		enum err e;
+
+		make(&b);
+		replace(&b, cases[i].old, cases[i].fresh);
+		if (i + 1 == sizeof(cases) / sizeof(cases[0]))
+			replace(&b, ",\"seq\":3}", ",\"seq\":3");
+		e = decode(&p, &b, 2, &why);
+		assert_int_equal(e, cases[i].aside ? OK : INVALID);
+		if (cases[i].aside) {
+			assert_int_equal(p.n, 2);
+			assert_int_equal(p.n_refused, 1);
+			assert_int_equal(p.refused[0].claim.seq, 3);
+			assert_true(span_is(p.refused[0].claim.id, "c"));
+			assert_true(p.refused[0].line.at[0] == '{');
+			why = p.refused[0].why;
+		}
+		if (cases[i].reason)
+			assert_string_equal(why.text, cases[i].reason);
+		page_done(&p);
 		buf_done(&b);
 	}
 }
@@ -401,6 +450,7 @@ int main(void)
 		cmocka_unit_test(refuses_disorder),
 		cmocka_unit_test(refuses_another_node),
 		cmocka_unit_test(refuses_wrong_frames),
+		cmocka_unit_test(a_broken_line_is_put_aside_or_refuses_the_page),
 		cmocka_unit_test(passes_over_new_members),
 		cmocka_unit_test(refuses_too_many_records),
 		cmocka_unit_test(survives_random_pages),

@@ -14,6 +14,7 @@ static const struct epoch other_epoch = {"fedcba9876543210fedcba9876543210"};
 /* A centre and a local whose rows and counters can each be off by themselves. */
 struct world {
 	struct node_sync sync;
+	struct explained explained;
 	uint64_t seq;
 	uint64_t local_rows, local_counter; /* one number is enough to tell digests apart */
 	uint64_t centre_rows, centre_counter;
@@ -47,7 +48,7 @@ static enum proof_verdict poll(struct world *w)
 	w->sync.swept = true;
 	w->sync.digest = digest_of(w->centre_counter);
 	end.digest = digest_of(w->sync.recount ? w->local_rows : w->local_counter);
-	return proof_judge(&w->sync, &end, false);
+	return proof_judge(&w->sync, &end, &w->explained, false);
 }
 
 static void equal_and_settled_changes_nothing(void **state)
@@ -73,18 +74,18 @@ static void nothing_is_judged_before_the_head(void **state)
 	w.sync.cursor = 9;
 	before = w.sync;
 	end.digest = digest_of(6);
-	assert_int_equal(proof_judge(&w.sync, &end, true), PROOF_NONE);
+	assert_int_equal(proof_judge(&w.sync, &end, &w.explained, true), PROOF_NONE);
 	end.more = true;
-	assert_int_equal(proof_judge(&w.sync, &end, false), PROOF_NONE);
+	assert_int_equal(proof_judge(&w.sync, &end, &w.explained, false), PROOF_NONE);
 	end.more = false;
 	end.head_seq = 10;
-	assert_int_equal(proof_judge(&w.sync, &end, false), PROOF_NONE);
+	assert_int_equal(proof_judge(&w.sync, &end, &w.explained, false), PROOF_NONE);
 	end.head_seq = 9;
 	w.sync.cursor = before.cursor = 8;
-	assert_int_equal(proof_judge(&w.sync, &end, false), PROOF_NONE);
+	assert_int_equal(proof_judge(&w.sync, &end, &w.explained, false), PROOF_NONE);
 	w.sync.cursor = before.cursor = 9;
 	w.sync.halt = before.halt = HALT_IDENTITY;
-	assert_int_equal(proof_judge(&w.sync, &end, false), PROOF_NONE);
+	assert_int_equal(proof_judge(&w.sync, &end, &w.explained, false), PROOF_NONE);
 	assert_memory_equal(&w.sync, &before, sizeof(before));
 }
 

@@ -12,9 +12,10 @@ CREATE TABLE opening (
 CREATE TABLE counters (
 	one integer PRIMARY KEY CHECK (one = 1),
 	event bigint NOT NULL,
-	conflict bigint NOT NULL
+	conflict bigint NOT NULL,
+	quarantine bigint NOT NULL
 );
-INSERT INTO counters (one, event, conflict) VALUES (1, 0, 0);
+INSERT INTO counters (one, event, conflict, quarantine) VALUES (1, 0, 0, 0);
 CREATE TABLE nodes (
 	name text COLLATE "C" PRIMARY KEY,
 	title text NOT NULL DEFAULT '',
@@ -39,7 +40,8 @@ CREATE TABLE nodes (
 	digest_lane1 bigint NOT NULL DEFAULT 0,
 	doubt_seq bigint NOT NULL DEFAULT 0,
 	doubt_local bytea,            -- digests: count, lanes; 24 bytes, little-endian
-	doubt_centre bytea
+	doubt_centre bytea,
+	quarantined bigint NOT NULL DEFAULT 0 -- how many rows of quarantine are its
 ) WITH (fillfactor = 50);         -- written at every exchange that moved something
 CREATE TABLE abandoned (
 	node text COLLATE "C" NOT NULL,
@@ -95,6 +97,24 @@ CREATE TABLE conflicts (
 	clock_error bigint,
 	UNIQUE (owner, id, h0, h1)
 );
+-- Versions of a local that this store, or the checks of a record, refuse: the line as it came.
+CREATE TABLE quarantine (
+	quarantine bigint PRIMARY KEY,
+	at bigint NOT NULL,
+	owner text COLLATE "C" NOT NULL,
+	id text COLLATE "C" NOT NULL,
+	h0 bigint NOT NULL,           -- as the line says: what the local's digest counts
+	h1 bigint NOT NULL,
+	seq bigint NOT NULL,          -- in the local's log
+	generation bigint NOT NULL,   -- the local is known to hold it while this is the node's
+	line bytea NOT NULL,
+	why text NOT NULL,
+	attempts bigint NOT NULL DEFAULT 0, -- tried again since
+	tried_at bigint,
+	UNIQUE (owner, id, h0, h1)
+);
+CREATE VIEW quarantine_held AS SELECT q.owner, q.id, q.h0, q.h1
+	FROM quarantine AS q JOIN nodes AS n ON n.name = q.owner AND n.generation = q.generation;
 CREATE TABLE events (
 	event bigint PRIMARY KEY,
 	at bigint NOT NULL,

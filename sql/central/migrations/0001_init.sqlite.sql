@@ -27,7 +27,8 @@ CREATE TABLE nodes (
 	digest_lane1 INTEGER NOT NULL DEFAULT 0,
 	doubt_seq INTEGER NOT NULL DEFAULT 0,
 	doubt_local BLOB,             -- digests: count, lanes; 24 bytes, little-endian
-	doubt_centre BLOB
+	doubt_centre BLOB,
+	quarantined INTEGER NOT NULL DEFAULT 0 -- how many rows of quarantine are its
 );
 CREATE TABLE abandoned (
 	node TEXT NOT NULL,
@@ -81,6 +82,24 @@ CREATE TABLE conflicts (
 	clock_error INTEGER,
 	UNIQUE (owner, id, h0, h1)
 );
+-- Versions of a local that this store, or the checks of a record, refuse: the line as it came.
+CREATE TABLE quarantine (
+	quarantine INTEGER PRIMARY KEY AUTOINCREMENT,
+	at INTEGER NOT NULL,
+	owner TEXT NOT NULL,
+	id TEXT NOT NULL,
+	h0 INTEGER NOT NULL,          -- as the line says: what the local's digest counts
+	h1 INTEGER NOT NULL,
+	seq INTEGER NOT NULL,         -- in the local's log
+	generation INTEGER NOT NULL,  -- the local is known to hold it while this is the node's
+	line BLOB NOT NULL,
+	why TEXT NOT NULL,
+	attempts INTEGER NOT NULL DEFAULT 0, -- tried again since
+	tried_at INTEGER,
+	UNIQUE (owner, id, h0, h1)
+);
+CREATE VIEW quarantine_held AS SELECT q.owner, q.id, q.h0, q.h1
+	FROM quarantine AS q JOIN nodes AS n ON n.name = q.owner AND n.generation = q.generation;
 CREATE TABLE events (
 	event INTEGER PRIMARY KEY AUTOINCREMENT,
 	at INTEGER NOT NULL,

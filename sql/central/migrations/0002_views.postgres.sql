@@ -49,6 +49,11 @@ SELECT c.conflict AS id, tidemark_store.time_of(c.at) AS at, c.owner, c.id AS re
 	tidemark_store.vector_of(c.vv) AS vv, tidemark_store.time_of(c.created_at) AS created_at,
 	tidemark_store.time_of(c.updated_at) AS updated_at, c.clock_error AS clock_error_us
 FROM tidemark_store.conflicts AS c;
+CREATE VIEW tidemark.quarantine AS
+SELECT q.quarantine AS id, tidemark_store.time_of(q.at) AS at, q.owner, q.id AS record_id,
+	tidemark_store.hash_of(q.h0, q.h1) AS hash, q.seq, q.why AS reason, q.attempts,
+	tidemark_store.time_of(q.tried_at) AS tried_at, q.line
+FROM tidemark_store.quarantine AS q;
 
 -- A member of a body as a column: NULL where it is absent, null, or of another kind.
 CREATE FUNCTION tidemark.as_boolean(member json) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$

@@ -1,0 +1,427 @@
+/* A store that refuses single records: the others go on, the proof holds, and nothing of them is lost. */
+#include "tests/support/backstage.h" /* before cmocka.h, which makes fail a macro */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* What somebody may have added to the table of records: it refuses rows of which `refuses` is true, in terms of `body`. */
+static void change(struct stage *g, const char *sql)
+{
+	backstage_run(g, sql);
+	assert_int_equal(store_ping(g->store, &g->why), OK); /* notices that somebody else has written */
+}
+
+static void forbid(struct stage *g, const char *refuses)
+{
+	static const char *const at[] = {"INSERT", "UPDATE"};
+	char sql[512];
+
+	if (g->kind == STAGE_POSTGRES) {
+		snprintf(sql, sizeof(sql), "ALTER TABLE records ADD CONSTRAINT forbidden CHECK (NOT (%s))", refuses);
+		change(g, sql);
+		return;
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		snprintf(sql, sizeof(sql),
+			"CREATE TRIGGER forbidden_%s BEFORE %s ON records WHEN (SELECT %s FROM (SELECT NEW.body AS "
+			"body)) BEGIN SELECT RAISE(ABORT, 'forbidden'); END",
+			at[i], at[i], refuses);
+		change(g, sql);
+	}
+}
+
+static void allow(struct stage *g)
+{
+	if (g->kind == STAGE_POSTGRES) {
+		change(g, "ALTER TABLE records DROP CONSTRAINT forbidden");
+		return;
+	}
+	change(g, "DROP TRIGGER forbidden_INSERT");
+	change(g, "DROP TRIGGER forbidden_UPDATE");
+}
+
+static const char *poison(const struct stage *g)
+{
+	return g->kind == STAGE_POSTGRES ? "body::text LIKE '%poison%'" : "body LIKE '%poison%'";
+}
+
+static uint64_t count(struct stage *g, const char *owner)
+{
+	uint64_t n = 99;
+
+	assert_int_equal(store_quarantine_count(g->store, owner, &n, &g->why), OK);
+	assert_int_equal(n, stage_node(g, "site-a").sync.quarantined);
+	return n;
+}
+
+static bool listed(struct stage *g, const char *text)
+{
+	struct buf b = {0};
+	bool found;
+
+	assert_int_equal(store_quarantine(g->store, "site-a", 0, 1000, &b, &g->why), OK);
+	found = strstr(b.at, text) != NULL;
+	buf_done(&b);
+	return found;
+}
+
+static uint64_t first_entry(struct stage *g)
+{
+	uint64_t id = 0;
+
+	assert_int_equal(store_quarantine_next(g->store, &id, &g->why), OK);
+	return id;
+}
+
+static enum err retry(struct stage *g, uint64_t id)
+{
+	char owner[RECORD_OWNER_MAX + 1] = "";
+	enum err e = store_quarantine_retry(g->store, id, owner, &g->why);
+
+	if (e != GONE)
+		assert_string_equal(owner, "site-a");
+	return e;
+}
+
+static enum err drop(struct stage *g, uint64_t id)
+{
+	char owner[RECORD_OWNER_MAX + 1] = "";
+
+	return store_quarantine_drop(g->store, id, owner, &g->why);
+}
+
+STAGE_TEST(one_refused_record_does_not_hold_up_the_others)
+{
+	struct pull_apply p;
+
+	forbid(g, poison(g));
+	far_put_many(f, 99);
+	far_put(f, "r0050", "\"poison\"");
+	far_put(f, "s", "\"after\"");
+	assert_int_equal(stage_pull(g, f, 1000, &p), OK);
+	assert_int_equal(p.taken, 99);
+	assert_int_equal(p.quarantine.in, 1);
+	assert_string_equal(p.quarantine.first, "r0050");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(count(g, "site-a"), 1);
+	assert_int_equal(count(g, NULL), 1);
+	assert_string_equal(stage_body(g, "site-a", "r0050"), "");
+	assert_string_equal(stage_body(g, "site-a", "s"), "\"after\"");
+	assert_int_equal(stage_node(g, "site-a").sync.digest.count, 99);
+	assert_int_equal(stage_events(g, "quarantined"), 1);
+	assert_true(listed(g, "\\\"body\\\":\\\"poison\\\""));
+	assert_true(listed(g, "forbid"));
+	assert_true(listed(g, "\"held\":true"));
+}
+
+STAGE_TEST(among_records_that_are_there_already)
+{
+	far_put_many(f, 64);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	forbid(g, poison(g));
+	far_put_many(f, 64);
+	far_put(f, "r0000", "\"poison\"");
+	far_put(f, "r0033", "\"poison too\"");
+	far_put(f, "r0063", "\"poison as well\"");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(count(g, "site-a"), 3);
+	assert_string_equal(stage_body(g, "site-a", "r0033"), "{\"v\":1}");
+	far_put(f, "r0001", "2");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+}
+
+STAGE_TEST(alone_in_its_page_it_is_put_aside_too)
+{
+	forbid(g, poison(g));
+	far_put(f, "r0000", "\"poison\"");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(count(g, "site-a"), 1);
+}
+
+STAGE_TEST(another_version_of_the_local_releases_it)
+{
+	forbid(g, poison(g));
+	far_put(f, "r0000", "\"poison\"");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	far_put(f, "r0000", "\"poison again\"");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(count(g, "site-a"), 1);
+	assert_true(listed(g, "poison again"));
+	far_put(f, "r0000", "\"cure\"");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(count(g, "site-a"), 0);
+	assert_string_equal(stage_body(g, "site-a", "r0000"), "\"cure\"");
+	assert_int_equal(stage_events(g, "released"), 2);
+}
+
+STAGE_TEST(tried_again_it_is_refused_or_taken)
+{
+	uint64_t id;
+
+	forbid(g, poison(g));
+	far_put(f, "r0000", "\"poison\"");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	id = first_entry(g);
+	assert_int_equal(retry(g, id), INVALID);
+	assert_non_null(strstr(g->why.text, "forbidden"));
+	assert_true(listed(g, "\"attempts\":1"));
+	allow(g);
+	assert_int_equal(retry(g, id), OK);
+	assert_int_equal(count(g, "site-a"), 0);
+	assert_string_equal(stage_body(g, "site-a", "r0000"), "\"poison\"");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(retry(g, id), GONE);
+	assert_int_equal(drop(g, id), GONE);
+}
+
+/* Which of the two is to be is for people to say: the local's version is newer, and only the local has it. */
+STAGE_TEST(the_centres_version_is_not_pushed_over_it)
+{
+	struct push_apply p;
+
+	far_put(f, "r0000", "1");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	forbid(g, poison(g));
+	far_put(f, "r0000", "\"poison\"");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	stage_put(g, "site-a", "r0000", "\"edit\"");
+	stage_put(g, "site-a", "r0001", "\"pushed\"");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_true(span_is(far_get(f, "r0000")->body, "\"poison\""));
+	assert_true(span_is(far_get(f, "r0001")->body, "\"pushed\""));
+	assert_int_equal(stage_push(g, f, 10, &p), OK);
+	assert_int_equal(p.applied + p.already + p.refused, 0);
+	allow(g);
+	assert_int_equal(retry(g, first_entry(g)), OK);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_string_equal(stage_body(g, "site-a", "r0000"), "\"poison\"");
+	assert_int_equal(stage_conflicts(g, "site-a"), 1);
+}
+
+/* The only copy of a version may be the one in quarantine. */
+STAGE_TEST(what_a_wiped_local_had_is_kept_and_given_back)
+{
+	uint64_t id;
+
+	forbid(g, poison(g));
+	far_put(f, "r0000", "\"poison\"");
+	far_put(f, "r0001", "1");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	id = first_entry(g);
+	assert_int_equal(drop(g, id), CONFLICT);
+	far_wipe(f);
+	stage_reset(g, f);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(count(g, "site-a"), 1);
+	assert_true(listed(g, "\"held\":false"));
+	allow(g);
+	assert_int_equal(retry(g, id), OK);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_true(span_is(far_get(f, "r0000")->body, "\"poison\""));
+}
+
+STAGE_TEST(what_nobody_holds_can_be_dropped)
+{
+	uint64_t id;
+
+	forbid(g, poison(g));
+	far_put(f, "r0000", "\"poison\"");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	id = first_entry(g);
+	far_wipe(f);
+	stage_reset(g, f);
+	far_put(f, "r0000", "1"); /* by another writer, who knows nothing of it */
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(count(g, "site-a"), 1);
+	assert_int_equal(drop(g, id), OK);
+	assert_int_equal(count(g, "site-a"), 0);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+}
+
+STAGE_TEST(read_again_after_a_reset_it_is_the_same_entry)
+{
+	uint64_t id;
+
+	forbid(g, poison(g));
+	far_put_many(f, 20);
+	far_put(f, "r0007", "\"poison\"");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	id = first_entry(g);
+	stage_reset(g, f);
+	assert_true(listed(g, "\"held\":false"));
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(first_entry(g), id);
+	assert_int_equal(count(g, "site-a"), 1);
+	assert_true(listed(g, "\"held\":true"));
+	allow(g);
+	stage_reset(g, f);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(count(g, "site-a"), 0);
+}
+
+/* A page all of which is refused: somebody has broken the table, and the records are well. */
+STAGE_TEST(a_whole_page_is_no_quarantine)
+{
+	struct hash before;
+	struct pull_apply p;
+
+	forbid(g, poison(g));
+	for (unsigned i = 0; i < QUARANTINE_WHOLE_PAGE; i++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "p%u", i);
+		far_put(f, name, "\"poison\"");
+	}
+	before = backstage_mark(g);
+	assert_int_equal(stage_pull(g, f, 1000, &p), INVALID);
+	assert_true(hash_equal(before, backstage_mark(g)));
+	assert_int_equal(count(g, "site-a"), 0);
+	far_put(f, "p0", "\"good\"");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(count(g, "site-a"), QUARANTINE_WHOLE_PAGE - 1);
+}
+
+STAGE_TEST(a_store_that_takes_nothing_at_all_quarantines_nothing)
+{
+	struct hash before;
+	struct pull_apply p;
+
+	far_put(f, "r0000", "1");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	far_put(f, "r0001", "1");
+	if (g->kind == STAGE_POSTGRES)
+		change(g, "ALTER TABLE records ADD CONSTRAINT forbidden CHECK (body IS NULL) NOT VALID");
+	else
+		forbid(g, "body IS NOT NULL");
+	before = backstage_mark(g);
+	assert_int_equal(stage_pull(g, f, 1000, &p), INVALID);
+	assert_non_null(strstr(g->why.text, "takes no record"));
+	assert_true(hash_equal(before, backstage_mark(g)));
+	allow(g);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+}
+
+STAGE_TEST(there_is_an_end_to_what_is_kept)
+{
+	struct pull_apply p;
+
+	forbid(g, poison(g));
+	for (unsigned i = 0; i <= QUARANTINE_MOST; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "p%04u", i);
+		far_put(f, name, "\"poison\"");
+		name[0] = 'g';
+		if (i % 50 == 0)
+			far_put(f, name, "\"good\"");
+	}
+	assert_int_equal(stage_pull(g, f, 2000, &p), INVALID);
+	assert_non_null(strstr(g->why.text, "would be in quarantine"));
+	assert_int_equal(count(g, "site-a"), 0);
+	far_put(f, "p0000", "\"cure\"");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(count(g, "site-a"), QUARANTINE_MOST);
+}
+
+/* A key of their own that somebody wants to be unique, in what is known of the body. */
+STAGE_TEST(a_unique_index_that_somebody_added_refuses_one)
+{
+	backstage_run(g, g->kind == STAGE_POSTGRES ? "CREATE UNIQUE INDEX one_of_each ON records ((body::text))"
+						   : "CREATE UNIQUE INDEX one_of_each ON records (body)");
+	assert_int_equal(store_ping(g->store, &g->why), OK);
+	far_put(f, "r0000", "1");
+	far_put(f, "r0001", "1");
+	far_put(f, "r0002", "2");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(count(g, "site-a"), 1);
+	assert_string_equal(stage_body(g, "site-a", "r0002"), "2");
+}
+
+/* A conflict within the page and a refused record: both are dealt with. */
+STAGE_TEST(a_conflict_in_the_same_page_is_one)
+{
+	far_put_many(f, 8);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	forbid(g, poison(g));
+	stage_put(g, "site-a", "r0003", "\"centre\"");
+	far_put(f, "r0003", "\"local\"");
+	far_put(f, "r0005", "\"poison\"");
+	far_put(f, "r0006", "6");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(stage_conflicts(g, "site-a"), 1);
+	assert_int_equal(count(g, "site-a"), 1);
+	assert_string_equal(stage_body(g, "site-a", "r0006"), "6");
+}
+
+/* A line that is no record, as page_decode() gives it: any bytes, a hash that is not its own. */
+STAGE_TEST(a_line_that_is_no_record_is_kept_as_it_came)
+{
+	static const char line[] = "{\"id\":\"r0001\",\"body\":\"\xff\x01\"}";
+	struct page_refused refused = {.line = {line, sizeof(line) - 1}, .why = {"hash: does not fit the record"}};
+	struct node n = stage_node(g, "site-a");
+	struct pull_apply p = {.node = "site-a", .basis = &n.sync};
+	struct page page;
+
+	far_put(f, "r0000", "1");
+	far_put(f, "r0001", "2");
+	far_page(f, 0, 10, &page);
+	refused.claim = (struct record_claim){
+		.id = span_of("r0001"), .hash = page.records[1].hash, .seq = page.records[1].seq};
+	page.n = 1;
+	page.refused = &refused;
+	page.n_refused = 1;
+	p.page = &page;
+	assert_int_equal(store_apply_pages(g->store, &p, 1, &g->why), OK);
+	assert_int_equal(p.result, OK);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(count(g, "site-a"), 1);
+	assert_true(listed(g, "\xef\xbf\xbd\\u0001"));
+	assert_int_equal(retry(g, first_entry(g)), INVALID);
+	assert_int_equal(count(g, "site-a"), 1);
+	far_put(f, "r0001", "3");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(count(g, "site-a"), 0);
+}
+
+STAGE_TEST(an_idle_proof_beside_a_quarantine_writes_nothing)
+{
+	struct hash before;
+	struct pull_apply p;
+
+	forbid(g, poison(g));
+	far_put(f, "r0000", "\"poison\"");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	before = backstage_mark(g);
+	assert_int_equal(stage_pull(g, f, 10, &p), OK);
+	assert_int_equal(p.proof, PROOF_EQUAL);
+	assert_true(hash_equal(before, backstage_mark(g)));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_refused_record_does_not_hold_up_the_others),
+		cmocka_unit_test(among_records_that_are_there_already),
+		cmocka_unit_test(alone_in_its_page_it_is_put_aside_too),
+		cmocka_unit_test(another_version_of_the_local_releases_it),
+		cmocka_unit_test(tried_again_it_is_refused_or_taken),
+		cmocka_unit_test(the_centres_version_is_not_pushed_over_it),
+		cmocka_unit_test(what_a_wiped_local_had_is_kept_and_given_back),
+		cmocka_unit_test(what_nobody_holds_can_be_dropped),
+		cmocka_unit_test(read_again_after_a_reset_it_is_the_same_entry),
+		cmocka_unit_test(a_whole_page_is_no_quarantine),
+		cmocka_unit_test(a_store_that_takes_nothing_at_all_quarantines_nothing),
+		cmocka_unit_test(there_is_an_end_to_what_is_kept),
+		cmocka_unit_test(a_unique_index_that_somebody_added_refuses_one),
+		cmocka_unit_test(a_conflict_in_the_same_page_is_one),
+		cmocka_unit_test(a_line_that_is_no_record_is_kept_as_it_came),
+		cmocka_unit_test(an_idle_proof_beside_a_quarantine_writes_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
