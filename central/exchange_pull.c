@@ -38,7 +38,8 @@ bool exchange_decode_pull(
 	}
 	if (page->n == 0 && page->n_refused >= QUARANTINE_WHOLE_PAGE) {
 		exchange_wrong(out, POLL_BAD_BODY,
-			"none of its %zu records passes, so none is put in quarantine; the first, %.*s: %.120s",
+			"none of its %zu records passes, so none is put in quarantine; the first, %.*s: "
+			"%.120s",
 			page->n_refused, (int)page->refused[0].claim.id.len, page->refused[0].claim.id.at,
 			page->refused[0].why.text);
 		page_done(page);

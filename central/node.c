@@ -131,14 +131,15 @@ static bool proof_is_fresh(const struct node_run *run, int64_t now_us, int64_t i
 }
 
 /* Neither failed nor in repair: how much is left? */
-static enum node_state state_of_progress(const struct node_sync *s, const struct node_run *run, int64_t now_us,
-	bool fresh, struct reason *why)
+static enum node_state state_of_progress(
+	const struct node_sync *s, const struct node_run *run, int64_t now_us, bool fresh, struct reason *why)
 {
 	int64_t age_s = run->proof.known ? (now_us - run->proof.mono_us) / 1000000 : 0;
 
 	if (fresh && !run->to_push && s->quarantined > 0)
 		return SAY(NODE_IN_SYNC, why,
-			"both ends hold the same, proven %" PRId64 " s ago, but for %" PRIu64 " in quarantine",
+			"both ends hold the same, proven %" PRId64 " s ago, but for %" PRIu64
+			" in quarantine",
 			age_s, s->quarantined);
 	if (fresh && !run->to_push)
 		return SAY(NODE_IN_SYNC, why,

@@ -160,7 +160,8 @@ static void tell_restored(struct event *ret, unsigned *n, const char *node, uint
 			(unsigned long long)restored, restored == 1 ? " carries" : "s carry");
 }
 
-static void tell_quarantine(struct event *ret, unsigned *n, const char *node, const struct quarantine_moves *q)
+static void tell_quarantine(
+	struct event *ret, unsigned *n, const char *node, const struct quarantine_moves *q)
 {
 	if (q->in > 0)
 		TELL(next_event(ret, n, node, "quarantined", LOG_WARN),

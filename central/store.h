@@ -227,11 +227,11 @@ enum err store_quarantine_count(
  * Once more; OK: the record is in the store, and the entry gone.  INVALID: still refused, for the reason given, which
  * the entry now has.  GONE: no such entry.  ret_owner is set where there was one.
  */
-enum err store_quarantine_retry(struct store *st, uint64_t id, char ret_owner[RECORD_OWNER_MAX + 1],
-	struct reason *why) MUST_USE;
+enum err store_quarantine_retry(
+	struct store *st, uint64_t id, char ret_owner[RECORD_OWNER_MAX + 1], struct reason *why) MUST_USE;
 /* For ever.  CONFLICT: the node still holds that version, and would bring it again.  GONE. */
-enum err store_quarantine_drop(struct store *st, uint64_t id, char ret_owner[RECORD_OWNER_MAX + 1],
-	struct reason *why) MUST_USE;
+enum err store_quarantine_drop(
+	struct store *st, uint64_t id, char ret_owner[RECORD_OWNER_MAX + 1], struct reason *why) MUST_USE;
 /* The entry after *id, 0 = the first; GONE: none. */
 enum err store_quarantine_next(struct store *st, uint64_t *id, struct reason *why) MUST_USE;
 

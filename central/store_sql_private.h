@@ -142,8 +142,8 @@ void store_bulk_known(struct meeting *m, const struct record *const *rs, size_t 
  * A page that failed with INVALID, again, in halves until each record that is refused is alone.  *ret are those, in
  * the meeting's arena; refused[i] tells it of page->records[i].  INVALID sticks where it is not the records' fault.
  */
-void store_sift(struct meeting *m, const struct page *page, bool *refused, struct page_refused **ret,
-	size_t *ret_n);
+void store_sift(
+	struct meeting *m, const struct page *page, bool *refused, struct page_refused **ret, size_t *ret_n);
 /* Entries in and out, after the page's records have been met; `refused` (NULL = none) as above. */
 void store_quarantine_settle(struct meeting *m, const struct page *page, const bool *refused,
 	const struct page_refused *by_store, size_t n);

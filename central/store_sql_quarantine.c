@@ -166,8 +166,8 @@ void store_quarantine_settle(struct meeting *m, const struct page *page, const b
 		refuse(m, &es, owner, &by_store[i]);
 	if (m->quarantine.in > 0 && m->sync->quarantined > QUARANTINE_MOST)
 		db_fail(m->db, INVALID,
-			"more than %d of its records would be in quarantine; the latest, %s: %.130s", QUARANTINE_MOST,
-			m->quarantine.first, m->quarantine.why.text);
+			"more than %d of its records would be in quarantine; the latest, %s: %.130s",
+			QUARANTINE_MOST, m->quarantine.first, m->quarantine.why.text);
 }
 
 void store_quarantine_explained(struct db *db, const char *owner, struct explained *ret)

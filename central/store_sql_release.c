@@ -158,7 +158,8 @@ enum err store_quarantine_drop(
 		e = fail(GONE, why, "nothing in quarantine has the number %llu", (unsigned long long)id);
 	} else if (k.generation == n.sync.generation) {
 		e = fail(CONFLICT, why,
-			"%s still holds this version of %.*s, and would bring it again: write the record anew there",
+			"%s still holds this version of %.*s, and would bring it again: write the record "
+			"anew there",
 			k.owner, (int)k.id.len, k.id.at);
 	} else {
 		store_quarantine_forget(m.db, &n.sync, k.number);
@@ -192,12 +193,11 @@ enum err store_quarantine_next(struct store *st, uint64_t *id, struct reason *wh
 
 /* --- lists --- */
 
-enum err store_quarantine(struct store *st, const char *owner, uint64_t after, unsigned limit, struct buf *out,
-	struct reason *why)
+enum err store_quarantine(struct store *st, const char *owner, uint64_t after, unsigned limit,
+	struct buf *out, struct reason *why)
 {
 	struct db *db = store_read_begin(st);
-	struct stmt q =
-		stmt_begin(db, owner ? SQL_CENTRAL_QUARANTINE_LIST_OF : SQL_CENTRAL_QUARANTINE_LIST);
+	struct stmt q = stmt_begin(db, owner ? SQL_CENTRAL_QUARANTINE_LIST_OF : SQL_CENTRAL_QUARANTINE_LIST);
 	struct listed_quarantine row = {0};
 	struct listing g;
 	int place = 2;

@@ -135,6 +135,7 @@ void store_sift(
 		return;
 	if (page->n < QUARANTINE_WHOLE_PAGE && takes_any(m, page->records[0].owner, &why))
 		return;
-	db_fail(m->db, INVALID, "the store takes no record of this node, so none is put in quarantine: %.150s",
+	db_fail(m->db, INVALID,
+		"the store takes no record of this node, so none is put in quarantine: %.150s",
 		s.found[0].why.text);
 }

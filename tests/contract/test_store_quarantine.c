@@ -22,13 +22,15 @@ static void forbid(struct stage *g, const char *refuses)
 	char sql[512];
 
 	if (g->kind == STAGE_POSTGRES) {
-		snprintf(sql, sizeof(sql), "ALTER TABLE records ADD CONSTRAINT forbidden CHECK (NOT (%s))", refuses);
+		snprintf(sql, sizeof(sql), "ALTER TABLE records ADD CONSTRAINT forbidden CHECK (NOT (%s))",
+			refuses);
 		change(g, sql);
 		return;
 	}
 	for (unsigned i = 0; i < 2; i++) {
 		snprintf(sql, sizeof(sql),
-			"CREATE TRIGGER forbidden_%s BEFORE %s ON records WHEN (SELECT %s FROM (SELECT NEW.body AS "
+			"CREATE TRIGGER forbidden_%s BEFORE %s ON records WHEN (SELECT %s FROM (SELECT "
+			"NEW.body AS "
 			"body)) BEGIN SELECT RAISE(ABORT, 'forbidden'); END",
 			at[i], at[i], refuses);
 		change(g, sql);
@@ -331,8 +333,9 @@ STAGE_TEST(there_is_an_end_to_what_is_kept)
 /* A key of their own that somebody wants to be unique, in what is known of the body. */
 STAGE_TEST(a_unique_index_that_somebody_added_refuses_one)
 {
-	backstage_run(g, g->kind == STAGE_POSTGRES ? "CREATE UNIQUE INDEX one_of_each ON records ((body::text))"
-						   : "CREATE UNIQUE INDEX one_of_each ON records (body)");
+	backstage_run(g, g->kind == STAGE_POSTGRES
+				 ? "CREATE UNIQUE INDEX one_of_each ON records ((body::text))"
+				 : "CREATE UNIQUE INDEX one_of_each ON records (body)");
 	assert_int_equal(store_ping(g->store, &g->why), OK);
 	far_put(f, "r0000", "1");
 	far_put(f, "r0001", "1");
@@ -362,7 +365,8 @@ STAGE_TEST(a_conflict_in_the_same_page_is_one)
 STAGE_TEST(a_line_that_is_no_record_is_kept_as_it_came)
 {
 	static const char line[] = "{\"id\":\"r0001\",\"body\":\"\xff\x01\"}";
-	struct page_refused refused = {.line = {line, sizeof(line) - 1}, .why = {"hash: does not fit the record"}};
+	struct page_refused refused = {
+		.line = {line, sizeof(line) - 1}, .why = {"hash: does not fit the record"}};
 	struct node n = stage_node(g, "site-a");
 	struct pull_apply p = {.node = "site-a", .basis = &n.sync};
 	struct page page;

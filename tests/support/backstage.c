@@ -81,8 +81,8 @@ static void postgres_drop(struct stage *g)
 /* Every version of every row, and who locked it. */
 static struct hash postgres_mark(struct stage *g)
 {
-	static const char *const tables[] = {
-		"centre", "opening", "counters", "nodes", "abandoned", "records", "conflicts", "quarantine", "events"};
+	static const char *const tables[] = {"centre", "opening", "counters", "nodes", "abandoned", "records",
+		"conflicts", "quarantine", "events"};
 	struct hash_state s;
 	char sql[256];
 

@@ -341,12 +341,12 @@ static void a_broken_line_is_put_aside_or_refuses_the_page(void **unused)
 		{"\"owner\":\"site-a\"", "\"owner\":\"site-b\"", true,
 			"owner: site-b, where only records of site-a belong"},
 		{"\"dot\":\"", "\"dot\":\"x", true, "dot: not \"<16 hex digits>.<number>\""},
-		{"\"body\":", "\"body\":{", true, NULL},
-		{"\"body\":", "\"body\":\"", true, NULL},
+		{"\"body\":", "\"body\":{", true, NULL}, {"\"body\":", "\"body\":\"", true, NULL},
 		{"\"body\":", "\"body\":\"\x01", true, NULL},
 		{"\"id\":\"", "\"id\":\"/", false, "line 2: id: " RECORD_ID_RULE},
 		{"\"hash\":\"", "\"hash\":\"x", false, "line 2: hash: not 32 hex digits"},
-		{"\"seq\":", "\"seq\":-", false, "line 2: seq: not a whole number from 0 to 9223372036854775807"},
+		{"\"seq\":", "\"seq\":-", false,
+			"line 2: seq: not a whole number from 0 to 9223372036854775807"},
 		{"\"body\":", "\"body\":{\"seq\":7,", false, NULL}, /* cut within a number */
 	};
 
