@@ -3,7 +3,7 @@
  * or by a connection to PostgreSQL that breaks: afterwards the store is as before or as after, and the exchange
  * goes on to equality.
  */
-#include "tests/support/stage.h" /* before cmocka.h, which makes fail a macro */
+#include "tests/support/backstage.h" /* before cmocka.h, which makes fail a macro */
 
 #include <sys/socket.h>
 
@@ -132,6 +132,25 @@ static enum err promote(struct stage *g, struct far *f)
 	return store_conflict_promote(g->store, 1, owner, &w, &g->why);
 }
 
+static void forbid(struct stage *g)
+{
+	backstage_forbid(
+		g, g->kind == STAGE_POSTGRES ? "body::text LIKE '%poison%'" : "body LIKE '%poison%'");
+}
+
+static enum err sift(struct stage *g, struct far *f)
+{
+	return stage_pull(g, f, 100, NULL);
+}
+
+static enum err try_again(struct stage *g, struct far *f)
+{
+	char owner[RECORD_OWNER_MAX + 1];
+
+	(void)f;
+	return store_quarantine_retry(g->store, 1, owner, &g->why);
+}
+
 /* A store with something of everything to do: new, changed and conflicting records, edits to push, an
  * archive. */
 static struct stage *prepare(enum stage_kind kind, struct far *f)
@@ -153,6 +172,21 @@ static struct stage *prepare(enum stage_kind kind, struct far *f)
 	return g;
 }
 
+/* The same and a record that the store refuses; `again`: it did before, and does no longer. */
+static struct stage *prepare_poison(enum stage_kind kind, struct far *f, bool again)
+{
+	struct stage *g = prepare(kind, f);
+
+	forbid(g);
+	far_put(f, "r0002", "\"poison\"");
+	far_put(f, "newer", "1");
+	if (!again)
+		return g;
+	(void)stage_settle(g, f);
+	backstage_allow(g);
+	return g;
+}
+
 /* The stored state without what chance and time put into a version made again. */
 static uint64_t state_of(struct stage *g)
 {
@@ -163,15 +197,28 @@ static uint64_t state_of(struct stage *g)
 	if (store_push_backlog(g->store, "site-a", &records, &oldest, &g->why) != OK)
 		return 0;
 	return n.sync.digest.count * 1000003 + n.sync.cursor * 10007 + n.sync.witness.seq * 1009 +
-	       n.paused * 17 + stage_conflicts(g, NULL) * 101 + stage_events(g, "conflict") * 7 +
-	       stage_events(g, "pulled") * 11 + stage_events(g, "pushed") * 13 + records * 1000033;
+	       n.paused * 17 + n.sync.quarantined * 19 + stage_conflicts(g, NULL) * 101 +
+	       stage_events(g, "conflict") * 7 + stage_events(g, "pulled") * 11 +
+	       stage_events(g, "pushed") * 13 + records * 1000033;
+}
+
+/* What was refused is taken in the end. */
+static void empty_quarantine(struct stage *g, struct far *f)
+{
+	char owner[RECORD_OWNER_MAX + 1];
+
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(stage_node(g, "site-a").sync.quarantined, 1);
+	backstage_allow(g);
+	assert_int_equal(store_quarantine_retry(g->store, 1, owner, &g->why), OK);
 }
 
 /* True: the fault came. */
 static bool fail_at(enum stage_kind kind, write_fn *write, int at, int code, bool done_first)
 {
 	static struct far f;
-	struct stage *g = prepare(kind, &f);
+	struct stage *g = write == sift || write == try_again ? prepare_poison(kind, &f, write == try_again)
+							      : prepare(kind, &f);
 	uint64_t before = state_of(g), after;
 	enum err e;
 	bool hit;
@@ -192,7 +239,12 @@ static bool fail_at(enum stage_kind kind, write_fn *write, int at, int code, boo
 	stage_reopen(g);
 	assert_true(state_of(g) == after);
 	assert_int_equal(store_node_pause(g->store, "site-a", false, &g->why), OK);
+	if (write == sift)
+		empty_quarantine(g, &f);
+	else if (write == try_again && stage_node(g, "site-a").sync.quarantined > 0)
+		assert_int_equal(try_again(g, &f), OK);
 	assert_int_equal(stage_settle(g, &f), PROOF_EQUAL);
+	assert_int_equal(stage_node(g, "site-a").sync.quarantined, 0);
 	assert_true(digest_equal(stage_node(g, "site-a").sync.digest, far_digest(&f)));
 	assert_true(stage_conflicts(g, NULL) == 2);
 	stage_close(g);
@@ -223,6 +275,9 @@ FAULT_TEST(a_push_is_whole_or_not_at_all, push, 10)
 FAULT_TEST(a_put_is_whole_or_not_at_all, put, 8)
 FAULT_TEST(a_pause_is_whole_or_not_at_all, pause_node, 4)
 FAULT_TEST(a_promotion_is_whole_or_not_at_all, promote, 6)
+
+FAULT_TEST(a_pull_of_what_is_refused_is_whole_or_not_at_all, sift, 25)
+FAULT_TEST(another_try_is_whole_or_not_at_all, try_again, 8)
 
 /* The commit was done and not reported: what is told must not be "failed". */
 static void an_unknown_commit_is_uncertain_or_known_in(enum stage_kind kind)
@@ -309,6 +364,8 @@ int main(void)
 		cmocka_unit_test(a_put_is_whole_or_not_at_all),
 		cmocka_unit_test(a_pause_is_whole_or_not_at_all),
 		cmocka_unit_test(a_promotion_is_whole_or_not_at_all),
+		cmocka_unit_test(a_pull_of_what_is_refused_is_whole_or_not_at_all),
+		cmocka_unit_test(another_try_is_whole_or_not_at_all),
 		cmocka_unit_test(an_uncertain_put_is_followed_by_another_actor),
 		cmocka_unit_test(an_unknown_commit_is_uncertain_or_known),
 	};

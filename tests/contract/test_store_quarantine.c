@@ -9,44 +9,6 @@
 
 #include <cmocka.h>
 
-/* What somebody may have added to the table of records: it refuses rows of which `refuses` is true, in terms of `body`. */
-static void change(struct stage *g, const char *sql)
-{
-	backstage_run(g, sql);
-	assert_int_equal(store_ping(g->store, &g->why), OK); /* notices that somebody else has written */
-}
-
-static void forbid(struct stage *g, const char *refuses)
-{
-	static const char *const at[] = {"INSERT", "UPDATE"};
-	char sql[512];
-
-	if (g->kind == STAGE_POSTGRES) {
-		snprintf(sql, sizeof(sql), "ALTER TABLE records ADD CONSTRAINT forbidden CHECK (NOT (%s))",
-			refuses);
-		change(g, sql);
-		return;
-	}
-	for (unsigned i = 0; i < 2; i++) {
-		snprintf(sql, sizeof(sql),
-			"CREATE TRIGGER forbidden_%s BEFORE %s ON records WHEN (SELECT %s FROM (SELECT "
-			"NEW.body AS "
-			"body)) BEGIN SELECT RAISE(ABORT, 'forbidden'); END",
-			at[i], at[i], refuses);
-		change(g, sql);
-	}
-}
-
-static void allow(struct stage *g)
-{
-	if (g->kind == STAGE_POSTGRES) {
-		change(g, "ALTER TABLE records DROP CONSTRAINT forbidden");
-		return;
-	}
-	change(g, "DROP TRIGGER forbidden_INSERT");
-	change(g, "DROP TRIGGER forbidden_UPDATE");
-}
-
 static const char *poison(const struct stage *g)
 {
 	return g->kind == STAGE_POSTGRES ? "body::text LIKE '%poison%'" : "body LIKE '%poison%'";
@@ -101,7 +63,7 @@ STAGE_TEST(one_refused_record_does_not_hold_up_the_others)
 {
 	struct pull_apply p;
 
-	forbid(g, poison(g));
+	backstage_forbid(g, poison(g));
 	far_put_many(f, 99);
 	far_put(f, "r0050", "\"poison\"");
 	far_put(f, "s", "\"after\"");
@@ -125,7 +87,7 @@ STAGE_TEST(among_records_that_are_there_already)
 {
 	far_put_many(f, 64);
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
-	forbid(g, poison(g));
+	backstage_forbid(g, poison(g));
 	far_put_many(f, 64);
 	far_put(f, "r0000", "\"poison\"");
 	far_put(f, "r0033", "\"poison too\"");
@@ -139,7 +101,7 @@ STAGE_TEST(among_records_that_are_there_already)
 
 STAGE_TEST(alone_in_its_page_it_is_put_aside_too)
 {
-	forbid(g, poison(g));
+	backstage_forbid(g, poison(g));
 	far_put(f, "r0000", "\"poison\"");
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	assert_int_equal(count(g, "site-a"), 1);
@@ -147,7 +109,7 @@ STAGE_TEST(alone_in_its_page_it_is_put_aside_too)
 
 STAGE_TEST(another_version_of_the_local_releases_it)
 {
-	forbid(g, poison(g));
+	backstage_forbid(g, poison(g));
 	far_put(f, "r0000", "\"poison\"");
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	far_put(f, "r0000", "\"poison again\"");
@@ -165,14 +127,14 @@ STAGE_TEST(tried_again_it_is_refused_or_taken)
 {
 	uint64_t id;
 
-	forbid(g, poison(g));
+	backstage_forbid(g, poison(g));
 	far_put(f, "r0000", "\"poison\"");
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	id = first_entry(g);
 	assert_int_equal(retry(g, id), INVALID);
 	assert_non_null(strstr(g->why.text, "forbidden"));
 	assert_true(listed(g, "\"attempts\":1"));
-	allow(g);
+	backstage_allow(g);
 	assert_int_equal(retry(g, id), OK);
 	assert_int_equal(count(g, "site-a"), 0);
 	assert_string_equal(stage_body(g, "site-a", "r0000"), "\"poison\"");
@@ -188,7 +150,7 @@ STAGE_TEST(the_centres_version_is_not_pushed_over_it)
 
 	far_put(f, "r0000", "1");
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
-	forbid(g, poison(g));
+	backstage_forbid(g, poison(g));
 	far_put(f, "r0000", "\"poison\"");
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	stage_put(g, "site-a", "r0000", "\"edit\"");
@@ -198,7 +160,7 @@ STAGE_TEST(the_centres_version_is_not_pushed_over_it)
 	assert_true(span_is(far_get(f, "r0001")->body, "\"pushed\""));
 	assert_int_equal(stage_push(g, f, 10, &p), OK);
 	assert_int_equal(p.applied + p.already + p.refused, 0);
-	allow(g);
+	backstage_allow(g);
 	assert_int_equal(retry(g, first_entry(g)), OK);
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	assert_string_equal(stage_body(g, "site-a", "r0000"), "\"poison\"");
@@ -210,7 +172,7 @@ STAGE_TEST(what_a_wiped_local_had_is_kept_and_given_back)
 {
 	uint64_t id;
 
-	forbid(g, poison(g));
+	backstage_forbid(g, poison(g));
 	far_put(f, "r0000", "\"poison\"");
 	far_put(f, "r0001", "1");
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
@@ -221,7 +183,7 @@ STAGE_TEST(what_a_wiped_local_had_is_kept_and_given_back)
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	assert_int_equal(count(g, "site-a"), 1);
 	assert_true(listed(g, "\"held\":false"));
-	allow(g);
+	backstage_allow(g);
 	assert_int_equal(retry(g, id), OK);
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	assert_true(span_is(far_get(f, "r0000")->body, "\"poison\""));
@@ -231,7 +193,7 @@ STAGE_TEST(what_nobody_holds_can_be_dropped)
 {
 	uint64_t id;
 
-	forbid(g, poison(g));
+	backstage_forbid(g, poison(g));
 	far_put(f, "r0000", "\"poison\"");
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	id = first_entry(g);
@@ -249,7 +211,7 @@ STAGE_TEST(read_again_after_a_reset_it_is_the_same_entry)
 {
 	uint64_t id;
 
-	forbid(g, poison(g));
+	backstage_forbid(g, poison(g));
 	far_put_many(f, 20);
 	far_put(f, "r0007", "\"poison\"");
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
@@ -260,7 +222,7 @@ STAGE_TEST(read_again_after_a_reset_it_is_the_same_entry)
 	assert_int_equal(first_entry(g), id);
 	assert_int_equal(count(g, "site-a"), 1);
 	assert_true(listed(g, "\"held\":true"));
-	allow(g);
+	backstage_allow(g);
 	stage_reset(g, f);
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	assert_int_equal(count(g, "site-a"), 0);
@@ -272,7 +234,7 @@ STAGE_TEST(a_whole_page_is_no_quarantine)
 	struct hash before;
 	struct pull_apply p;
 
-	forbid(g, poison(g));
+	backstage_forbid(g, poison(g));
 	for (unsigned i = 0; i < QUARANTINE_WHOLE_PAGE; i++) {
 		char name[8];
 
@@ -297,14 +259,15 @@ STAGE_TEST(a_store_that_takes_nothing_at_all_quarantines_nothing)
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	far_put(f, "r0001", "1");
 	if (g->kind == STAGE_POSTGRES)
-		change(g, "ALTER TABLE records ADD CONSTRAINT forbidden CHECK (body IS NULL) NOT VALID");
+		backstage_run(
+			g, "ALTER TABLE records ADD CONSTRAINT forbidden CHECK (body IS NULL) NOT VALID");
 	else
-		forbid(g, "body IS NOT NULL");
+		backstage_forbid(g, "body IS NOT NULL");
 	before = backstage_mark(g);
 	assert_int_equal(stage_pull(g, f, 1000, &p), INVALID);
 	assert_non_null(strstr(g->why.text, "takes no record"));
 	assert_true(hash_equal(before, backstage_mark(g)));
-	allow(g);
+	backstage_allow(g);
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 }
 
@@ -312,7 +275,7 @@ STAGE_TEST(there_is_an_end_to_what_is_kept)
 {
 	struct pull_apply p;
 
-	forbid(g, poison(g));
+	backstage_forbid(g, poison(g));
 	for (unsigned i = 0; i <= QUARANTINE_MOST; i++) {
 		char name[16];
 
@@ -350,7 +313,7 @@ STAGE_TEST(a_conflict_in_the_same_page_is_one)
 {
 	far_put_many(f, 8);
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
-	forbid(g, poison(g));
+	backstage_forbid(g, poison(g));
 	stage_put(g, "site-a", "r0003", "\"centre\"");
 	far_put(f, "r0003", "\"local\"");
 	far_put(f, "r0005", "\"poison\"");
@@ -397,7 +360,7 @@ STAGE_TEST(an_idle_proof_beside_a_quarantine_writes_nothing)
 	struct hash before;
 	struct pull_apply p;
 
-	forbid(g, poison(g));
+	backstage_forbid(g, poison(g));
 	far_put(f, "r0000", "\"poison\"");
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	before = backstage_mark(g);

@@ -215,3 +215,43 @@ struct hash backstage_mark(struct stage *g)
 {
 	return g->kind == STAGE_POSTGRES ? postgres_mark(g) : lite_mark(g);
 }
+
+/* --- a constraint of somebody's own --- */
+
+static void change(struct stage *g, const char *sql)
+{
+	backstage_run(g, sql);
+	if (store_ping(g->store, &g->why) != OK)
+		give_up(sql, g->why.text);
+}
+
+void backstage_forbid(struct stage *g, const char *refused)
+{
+	static const char *const at[] = {"INSERT", "UPDATE"};
+	char sql[512];
+
+	if (g->kind == STAGE_POSTGRES) {
+		snprintf(sql, sizeof(sql), "ALTER TABLE records ADD CONSTRAINT forbidden CHECK (NOT (%s))",
+			refused);
+		change(g, sql);
+		return;
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		snprintf(sql, sizeof(sql),
+			"CREATE TRIGGER forbidden_%s BEFORE %s ON records WHEN (SELECT %s FROM (SELECT "
+			"NEW.body AS "
+			"body)) BEGIN SELECT RAISE(ABORT, 'forbidden'); END",
+			at[i], at[i], refused);
+		change(g, sql);
+	}
+}
+
+void backstage_allow(struct stage *g)
+{
+	if (g->kind == STAGE_POSTGRES) {
+		change(g, "ALTER TABLE records DROP CONSTRAINT forbidden");
+		return;
+	}
+	change(g, "DROP TRIGGER forbidden_INSERT");
+	change(g, "DROP TRIGGER forbidden_UPDATE");
+}

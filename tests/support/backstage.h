@@ -16,6 +16,10 @@ void backstage_drop(struct stage *g);
 void backstage_run(struct stage *g, const char *sql);
 /* The one value that a query gives, in the stage's arena. */
 const char *backstage_ask(struct stage *g, const char *sql);
+/* As if somebody had added a constraint: rows of the records of which `refused` is true, in terms of `body`, are not
+ * taken.  The store has noticed that its schema was changed. */
+void backstage_forbid(struct stage *g, const char *refused);
+void backstage_allow(struct stage *g);
 /* Ends all sessions with PostgreSQL. */
 void backstage_end_sessions(struct stage *g);
 /* As when the content is put back under the running centre, by a file of SQLite's, a dump of PostgreSQL's. */

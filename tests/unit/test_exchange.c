@@ -213,12 +213,16 @@ static void make_wrong(struct buf *out, size_t i, const struct exchange *x)
 	}
 	add_begin(out, wrong[i].shape == FOREIGN_NODE ? "b" : "a", wrong[i].shape == FOREIGN_EPOCH ? e2 : e1,
 		wrong[i].shape == FOREIGN_REQUEST ? e3 : x->request);
-	if (wrong[i].shape == FOREIGN_NODE || wrong[i].shape == FOREIGN_OWNER)
+	if (wrong[i].shape == FOREIGN_NODE)
 		add_record(out, "b", 5);
+	for (uint64_t seq = 5; wrong[i].shape == FOREIGN_OWNER && seq < 5 + QUARANTINE_WHOLE_PAGE; seq++)
+		add_record(out, "b", seq);
 	if (wrong[i].shape == NO_PROGRESS)
 		add_end(out, 3, 9);
 	else if (wrong[i].shape == BEHIND)
 		add_end(out, 2, 2);
+	else if (wrong[i].shape == FOREIGN_OWNER)
+		add_end(out, 99, 99);
 	else
 		add_end(out, 5, 5);
 }

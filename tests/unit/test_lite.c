@@ -132,8 +132,8 @@ static void a_failure_sticks_until_told(void **state)
 	put(l, 1, "a");
 	put_wrong(l, 2);
 	put(l, 3, "c");
-	assert_int_equal(lite_failed(l, NULL), INTERNAL);
-	assert_int_equal(lite_commit(l, &why), INTERNAL);
+	assert_int_equal(lite_failed(l, NULL), INVALID);
+	assert_int_equal(lite_commit(l, &why), INVALID);
 	assert_non_null(strstr(why.text, "bad_row"));
 	assert_non_null(strstr(why.text, "NOT NULL"));
 	assert_int_equal(count(l), 0);
@@ -181,8 +181,8 @@ static void an_outer_failure_is_not_cleared_within(void **state)
 	lite_savepoint(l);
 	put(l, 2, "b");
 	lite_savepoint_rollback(l);
-	assert_int_equal(lite_failed(l, NULL), INTERNAL);
-	assert_int_equal(lite_commit(l, NULL), INTERNAL);
+	assert_int_equal(lite_failed(l, NULL), INVALID);
+	assert_int_equal(lite_commit(l, NULL), INVALID);
 	/* A failure released outward is the outer part's, which may undo it. */
 	lite_begin(l);
 	lite_savepoint(l);
@@ -192,7 +192,7 @@ static void an_outer_failure_is_not_cleared_within(void **state)
 	lite_release(l);
 	lite_savepoint(l);
 	lite_savepoint_rollback(l);
-	assert_int_equal(lite_failed(l, NULL), INTERNAL);
+	assert_int_equal(lite_failed(l, NULL), INVALID);
 	lite_savepoint_rollback(l);
 	put(l, 5, "e");
 	assert_int_equal(lite_commit(l, NULL), OK);

@@ -89,6 +89,26 @@ static void nothing_is_judged_before_the_head(void **state)
 	assert_memory_equal(&w.sync, &before, sizeof(before));
 }
 
+/* What is in quarantine is left out at both ends, and nothing but that. */
+static void what_is_explained_is_no_difference(void **state)
+{
+	struct world w = world_of(9);
+	struct page_end end = {.to = {.seq = 9}, .head_seq = 9, .digest = {5, {50, 500}}};
+
+	(void)state;
+	w.sync.cursor = 9;
+	w.sync.digest = (struct digest){4, {44, 444}};
+	w.explained.local = (struct digest){2, {10, 100}};
+	w.explained.centre = (struct digest){1, {4, 44}};
+	assert_int_equal(proof_judge(&w.sync, &end, &w.explained, false), PROOF_EQUAL);
+	end.digest.lane[1]++;
+	assert_int_equal(proof_judge(&w.sync, &end, &w.explained, false), PROOF_DOUBTED);
+	w.sync.cursor = 9;
+	w.sync.swept = true;
+	w.explained = (struct explained){0}; /* another difference than before, so a new doubt */
+	assert_int_equal(proof_judge(&w.sync, &end, &w.explained, false), PROOF_DOUBTED);
+}
+
 static void unequal_resets_the_same_epoch(void **state)
 {
 	struct world w = world_of(9);
@@ -253,6 +273,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(equal_and_settled_changes_nothing),
 		cmocka_unit_test(nothing_is_judged_before_the_head),
+		cmocka_unit_test(what_is_explained_is_no_difference),
 		cmocka_unit_test(unequal_resets_the_same_epoch),
 		cmocka_unit_test(a_doubt_that_mends_is_forgotten),
 		cmocka_unit_test(a_difference_that_stays_stops),
