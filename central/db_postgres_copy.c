@@ -1,5 +1,7 @@
 /* COPY: rows in chunks, so that neither end keeps more than it must. */
 #include <assert.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "central/db_postgres_private.h"
 #include "central/postgres_binary.h"
@@ -58,7 +60,18 @@ void copy_row_end(struct copy *copy)
 		copy_send(copy);
 }
 
-static void copy_finish(struct connection *c)
+/* "COPY records, line 17, column body" in any language; only a hint. */
+static uint64_t row_of(const PGresult *r)
+{
+	const char *at = PQresultErrorField(r, PG_DIAG_CONTEXT);
+
+	at = at ? strchr(at, ',') : NULL;
+	while (at && *at && (*at < '0' || *at > '9'))
+		at++;
+	return at ? strtoull(at, NULL, 10) : 0;
+}
+
+static void copy_finish(struct connection *c, uint64_t *failed_row)
 {
 	bool gone = false;
 	PGresult *r;
@@ -72,10 +85,12 @@ static void copy_finish(struct connection *c)
 		return;
 	}
 	while (c->conn && (r = postgres_result(c->conn, POSTGRES_SILENCE_MS, &gone)) != NULL) {
-		if (PQresultStatus(r) != PGRES_COMMAND_OK)
-			connection_fail(c, r, "copy");
-		else
+		if (PQresultStatus(r) == PGRES_COMMAND_OK) {
 			PQclear(r);
+			continue;
+		}
+		*failed_row = row_of(r);
+		connection_fail(c, r, "copy");
 	}
 	if (gone && c->conn)
 		connection_fail(c, NULL, "copy");
@@ -90,6 +105,6 @@ void copy_end(struct copy *copy)
 		copy_send(copy);
 	}
 	if (c->failed == OK)
-		copy_finish(c);
+		copy_finish(c, &copy->failed_row);
 	buf_done(&copy->row);
 }

@@ -72,6 +72,8 @@ static void copy_all(struct meeting *m, int statement, const struct heap *h)
 	for (size_t i = 0; i < h->n; i++)
 		copy_record(&c, h->at[i], m->sync->generation);
 	copy_end(&c);
+	if (c.failed_row > 0 && c.failed_row <= h->n)
+		m->culprit = h->at[c.failed_row - 1];
 }
 
 void store_heap_insert(struct meeting *m, const struct heap *h)

@@ -117,6 +117,7 @@ struct meeting {
 	struct arena arena;
 	uint64_t taken, kept, conflicts, archived, centre_restored;
 	struct quarantine_moves quarantine;
+	const struct record *culprit; /* which one failed, as far as can be told; NULL = not known */
 };
 void store_meet(struct meeting *m, const struct record *l);
 /* Its two halves, where the store's row has been looked at. */

@@ -1,6 +1,7 @@
 /*
- * Which records of a page does the database refuse?  By halves, each a part of the transaction that is undone where it
- * fails: with one such record in n the whole costs no more than twice the page.
+ * Which records of a page does the database refuse?  Parts of the page are parts of the transaction, undone where they
+ * fail and then split: where the failure says which record it was, there, else in halves.  So one such record costs
+ * about as much as the page, and no more than twice that.
  */
 #include <string.h>
 
@@ -22,8 +23,10 @@ static void meet(struct meeting *m, const struct page *part)
 		store_bulk_meet(m, part, &any);
 		return;
 	}
-	for (size_t i = 0; i < part->n && db_failed(m->db, NULL) == OK; i++)
-		store_meet(m, &part->records[i]);
+	for (size_t i = 0; i < part->n && db_failed(m->db, NULL) == OK; i++) {
+		m->culprit = &part->records[i];
+		store_meet(m, m->culprit);
+	}
 }
 
 /* The way it came is gone with the page's text; this is the same record. */
@@ -42,8 +45,8 @@ static void refuse(struct sieve *s, size_t i, const struct reason *why)
 	buf_done(&line);
 }
 
-/* The failure that undid these records; OK: they are in. */
-static enum err try(struct sieve *s, size_t from, size_t to, struct reason *why)
+/* The failure that undid these records, and perhaps whose it was; OK: they are in. */
+static enum err try(struct sieve *s, size_t from, size_t to, size_t *ret_culprit, struct reason *why)
 {
 	struct page part = *s->page;
 	struct meeting before = *s->m;
@@ -53,6 +56,7 @@ static enum err try(struct sieve *s, size_t from, size_t to, struct reason *why)
 
 	part.records += from;
 	part.n = to - from;
+	s->m->culprit = NULL;
 	db_savepoint(s->m->db);
 	meet(s->m, &part);
 	if (db_failed(s->m->db, NULL) == OK) {
@@ -60,6 +64,7 @@ static enum err try(struct sieve *s, size_t from, size_t to, struct reason *why)
 		return db_failed(s->m->db, why);
 	}
 	e = db_rollback_to(s->m->db, why);
+	*ret_culprit = s->m->culprit ? (size_t)(s->m->culprit - s->page->records) : to;
 	arena = s->m->arena;
 	*s->m = before;
 	s->m->arena = arena;
@@ -67,24 +72,40 @@ static enum err try(struct sieve *s, size_t from, size_t to, struct reason *why)
 	return e;
 }
 
+/* CONFLICT: two versions of one record, which only one by one can be compared. */
+static bool may_split(enum err e, size_t n)
+{
+	return n > 1 && (e == INVALID || e == CONFLICT);
+}
+
+/*
+ * What comes before the culprit is in order, as far as is known: so this goes deep only where it has to halve.
+ */
 static void sift(struct sieve *s, size_t from, size_t to)
 {
-	struct reason why = {""};
-	enum err e;
+	while (from < to && s->n <= QUARANTINE_MOST && db_failed(s->m->db, NULL) == OK) {
+		struct reason why = {""};
+		size_t culprit = to, part;
+		enum err e = try(s, from, to, &culprit, &why);
 
-	if (from == to || db_failed(s->m->db, NULL) != OK)
-		return;
-	e = try(s, from, to, &why);
-	if (e == OK)
-		return;
-	if (e == INVALID && to - from == 1) {
-		refuse(s, from, &why);
-	} else if ((e == INVALID || e == CONFLICT) && to - from > 1) {
-		/* CONFLICT: two versions of one record, which only one by one can be compared */
-		sift(s, from, from + (to - from) / 2);
-		sift(s, from + (to - from) / 2, to);
-	} else {
-		db_fail(s->m->db, e, "%s", why.text);
+		if (e == OK)
+			return;
+		if (e == INVALID && to - from == 1) {
+			refuse(s, from, &why);
+			return;
+		}
+		if (!may_split(e, to - from)) {
+			db_fail(s->m->db, e, "%s", why.text);
+			return;
+		}
+		if (culprit > from && culprit < to)
+			part = culprit;
+		else if (culprit == from)
+			part = from + 1;
+		else
+			part = from + (to - from) / 2;
+		sift(s, from, part);
+		from = part;
 	}
 }
 

@@ -17,6 +17,7 @@ import time
 
 from ground import BIN, NODES, PAGE, TOP, Site, Table, cpu_s, peak_mib, remove, tool
 import bench_postgres
+import bench_quarantine
 
 RECORDS = 400000
 
@@ -259,7 +260,7 @@ def idle(site, table):
 
 
 BENCHES = {f.__name__: f for f in (pull, feed, refill, files, writers, latency, idle)}
-NAMES = [*BENCHES, "postgres"]
+NAMES = [*BENCHES, "quarantine", "postgres"]
 
 
 def run_sqlite(names, directory, records, table):
@@ -302,6 +303,8 @@ def main():
         table.head()
         if embedded:
             run_sqlite(embedded, directory / "sqlite", a.records or RECORDS, table)
+        if "quarantine" in a.names:
+            bench_quarantine.run(directory / "quarantine", (a.records or RECORDS) // 4, table)
         if "postgres" in a.names:
             bench_postgres.run(directory / "postgres", a.records or bench_postgres.RECORDS, table)
     finally:
