@@ -30,8 +30,11 @@ LDFLAGS += -fsanitize=address,undefined
 else ifeq ($(V),tsan)
 CFLAGS += $(SANITIZED) -fsanitize=thread
 LDFLAGS += -fsanitize=thread
+else ifeq ($(V),coverage)
+CFLAGS += -O0 --coverage -fprofile-update=atomic
+LDFLAGS += --coverage
 else
-$(error V is one of debug, release, asan, tsan)
+$(error V is one of debug, release, asan, tsan, coverage)
 endif
 
 sources = $(filter-out %/main.c,$(wildcard $(1)/*.c))
