@@ -7,11 +7,13 @@
 
 #include "shared/clock.h"
 
+#define NOT_HELD 0 /* a generation that no node is in once it has been read */
+
 struct entry {
 	uint64_t number;
 	char id[RECORD_ID_MAX + 1];
 	struct hash hash;
-	uint64_t generation;
+	uint64_t seq, generation;
 };
 
 /* All of one owner, by id. */
@@ -33,7 +35,8 @@ static void load(struct meeting *m, struct span owner, struct entries *ret)
 
 		*e = (struct entry){.number = stmt_col_u64(q, 0),
 			.hash = store_read_hash(q, 2),
-			.generation = stmt_col_u64(q, 4)};
+			.generation = stmt_col_u64(q, 4),
+			.seq = stmt_col_u64(q, 5)};
 		(void)snprintf(e->id, sizeof(e->id), "%.*s", (int)id.len, id.at);
 	}
 	stmt_done(q);
@@ -72,20 +75,64 @@ void store_quarantine_forget(struct db *db, struct node_sync *sync, uint64_t num
 	sync->quarantined -= (uint64_t)stmt_changes(q);
 }
 
+/* The record that is kept, in the arena's memory.  False: it is none, or gone. */
+static bool read_kept(struct meeting *m, struct span owner, const struct entry *e, struct record *ret)
+{
+	const struct record_decode how = {.owner = owner};
+	struct stmt q = stmt_begin(m->db, SQL_CENTRAL_QUARANTINE_GET);
+	struct span line = {0};
+
+	stmt_u64(q, 1, e->number);
+	if (stmt_step(q)) {
+		line = stmt_col_blob(q, 5);
+		line.at = arena_copy(&m->arena, line.at, line.len);
+	}
+	stmt_done(q);
+	return line.len > 0 && record_decode(ret, line, &how, &m->arena, NULL) == OK;
+}
+
 /*
- * The local has told which version of this record it holds.  What it held before has been replaced by whoever wrote
- * there; an entry of an earlier generation may be all that is left of a version, and stays.
+ * The local's new version was written over what is kept.  One that besides knows a centre's version was merged with
+ * it, and the loser went to an archive: which is not there, or the entry would not be either.  The centre was restored.
  */
-static void told(struct meeting *m, const struct entries *es, struct span id, struct hash now, bool accepted)
+static bool carries_on(const struct record *now, const struct record *kept)
+{
+	return version_covers(now->dot, now->vv, kept->dot) &&
+	       !version_knows_more_of_centre(now->dot, now->vv, kept->dot, kept->vv);
+}
+
+static void hold(struct meeting *m, const struct entry *e, uint64_t generation, uint64_t seq)
+{
+	struct stmt q = stmt_begin(m->db, SQL_CENTRAL_QUARANTINE_HELD);
+
+	stmt_u64(q, 1, generation);
+	stmt_u64(q, 2, seq);
+	stmt_u64(q, 3, e->number);
+	stmt_run(q);
+}
+
+/*
+ * The local has told which version of this record it holds; `now` NULL: one that cannot be read.  What it held before
+ * has been replaced by whoever wrote there, and goes: unless the new version does not know it, as when a row had been
+ * deleted behind the local's back.  Then it may be all that is left of a version, as an entry of an earlier generation
+ * may, and stays like one.
+ */
+static void told(struct meeting *m, const struct entries *es, struct span owner, struct span id,
+	struct hash hash, const struct record *now, bool accepted)
 {
 	size_t n;
 	struct entry *e = find(es, id, &n);
 
 	for (size_t i = 0; i < n; i++) {
-		bool same = hash_equal(e[i].hash, now);
+		bool same = hash_equal(e[i].hash, hash);
+		struct record kept = {0};
 
 		if (same ? !accepted : e[i].generation != m->sync->generation)
 			continue;
+		if (!same && read_kept(m, owner, &e[i], &kept) && !(now && carries_on(now, &kept))) {
+			hold(m, &e[i], NOT_HELD, e[i].seq);
+			continue;
+		}
 		store_quarantine_forget(m->db, m->sync, e[i].number);
 		m->quarantine.out++;
 	}
@@ -128,22 +175,20 @@ static void add(struct meeting *m, struct span owner, const struct page_refused 
 static void refuse(
 	struct meeting *m, const struct entries *es, struct span owner, const struct page_refused *r)
 {
+	const struct record_decode how = {.owner = owner};
+	struct record now;
 	size_t n;
 	struct entry *e = find(es, r->claim.id, &n);
 
-	told(m, es, r->claim.id, r->claim.hash, false);
+	if (n > 0)
+		told(m, es, owner, r->claim.id, r->claim.hash,
+			record_decode(&now, r->line, &how, &m->arena, NULL) == OK ? &now : NULL, false);
 	for (size_t i = 0; i < n; i++) {
-		struct stmt q;
-
 		if (!hash_equal(e[i].hash, r->claim.hash))
 			continue;
 		if (e[i].generation == m->sync->generation)
 			return;
-		q = stmt_begin(m->db, SQL_CENTRAL_QUARANTINE_HELD);
-		stmt_u64(q, 1, m->sync->generation);
-		stmt_u64(q, 2, r->claim.seq);
-		stmt_u64(q, 3, e[i].number);
-		stmt_run(q);
+		hold(m, &e[i], m->sync->generation, r->claim.seq);
 		return;
 	}
 	add(m, owner, r);
@@ -159,7 +204,8 @@ void store_quarantine_settle(struct meeting *m, const struct page *page, const b
 		load(m, owner, &es);
 	for (size_t i = 0; es.n > 0 && i < page->n; i++)
 		if (!refused || !refused[i])
-			told(m, &es, page->records[i].id, page->records[i].hash, true);
+			told(m, &es, owner, page->records[i].id, page->records[i].hash, &page->records[i],
+				true);
 	for (size_t i = 0; i < page->n_refused && db_failed(m->db, NULL) == OK; i++)
 		refuse(m, &es, owner, &page->refused[i]);
 	for (size_t i = 0; i < n && db_failed(m->db, NULL) == OK; i++)

@@ -74,7 +74,7 @@ SELECT count(*) FROM conflicts;
 SELECT count(*) FROM conflicts WHERE owner = $1;
 
 -- name: quarantine_of
-SELECT quarantine, id, h0, h1, generation FROM quarantine WHERE owner = $1 ORDER BY id;
+SELECT quarantine, id, h0, h1, generation, seq FROM quarantine WHERE owner = $1 ORDER BY id;
 -- name: quarantine_get
 SELECT owner, id, h0, h1, generation, line FROM quarantine WHERE quarantine = $1;
 -- name: quarantine_next

@@ -207,6 +207,67 @@ STAGE_TEST(what_nobody_holds_can_be_dropped)
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 }
 
+/* As if somebody had deleted a row behind the local's back: what is written then knows nothing of it. */
+STAGE_TEST(a_version_that_the_next_one_does_not_know_is_kept)
+{
+	uint64_t id;
+
+	backstage_forbid(g, poison(g));
+	far_put(f, "r0000", "\"poison\"");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	id = first_entry(g);
+	f->n--;
+	far_restart(f);
+	far_put(f, "r0000", "\"poison once more\"");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(count(g, "site-a"), 2);
+	f->n--;
+	far_restart(f);
+	far_put(f, "r0000", "\"cure\"");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(count(g, "site-a"), 2);
+	assert_false(listed(g, "\"held\":true"));
+	assert_string_equal(stage_body(g, "site-a", "r0000"), "\"cure\"");
+	assert_int_equal(drop(g, id), OK);
+	backstage_allow(g);
+	assert_int_equal(retry(g, first_entry(g)), OK);
+	assert_int_equal(count(g, "site-a"), 0);
+	assert_int_equal(stage_conflicts(g, "site-a"), 1);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+}
+
+/*
+ * The local holds what a centre made of its version and one of its own, and this one, put back to a copy from before
+ * that, has the local's in quarantine.  Whether it won or lost, the archive of that day is gone.
+ */
+STAGE_TEST(a_version_that_was_merged_by_a_centre_since_restored_is_kept)
+{
+	struct vector vv = {.n = 2};
+	struct record merged;
+
+	backstage_forbid(g, poison(g));
+	far_put(f, "r0000", "\"poison\"");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	merged = *far_get(f, "r0000");
+	vv.at[0] = merged.dot;
+	vv.at[1] = merged.dot = (struct dot){actor_new(true), 1};
+	if (vv.at[0].actor > vv.at[1].actor) {
+		vv.at[1] = vv.at[0];
+		vv.at[0] = merged.dot;
+	}
+	merged.vv = &vv;
+	merged.body = span_of("\"the centre's\"");
+	merged.hash = record_hash(&merged);
+	far_hold(f, &merged);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_string_equal(stage_body(g, "site-a", "r0000"), "\"the centre's\"");
+	assert_int_equal(count(g, "site-a"), 1);
+	backstage_allow(g);
+	assert_int_equal(retry(g, first_entry(g)), OK);
+	assert_string_equal(stage_body(g, "site-a", "r0000"), "\"the centre's\"");
+	assert_int_equal(stage_conflicts(g, "site-a"), 1);
+}
+
 STAGE_TEST(read_again_after_a_reset_it_is_the_same_entry)
 {
 	uint64_t id;
@@ -380,6 +441,8 @@ int main(void)
 		cmocka_unit_test(the_centres_version_is_not_pushed_over_it),
 		cmocka_unit_test(what_a_wiped_local_had_is_kept_and_given_back),
 		cmocka_unit_test(what_nobody_holds_can_be_dropped),
+		cmocka_unit_test(a_version_that_the_next_one_does_not_know_is_kept),
+		cmocka_unit_test(a_version_that_was_merged_by_a_centre_since_restored_is_kept),
 		cmocka_unit_test(read_again_after_a_reset_it_is_the_same_entry),
 		cmocka_unit_test(a_whole_page_is_no_quarantine),
 		cmocka_unit_test(a_store_that_takes_nothing_at_all_quarantines_nothing),
