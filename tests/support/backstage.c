@@ -107,6 +107,8 @@ static const char *lite_ask(struct stage *g, const char *sql)
 	int rc = sqlite3_open_v2(strchr(g->url, ':') + 1, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI, NULL);
 
 	if (rc == SQLITE_OK)
+		rc = sqlite3_busy_timeout(db, 10000); /* the store may be at work */
+	if (rc == SQLITE_OK)
 		rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(stmt);
