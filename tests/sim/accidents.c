@@ -4,6 +4,7 @@
 
 #include "tests/sim/carrier.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/poison.h"
 #include "tests/sim/stand_in.h"
 #include "tests/sim/trace.h"
 #include "tests/sim/writes.h"
@@ -40,7 +41,10 @@ static void look_after(struct world *w, unsigned sites, bool centre)
 
 	w->tally.accidents++;
 	for (unsigned i = 0; i < w->rules.sites; i++)
-		w->sites[i].disturbed |= centre || (sites >> i & 1) != 0;
+		if (centre || (sites >> i & 1) != 0) {
+			w->sites[i].disturbed = true;
+			w->sites[i].accidents++;
+		}
 	oracle_look(w, &c);
 }
 
@@ -76,6 +80,7 @@ static void put_back_centre(struct world *w, const struct copy *c)
 {
 	centre_stop(w);
 	copy_put_back(c, &w->db);
+	poison_put(w);
 	w->restored = true;
 	w->life++;
 	centre_start(w);
@@ -123,7 +128,9 @@ void accident_restore_centre_under(struct world *w)
 
 	if (c == NULL)
 		return;
+	database_end_sessions(&w->db);
 	copy_put_back(c, &w->db);
+	poison_put(w);
 	w->restored = true;
 	w->life++;
 	look_after(w, 0, true);
@@ -184,6 +191,34 @@ void accident_restore_both(struct world *w, struct site *s)
 	for (unsigned i = chance_below(7); i > 0; i--)
 		exchange(w, s);
 	accident_restore_site(w, s);
+}
+
+void accident_restore_amid(struct world *w, struct site *s)
+{
+	struct node n;
+	struct reason why;
+
+	if (store_node(w->store, s->name, &n, &why) != OK)
+		world_fail(w, "%s is not in the store: %s", s->name, why.text);
+	if (epoch_is_none(&n.sync.rename_to) && epoch_is_none(&n.sync.probe) && !n.sync.reconciling)
+		return;
+	trace_line("%s amid a %s:", s->name,
+		!epoch_is_none(&n.sync.rename_to) ? "rename"
+		: !epoch_is_none(&n.sync.probe)   ? "probe"
+						  : "reset");
+	switch (chance_below(4)) {
+	case 0:
+		accident_restore_site(w, s);
+		break;
+	case 1:
+		accident_restore_under(w, s);
+		break;
+	case 2:
+		accident_restore_centre(w);
+		break;
+	default:
+		accident_restore_centre_under(w);
+	}
 }
 
 /* The digest of what is left, as SQL. */

@@ -24,6 +24,8 @@ void accident_clone(struct world *w, struct site *s);
 void accident_restore_centre(struct world *w);
 /* The centre first, and the local after an exchange or some. */
 void accident_restore_both(struct world *w, struct site *s);
+/* One end, while the other's rewind, wipe or return is being dealt with: a rename, a probe, a reset. */
+void accident_restore_amid(struct world *w, struct site *s);
 /* As if somebody had deleted a row by hand, or a page had been lost. */
 void accident_vanish_site(struct world *w, struct site *s);
 void accident_vanish_centre(struct world *w, struct site *s);

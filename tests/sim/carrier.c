@@ -6,11 +6,10 @@
 
 #include "shared/clock.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/past.h"
 #include "tests/sim/stand_in.h"
 #include "tests/sim/trace.h"
 #include "tests/sim/words.h"
-
-#define INTERVAL_MS 1000
 
 int carrier_call(
 	struct site *s, enum http_method method, struct span target, struct span body, struct buf *ret)
@@ -22,12 +21,15 @@ int carrier_call(
 		.content_type = span_of(body.len > 0 ? "application/x-ndjson" : ""),
 		.host = span_of("localhost"),
 		.loopback = true,
-		.received_us = clock_wall_us(),
 	};
 	struct http_reply r = {0};
 	int status;
 
+	int64_t centre_off_us = clock_use(s->clock_off_us);
+
+	q.received_us = clock_wall_us();
 	router_dispatch(&s->router, &q, &r);
+	(void)clock_use(centre_off_us);
 	status = r.status;
 	buf_put(ret, buf_span(&r.body));
 	http_reply_done(&r);
@@ -45,44 +47,10 @@ void carrier_drop(struct flight *f)
 	*f = (struct flight){0};
 }
 
-static void past_done(struct past *p)
+void carrier_drop_lates(struct site *s)
 {
-	buf_done(&p->target);
-	buf_done(&p->body);
-	buf_done(&p->answer);
-	*p = (struct past){0};
-}
-
-void carrier_forget(struct site *s)
-{
-	for (unsigned i = 0; i < PASTS; i++)
-		past_done(&s->pasts[i]);
-	s->n_pasts = 0;
-}
-
-static void remember_request(const struct world *w, struct site *s, const struct exchange *x)
-{
-	struct past *p = &s->pasts[s->n_pasts++ % PASTS];
-
-	past_done(p);
-	p->request = x->request;
-	p->life = w->life;
-	p->method = x->method;
-	buf_put(&p->target, buf_span(&x->target));
-	buf_put(&p->body, buf_span(&x->body));
-}
-
-static void remember_answer(struct site *s, const struct epoch *request, int status, struct span body)
-{
-	for (unsigned i = 0; i < PASTS; i++) {
-		struct past *p = &s->pasts[i];
-
-		if (p->target.len > 0 && epoch_equal(&p->request, request)) {
-			buf_clear(&p->answer);
-			p->status = status;
-			buf_put(&p->answer, body);
-		}
-	}
+	for (unsigned i = 0; i < LATES; i++)
+		carrier_drop(&s->lates[i]);
 }
 
 /* The plan, with its waiting done. */
@@ -133,7 +101,7 @@ void carrier_send(struct world *w, struct site *s)
 		if (e == GONE) {
 			trace_line("%s nothing to push", s->name);
 			exchange_note_nothing(&s->run);
-		} else if (e == CONFLICT && w->restored) {
+		} else if (e == CONFLICT && (w->restored || w->touched)) {
 			trace_line("%s moved under the centre", s->name);
 			s->run.at_head = false;
 		} else {
@@ -147,7 +115,7 @@ void carrier_send(struct world *w, struct site *s)
 	s->flight.life = w->life;
 	s->flight.answered = false;
 	w->tally.exchanges++;
-	remember_request(w, s, x);
+	past_keep_request(w, s, x);
 	trace_line("%s ask   %s", s->name, words_request(x->target, x->body));
 }
 
@@ -187,7 +155,7 @@ struct message {
 	enum http_method method;
 	struct span target, body;
 	unsigned life; /* of the centre, when it was sent */
-	bool again;    /* it was sent before, and nobody waits for it */
+	bool again;    /* it was sent before, and nobody waits for it (any more) */
 };
 
 /* What the log was before the call decides. */
@@ -197,6 +165,7 @@ static int call(struct world *w, struct site *s, const struct message *m, struct
 	struct cause c = {.kind = cause_of(m->target),
 		.sites = 1u << s->place,
 		.ghost = m->life != w->life,
+		.again = m->again,
 		.writes_nothing = m->method == HTTP_GET};
 
 	check_basis(w, s, m->target, status);
@@ -211,13 +180,34 @@ void carrier_deliver(struct world *w, struct site *s, struct flight *f)
 	const struct message m = {.method = f->x->method,
 		.target = buf_span(&f->x->target),
 		.body = buf_span(&f->x->body),
-		.life = f->life};
+		.life = f->life,
+		.again = f != &s->flight};
 
 	buf_clear(&f->body);
 	f->status = call(w, s, &m, &f->body);
 	f->answered = true;
-	remember_answer(s, &f->x->request, f->status, buf_span(&f->body));
+	f->astray = false;
+	f->accidents = s->accidents;
+	for (unsigned id = 0; id < IDS_MAX; id++) {
+		f->held[id].any = s->view.rows[id].present;
+		f->held[id].hash = s->view.rows[id].hash;
+	}
+	past_keep_answer(s, &f->x->request, f->status, buf_span(&f->body));
 	trace_line("%s serve %d %s", s->name, f->status, words_answer(f->body));
+}
+
+/* Whatever it does to a node that it was not for, it writes nothing there. */
+void carrier_deliver_astray(struct world *w, struct site *s, struct site *at)
+{
+	struct flight *f = &s->flight;
+	struct cause c = {.kind = CAUSE_NOTHING};
+
+	buf_clear(&f->body);
+	f->status = carrier_call(at, f->x->method, buf_span(&f->x->target), buf_span(&f->x->body), &f->body);
+	f->answered = f->astray = true;
+	past_keep_answer(s, &f->x->request, f->status, buf_span(&f->body));
+	trace_line("%s serves %s %d %s", at->name, s->name, f->status, words_answer(f->body));
+	oracle_look(w, &c);
 }
 
 void carrier_deliver_past(struct world *w, struct site *s, const struct past *p)
@@ -273,9 +263,10 @@ static void tell(struct world *w, struct site *s, const struct answer *a, const 
 					    : "");
 }
 
-static void note(
-	struct world *w, struct site *s, struct exchange *x, const struct answer *a, const struct outcome *o)
+static void note(struct world *w, struct site *s, const struct flight *f, const struct answer *a,
+	const struct outcome *o)
 {
+	const struct exchange *x = f->x;
 	struct node n;
 	struct reason why;
 
@@ -285,6 +276,8 @@ static void note(
 		check_witness(w, s, a, o);
 	exchange_note(&n, &s->run, x, a, o, clock_mono_us(), INTERVAL_MS);
 	tell(w, s, a, o);
+	if (!o->stale && o->proof == PROOF_EQUAL)
+		oracle_check_proof(w, s, f, &n);
 }
 
 /* Offers an answer to an exchange.  `harmless`: it is none of its own, or not whole. */
@@ -302,7 +295,7 @@ static void finish(struct world *w, struct site *s, struct flight *f, const stru
 	e = exchange_finish(f->x, w->store, a, &o, &why);
 	oracle_look(w, &c);
 	if (e == OK)
-		note(w, s, f->x, a, &o);
+		note(w, s, f, a, &o);
 	else
 		distrust(w, s, e, &why);
 	carrier_drop(f);
@@ -324,7 +317,7 @@ void carrier_receive(struct world *w, struct site *s, struct flight *f)
 {
 	struct answer a = answer_of(f->status, buf_span(&f->body));
 
-	finish(w, s, f, &a, false);
+	finish(w, s, f, &a, f->astray);
 }
 
 /* A line end is no part of the answer: losing just that is no loss. */
@@ -337,7 +330,7 @@ void carrier_receive_cut(struct world *w, struct site *s, size_t len)
 	while (least > 0 && f->body.at[least - 1] == '\n')
 		least--;
 	trace_line("%s cut   %zu of %zu bytes", s->name, len, f->body.len);
-	finish(w, s, f, &a, len < least);
+	finish(w, s, f, &a, len < least || f->astray);
 }
 
 void carrier_receive_other(struct world *w, struct site *s, const struct past *p)
@@ -372,7 +365,7 @@ void carrier_receive_all(struct world *w)
 	for (unsigned i = 0; i < w->rules.sites; i++) {
 		struct site *s = &w->sites[i];
 
-		if (s->flight.x == NULL || !s->flight.answered)
+		if (s->flight.x == NULL || !s->flight.answered || s->flight.astray)
 			continue;
 		c.sites |= 1u << i;
 		words_told(buf_span(&s->flight.body), &told[i]);
@@ -387,7 +380,7 @@ void carrier_receive_all(struct world *w)
 	oracle_look(w, &c);
 	for (size_t i = 0; i < n; i++) {
 		if (results[i] == OK)
-			note(w, sites[i], xs[i], &answers[i], &outs[i]);
+			note(w, sites[i], &sites[i]->flight, &answers[i], &outs[i]);
 	}
 	for (size_t i = 0; i < n; i++) {
 		if (results[i] != OK) {

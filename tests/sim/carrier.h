@@ -14,6 +14,8 @@ int carrier_call(
 void carrier_send(struct world *w, struct site *s);
 /* The request arrives, and its answer sets out.  A second time: it arrived twice. */
 void carrier_deliver(struct world *w, struct site *s, struct flight *f);
+/* It arrives at another node, which answers it. */
+void carrier_deliver_astray(struct world *w, struct site *s, struct site *at);
 /* The answer arrives whole. */
 void carrier_receive(struct world *w, struct site *s, struct flight *f);
 /* The answers of all locals that have one arrive together. */
@@ -28,6 +30,6 @@ void carrier_receive_other(struct world *w, struct site *s, const struct past *p
 void carrier_deliver_past(struct world *w, struct site *s, const struct past *p);
 
 void carrier_drop(struct flight *f);
-void carrier_forget(struct site *s); /* all that was sent before */
+void carrier_drop_lates(struct site *s);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "shared/clock.h"
 #include "tests/sim/trace.h"
 
 int oracle_register(
@@ -32,6 +33,38 @@ int oracle_version(struct world *w, const struct site *s, unsigned id, const str
 		strcmp(at->type, r->type) != 0 || at->dot.actor != r->dot.actor || at->dot.n != r->dot.n)
 		world_fail(w, "%s: %s is not what was written", where, lineage_name(&w->lineage, v));
 	return v;
+}
+
+void oracle_excuse(struct site *s)
+{
+	s->resets = 0;
+	memset(s->merges, 0, sizeof s->merges);
+}
+
+bool oracle_lost_its_end(const struct site *s)
+{
+	for (unsigned id = 0; id < IDS_MAX; id++)
+		if (s->view.rows[id].present && s->view.rows[id].seq == s->view.end.seq)
+			return false;
+	return s->view.end.seq > 0;
+}
+
+/* Each write may meet another, and cause one merge; an accident, anything. */
+static void note_causes(struct world *w, const struct cause *c)
+{
+	bool any = c->kind == CAUSE_ACCIDENT || c->kind == CAUSE_OPERATOR || c->again;
+
+	for (unsigned i = 0; i < w->rules.sites; i++) {
+		struct site *s = &w->sites[i];
+
+		if ((c->sites >> i & 1) == 0 && !c->centre)
+			continue;
+		if (any)
+			oracle_excuse(s);
+		for (unsigned id = 0; id < IDS_MAX; id++)
+			if ((c->ids >> id & 1) != 0)
+				s->merges[id] = 0;
+	}
 }
 
 /* After an accident anything may have gone, but what is there was written once. */
@@ -65,6 +98,7 @@ static void look_at_ruins(struct world *w, const struct cause *c)
 
 		a->row.version = oracle_version(w, &w->sites[a->site], a->id, &a->row, "archive");
 	}
+	oracle_find_quarantined(w, &w->view);
 }
 
 static void keep_rows(struct world *w, const struct row rows[IDS_MAX])
@@ -85,6 +119,8 @@ static void mark_kept(struct world *w, bool locals)
 	}
 	for (size_t i = 0; i < w->view.n_archive; i++)
 		lineage_keep(&w->lineage, w->view.archive[i].row.version);
+	for (size_t i = 0; i < w->view.n_quarantine; i++)
+		lineage_keep(&w->lineage, w->view.quarantine[i].version);
 }
 
 /* Remembers what the archive has carried on, also when it is lost later. */
@@ -93,6 +129,8 @@ static void note_archived(struct world *w)
 	lineage_keep_begin(&w->lineage);
 	for (size_t i = 0; i < w->view.n_archive; i++)
 		lineage_keep(&w->lineage, w->view.archive[i].row.version);
+	for (size_t i = 0; i < w->view.n_quarantine; i++)
+		lineage_keep(&w->lineage, w->view.quarantine[i].version);
 	for (size_t i = 0; i < w->lineage.n; i++)
 		w->lineage.at[i].archived |= lineage_kept(&w->lineage, (int)i);
 }
@@ -171,6 +209,7 @@ static bool look_at_steps(struct world *w, const struct cause *c)
 
 void oracle_look(struct world *w, const struct cause *c)
 {
+	note_causes(w, c);
 	if (c->kind == CAUSE_ACCIDENT) {
 		look_at_ruins(w, c);
 		settle_debts(w);
@@ -178,6 +217,8 @@ void oracle_look(struct world *w, const struct cause *c)
 		return;
 	}
 	note_archived(w);
+	if (c->drops)
+		settle_debts(w);
 	check_obligations(w, c);
 	for (unsigned i = 0; i < w->rules.sites; i++)
 		oracle_check_progress(w, &w->sites[i]);
@@ -190,12 +231,38 @@ void oracle_begin(struct world *w)
 	oracle_look(w, &all);
 }
 
+void oracle_check_proof(struct world *w, struct site *s, const struct flight *f, const struct node *n)
+{
+	struct reason why;
+
+	w->tally.proofs++;
+	if (f->accidents != s->accidents)
+		return; /* what was proven then has gone since */
+	for (unsigned id = 0; id < IDS_MAX; id++) {
+		const struct row *r = &w->view.nodes[s->place].rows[id];
+		bool equal = f->held[id].any == r->present &&
+			     (!r->present || hash_equal(f->held[id].hash, r->hash));
+
+		if (!equal &&
+			!(f->held[id].any && centre_view_explains(&w->view, s->place, id, f->held[id].hash)))
+			world_fail(w, "%s is said to be equal, and was not when it answered: %c", s->name,
+				'a' + (int)id);
+	}
+	if (n->sync.doubt_seq != 0 || n->sync.doubt_local.count != 0 || n->sync.doubt_centre.count != 0 ||
+		node_state(n, &s->run, clock_mono_us(), INTERVAL_MS, &why) != NODE_IN_SYNC)
+		return;
+	s->disturbed = oracle_lost_its_end(s);
+	s->lost = false;
+}
+
 void oracle_check_healed(struct world *w)
 {
 	for (unsigned i = 0; i < w->rules.sites; i++)
 		for (unsigned id = 0; id < w->rules.ids; id++) {
 			const struct row *l = &w->sites[i].view.rows[id], *c = &w->view.nodes[i].rows[id];
 
+			if (l->present && centre_view_explains(&w->view, i, id, l->hash))
+				continue;
 			if (l->present != c->present || (l->present && !hash_equal(l->hash, c->hash)))
 				world_fail(w,
 					"%s is said to be equal, and %c differs: it holds %s, the centre %s",

@@ -34,6 +34,8 @@ struct cause {
 	bool uncertain;    /* the writer was told nothing certain */
 	int archived;
 	bool centre;
+	bool drops;              /* a person gives up what is kept only there */
+	bool again;              /* a message that was given up, or came before */
 	bool ghost;              /* the request is of a centre's life that a restore has undone */
 	bool writes_nothing;     /* though its kind could */
 	const struct told *told; /* one a site */
@@ -41,6 +43,8 @@ struct cause {
 
 void oracle_begin(struct world *w);
 void oracle_look(struct world *w, const struct cause *c);
+/* By this answer the system says that both ends are equal. */
+void oracle_check_proof(struct world *w, struct site *s, const struct flight *f, const struct node *n);
 /* Everything is quiet: both ends hold the same, and nothing that was acknowledged is missing. */
 void oracle_check_healed(struct world *w);
 

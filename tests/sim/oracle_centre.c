@@ -1,5 +1,6 @@
 #include "tests/sim/oracle_private.h"
 
+#include "tests/sim/poison.h"
 #include "tests/sim/trace.h"
 
 /* Who wins: the policy's side, but an edit beats a delete. */
@@ -35,6 +36,11 @@ static void check_merge(
 	r->version = oracle_register(
 		w, s, id, r, (struct version){.from = winner, .also = loser, .maker = BY_MERGE});
 	w->tally.merges++;
+	if (++w->sites[s->place].merges[id] > w->tally.most_merges)
+		w->tally.most_merges = w->sites[s->place].merges[id];
+	if (w->sites[s->place].merges[id] > MERGES_MAX)
+		world_fail(w, "%s/%c: merged %u times, and nobody wrote between", s->name, 'a' + (int)id,
+			w->sites[s->place].merges[id]);
 	trace_line("  conflict: %s over %s -> %s", lineage_name(&w->lineage, winner),
 		lineage_name(&w->lineage, loser), lineage_name(&w->lineage, r->version));
 	if (!w->lineage.at[winner].wide && !w->lineage.at[loser].wide &&
@@ -160,6 +166,33 @@ static void check_epochs(
 	}
 }
 
+void oracle_find_quarantined(struct world *w, struct centre_view *v)
+{
+	uint64_t n[SITES_MAX] = {0};
+
+	for (size_t i = 0; i < v->n_quarantine; i++) {
+		struct quarantined *q = &v->quarantine[i];
+		const struct version *at;
+
+		n[q->site]++;
+		q->version = lineage_find(&w->lineage, q->hash);
+		if (q->version < 0)
+			world_fail(w, "quarantine: holds a version of %s/%c that nobody wrote",
+				w->sites[q->site].name, 'a' + (int)q->id);
+		at = &w->lineage.at[q->version];
+		if (at->site != q->site || at->id != q->id)
+			world_fail(w, "quarantine: %s is kept as another",
+				lineage_name(&w->lineage, q->version));
+		if ((w->rules.faults & FAULT_POISON) == 0 || !poison_is(at->type))
+			world_fail(w, "quarantine: %s is in it without a reason",
+				lineage_name(&w->lineage, q->version));
+	}
+	for (unsigned i = 0; i < w->rules.sites; i++)
+		if (n[i] != v->nodes[i].quarantined)
+			world_fail(w, "%s has %llu in quarantine, its row says %llu", w->sites[i].name,
+				(unsigned long long)n[i], (unsigned long long)v->nodes[i].quarantined);
+}
+
 /* A reset has a reason: an accident, and nothing else. */
 static void check_node(struct world *w, struct site *s, const struct centre_view *now, const struct cause *c)
 {
@@ -176,6 +209,10 @@ static void check_node(struct world *w, struct site *s, const struct centre_view
 	if (now->nodes[i].generation == was)
 		return;
 	w->tally.resets++;
+	if (++s->resets > w->tally.most_resets)
+		w->tally.most_resets = s->resets;
+	if (s->resets > RESETS_MAX)
+		world_fail(w, "%s: reset %u times after one accident", s->name, s->resets);
 	if (now->nodes[i].generation < was)
 		world_fail(w, "%s: the generation went back", s->name);
 	if (c->kind != CAUSE_ANSWER && c->kind != CAUSE_OPERATOR)
@@ -219,4 +256,7 @@ void oracle_check_centre_step(struct world *w, struct centre_view *now, const st
 		check_alarms(w, &w->sites[i], now);
 	}
 	check_archive(w, now);
+	oracle_find_quarantined(w, now);
+	if (now->n_quarantine > w->view.n_quarantine)
+		w->tally.quarantined += now->n_quarantine - w->view.n_quarantine;
 }

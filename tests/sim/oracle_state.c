@@ -23,12 +23,13 @@ void oracle_check_centre(struct world *w)
 			world_fail(w, "centre: the digest of %s is not that of the rows", w->sites[i].name);
 }
 
-/* What lies behind the cursor is known to the centre. */
+/* What lies behind the cursor is known to the centre, or in quarantine. */
 static void check_cursor(struct world *w, const struct site *s, unsigned id)
 {
 	const struct row *l = &s->view.rows[id], *c = &w->view.nodes[s->place].rows[id];
 
-	if (!l->present || l->seq > w->view.nodes[s->place].cursor)
+	if (!l->present || l->seq > w->view.nodes[s->place].cursor ||
+		centre_view_explains(&w->view, s->place, id, l->hash))
 		return;
 	if (!c->present || !lineage_knows(&w->lineage, c->version, l->version))
 		world_fail(w, "%s: the cursor %llu passed %s at %llu, the centre holds %s", s->name,
@@ -37,13 +38,26 @@ static void check_cursor(struct world *w, const struct site *s, unsigned id)
 			c->present ? lineage_name(&w->lineage, c->version) : "nothing");
 }
 
-/* What the centre believes the local to hold is what it held once. */
+static bool is_quarantined(const struct centre_view *v, unsigned site, unsigned id)
+{
+	for (size_t i = 0; i < v->n_quarantine; i++)
+		if (v->quarantine[i].site == site && v->quarantine[i].id == id &&
+			quarantined_held(v, &v->quarantine[i]))
+			return true;
+	return false;
+}
+
+/*
+ * What the centre believes the local to hold is what it held once.  Beside a version in quarantine it believes
+ * nothing new.
+ */
 static void check_local_hash(struct world *w, const struct site *s, unsigned id)
 {
 	const struct row *l = &s->view.rows[id], *c = &w->view.nodes[s->place].rows[id];
 	int believed;
 
-	if (!c->present || !c->local_known || c->local_generation != w->view.nodes[s->place].generation)
+	if (!c->present || !c->local_known || c->local_generation != w->view.nodes[s->place].generation ||
+		is_quarantined(&w->view, s->place, id))
 		return;
 	believed = lineage_find(&w->lineage, c->local);
 	if (believed < 0 || !l->present || !lineage_knows(&w->lineage, l->version, believed))

@@ -5,13 +5,15 @@
 #include "tests/sim/carrier.h"
 #include "tests/sim/operator.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/past.h"
+#include "tests/sim/poison.h"
 #include "tests/sim/stand_in.h"
 #include "tests/sim/trace.h"
 #include "tests/sim/writes.h"
 
-#define INTERVAL_MS 1000
 #define HEAL_EVERY 60
-#define HEAL_TURNS 80 /* exchanges a node may need; tally.most_turns tells how many it did */
+#define HEAL_TURNS 24 /* exchanges a node may need; tally.most_turns tells how many it did */
+#define QUIET_TURNS 6
 
 static void send(struct world *w, struct site *s)
 {
@@ -55,16 +57,9 @@ static void twice(struct world *w, struct site *s)
 	carrier_deliver(w, s, &s->flight);
 }
 
-static const struct past *pick_past(const struct site *s)
-{
-	unsigned n = s->n_pasts < PASTS ? s->n_pasts : PASTS;
-
-	return n == 0 ? NULL : &s->pasts[chance_below(n)];
-}
-
 static void stale_request(struct world *w, struct site *s)
 {
-	const struct past *p = pick_past(s);
+	const struct past *p = past_pick(s);
 
 	if (p != NULL)
 		carrier_deliver_past(w, s, p);
@@ -74,7 +69,7 @@ static void stale_request(struct world *w, struct site *s)
 static void stale_answer(struct world *w, struct site *s)
 {
 	struct site *from = chance_percent(80) ? s : &w->sites[chance_below(w->rules.sites)];
-	const struct past *p = pick_past(from);
+	const struct past *p = past_pick(from);
 
 	if (s->flight.x != NULL && p != NULL && p->status != 0 &&
 		!epoch_equal(&p->request, &s->flight.x->request))
@@ -84,23 +79,73 @@ static void stale_answer(struct world *w, struct site *s)
 /* The centre stops waiting, and the exchange goes on without it. */
 static void give_up(struct world *w, struct site *s)
 {
-	if (s->flight.x == NULL || s->late.x != NULL)
+	struct flight *to = &s->lates[chance_below(LATES)];
+
+	if (s->flight.x == NULL || to->x != NULL)
 		return;
 	trace_line("%s given up", s->name);
-	s->late = s->flight;
+	*to = s->flight;
 	s->flight = (struct flight){0};
 	w->tally.broken++;
 }
 
+/* In any order among several, before and after newer ones. */
 static void late(struct world *w, struct site *s)
 {
-	if (s->late.x == NULL)
+	struct flight *f = &s->lates[chance_below(LATES)];
+
+	if (f->x == NULL)
 		return;
 	trace_line("%s late", s->name);
-	if (!s->late.answered)
-		carrier_deliver(w, s, &s->late);
+	if (!f->answered)
+		carrier_deliver(w, s, f);
 	else
-		carrier_receive(w, s, &s->late);
+		carrier_receive(w, s, f);
+}
+
+static void astray(struct world *w, struct site *s)
+{
+	struct site *at = &w->sites[chance_below(w->rules.sites)];
+
+	if (s->flight.x != NULL && !s->flight.answered && at != s)
+		carrier_deliver_astray(w, s, at);
+}
+
+static void nothing_for_long(struct world *w, struct site *s)
+{
+	static const int64_t seconds[] = {90, 4000, 90000, 3000000};
+
+	(void)w;
+	(void)s;
+	time_pass(seconds[chance_below(4)] * 1000000);
+}
+
+/* An hour or ten years, there and back, and never twice the same. */
+static void jump(struct world *w, struct site *s)
+{
+	static const int64_t seconds[] = {3600, -3600, 315360000, -315360000, 2, -2, 0, 0};
+	int64_t off_us = seconds[chance_below(8)] * 1000000 + chance_below(1000);
+
+	if (chance_percent(40))
+		w->clock_off_us = off_us;
+	else
+		s->clock_off_us = off_us;
+	(void)clock_use(w->clock_off_us);
+}
+
+/* At both ends, before either can know of the other's: edits and deletes in all combinations. */
+static void write_both(struct world *w, struct site *s)
+{
+	unsigned id = chance_below(w->rules.ids);
+
+	if (chance_percent(70))
+		writes_local_at(w, s, id);
+	else
+		writes_local_delete_at(w, s, id);
+	if (chance_percent(70))
+		writes_centre_at(w, s, id);
+	else
+		writes_centre_delete_at(w, s, id);
 }
 
 /* Anywhere, and often between two lines, where nothing but the missing end tells. */
@@ -204,6 +249,13 @@ static const struct step {
 	{25, FAULT_TWICE, twice},
 	{40, FAULT_STALE, stale_request},
 	{20, FAULT_STALE, stale_answer},
+	{10, 0, write_both},
+	{3, FAULT_POISON, poison_repair},
+	{8, FAULT_POISON, poison_retry},
+	{3, FAULT_POISON, poison_drop},
+	{4, FAULT_DELAY, nothing_for_long},
+	{10, FAULT_CLOCK, jump},
+	{25, FAULT_ASTRAY, astray},
 	{30, FAULT_LATE, give_up},
 	{40, FAULT_LATE, late},
 	{25, FAULT_CUT, cut},
@@ -219,17 +271,18 @@ static const struct step {
 	{12, FAULT_CLONE, accident_clone},
 	{45, FAULT_CRESTORE, copy_centre},
 	{18, FAULT_CRESTORE, restore_centre},
-	{8, FAULT_CRESTORE, restore_centre_under},
-	{20, FAULT_RESTORE | FAULT_CRESTORE, accident_restore_both},
+	{14, FAULT_CRESTORE, restore_centre_under},
+	{45, FAULT_RESTORE | FAULT_CRESTORE, accident_restore_both},
+	{20, FAULT_RESTORE | FAULT_CRESTORE, accident_restore_amid},
 	{8, FAULT_VANISH, accident_vanish_site},
 	{8, FAULT_VANISH, accident_vanish_centre},
 };
 #define STEPS (sizeof steps / sizeof steps[0])
 
-static void step(struct world *w)
+/* By its weight, of those that the world's faults allow. */
+static const struct step *draw_step(const struct world *w)
 {
 	unsigned total = 0, at;
-	struct site *s = &w->sites[chance_below(w->rules.sites)];
 	const struct step *t = steps;
 
 	for (size_t i = 0; i < STEPS; i++)
@@ -237,19 +290,29 @@ static void step(struct world *w)
 	at = chance_below(total);
 	for (; (t->faults & ~w->rules.faults) != 0 || at >= t->weight; t++)
 		at -= (t->faults & ~w->rules.faults) == 0 ? t->weight : 0;
-	w->step++;
-	time_pass(1 + chance_below(400000));
-	t->take(w, s);
+	return t;
 }
 
-void steps_run(struct world *w, unsigned n)
+static void step(struct world *w)
 {
-	for (unsigned i = 1; i <= n; i++) {
+	struct site *s = &w->sites[chance_below(w->rules.sites)];
+
+	time_pass(1 + chance_below(400000));
+	draw_step(w)->take(w, s);
+}
+
+void steps_run(struct world *w, unsigned n, const struct choice *left_out)
+{
+	for (w->step = 1; w->step <= n; w->step++) {
+		if (choice_has(left_out, w->step))
+			continue;
+		stand_in_step(w->step);
 		step(w);
-		if (i % HEAL_EVERY == 0 && i < n)
+		if (w->rules.mode == MODE_LIVENESS && w->step % HEAL_EVERY == 0 && w->step < n)
 			steps_heal(w);
 	}
-	steps_heal(w);
+	if (w->rules.mode == MODE_LIVENESS)
+		steps_heal(w);
 }
 
 static void exchange(struct world *w, struct site *s)
@@ -289,16 +352,16 @@ static void settle(struct world *w, struct site *s)
 		w->tally.most_turns = turns;
 }
 
-/*
- * Its newest row vanished: the place is forgotten with the next write, so a centre that saw it
- * will notice.
- */
-static bool has_lost_its_end(const struct site *s)
+/* Idle polls write nothing, also not when the processes have been started anew. */
+static void check_quiet(struct world *w)
 {
-	for (unsigned id = 0; id < IDS_MAX; id++)
-		if (s->view.rows[id].present && s->view.rows[id].seq == s->view.end.seq)
-			return false;
-	return s->view.end.seq > 0;
+	w->quiet = true;
+	for (unsigned turn = 0; turn < QUIET_TURNS; turn++) {
+		for (unsigned i = 0; i < w->rules.sites; i++)
+			exchange(w, &w->sites[i]);
+		time_pass(1000 * INTERVAL_MS);
+	}
+	w->quiet = false;
 }
 
 void steps_heal(struct world *w)
@@ -308,21 +371,13 @@ void steps_heal(struct world *w)
 		struct site *s = &w->sites[i];
 
 		carrier_drop(&s->flight);
-		carrier_drop(&s->late);
+		carrier_drop_lates(s);
 		s->run.at_head = false;
 		operator_unpause(w, s);
 		settle(w, s);
 	}
 	oracle_check_healed(w);
-	w->quiet = true;
-	for (unsigned turn = 0; turn < 4; turn++)
-		for (unsigned i = 0; i < w->rules.sites; i++)
-			exchange(w, &w->sites[i]);
-	w->quiet = false;
-	for (unsigned i = 0; i < w->rules.sites; i++) {
-		w->sites[i].disturbed = has_lost_its_end(&w->sites[i]);
-		w->sites[i].lost = false;
-	}
+	check_quiet(w);
 	w->tally.heals++;
 	trace_line("healed");
 }

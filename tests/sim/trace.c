@@ -20,18 +20,33 @@ void trace_begin(FILE *also)
 	trace.also = also;
 }
 
-void trace_line(const char *fmt, ...)
+static const char *add(const char *fmt, va_list ap)
 {
 	char *line = trace.line[trace.n++ % KEPT];
+
+	vsnprintf(line, sizeof trace.line[0], fmt, ap);
+	if (trace.also != NULL)
+		fprintf(trace.also, "%s\n", line);
+	return line;
+}
+
+void trace_line(const char *fmt, ...)
+{
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(line, sizeof trace.line[0], fmt, ap);
-	va_end(ap);
-	for (const char *c = line; *c != '\0'; c++)
+	for (const char *c = add(fmt, ap); *c != '\0'; c++)
 		trace.hash = (trace.hash ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
-	if (trace.also != NULL)
-		fprintf(trace.also, "%s\n", line);
+	va_end(ap);
+}
+
+void trace_aside(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)add(fmt, ap);
+	va_end(ap);
 }
 
 void trace_show(FILE *to)

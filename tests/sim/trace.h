@@ -11,6 +11,8 @@
 
 void trace_begin(FILE *also); /* NULL: kept only */
 void trace_line(const char *fmt, ...) PRINTF(1, 2);
+/* Kept and shown, but no part of what runs are compared by. */
+void trace_aside(const char *fmt, ...) PRINTF(1, 2);
 void trace_show(FILE *to); /* the last lines */
 uint64_t trace_hash(void);
 

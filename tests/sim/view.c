@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum { SITE_STATE, SITE_RECORDS, SITE_POSITIONS };
-enum { CENTRE_NODES, CENTRE_RECORDS, CENTRE_ARCHIVE, CENTRE_ABANDONED, CENTRE_EVENTS };
+enum { CENTRE_NODES, CENTRE_RECORDS, CENTRE_ARCHIVE, CENTRE_ABANDONED, CENTRE_QUARANTINE, CENTRE_EVENTS };
 
 const char *const alarm_names[ALARMS] = {[ALARM_WIPED] = "WIPED",
 	[ALARM_REWOUND] = "REWOUND",
@@ -14,63 +14,66 @@ const char *const alarm_names[ALARMS] = {[ALARM_WIPED] = "WIPED",
 	[ALARM_CENTRE_REWOUND] = "CENTRE_REWOUND",
 	[ALARM_DIVERGED] = "DIVERGED"};
 
-static uint64_t whole(sqlite3_stmt *q, int col)
+static uint64_t whole(const struct database *d, int col)
 {
-	return (uint64_t)sqlite3_column_int64(q, col);
+	return (uint64_t)database_number(d, col);
 }
 
-static struct hash head_at(sqlite3_stmt *q, int col)
+static struct hash head_at(const struct database *d, int col)
 {
-	assert(sqlite3_column_bytes(q, col) == 16);
-	return hash_from_bytes(sqlite3_column_blob(q, col));
+	size_t len;
+	const void *at = database_bytes(d, col, &len);
+
+	assert(len == 16);
+	return hash_from_bytes(at);
 }
 
-static struct hash halves(sqlite3_stmt *q, int col)
+static struct hash halves(const struct database *d, int col)
 {
-	return (struct hash){{whole(q, col), whole(q, col + 1)}};
+	return (struct hash){{whole(d, col), whole(d, col + 1)}};
 }
 
-static struct digest digest_at(sqlite3_stmt *q, int col)
+static struct digest digest_at(const struct database *d, int col)
 {
-	return (struct digest){whole(q, col), {whole(q, col + 1), whole(q, col + 2)}};
+	return (struct digest){whole(d, col), {whole(d, col + 1), whole(d, col + 2)}};
 }
 
-static struct epoch epoch_at(sqlite3_stmt *q, int col)
+static struct epoch epoch_at(const struct database *d, int col)
 {
 	struct epoch e;
 
-	snprintf(e.hex, sizeof e.hex, "%s", (const char *)sqlite3_column_text(q, col));
+	snprintf(e.hex, sizeof e.hex, "%s", database_text(d, col));
 	return e;
 }
 
 /* "a" is 0. */
-static unsigned id_at(sqlite3_stmt *q, int col)
+static unsigned id_at(const struct database *d, int col)
 {
-	unsigned id = (unsigned)(sqlite3_column_text(q, col)[0] - 'a');
+	unsigned id = (unsigned)(database_text(d, col)[0] - 'a');
 
 	assert(id < IDS_MAX);
 	return id;
 }
 
 /* "n0" is 0. */
-static unsigned site_at(sqlite3_stmt *q, int col)
+static unsigned site_at(const struct database *d, int col)
 {
-	unsigned site = (unsigned)(sqlite3_column_text(q, col)[1] - '0');
+	unsigned site = (unsigned)(database_text(d, col)[1] - '0');
 
 	assert(site < SITES_MAX);
 	return site;
 }
 
 /* type, deleted, actor, n, length(vv), h0, h1 */
-static struct row row_at(sqlite3_stmt *q, int col)
+static struct row row_at(const struct database *d, int col)
 {
 	struct row r = {.present = true, .version = -1};
 
-	snprintf(r.type, sizeof r.type, "%s", (const char *)sqlite3_column_text(q, col));
-	r.deleted = whole(q, col + 1);
-	r.dot = (struct dot){whole(q, col + 2), whole(q, col + 3)};
-	r.wide = whole(q, col + 4) >= 16 * VECTOR_MAX;
-	r.hash = halves(q, col + 5);
+	snprintf(r.type, sizeof r.type, "%s", database_text(d, col));
+	r.deleted = whole(d, col + 1);
+	r.dot = (struct dot){whole(d, col + 2), whole(d, col + 3)};
+	r.wide = whole(d, col + 4) >= 16 * VECTOR_MAX;
+	r.hash = halves(d, col + 5);
 	return r;
 }
 
@@ -99,32 +102,31 @@ static void positions_add(struct positions *p, struct position at)
 
 void site_view_read(struct site_view *v, struct database *d)
 {
-	sqlite3_stmt *q = database_query(d, SITE_STATE,
-		"SELECT epoch, seq, head, digest_count, digest_lane0, digest_lane1 FROM state");
+	database_select(d, SITE_STATE,
+		"SELECT epoch, seq, head, digest_count, digest_lane0, digest_lane1 FROM state", 0);
 
-	assert(sqlite3_step(q) == SQLITE_ROW);
-	v->epoch = epoch_at(q, 0);
-	v->end = (struct position){whole(q, 1), head_at(q, 2)};
-	v->digest = digest_at(q, 3);
-	sqlite3_reset(q);
+	if (!database_next(d))
+		abort();
+	v->epoch = epoch_at(d, 0);
+	v->end = (struct position){whole(d, 1), head_at(d, 2)};
+	v->digest = digest_at(d, 3);
+	(void)database_next(d);
 
 	memset(v->rows, 0, sizeof v->rows);
-	q = database_query(d, SITE_RECORDS,
-		"SELECT id, type, deleted, actor, n, length(vv), h0, h1, seq, head FROM records");
-	while (sqlite3_step(q) == SQLITE_ROW) {
-		struct row *r = &v->rows[id_at(q, 0)];
+	database_select(d, SITE_RECORDS,
+		"SELECT id, type, deleted, actor, n, length(vv), h0, h1, seq, head FROM records", 0);
+	while (database_next(d)) {
+		struct row *r = &v->rows[id_at(d, 0)];
 
-		*r = row_at(q, 1);
-		r->seq = whole(q, 8);
-		r->head = head_at(q, 9);
+		*r = row_at(d, 1);
+		r->seq = whole(d, 8);
+		r->head = head_at(d, 9);
 	}
-	sqlite3_reset(q);
 
 	v->positions.n = 0;
-	q = database_query(d, SITE_POSITIONS, "SELECT seq, head FROM positions ORDER BY seq");
-	while (sqlite3_step(q) == SQLITE_ROW)
-		positions_add(&v->positions, (struct position){whole(q, 0), head_at(q, 1)});
-	sqlite3_reset(q);
+	database_select(d, SITE_POSITIONS, "SELECT seq, head FROM positions ORDER BY seq", 0);
+	while (database_next(d))
+		positions_add(&v->positions, (struct position){whole(d, 0), head_at(d, 1)});
 }
 
 void site_view_done(struct site_view *v)
@@ -134,17 +136,17 @@ void site_view_done(struct site_view *v)
 }
 
 /* Steps, and takes the whole row into the hash of all content. */
-static bool next(sqlite3_stmt *q, uint64_t *content)
+static bool next(struct database *d, uint64_t *content)
 {
-	if (sqlite3_step(q) != SQLITE_ROW) {
-		sqlite3_reset(q);
+	if (!database_next(d)) {
 		*content = (*content ^ 0x1ff) * UINT64_C(0x100000001b3);
 		return false;
 	}
-	for (int i = 0; i < sqlite3_column_count(q); i++) {
-		const unsigned char *at = sqlite3_column_blob(q, i);
+	for (int i = 0; i < database_columns(d); i++) {
+		size_t n;
+		const unsigned char *at = database_bytes(d, i, &n);
 
-		for (int k = sqlite3_column_bytes(q, i); k > 0; k--)
+		for (; n > 0; n--)
 			*content = (*content ^ *at++) * UINT64_C(0x100000001b3);
 		*content = (*content ^ 0x100) * UINT64_C(0x100000001b3);
 	}
@@ -153,93 +155,115 @@ static bool next(sqlite3_stmt *q, uint64_t *content)
 
 static void read_nodes(struct centre_view *v, struct database *d)
 {
-	sqlite3_stmt *q = database_query(d, CENTRE_NODES,
+	database_select(d, CENTRE_NODES,
 		"SELECT name, epoch, rename_to, probe, cursor, generation, witness_seq, witness_head, halt, "
 		"digest_count,"
 		" digest_lane0, digest_lane1, reconciling, recount, swept, sweep_after, doubt_seq, "
 		"doubt_local,"
-		" doubt_centre, paused, url FROM nodes ORDER BY name");
+		" doubt_centre, paused, url, quarantined FROM nodes ORDER BY name",
+		0);
 
-	while (next(q, &v->content)) {
-		unsigned i = site_at(q, 0);
+	while (next(d, &v->content)) {
+		unsigned i = site_at(d, 0);
 
-		v->nodes[i].epoch = epoch_at(q, 1);
-		v->nodes[i].rename_to = epoch_at(q, 2);
-		v->nodes[i].probe = epoch_at(q, 3);
-		v->nodes[i].cursor = whole(q, 4);
-		v->nodes[i].generation = whole(q, 5);
-		v->nodes[i].witness = (struct position){whole(q, 6), head_at(q, 7)};
-		v->nodes[i].halt = (int)whole(q, 8);
-		v->nodes[i].digest = digest_at(q, 9);
+		v->nodes[i].epoch = epoch_at(d, 1);
+		v->nodes[i].rename_to = epoch_at(d, 2);
+		v->nodes[i].probe = epoch_at(d, 3);
+		v->nodes[i].cursor = whole(d, 4);
+		v->nodes[i].generation = whole(d, 5);
+		v->nodes[i].witness = (struct position){whole(d, 6), head_at(d, 7)};
+		v->nodes[i].halt = (int)whole(d, 8);
+		v->nodes[i].digest = digest_at(d, 9);
+		v->nodes[i].quarantined = whole(d, 21);
 	}
 }
 
 static void read_records(struct centre_view *v, struct database *d)
 {
-	sqlite3_stmt *q = database_query(d, CENTRE_RECORDS,
+	database_select(d, CENTRE_RECORDS,
 		"SELECT owner, id, type, deleted, actor, n, length(vv), h0, h1, local_h0, local_h1, "
 		"local_generation"
-		" FROM records ORDER BY owner, id");
+		" FROM records ORDER BY owner, id",
+		0);
 
-	while (next(q, &v->content)) {
-		struct row *r = &v->nodes[site_at(q, 0)].rows[id_at(q, 1)];
+	while (next(d, &v->content)) {
+		struct row *r = &v->nodes[site_at(d, 0)].rows[id_at(d, 1)];
 
-		*r = row_at(q, 2);
-		r->local_known = sqlite3_column_type(q, 9) != SQLITE_NULL;
-		r->local = halves(q, 9);
-		r->local_generation = whole(q, 11);
+		*r = row_at(d, 2);
+		r->local_known = !database_null(d, 9);
+		r->local = halves(d, 9);
+		r->local_generation = whole(d, 11);
 	}
 }
 
 static void read_archive(struct centre_view *v, struct database *d)
 {
-	sqlite3_stmt *q = database_query(d, CENTRE_ARCHIVE,
+	database_select(d, CENTRE_ARCHIVE,
 		"SELECT owner, id, type, deleted, actor, n, length(vv), h0, h1, conflict, why = 'conflict'"
-		" FROM conflicts ORDER BY conflict");
+		" FROM conflicts ORDER BY conflict",
+		0);
 
 	v->n_archive = 0;
-	while (next(q, &v->content)) {
+	while (next(d, &v->content)) {
 		if (v->n_archive == v->cap_archive) {
 			v->cap_archive = v->cap_archive == 0 ? 16 : 2 * v->cap_archive;
 			v->archive = realloc(v->archive, v->cap_archive * sizeof *v->archive);
 			assert(v->archive != NULL);
 		}
-		v->archive[v->n_archive++] = (struct archived){.site = site_at(q, 0),
-			.id = id_at(q, 1),
-			.row = row_at(q, 2),
-			.number = sqlite3_column_int64(q, 9),
-			.conflict = whole(q, 10)};
+		v->archive[v->n_archive++] = (struct archived){.site = site_at(d, 0),
+			.id = id_at(d, 1),
+			.row = row_at(d, 2),
+			.number = database_number(d, 9),
+			.conflict = whole(d, 10)};
 	}
 }
 
 static void read_abandoned(struct centre_view *v, struct database *d)
 {
-	sqlite3_stmt *q = database_query(d, CENTRE_ABANDONED,
-		"SELECT node, epoch, witness_seq, witness_head FROM abandoned ORDER BY node, epoch");
+	database_select(d, CENTRE_ABANDONED,
+		"SELECT node, epoch, witness_seq, witness_head FROM abandoned ORDER BY node, epoch", 0);
 
 	v->n_abandoned = 0;
-	while (next(q, &v->content)) {
+	while (next(d, &v->content)) {
 		assert(v->n_abandoned < ABANDONED_MAX);
-		v->abandoned[v->n_abandoned++] = (struct abandoned){.site = site_at(q, 0),
-			.epoch = epoch_at(q, 1),
-			.witness = {whole(q, 2), head_at(q, 3)}};
+		v->abandoned[v->n_abandoned++] = (struct abandoned){.site = site_at(d, 0),
+			.epoch = epoch_at(d, 1),
+			.witness = {whole(d, 2), head_at(d, 3)}};
+	}
+}
+
+static void read_quarantine(struct centre_view *v, struct database *d)
+{
+	database_select(d, CENTRE_QUARANTINE,
+		"SELECT owner, id, quarantine, h0, h1, generation, attempts FROM quarantine ORDER BY "
+		"quarantine",
+		0);
+
+	v->n_quarantine = 0;
+	while (next(d, &v->content)) {
+		assert(v->n_quarantine < QUARANTINE_MAX);
+		v->quarantine[v->n_quarantine++] = (struct quarantined){.site = site_at(d, 0),
+			.id = id_at(d, 1),
+			.number = database_number(d, 2),
+			.hash = halves(d, 3),
+			.generation = whole(d, 5),
+			.version = -1};
 	}
 }
 
 static void read_events(struct centre_view *v, struct database *d)
 {
-	sqlite3_stmt *q = database_query(
-		d, CENTRE_EVENTS, "SELECT event, kind, node FROM events WHERE event > $1 ORDER BY event");
+	database_select(d, CENTRE_EVENTS,
+		"SELECT event, kind, node FROM events WHERE event > $1 ORDER BY event", v->last_event);
 
 	uint64_t rows = 0; /* the last one's number stands for them all */
 
 	memset(v->told, 0, sizeof v->told);
-	sqlite3_bind_int64(q, 1, v->last_event);
-	while (next(q, &rows)) {
-		v->last_event = sqlite3_column_int64(q, 0);
+	while (next(d, &rows)) {
+		v->last_event = database_number(d, 0);
 		for (unsigned i = 0; i < ALARMS; i++)
-			if (strcmp((const char *)sqlite3_column_text(q, 1), alarm_names[i]) == 0)
-				v->told[site_at(q, 2)] |= 1u << i;
+			if (strcmp(database_text(d, 1), alarm_names[i]) == 0)
+				v->told[site_at(d, 2)] |= 1u << i;
 	}
 	v->content ^= (uint64_t)v->last_event;
 }
@@ -253,6 +277,7 @@ void centre_view_read(struct centre_view *v, struct database *d, int64_t last_ev
 	read_records(v, d);
 	read_archive(v, d);
 	read_abandoned(v, d);
+	read_quarantine(v, d);
 	read_events(v, d);
 }
 
@@ -263,6 +288,22 @@ const struct abandoned *centre_view_abandoned(
 		if (v->abandoned[i].site == site && epoch_equal(&v->abandoned[i].epoch, e))
 			return &v->abandoned[i];
 	return NULL;
+}
+
+bool quarantined_held(const struct centre_view *v, const struct quarantined *q)
+{
+	return v->nodes[q->site].generation == q->generation;
+}
+
+bool centre_view_explains(const struct centre_view *v, unsigned site, unsigned id, struct hash h)
+{
+	for (size_t i = 0; i < v->n_quarantine; i++) {
+		const struct quarantined *q = &v->quarantine[i];
+
+		if (q->site == site && q->id == id && hash_equal(q->hash, h) && quarantined_held(v, q))
+			return true;
+	}
+	return false;
 }
 
 void centre_view_done(struct centre_view *v)

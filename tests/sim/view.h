@@ -53,6 +53,16 @@ struct archived {
 	struct row row;
 };
 
+/* A version of a local that the centre could not take. */
+struct quarantined {
+	unsigned site, id;
+	int64_t number;
+	struct hash hash;
+	uint64_t generation;
+	int version; /* the oracle's to set */
+};
+#define QUARANTINE_MAX 64
+
 /* Events that need a cause. */
 enum alarm { ALARM_WIPED, ALARM_REWOUND, ALARM_CLONED, ALARM_CENTRE_REWOUND, ALARM_DIVERGED };
 #define ALARMS 5
@@ -71,6 +81,7 @@ struct centre_view {
 		uint64_t cursor, generation;
 		struct position witness;
 		int halt;
+		uint64_t quarantined; /* how many, as the node's row says */
 		struct digest digest;
 		struct row rows[IDS_MAX];
 	} nodes[SITES_MAX];
@@ -78,6 +89,8 @@ struct centre_view {
 	size_t n_archive, cap_archive;
 	struct abandoned abandoned[ABANDONED_MAX];
 	size_t n_abandoned;
+	struct quarantined quarantine[QUARANTINE_MAX];
+	size_t n_quarantine;
 	int64_t last_event;
 	unsigned told[SITES_MAX]; /* kinds of event since the view before, a bit each */
 	uint64_t content;         /* a hash of everything: equal = nothing has changed */
@@ -87,6 +100,10 @@ void centre_view_read(struct centre_view *v, struct database *d, int64_t last_ev
 /* NULL: that epoch is not one that was left behind. */
 const struct abandoned *centre_view_abandoned(
 	const struct centre_view *v, unsigned site, const struct epoch *e);
+/* Is the local known to hold it now? */
+bool quarantined_held(const struct centre_view *v, const struct quarantined *q);
+/* One that is held. */
+bool centre_view_explains(const struct centre_view *v, unsigned site, unsigned id, struct hash h);
 void centre_view_done(struct centre_view *v);
 
 #endif

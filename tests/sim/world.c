@@ -8,10 +8,12 @@
 #include "shared/clock.h"
 #include "tests/sim/carrier.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/past.h"
+#include "tests/sim/poison.h"
 #include "tests/sim/stand_in.h"
 #include "tests/sim/trace.h"
 
-void world_fail(struct world *w, const char *fmt, ...)
+void world_fail(const struct world *w, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -28,7 +30,7 @@ void world_fail(struct world *w, const char *fmt, ...)
 void site_start(struct world *w, struct site *s)
 {
 	struct replica_config c = {
-		.path = s->db.uri, .node = s->name, .positions_kept = w->rules.positions_kept};
+		.path = s->db.path, .node = s->name, .positions_kept = w->rules.positions_kept};
 	struct reason why;
 
 	if (replica_open(&s->replica, &c, &why) != OK)
@@ -54,11 +56,9 @@ void site_stop(struct site *s)
 
 void centre_start(struct world *w)
 {
-	char url[sizeof w->db.uri + 8];
-	struct store_config c = {.url = url, .policy = w->rules.policy};
+	struct store_config c = {.url = w->db.url, .policy = w->rules.policy};
 	struct reason why;
 
-	snprintf(url, sizeof url, "sqlite:%s", w->db.uri);
 	if (store_open(&w->store, &c, &why) != OK)
 		world_fail(w, "the centre does not open: %s", why.text);
 }
@@ -70,7 +70,7 @@ void centre_stop(struct world *w)
 		struct site *s = &w->sites[i];
 
 		carrier_drop(&s->flight);
-		carrier_drop(&s->late);
+		carrier_drop_lates(s);
 		memset(&s->run, 0, sizeof s->run);
 	}
 	store_close(w->store);
@@ -85,8 +85,8 @@ void world_init(struct world *w, const struct rules *rules, uint64_t seed, const
 	w->rules = *rules;
 	w->seed = seed;
 	w->replay = replay;
+	database_open(&w->db, "centre", rules->postgres); /* the first time this draws, too */
 	stand_in_begin(seed);
-	database_open(&w->db, "centre");
 	centre_start(w);
 	for (unsigned i = 0; i < rules->sites; i++) {
 		struct site *s = &w->sites[i];
@@ -95,11 +95,13 @@ void world_init(struct world *w, const struct rules *rules, uint64_t seed, const
 		s->place = i;
 		snprintf(s->name, sizeof s->name, "n%u", i);
 		snprintf(url, sizeof url, "http://n%u", i);
-		database_open(&s->db, s->name);
+		database_open(&s->db, s->name, false);
 		site_start(w, s);
 		if (store_node_add(w->store, s->name, url, "", &why) != OK)
 			world_fail(w, "%s is not added: %s", s->name, why.text);
 	}
+	w->poison = (rules->faults & FAULT_POISON) != 0;
+	poison_put(w);
 	oracle_begin(w);
 }
 
@@ -112,7 +114,7 @@ void world_done(struct world *w)
 		site_stop(s);
 		database_close(&s->db);
 		site_view_done(&s->view);
-		carrier_forget(s);
+		past_forget(s);
 		for (unsigned k = 0; k < COPIES; k++)
 			copy_done(&s->copies[k]);
 		copy_done(&s->twin);

@@ -26,11 +26,23 @@ enum fault {
 	FAULT_CRESTORE = 512, /* the centre's is */
 	FAULT_CLONE = 2048,   /* two copies of a local answer in turn */
 	FAULT_VANISH = 1024,  /* a record vanishes from a database, its digest with it */
+	FAULT_CLOCK = 4096,   /* a wall clock jumps, at either end */
+	FAULT_DELAY = 8192,   /* nothing happens for minutes or days */
+	FAULT_ASTRAY = 16384, /* a request reaches another node than it was for */
+	FAULT_POISON = 32768, /* the centre's database refuses some records */
 };
-#define FAULTS_ALL 4095u
+#define FAULTS_ALL 65535u
 #define FAULTS_ACCIDENT ((unsigned)(FAULT_WIPE | FAULT_RESTORE | FAULT_CRESTORE | FAULT_VANISH | FAULT_CLONE))
 
+/*
+ * safety: faults to the end, and what must hold holds after each step.  liveness: besides, the faults stop now and
+ * then and at the end, and the system must come to rest by itself, be right, and stay at rest.
+ */
+enum mode { MODE_SAFETY, MODE_LIVENESS };
+
 struct rules {
+	enum mode mode;
+	bool postgres; /* the centre's store */
 	unsigned sites, ids, faults;
 	unsigned page;       /* records a page */
 	unsigned page_bytes; /* of a pull */
@@ -43,11 +55,18 @@ struct flight {
 	struct exchange *x; /* NULL: none */
 	unsigned life;      /* of the centre, when it was sent */
 	bool answered;
+	bool astray; /* and by another node than was asked */
 	int status;
 	struct buf body;
+	/* when it was answered: */
+	unsigned accidents; /* of the site */
+	struct {
+		bool any;
+		struct hash hash;
+	} held[IDS_MAX]; /* what it had then */
 };
 
-/* What was sent and answered before. */
+/* What was sent and answered before: the last ones, and some of any age. */
 struct past {
 	struct epoch request;
 	unsigned life; /* of the centre */
@@ -56,7 +75,14 @@ struct past {
 	int status; /* 0: never answered */
 	struct buf answer;
 };
-#define PASTS 12
+#define PASTS_NEW 12
+#define PASTS 24
+#define LATES 3
+#define INTERVAL_MS 1000 /* between polls */
+
+/* How often at most, by one cause. */
+#define RESETS_MAX 3
+#define MERGES_MAX 2
 #define COPIES 4
 
 struct site {
@@ -70,11 +96,16 @@ struct site {
 	struct site_view view;
 	struct copy copies[COPIES], twin; /* twin: a clone that answers in its place now and then */
 	bool wiped, restored, damaged;    /* has it ever been? */
-	bool disturbed;                   /* an accident here or at the centre since the last healing */
-	bool lost; /* a record vanished since then: twice the same would rightly be given up */
+	/* an accident here or at the centre since both ends were proven equal */
+	bool disturbed;
+	bool lost;          /* a record vanished since then: twice the same would rightly be given up */
+	unsigned accidents; /* here or at the centre */
+	/* since the last of them, or what else may cause one; merges: also since the last write of that record */
+	unsigned resets, merges[IDS_MAX];
+	int64_t clock_off_us;
 	/* the centre's side */
 	struct node_run run;
-	struct flight flight, late;
+	struct flight flight, lates[LATES];
 	struct past pasts[PASTS];
 	unsigned n_pasts;
 };
@@ -87,7 +118,10 @@ struct world {
 	struct centre_view view;
 	struct copy copies[COPIES];
 	bool restored, damaged; /* has the centre ever been? */
+	bool touched;           /* has another program written into its database while it ran? */
+	bool poison;            /* does its database refuse some types? */
 	unsigned life;          /* how often it was restored */
+	int64_t clock_off_us;
 	struct lineage lineage;
 	unsigned writes; /* numbers them: the type of what write 12 made is "w12" */
 	unsigned step;
@@ -97,7 +131,7 @@ struct world {
 	/* what came about, for the summary */
 	struct tally {
 		uint64_t exchanges, applied, stale, resets, merges, archived, ghosts, promoted, halts, doubts,
-			accidents, broken, heals, most_turns;
+			accidents, broken, heals, proofs, quarantined, most_turns, most_resets, most_merges;
 	} tally;
 };
 
@@ -105,7 +139,7 @@ void world_init(struct world *w, const struct rules *rules, uint64_t seed, const
 void world_done(struct world *w);
 
 /* Says why, shows the trace and the command that replays it, and exits 1. */
-void world_fail(struct world *w, const char *fmt, ...) PRINTF(2, 3) __attribute__((noreturn));
+void world_fail(const struct world *w, const char *fmt, ...) PRINTF(2, 3) __attribute__((noreturn));
 
 /* Processes: everything they had in memory is gone when they stop. */
 void site_start(struct world *w, struct site *s);

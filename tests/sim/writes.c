@@ -5,8 +5,15 @@
 
 #include "tests/sim/carrier.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/poison.h"
 #include "tests/sim/stand_in.h"
 #include "tests/sim/trace.h"
+
+/* The centre's database may rightly refuse a type. */
+static bool is_refused(const struct world *w, enum err e, const char *type)
+{
+	return e == INVALID && w->poison && poison_is(type);
+}
 
 /* A broken commit is the only excuse. */
 static void judge(struct world *w, struct cause *c, const char *who, bool done, const char *what)
@@ -22,6 +29,12 @@ static void judge(struct world *w, struct cause *c, const char *who, bool done, 
 	if (broken)
 		trace_line("  its commit was broken");
 	oracle_look(w, c);
+}
+
+static void refused(struct world *w)
+{
+	trace_line("  refused");
+	oracle_look(w, &(struct cause){.kind = CAUSE_NOTHING});
 }
 
 static void post(struct world *w, struct site *s, enum http_method method, const char *target,
@@ -42,11 +55,10 @@ static void add_draft(struct world *w, struct buf *body, unsigned id)
 	trace_line("  w%u at %c", w->writes, 'a' + (int)id);
 }
 
-void writes_local(struct world *w, struct site *s)
+void writes_local_at(struct world *w, struct site *s, unsigned id)
 {
 	struct cause c = {.kind = CAUSE_LOCAL_WRITE, .sites = 1u << s->place};
 	struct buf body = {0};
-	unsigned id = chance_below(w->rules.ids);
 	char target[32] = "/v1/records";
 
 	trace_line("%s write", s->name);
@@ -67,6 +79,11 @@ void writes_local(struct world *w, struct site *s)
 	} while ((c.ids >> id & 1) == 0 && chance_percent(20));
 	post(w, s, HTTP_POST, target, &body, &c);
 	buf_done(&body);
+}
+
+void writes_local(struct world *w, struct site *s)
+{
+	writes_local_at(w, s, chance_below(w->rules.ids));
 }
 
 void writes_local_same(struct world *w, struct site *s)
@@ -94,11 +111,10 @@ void writes_local_same(struct world *w, struct site *s)
 	buf_done(&answer);
 }
 
-void writes_local_delete(struct world *w, struct site *s)
+void writes_local_delete_at(struct world *w, struct site *s, unsigned id)
 {
 	struct cause c = {.kind = CAUSE_LOCAL_WRITE, .sites = 1u << s->place, .deleted = true};
 	struct buf none = {0}, answer = {0};
-	unsigned id = chance_below(w->rules.ids);
 	char target[32];
 
 	snprintf(target, sizeof target, "/v1/records/%c", 'a' + (int)id);
@@ -112,10 +128,14 @@ void writes_local_delete(struct world *w, struct site *s)
 	buf_done(&answer);
 }
 
-void writes_centre(struct world *w, struct site *s)
+void writes_local_delete(struct world *w, struct site *s)
+{
+	writes_local_delete_at(w, s, chance_below(w->rules.ids));
+}
+
+void writes_centre_at(struct world *w, struct site *s, unsigned id)
 {
 	struct cause c = {.kind = CAUSE_CENTRE_WRITE, .sites = 1u << s->place};
-	unsigned id = chance_below(w->rules.ids);
 	char name[2] = {(char)('a' + id), '\0'}, type[16], body[32];
 	struct draft d = {.owner = span_of(s->name), .id = span_of(name)};
 	struct written done;
@@ -131,13 +151,21 @@ void writes_centre(struct world *w, struct site *s)
 	c.ids = 1u << id;
 	trace_line("centre writes %s at %s/%s", type, s->name, name);
 	e = store_put(w->store, &d, 1, NULL, &done, &failed, &why);
+	if (is_refused(w, e, type)) {
+		refused(w);
+		return;
+	}
 	judge(w, &c, "centre", e == OK, why.text);
 }
 
-void writes_centre_delete(struct world *w, struct site *s)
+void writes_centre(struct world *w, struct site *s)
+{
+	writes_centre_at(w, s, chance_below(w->rules.ids));
+}
+
+void writes_centre_delete_at(struct world *w, struct site *s, unsigned id)
 {
 	struct cause c = {.kind = CAUSE_CENTRE_WRITE, .sites = 1u << s->place, .deleted = true};
-	unsigned id = chance_below(w->rules.ids);
 	const struct row *r = &w->view.nodes[s->place].rows[id];
 	char name[2] = {(char)('a' + id), '\0'};
 	struct written done;
@@ -149,7 +177,16 @@ void writes_centre_delete(struct world *w, struct site *s)
 	c.ids = r->deleted ? 0 : 1u << id;
 	trace_line("centre deletes %s/%s", s->name, name);
 	e = store_delete(w->store, span_of(s->name), span_of(name), NULL, &done, &why);
+	if (is_refused(w, e, r->type)) {
+		refused(w);
+		return;
+	}
 	judge(w, &c, "centre", e == OK, why.text);
+}
+
+void writes_centre_delete(struct world *w, struct site *s)
+{
+	writes_centre_delete_at(w, s, chance_below(w->rules.ids));
 }
 
 void writes_promote(struct world *w)
@@ -170,6 +207,10 @@ void writes_promote(struct world *w)
 	w->tally.promoted++;
 	trace_line("centre promotes %s", lineage_name(&w->lineage, a->row.version));
 	e = store_conflict_promote(w->store, (uint64_t)a->number, owner, &done, &why);
+	if (is_refused(w, e, a->row.type)) {
+		refused(w);
+		return;
+	}
 	judge(w, &c, "centre", e == OK, why.text);
 }
 

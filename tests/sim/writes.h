@@ -6,7 +6,11 @@
 
 #include "tests/sim/world.h"
 
-void writes_local(struct world *w, struct site *s);      /* one record, or several at once */
+void writes_local(struct world *w, struct site *s);                 /* one record, or several at once */
+void writes_local_at(struct world *w, struct site *s, unsigned id); /* this one first */
+void writes_local_delete_at(struct world *w, struct site *s, unsigned id);
+void writes_centre_at(struct world *w, struct site *s, unsigned id);
+void writes_centre_delete_at(struct world *w, struct site *s, unsigned id);
 void writes_local_same(struct world *w, struct site *s); /* what is there already */
 void writes_local_delete(struct world *w, struct site *s);
 void writes_centre(struct world *w, struct site *s);
