@@ -158,7 +158,7 @@ bool postgres_database_written(struct database *d)
 		"records "
 		"UNION ALL SELECT ctid, xmin, 2 FROM abandoned UNION ALL SELECT ctid, xmin, 3 FROM conflicts "
 		"UNION ALL SELECT ctid, xmin, event FROM counters UNION ALL SELECT ctid, xmin, 4 FROM "
-		"centre) AS t";
+		"centre UNION ALL SELECT ctid, xmin, 5 FROM quarantine) AS t";
 	PGresult *r = run(d->pg, sql);
 	bool written = strcmp(d->seen_mark, PQgetvalue(r, 0, 0)) != 0;
 
