@@ -152,7 +152,7 @@ class Storm:
         self.site = site
         self.locals = [site.local("a"), site.local("b")]
         self.wires = [site.wire(l) for l in self.locals]
-        self.centre = site.centre(*self.wires, options=["--poll-interval", "100ms"])
+        self.centre = site.centre(*self.wires, options=["--poll-interval", "100ms", "--log-level", "debug"])
         self.ledger, self.asker = Ledger(), Asker(self.centre)
         self.weather = [Weather(w, [x for x in self.wires if x is not w], seed + i, self.asker.asks) for i, w in enumerate(self.wires)]
         self.editors = []
