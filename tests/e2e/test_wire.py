@@ -1,4 +1,4 @@
-"""Answers and requests that are cut, at any byte: nothing partial is applied, nothing is believed, and the next good one works."""
+"""Answers and requests that are cut or altered, at any byte: nothing partial is applied, nothing is believed, and the next good one works."""
 import os
 import random
 
@@ -66,7 +66,7 @@ class Line:
             check(n, x, held)
             self.cuts += 1
             if n == 0:
-                places = self.places(len(wire.body_of(x.answer)) if fault is wire.shorten else len(x.answer))
+                places = self.places(len(x.answer if fault is cut else wire.body_of(x.answer)) - (SEAL if fault is flip else 0))
         return held
 
 
@@ -82,9 +82,16 @@ def cut(n):
     return wire.cut_answer(n, reset=n % 2 == 1)
 
 
-@pytest.mark.parametrize("how", [cut, wire.shorten])
+def flip(n):
+    return wire.alter(n, n % 8)
+
+
+SEAL = len(',"check":"') + 16 + len('"}\n')  # no part of what is told: without its name it is none, and nothing else is altered
+
+
+@pytest.mark.parametrize("how", [cut, wire.shorten, flip])
 @pytest.mark.parametrize("records", [0, 1, 5])
-def test_a_page_that_is_cut_changes_nothing(line, records, how):
+def test_a_page_that_is_cut_or_altered_changes_nothing(line, records, how):
     first = line.next("pull")  # waits at the wire, so none is parked at the local
     known = line.known()
     if records:
@@ -126,14 +133,15 @@ def test_the_answer_to_a_push_that_is_cut_is_made_good_by_the_next_pull(line):
     assert {c["why"] for c in line.centre.conflicts()} <= {"superseded"}, "edited again before the local was known to hold the last one"
 
 
-def test_a_push_that_is_cut_on_its_way_is_not_applied(line):
+@pytest.mark.parametrize("how", [wire.cut_request, flip])
+def test_a_push_that_is_cut_or_altered_on_its_way_is_not_applied(line, how):
     pull = line.next("pull")
     line.edit("old", "edited")
     line.edit("born", "at the centre")
     pull.decision.put(wire.passes())
     x = line.next("push")
-    for n in [0, *line.places(len(x.request.raw))]:
-        x.decision.put(wire.cut_request(n, reset=n % 2 == 1))
+    for n in [0, *line.places(len(x.request.raw if how is wire.cut_request else wire.body_of(x.request.raw)))]:
+        x.decision.put(wire.cut_request(n, reset=n % 2 == 1) if how is wire.cut_request else wire.alter(n, n % 8, of_request=True))
         pull = line.next("pull")
         s = line.local.status()
         assert (s["head_seq"], s["records"]) == (1, 1), n
@@ -145,24 +153,25 @@ def test_a_push_that_is_cut_on_its_way_is_not_applied(line):
     line.centre.in_sync("a")
     assert lab.same_records(line.local, line.centre) == 2
     assert line.local.status()["head_seq"] == 3
+    assert line.centre.events("a", "rejected") == []
 
 
 ACCIDENTS = ("WIPED", "REWOUND", "CLONED", "DIVERGED", "CENTRE_REWOUND")
 
 
 class Repair:
-    """What the centre does after an accident at the local, every answer of it cut everywhere."""
+    """What the centre does after an accident at the local, every answer of it harmed everywhere."""
 
-    def __init__(self, line):
-        self.line, self.held, self.told = line, line.next("pull"), []
+    def __init__(self, line, how):
+        self.line, self.how, self.held, self.told = line, how, line.next("pull"), []
 
-    def cut(self, *told, to=None):
-        """While it is cut it is only repeated and no more is told; whole, it leads `to` the next one."""
+    def harm(self, *told, to=None):
+        """While it is harmed it is only repeated and no more is told; whole, it leads `to` the next one."""
         def check(n, x, after):
             assert after.request.kind == x.request.kind and after.request.basis == x.request.basis, n
             self.check_told()
 
-        self.held = self.line.cut_everywhere(self.held, cut, check)
+        self.held = self.line.cut_everywhere(self.held, self.how, check)
         if to:
             self.told += told
             self.held.decision.put(wire.passes())
@@ -188,39 +197,41 @@ class Repair:
         return lab.same_records(self.line.local, self.line.centre)
 
 
-def test_every_answer_of_the_repair_of_a_restored_local_is_cut(line):
+@pytest.mark.parametrize("how", [cut, flip])
+def test_every_answer_of_the_repair_of_a_restored_local_is_cut_or_altered(line, how):
     line.local.stop()
     line.local.copy_to(line.site.path / "backup")
     line.local.start()
-    r = Repair(line)
+    r = Repair(line, how)
     line.local.write({"id": "old", "body": "newer"}, {"id": "lost", "body": 1})
     r.settle()
     line.local.restore_from(line.site.path / "backup")
     line.local.start()
     line.local.write(*({"id": f"past-{i}", "body": i} for i in range(4)))
-    r.cut("REWOUND", to="rename")
+    r.harm("REWOUND", to="rename")
     epoch = r.held.request.query["to"]
     assert line.local.status()["epoch"] != epoch
-    r.cut(to="pull")
+    r.harm(to="pull")
     assert line.local.status()["epoch"] == epoch == line.known()["epoch"]
-    r.cut(to="push")
+    r.harm(to="push")
     assert r.end() == 6
     assert line.local.get("/v1/records/old").json["body"] == "newer" and line.local.get("/v1/records/lost").json["body"] == 1
 
 
-def test_every_answer_is_cut_while_a_database_is_wiped_and_put_back(line):
-    r = Repair(line)
+@pytest.mark.parametrize("how", [cut, flip])
+def test_every_answer_is_cut_or_altered_while_a_database_is_wiped_and_put_back(line, how):
+    r = Repair(line, how)
     r.settle()
     line.local.copy_to(line.site.path / "backup")
     line.local.wipe()
     line.local.start()
-    r.cut("WIPED", to="pull")
-    r.cut(to="push")
+    r.harm("WIPED", to="pull")
+    r.harm(to="push")
     r.settle()
     line.local.restore_from(line.site.path / "backup")
     line.local.start()
-    r.cut(to="probe")
-    r.cut()
+    r.harm(to="probe")
+    r.harm()
     line.step.stop()
     r.held.decision.put(wire.passes())
     lab.wait_until("identity_conflict", lambda: line.centre.node("a")["state"] == "identity_conflict")

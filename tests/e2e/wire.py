@@ -223,11 +223,11 @@ def foreign(other):
 
 
 def alter(at, bit, of_request=False):
-    """One bit of the body is another; `at` is a share of it."""
+    """One bit of the body is another, in the byte `at`, or at this share of it."""
     def flip(message):
         body = bytearray(body_of(message))
         if body:
-            body[int(at * len(body))] ^= 1 << bit
+            body[at if isinstance(at, int) else int(at * len(body))] ^= 1 << bit
         return with_body(message, bytes(body))
 
     def act(x):
