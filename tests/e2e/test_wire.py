@@ -156,6 +156,61 @@ def test_a_push_that_is_cut_or_altered_on_its_way_is_not_applied(line, how):
     assert line.centre.events("a", "rejected") == []
 
 
+def answers_of(line, kind):
+    return line.wire.old(kind)[-1][1]
+
+
+OUTCOMES = [  # what becomes of a request, and what the centre counts
+    (lambda _: wire.passes(), "ok"),
+    (lambda _: wire.twice(True), "ok"),
+    (lambda _: wire.twice(False), "ok"),
+    (lambda _: wire.trickle(100, 0.001), "ok"),
+    (lambda _: wire.garbage(b"HTTP/1.1 500 Oh\r\n\r\n", counted=False), "ok"),
+    (lambda _: wire.garbage(b"x", counted=True), "bad_body"),
+    (lambda _: wire.garbage(b'{"end":true}\n', counted=True), "bad_body"),
+    (lambda _: wire.cut_answer(0), "network"),
+    (lambda _: wire.cut_answer(300, reset=True), "network"),
+    (lambda _: wire.cut_request(50), "network"),
+    (lambda _: wire.late(3), "network"),
+    (lambda _: wire.shorten(0), "bad_body"),
+    (lambda _: wire.shorten(200), "bad_body"),
+    (lambda _: wire.alter(10, 3), "bad_body"),
+    (lambda line: wire.stale(answers_of(line, "pull"), "an old page"), "bad_body"),
+    (lambda line: wire.stale(line.foreign, "another node's page"), "wrong_node"),
+    (lambda line: wire.foreign(line.other), "wrong_node"),
+]
+
+
+def test_every_request_has_one_outcome(line):
+    """Whatever becomes of it: it is counted once, under one result, and the next good one makes it good."""
+    b = line.site.local("b")
+    line.other = line.site.wire(b)
+    e = b.status()["epoch"]
+    q = f"centre={'1' * 32}&request={'2' * 32}&protocol=1&epoch={e}&witness=0.{'0' * 32}&after=0"
+    line.foreign = wire.Exchange(line.other, None, wire.Request(f"GET /v1/changes?{q} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())).forward()
+    held = line.next("pull")
+    for kind in ("pull", "push"):
+        for i, (fault, result) in enumerate(OUTCOMES):
+            if kind == "push":
+                line.edit("old", f"edit {i}")
+                held.decision.put(wire.passes())
+                held = line.next("push")
+            else:
+                line.local.write({"id": "old", "body": i})
+            before, requests = line.centre.outcomes("a"), len(line.wire.faults)
+            chosen = fault(line)
+            held.decision.put(chosen)
+            held = line.next("pull")
+            assert line.centre.outcomes("a") - before == {result: 1}, (kind, chosen.name)
+            assert len(line.wire.faults) == requests + 1
+    held.decision.put(wire.passes())
+    line.step.stop()
+    line.centre.in_sync("a")
+    assert lab.same_records(line.local, line.centre) == 1
+    line.centre.post("/v1/nodes/a/pause")
+    lab.wait_until("as many outcomes as requests", lambda: sum(line.centre.outcomes("a").values()) == len(line.wire.faults))
+
+
 ACCIDENTS = ("WIPED", "REWOUND", "CLONED", "DIVERGED", "CENTRE_REWOUND")
 
 
