@@ -264,3 +264,77 @@ def test_a_storm_of_faults_loses_nothing(site):
         assert c["why"] == "superseded" or len(s.ledger.ends(key)) > 1, f"{c}: {s.ledger.dots[key]}"
     for w in s.wires:
         s.counted(w)
+
+
+class History:
+    """A local and a centre whose every request and answer of the past comes again."""
+
+    def __init__(self, site):
+        self.site, self.local = site, site.local("a")
+        self.wire = site.wire(self.local)
+        self.centre = site.centre(self.wire, options=["--poll-interval", "100ms"])
+
+    def edit(self, rid, body):
+        assert lab.call(f"{self.centre.url}/v1/records/a/{rid}", "PUT", f'{{"type":"t","body":"{body}"}}').status in (200, 201)
+        self.centre.in_sync("a")
+
+    def live(self, name):
+        """A record that both ends edit in turn, one that the centre makes and the local deletes, one the other way round."""
+        self.local.write({"id": f"{name}-turns", "body": 1}, {"id": f"{name}-gone", "body": 1})
+        self.centre.in_sync("a")
+        self.edit(f"{name}-turns", "two")
+        self.edit(f"{name}-made", "at the centre")
+        self.local.write({"id": f"{name}-turns", "body": 3})
+        self.centre.in_sync("a")
+        self.edit(f"{name}-turns", "four")
+        assert lab.call(f"{self.local.url}/v1/records/{name}-made", "DELETE").status == 200
+        assert lab.call(f"{self.centre.url}/v1/records/a/{name}-gone", "DELETE").status == 200
+        self.centre.in_sync("a")
+
+    def backup(self, name):
+        self.local.stop()
+        self.local.copy_to(self.site.path / name)
+        self.local.start()
+
+    def accident(self, backup=None):
+        """And before the centre hears of it, all that was ever sent comes again; then all that was ever answered."""
+        self.wire.choose = lambda x: wire.cut_request(0)
+        old = self.wire.old()
+        self.local.kill()
+        if backup:
+            self.local.restore_from(self.site.path / backup)
+        else:
+            self.local.wipe()
+        self.local.start()
+        for request, _ in old:
+            wire.Exchange(self.wire, None, request).forward(request.unparked())
+        answers = [wire.stale(a, r.kind, deliver=i % 2 == 0) for i, (r, a) in enumerate(old)]
+        self.wire.choose = lambda x: answers.pop() if answers else wire.passes()
+        while answers:
+            left = len(answers)
+            self.centre.post("/v1/nodes/a/pull")
+            lab.wait_until("an answer is used", lambda: len(answers) < left)
+        self.centre.in_sync("a", seconds=60)
+
+    def check(self, names, told):
+        s = lab.same_records(self.local, self.centre)
+        assert s == 3 * len(names)
+        for name in names:
+            assert self.local.get(f"/v1/records/{name}-turns").json["body"] == "four"
+            assert self.local.get(f"/v1/records/{name}-made").status == 404 == self.local.get(f"/v1/records/{name}-gone").status
+        assert collections.Counter(e["kind"] for e in self.centre.all_events() if e["kind"] in ACCIDENTS) == told
+        assert [c for c in self.centre.conflicts() if c["why"] != "superseded"] == []
+
+
+def test_nothing_old_comes_back_after_a_wipe_or_a_restore(site):
+    h = History(site)
+    h.live("first")
+    h.backup("one")
+    h.live("second")
+    h.accident("one")
+    h.check(["first", "second"], {"REWOUND": 1})
+    h.live("third")
+    h.accident("one")  # once more: the rename of the first time is among what comes again
+    h.check(["first", "second", "third"], {"REWOUND": 2})
+    h.accident()
+    h.check(["first", "second", "third"], {"REWOUND": 2, "WIPED": 1})

@@ -11,7 +11,7 @@ import struct
 import threading
 import urllib.parse
 
-MOST_KEPT = 300  # requests and answers that may be replayed
+MOST_KEPT = 600  # requests and answers that may be replayed
 PATIENCE = 40.0  # s; longer than a request is parked
 
 
