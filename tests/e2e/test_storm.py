@@ -16,7 +16,7 @@ import wire
 
 pytestmark = pytest.mark.both_stores
 
-EXCHANGES = int(os.environ.get("TIDEMARK_STORM", "500"))
+EXCHANGES = int(os.environ.get("TIDEMARK_STORM", "400"))
 ACCIDENTS = ("WIPED", "REWOUND", "CLONED", "DIVERGED", "CENTRE_REWOUND")
 
 
@@ -199,7 +199,7 @@ class Storm:
         """Until so many requests of the first node have met what they met."""
         w = self.wires[0]
         until = len(w.faults) + n
-        lab.wait_until(f"{n} exchanges", lambda: len(w.faults) >= until, 120)
+        lab.wait_until(f"{n} exchanges", lambda: len(w.faults) >= until, 60 + n / 10)
 
     def archived(self):
         found, after = [], None

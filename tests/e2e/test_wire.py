@@ -8,7 +8,7 @@ import lab
 import wire
 
 # Of the bytes at which a message can be cut, so many are tried, and every one when it is 0.
-CUTS = int(os.environ.get("TIDEMARK_WIRE_CUTS", "60"))
+CUTS = int(os.environ.get("TIDEMARK_WIRE_CUTS", "30"))
 
 
 @pytest.fixture
