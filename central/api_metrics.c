@@ -32,7 +32,7 @@ static void put_states(struct buf *out, const struct node_view *v, size_t n)
 
 static void put_polls(struct buf *out, const struct node_view *v, size_t n)
 {
-	begin(out, "tidemark_polls_total", "counter", "Finished exchanges by what came of them.");
+	begin(out, "tidemark_polls_total", "counter", "Exchanges by what came of them.");
 	for (size_t i = 0; i < n; i++)
 		for (int k = 0; k < POLL_RESULTS; k++)
 			if (v[i].results[k] > 0 || k == POLL_OK)

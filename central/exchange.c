@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "shared/seal.h"
+
 void exchange_done(struct exchange *x)
 {
 	buf_done(&x->target);
@@ -38,6 +40,8 @@ enum err exchange_begin(struct exchange *x, struct store *st, const struct node 
 	(void)snprintf(x->node, sizeof x->node, "%s", n->name);
 	enum err e = begin(x, st, plan, limits, why);
 
+	if (e == OK)
+		seal_request(&x->target, buf_span(&x->body));
 	if (e == OK && (buf_failed(&x->target) || buf_failed(&x->body)))
 		e = fail(RETRY, why, "no memory left for a request");
 	if (e != OK)

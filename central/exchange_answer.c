@@ -7,6 +7,7 @@
 #include "shared/build.h"
 #include "shared/json.h"
 #include "shared/json_check.h"
+#include "shared/seal.h"
 
 void exchange_wrong(struct outcome *out, enum poll_result r, const char *fmt, ...)
 {
@@ -162,6 +163,9 @@ enum answer_kind exchange_read_answer(
 
 	if (a->result != POLL_OK)
 		exchange_wrong(out, a->result, "%s", a->why.text);
+	else if (!seal_holds(a->body))
+		exchange_wrong(
+			out, POLL_BAD_BODY, "the answer was altered on its way: its check does not fit");
 	else if (a->status == 200)
 		kind = read_served(x, a->body, out);
 	else if (a->status == 401)

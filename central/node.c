@@ -33,6 +33,7 @@ static const char *const result_names[POLL_RESULTS] = {
 	[POLL_INCOMPATIBLE] = "incompatible",
 	[POLL_STORE] = "store",
 	[POLL_STALE] = "stale",
+	[POLL_CANCELLED] = "cancelled",
 };
 
 const char *node_state_name(enum node_state s)

@@ -94,10 +94,11 @@ enum poll_result {
 	POLL_BAD_BODY,     /* truncated or wrong page */
 	POLL_EPOCH,        /* answered: epoch_changed or rewound */
 	POLL_INCOMPATIBLE,
-	POLL_STORE, /* our own store failed */
-	POLL_STALE, /* discarded: the basis had moved */
+	POLL_STORE,     /* our own store failed */
+	POLL_STALE,     /* discarded: the basis had moved */
+	POLL_CANCELLED, /* given up here for a push, a question or a change of the node; only counted */
 };
-#define POLL_RESULTS 15
+#define POLL_RESULTS 16
 const char *poll_result_name(enum poll_result r);
 
 /* What this run has seen of a node: memory only, so that an idle system writes nothing. */

@@ -70,6 +70,7 @@ static void call_done(struct transfer_call *call)
 	struct slot *slot = (struct slot *)(void *)((char *)call - offsetof(struct slot, call));
 	pthread_mutex_lock(&s->lock);
 	slot->answered = !call->cancelled;
+	slot->results[POLL_CANCELLED] += call->cancelled;
 	slots_make_ready(&s->slots, slot);
 	pthread_mutex_unlock(&s->lock);
 }

@@ -6,6 +6,7 @@
 #include "shared/build.h"
 #include "shared/clock.h"
 #include "shared/log.h"
+#include "shared/seal.h"
 
 struct apply_job {
 	const struct page_request *basis;
@@ -113,9 +114,8 @@ static void answer(struct local *l, enum err e, const struct apply_job *j, const
 	r->content_type = "application/x-ndjson";
 }
 
-void apply_post(void *local, struct http_request *q, struct http_reply *r)
+static void post(struct local *l, const struct http_request *q, struct http_reply *r)
 {
-	struct local *l = local;
 	struct page_request basis;
 	struct push push = {0};
 	struct reason why;
@@ -136,6 +136,12 @@ void apply_post(void *local, struct http_request *q, struct http_reply *r)
 	push_done(&push);
 }
 
+void apply_post(void *local, struct http_request *q, struct http_reply *r)
+{
+	post(local, q, r);
+	seal_answer(&r->body);
+}
+
 struct epoch_job {
 	const struct rename_request *request;
 	enum rename_result result;
@@ -149,13 +155,14 @@ static enum err rename_epoch(void *ctx, struct replica *r, struct reason *why)
 	return replica_rename_epoch(r, j->request, &j->result, &j->now, why);
 }
 
-void apply_epoch(void *local, struct http_request *q, struct http_reply *r)
+static void rename_to(struct local *l, const struct http_request *q, struct http_reply *r)
 {
-	struct local *l = local;
 	struct rename_request request;
 	unsigned version; /* all say the same here */
 	struct reason why;
 
+	if (!basis_intact(q, r))
+		return;
 	if (rename_request_decode(&request, q->body, &why) != OK) {
 		http_problem(r, "bad_request", "%s", why.text);
 		return;
@@ -179,4 +186,10 @@ void apply_epoch(void *local, struct http_request *q, struct http_reply *r)
 		r->status = 200;
 		replica_wake(l->replica, false);
 	}
+}
+
+void apply_epoch(void *local, struct http_request *q, struct http_reply *r)
+{
+	rename_to(local, q, r);
+	seal_answer(&r->body);
 }

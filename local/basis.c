@@ -1,6 +1,7 @@
 #include "local/basis.h"
 
 #include "shared/build.h"
+#include "shared/seal.h"
 
 bool basis_protocol(struct protocol_range centre, unsigned *ret, struct http_reply *r)
 {
@@ -38,12 +39,20 @@ static bool hex_id(const struct http_request *q, const char *name, struct epoch 
 	return false;
 }
 
+bool basis_intact(const struct http_request *q, struct http_reply *r)
+{
+	if (seal_request_holds(q->target, q->body))
+		return true;
+	http_problem(r, "bad_request", "the request was altered on its way: its check does not fit");
+	return false;
+}
+
 bool basis_read(const struct http_request *q, struct page_request *ret, struct http_reply *r)
 {
 	struct page_request p = {.limit = PAGE_LIMIT_DEFAULT, .max_bytes = PAGE_BYTES_DEFAULT};
 	struct span witness = http_query(q, "witness");
 
-	if (!read_protocol(http_query(q, "protocol"), &p.protocol, r))
+	if (!basis_intact(q, r) || !read_protocol(http_query(q, "protocol"), &p.protocol, r))
 		return false;
 	if (!hex_id(q, "centre", &p.centre, r) || !hex_id(q, "request", &p.request, r) ||
 		!hex_id(q, "epoch", &p.epoch, r))

@@ -8,7 +8,9 @@
 
 /* The version to answer in, from what the centre offers; false: there is none and the reply has been filled. */
 bool basis_protocol(struct protocol_range centre, unsigned *ret, struct http_reply *r) MUST_USE;
-/* Reads centre, request, protocol, epoch and witness from the query; false: the reply has been filled. */
+/* Is the request as it was sent?  False: the reply has been filled. */
+bool basis_intact(const struct http_request *q, struct http_reply *r) MUST_USE;
+/* Reads centre, request, protocol, epoch and witness from the query of an intact request; false: the reply has been filled. */
 bool basis_read(const struct http_request *q, struct page_request *ret, struct http_reply *r) MUST_USE;
 /* An optional whole number of the query, at most `max`; absent leaves *ret alone.  False: the reply has been
  * filled. */

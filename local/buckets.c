@@ -2,6 +2,7 @@
 
 #include "local/basis.h"
 #include "shared/json_check.h"
+#include "shared/seal.h"
 
 void buckets_get(void *local, struct http_request *q, struct http_reply *r)
 {
@@ -9,12 +10,13 @@ void buckets_get(void *local, struct http_request *q, struct http_reply *r)
 	uint64_t bits = 0;
 	struct reason why;
 
-	if (!basis_number(q, "bits", BUCKET_BITS_MAX, &bits, r))
+	if (!basis_intact(q, r) || !basis_number(q, "bits", BUCKET_BITS_MAX, &bits, r))
 		return;
 	enum err e = replica_buckets(l->replica, (unsigned)bits, &r->body, &why);
 	r->status = 200;
 	if (e != OK)
 		http_problem_err(r, e, &why);
+	seal_answer(&r->body);
 }
 
 struct wanted {
@@ -70,6 +72,8 @@ void buckets_fetch(void *local, struct http_request *q, struct http_reply *r)
 	struct wanted w = {0};
 	struct reason why;
 
+	if (!basis_intact(q, r))
+		return;
 	if (read_wanted(q->body, &w, &q->arena, &why) != OK) {
 		http_problem(r, "bad_request", "%s", why.text);
 		return;
@@ -81,4 +85,5 @@ void buckets_fetch(void *local, struct http_request *q, struct http_reply *r)
 		http_problem(r, "body_too_large", "%s", why.text);
 	else if (e != OK)
 		http_problem_err(r, e, &why);
+	seal_answer(&r->body);
 }

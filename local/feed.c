@@ -2,6 +2,7 @@
 
 #include "local/basis.h"
 #include "shared/log.h"
+#include "shared/seal.h"
 
 static bool read_request(const struct http_request *q, struct page_request *p, struct http_reply *r)
 {
@@ -56,9 +57,8 @@ static enum err serve(struct local *l, const struct page_request *p, int64_t t_r
 	return replica_feed(l->replica, p, t_recv_us, served, out, why);
 }
 
-void feed_get(void *local, struct http_request *q, struct http_reply *r)
+static void get(struct local *l, const struct http_request *q, struct http_reply *r)
 {
-	struct local *l = local;
 	struct page_request p;
 	struct feed_served served = {0};
 	struct reason why;
@@ -79,4 +79,10 @@ void feed_get(void *local, struct http_request *q, struct http_reply *r)
 		r->status = 200;
 		r->content_type = "application/x-ndjson";
 	}
+}
+
+void feed_get(void *local, struct http_request *q, struct http_reply *r)
+{
+	get(local, q, r);
+	seal_answer(&r->body);
 }

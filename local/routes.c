@@ -24,12 +24,12 @@ static const struct route routes[] = {
 	{HTTP_DELETE, "/v1/records/{id}", ROUTE_APP, 0, records_delete, NULL},
 	/* replication */
 	{HTTP_GET, "/v1/changes", ROUTE_CENTRE, 0, feed_get,
-		"centre request protocol epoch witness after limit max_bytes wait recount "},
+		"centre request protocol epoch witness after limit max_bytes wait recount check "},
 	{HTTP_POST, "/v1/apply", ROUTE_CENTRE, PUSH_BYTES_MAX, apply_post,
-		"centre request protocol epoch witness "},
-	{HTTP_POST, "/v1/epoch", ROUTE_CENTRE, SMALL_BODY_MAX, apply_epoch, NULL},
-	{HTTP_GET, "/v1/digest", ROUTE_CENTRE, 0, buckets_get, "bits "},
-	{HTTP_POST, "/v1/fetch", ROUTE_CENTRE, RECORD_LINE_MAX, buckets_fetch, NULL},
+		"centre request protocol epoch witness check "},
+	{HTTP_POST, "/v1/epoch", ROUTE_CENTRE, SMALL_BODY_MAX, apply_epoch, "check "},
+	{HTTP_GET, "/v1/digest", ROUTE_CENTRE, 0, buckets_get, "bits check "},
+	{HTTP_POST, "/v1/fetch", ROUTE_CENTRE, RECORD_LINE_MAX, buckets_fetch, "check "},
 };
 
 void routes_init(struct router *ret, struct local *l)

@@ -4,6 +4,7 @@ import pytest
 
 import lab
 import pg
+import wire
 
 
 def pytest_configure(config):
@@ -37,7 +38,7 @@ def databases():
 @pytest.fixture
 def site(tmp_path, store_kind, databases):
     """Makes locals and centres in a directory of the test's own, and ends what it started, by pid."""
-    started = []
+    started, wires = [], []
 
     class Site:
         path = tmp_path
@@ -52,6 +53,11 @@ def site(tmp_path, store_kind, databases):
             started.insert(0, lab.Centre(tmp_path, locals_, **kw))
             return started[0].start()
 
+        def wire(self, local):
+            """Between a centre and this local: give it to the centre in its place."""
+            wires.append(wire.Wire(local))
+            return wires[-1]
+
         def adopt(self, program):
             """Starts one that the test made itself, and ends it with the others: centres before locals."""
             started.insert(0 if isinstance(program, lab.Centre) else len(started), program)
@@ -61,5 +67,7 @@ def site(tmp_path, store_kind, databases):
     for p in started:
         if p.process and p.process.poll() is None:
             p.kill()
+    for w in wires:
+        w.close()
     for p in started:
         assert "Sanitizer" not in p.log.read_text(), f"{p.name}: see {p.log}"

@@ -1,4 +1,5 @@
 """Real processes on loopback: start, kill, wipe, restore; ask over HTTP; wait for a state with a deadline."""
+import collections
 import http.client
 import json
 import os
@@ -240,6 +241,11 @@ class Centre(Program):
             if page["next"] is None:
                 return found
             after = page["next"]
+
+    def outcomes(self, node):
+        """What came of the exchanges with it: how many of each result."""
+        text = self.get("/metrics").body.decode()
+        return collections.Counter({k: int(n) for k, n in re.findall(rf'tidemark_polls_total{{node="{node}",result="(\w+)"}} (\d+)', text)})
 
     def conflicts(self):
         return self.get("/v1/conflicts?limit=1000").json["conflicts"]

@@ -108,6 +108,8 @@ BAD_TARGETS = [
     ("GET", "/v1/records?type=T", 400), ("GET", "/v1/records?deleted=maybe", 400),
     ("GET", "/v1/changes?epoch=xyz", 400), ("GET", "/v1/changes?witness=1", 400), ("GET", "/v1/changes?after=-1", 400),
     ("GET", "/v1/changes?after=1.5", 400), ("GET", "/v1/changes?after=99999999999999999999", 400),
+    ("GET", "/v1/changes?check=" + "1" * 16, 400), ("POST", "/v1/apply?check=" + "1" * 16, 400), ("POST", "/v1/epoch?check=" + "1" * 16, 400),
+    ("GET", "/v1/digest?bits=4&check=" + "1" * 16, 400), ("POST", "/v1/fetch?check=" + "1" * 16, 400),
     ("GET", "/v1/changes?limit=10001", 400), ("GET", "/v1/changes?wait=99999999", 400),
     ("GET", "/v1/changes?protocol=2-9", 400), ("GET", "/v1/changes?protocol=one", 400), ("GET", "/v1/changes", 409),
     ("GET", "/v1/digest?bits=17", 400), ("PUT", "/v1/records/a%20b", 400),
