@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 B := build/$(V)
 
-LIBS := libmicrohttpd sqlite3 libpq libcurl libcjson libsodium
+LIBS := libmicrohttpd sqlite3 libpq libcurl libcjson libsodium libxxhash
 ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),all)),)
 ifneq ($(shell pkg-config --exists $(LIBS) 2>/dev/null && echo yes),yes)
 $(error A library is missing. Run: apt-get install $(shell deploy/deps --print build))
