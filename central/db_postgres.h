@@ -35,7 +35,8 @@ struct db *db_postgres_new(struct postgres *p, bool writer);
 struct copy {
 	struct db *db;
 	struct buf row;
-	uint64_t failed_row; /* after copy_end(): the one (from 1) that the server names as refused; 0 = none known */
+	uint64_t
+		failed_row; /* after copy_end(): the one (from 1) that the server names as refused; 0 = none known */
 };
 struct copy copy_begin(struct db *db, int statement); /* SQL_POSTGRES_COPY_… */
 void copy_row(struct copy *c, unsigned fields);
