@@ -1,7 +1,7 @@
 #include "local/buckets.h"
 
 #include "local/basis.h"
-#include "shared/json_check.h"
+#include "shared/members.h"
 #include "shared/seal.h"
 
 void buckets_get(void *local, struct http_request *q, struct http_reply *r)
@@ -47,23 +47,19 @@ static enum err read_array(struct span array, struct wanted *ret, struct arena *
 /* {"bits":N,"buckets":[…]} */
 static enum err read_wanted(struct span body, struct wanted *ret, struct arena *a, struct reason *why)
 {
-	struct json_value whole, v, array = {.kind = JSON_NULL};
-	struct json_iter it;
-	struct span key;
+	enum { OF_BITS, OF_BUCKETS, NAMES };
+	static const struct span names[NAMES] = {[OF_BITS] = MEMBER("bits"), [OF_BUCKETS] = MEMBER("buckets")};
+	struct json_value values[NAMES] = {0};
+	struct members m = {.names = names, .values = values, .n = NAMES};
+	enum err e;
 
-	if (json_check(body, &whole, why) != OK)
-		return INVALID;
-	if (whole.kind != JSON_OBJECT || !json_open(&it, whole.raw))
-		return fail(INVALID, why, "not an object with bits and buckets");
-	while (json_next(&it, &key, &v)) {
-		if (span_is(key, "bits") && (!json_u64(&v, &ret->bits) || ret->bits > BUCKET_BITS_MAX))
-			return fail(INVALID, why, "bits: not a whole number from 0 to %d", BUCKET_BITS_MAX);
-		if (span_is(key, "buckets"))
-			array = v;
-	}
-	if (array.kind != JSON_ARRAY)
-		return fail(INVALID, why, "buckets: not an array");
-	return read_array(array.raw, ret, a, why);
+	if ((e = members_read(&m, body, why)) || (e = members_u64(&m, OF_BITS, &ret->bits, why)))
+		return e;
+	if (ret->bits > BUCKET_BITS_MAX)
+		return fail(INVALID, why, "bits: not a whole number from 0 to %d", BUCKET_BITS_MAX);
+	if (!members_has(&m, OF_BUCKETS) || values[OF_BUCKETS].kind != JSON_ARRAY)
+		return members_refuse(&m, OF_BUCKETS, why, "not an array");
+	return read_array(values[OF_BUCKETS].raw, ret, a, why);
 }
 
 void buckets_fetch(void *local, struct http_request *q, struct http_reply *r)

@@ -107,12 +107,9 @@ static void view_body(struct export_csv *x, const struct exported *r, struct are
 	if (r->body.kind != JSON_OBJECT || !json_open(&it, r->body.raw))
 		return;
 	while (json_next(&it, &key, &v))
-		for (size_t i = 0; i < x->n; i++) {
-			struct span wanted = {x->keys[i].at + 1, x->keys[i].len - 3};
-
-			if (x->what[i] == COLUMN_MEMBER && span_equal(wanted, key))
+		for (size_t i = 0; i < x->n; i++)
+			if (x->what[i] == COLUMN_MEMBER && json_key_is(key, x->names[i]))
 				x->cells[i] = shown(&v, a);
-		}
 }
 
 /* Cell by cell; true when an import would make the same body of them, byte for byte. */

@@ -81,9 +81,7 @@ static enum err look_into(struct one *o, struct span *ret_id, struct reason *why
 	if (!json_open(&it, o->value.raw))
 		return OK;
 	while (json_next(&it, &key, &v)) {
-		struct json_value text = {JSON_TEXT, {key.at - 1, key.len + 2}};
-
-		if (column && !id.raw.at && span_is(json_text(&text, &o->arena), column))
+		if (column && !id.raw.at && json_key_is(key, span_of(column)))
 			id = v;
 		ours += span_is(key, "owner") || span_is(key, "id") || span_is(key, "type") ||
 			span_is(key, "deleted") || span_is(key, "body") || span_is(key, "hash") ||

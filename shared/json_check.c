@@ -9,6 +9,7 @@
 struct scan {
 	const char *at, *end;
 	const char *cause;
+	unsigned depth_max;
 };
 
 static bool stop(struct scan *s, const char *at, const char *cause)
@@ -219,10 +220,24 @@ static inline bool scan_key(struct scan *s, struct span *ret)
 
 /* Which of the open containers are objects: one bit each, the innermost lowest. */
 struct nest {
-	uint64_t objects;
+	uint64_t objects[2];
 	unsigned depth;
 };
-_Static_assert(JSON_DEPTH_MAX <= 64, "a bit of struct nest for each");
+_Static_assert(JSON_DEPTH_MAX + JSON_FRAME_MAX <= 128, "a bit of struct nest for each");
+
+static inline void push(struct nest *n, bool object)
+{
+	n->objects[1] = n->objects[1] << 1 | n->objects[0] >> 63;
+	n->objects[0] = n->objects[0] << 1 | object;
+	n->depth++;
+}
+
+static inline void pop(struct nest *n)
+{
+	n->objects[0] = n->objects[0] >> 1 | n->objects[1] << 63;
+	n->objects[1] >>= 1;
+	n->depth--;
+}
 
 enum step { STEP_FAILED, STEP_VALUE, STEP_DONE };
 
@@ -230,7 +245,7 @@ enum step { STEP_FAILED, STEP_VALUE, STEP_DONE };
 static enum step close_containers(struct scan *s, struct nest *n)
 {
 	while (n->depth > 0) {
-		bool object = n->objects & 1;
+		bool object = n->objects[0] & 1;
 		struct span key;
 		s->at = skip_blanks(s->at, s->end);
 		if (s->at < s->end && *s->at == ',') {
@@ -242,8 +257,7 @@ static enum step close_containers(struct scan *s, struct nest *n)
 			return STEP_FAILED;
 		}
 		s->at++;
-		n->objects >>= 1;
-		n->depth--;
+		pop(n);
 	}
 	return STEP_DONE;
 }
@@ -253,12 +267,11 @@ static enum step open_container(struct scan *s, struct nest *n)
 {
 	bool object = *s->at == '{';
 	struct span key;
-	if (n->depth == JSON_DEPTH_MAX) {
+	if (n->depth == s->depth_max) {
 		stop(s, s->at, "nested too deeply");
 		return STEP_FAILED;
 	}
-	n->objects = n->objects << 1 | object;
-	n->depth++;
+	push(n, object);
 	s->at = skip_blanks(s->at + 1, s->end);
 	if (s->at < s->end && *s->at == (object ? '}' : ']'))
 		return close_containers(s, n);
@@ -297,7 +310,7 @@ static inline bool scan_value(struct scan *s, struct json_value *ret)
 enum err json_check(struct span text, struct json_value *ret, struct reason *why)
 {
 	const char *end = text.at + text.len;
-	struct scan s = {skip_blanks(text.at, end), end, NULL};
+	struct scan s = {skip_blanks(text.at, end), end, NULL, JSON_DEPTH_MAX};
 	struct json_value value;
 	if (scan_value(&s, &value)) {
 		s.at = skip_blanks(s.at, end);
@@ -321,6 +334,7 @@ bool json_open(struct json_iter *it, struct span text)
 	it->kind = *at == '{' ? JSON_OBJECT : JSON_ARRAY;
 	it->first = true;
 	it->closed = it->failed = false;
+	it->frame = 0;
 	it->why.text[0] = '\0';
 	return true;
 }
@@ -336,7 +350,7 @@ bool json_next(struct json_iter *it, struct span *key, struct json_value *ret)
 {
 	if (it->failed || it->closed)
 		return false;
-	struct scan s = {skip_blanks(it->at, it->end), it->end, NULL};
+	struct scan s = {skip_blanks(it->at, it->end), it->end, NULL, JSON_DEPTH_MAX + it->frame};
 	bool object = it->kind == JSON_OBJECT;
 	if (s.at < s.end && *s.at == (object ? '}' : ']')) {
 		it->closed = true;

@@ -15,6 +15,8 @@
 #include "shared/err.h"
 
 #define JSON_DEPTH_MAX 64
+/* What a message may have around a value of that depth: a list, its item, a record in it. */
+#define JSON_FRAME_MAX 3
 
 enum json_kind { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_TEXT, JSON_ARRAY, JSON_OBJECT };
 
@@ -35,17 +37,20 @@ struct json_iter {
 	const char *begin, *at, *end;
 	enum json_kind kind; /* JSON_ARRAY or JSON_OBJECT */
 	bool first, closed, failed;
+	unsigned frame; /* 0, or set after json_open(): how many levels deeper a member may be, JSON_FRAME_MAX at most */
 	struct reason why;
 };
 
 bool json_open(struct json_iter *it, struct span text) MUST_USE; /* text starts (after blanks) with { or [ */
-/* The next member; `key` (may be NULL) is the raw text between the quotes, escapes and all. */
+/* The next member; `key` (may be NULL) is the raw text between the quotes, escapes and all: see json_key_is(). */
 bool json_next(struct json_iter *it, struct span *key, struct json_value *ret) MUST_USE;
 /* After json_next() gave false: was the value closed, and is there nothing but blanks behind it? */
 bool json_ended(const struct json_iter *it) MUST_USE;
 
 /* The text a JSON_TEXT value stands for; copied into the arena only if it has escapes. */
 struct span json_text(const struct json_value *v, struct arena *a);
+/* Does a key, raw as json_next() gives it, stand for this name?  `"\u0069d"` is `id`. */
+bool json_key_is(struct span key, struct span name) MUST_USE;
 /* An integer of digits only, 0 … 2^63-1. */
 bool json_u64(const struct json_value *v, uint64_t *ret) MUST_USE;
 bool json_i64(const struct json_value *v, int64_t *ret) MUST_USE;

@@ -68,6 +68,29 @@ struct span json_text(const struct json_value *v, struct arena *a)
 	return (struct span){ret, (size_t)(to - ret)};
 }
 
+bool json_key_is(struct span key, struct span name)
+{
+	const char *at = key.at, *end = key.at + key.len;
+
+	if (!memchr(key.at, '\\', key.len))
+		return span_equal(key, name);
+	while (at < end) {
+		char bytes[4] = {*at}, *to = bytes + 1;
+
+		if (*at == '\\') {
+			to = bytes;
+			at = unescape(at, &to);
+		} else {
+			at++;
+		}
+		size_t len = (size_t)(to - bytes);
+		if (name.len < len || memcmp(name.at, bytes, len) != 0)
+			return false;
+		name = (struct span){name.at + len, name.len - len};
+	}
+	return name.len == 0;
+}
+
 bool json_u64(const struct json_value *v, uint64_t *ret)
 {
 	return v->kind == JSON_NUMBER && span_to_u64(v->raw, INT64_MAX, ret);

@@ -205,7 +205,9 @@ void json_stream_pass(struct json_stream *v, struct json_stream_nest n, bool due
 
 static void pass_to_end(struct json_stream *v, struct json_stream_nest around)
 {
-	json_stream_pass(v, around, false);
+	while (v->failed == OK && around.depth > 0)
+		if (pass_separator(v, &around))
+			json_stream_pass(v, (struct json_stream_nest){0}, true);
 	if (json_stream_byte(v) != JSON_STREAM_END)
 		json_stream_stop(
 			v, "something follows the document's value (one value a line is --format ndjson)");

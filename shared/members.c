@@ -1,5 +1,7 @@
 #include "shared/members.h"
 
+#include <string.h>
+
 /* Members mostly come in the order of the names: the next one is tried first. */
 static size_t find(const struct members *m, struct span key, size_t next)
 {
@@ -9,6 +11,10 @@ static size_t find(const struct members *m, struct span key, size_t next)
 		if (span_equal(m->names[i], key))
 			return i;
 	}
+	if (key.len > 0 && memchr(key.at, '\\', key.len))
+		for (size_t i = 0; i < m->n; i++)
+			if (json_key_is(key, m->names[i]))
+				return i;
 	return m->n;
 }
 
@@ -22,6 +28,7 @@ enum err members_read(struct members *m, struct span object, struct reason *why)
 	m->failed_at = object.at;
 	if (!json_open(&it, object) || it.kind != JSON_OBJECT)
 		return fail(INVALID, why, "not a JSON object");
+	it.frame = m->frame;
 	while (json_next(&it, &key, &value)) {
 		size_t i = find(m, key, next);
 
@@ -32,7 +39,7 @@ enum err members_read(struct members *m, struct span object, struct reason *why)
 			continue;
 		}
 		if (m->values[i].raw.at)
-			return fail(INVALID, why, "%.*s: comes twice", (int)key.len, key.at);
+			return members_refuse(m, i, why, "comes twice");
 		m->values[i] = value;
 		next = i + 1 < m->n ? i + 1 : 0;
 	}

@@ -1,8 +1,8 @@
 /*
  * members - the wanted members of one JSON object, as spans: one pass, nothing allocated.
  *
- * Names are compared as they stand on the line, without decoding escapes.  A wanted name
- * that comes twice is refused; others are passed over.  Pure; thread-safe.
+ * A wanted name that comes twice is refused, however its letters are escaped; others are
+ * passed over.  Pure; thread-safe.
  */
 #ifndef SHARED_MEMBERS_H
 #define SHARED_MEMBERS_H
@@ -24,6 +24,7 @@ struct members {
 	const struct span *names;  /* in the order they usually come */
 	struct json_value *values; /* one for each name, zeroed; raw.at == NULL = absent */
 	size_t n;
+	unsigned frame;            /* levels around a body within a member (json_iter); 0 = none */
 	members_extra_fn *extra; /* may be NULL */
 	void *ctx;
 	const char *failed_at; /* out: near where the text is wrong; NULL = not known */

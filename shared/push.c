@@ -43,7 +43,7 @@ static void take_extra(void *ctx, struct span key, struct span raw)
 {
 	struct expected *x = ctx;
 
-	if (span_is(key, "expected")) {
+	if (json_key_is(key, span_of("expected"))) {
 		x->raw = raw;
 		x->times++;
 	}
@@ -83,7 +83,7 @@ static struct span find_id(struct span line)
 	if (!json_open(&it, line) || it.kind != JSON_OBJECT)
 		return (struct span){0};
 	while (json_next(&it, &key, &value)) {
-		if (value.kind != JSON_TEXT || !span_is(key, "id"))
+		if (value.kind != JSON_TEXT || !json_key_is(key, span_of("id")))
 			continue;
 		id = (struct span){value.raw.at + 1, value.raw.len - 2};
 		return record_id_ok(id) ? id : (struct span){0};
@@ -232,7 +232,7 @@ static enum err decode_answer(
 	struct push_answer *ret, struct span line, struct span owner, struct arena *a, struct reason *why)
 {
 	struct json_value values[NAMES] = {0};
-	struct members m = {.names = names, .values = values, .n = NAMES};
+	struct members m = {.names = names, .values = values, .n = NAMES, .frame = 1}; /* a record in it */
 	enum err e;
 
 	if ((e = members_read(&m, line, why)) || (e = members_text(&m, OF_ID, a, &ret->id, why)) ||

@@ -14,6 +14,7 @@ static int read_page(struct span page, const char *name, list_item_fn *each, voi
 	buf_clear(next);
 	if (!json_open(&it, page))
 		return EXIT_FAILED;
+	it.frame = JSON_FRAME_MAX;
 	while (json_next(&it, &key, &v)) {
 		if (span_is(key, name))
 			list = v;
@@ -24,6 +25,7 @@ static int read_page(struct span page, const char *name, list_item_fn *each, voi
 	}
 	if (!json_ended(&it) || list.kind != JSON_ARRAY || !json_open(&it, list.raw))
 		return EXIT_FAILED;
+	it.frame = JSON_FRAME_MAX;
 	while (json_next(&it, NULL, &v))
 		each(ctx, v.raw);
 	return json_ended(&it) ? EXIT_OK : EXIT_FAILED;

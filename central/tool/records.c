@@ -41,9 +41,11 @@ static void print_list(struct span reply)
 	table_cell(&table, "TYPE");
 	table_cell(&table, "UPDATED");
 	table_cell(&table, "BODY");
-	if (json_open(&it, tool_member(reply, "records")))
+	if (json_open(&it, tool_member(reply, "records"))) {
+		it.frame = JSON_FRAME_MAX;
 		while (json_next(&it, NULL, &v))
 			add_row(&table, v.raw);
+	}
 	table_print(&table);
 	if (next.len && !span_is(next, "null"))
 		fprintf(stderr, "more: --after %.*s\n", (int)next.len, next.at);

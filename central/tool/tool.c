@@ -110,11 +110,12 @@ struct span tool_member(struct span object, const char *name)
 	struct json_value v;
 	struct span key;
 
-	if (json_open(&it, object))
-		while (json_next(&it, &key, &v))
-			if (span_is(key, name))
-				return v.kind == JSON_TEXT ? (struct span){v.raw.at + 1, v.raw.len - 2}
-							   : v.raw;
+	if (!json_open(&it, object))
+		return (struct span){"", 0};
+	it.frame = JSON_FRAME_MAX;
+	while (json_next(&it, &key, &v))
+		if (span_is(key, name))
+			return v.kind == JSON_TEXT ? (struct span){v.raw.at + 1, v.raw.len - 2} : v.raw;
 	return (struct span){"", 0};
 }
 

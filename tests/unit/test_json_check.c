@@ -1,9 +1,7 @@
 #include "shared/json_check.h"
 
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -337,53 +335,6 @@ static void puts_a_value_on_one_line(void **state)
 	buf_done(&out);
 }
 
-static bool is_record_rule(const char *name)
-{
-	return strcmp(name, "y_object_escaped_null_in_key.json") == 0 ||
-	       strcmp(name, "y_string_null_escape.json") == 0;
-}
-
-static bool file_accepted(const char *folder, const char *name)
-{
-	char path[1024];
-	snprintf(path, sizeof path, "%s/%s", folder, name);
-	FILE *f = fopen(path, "rb");
-	assert_non_null(f);
-	struct buf text = {0};
-	char block[4096];
-	for (size_t n; (n = fread(block, 1, sizeof block, f)) > 0;)
-		buf_add(&text, block, n);
-	fclose(f);
-	assert_false(buf_failed(&text));
-	bool ret = accepted((struct span){text.at ? text.at : "", text.len}, NULL, NULL);
-	buf_done(&text);
-	return ret;
-}
-
-static void agrees_with_the_public_corpus(void **state)
-{
-	(void)state;
-	const char *folder = getenv("TIDEMARK_JSON_CORPUS");
-	folder = folder ? folder : "../shared/data/json-corpus/test_parsing";
-	DIR *d = opendir(folder);
-	if (!d) {
-		print_message("no corpus at %s: only the cases of this file were tried\n", folder);
-		return;
-	}
-	int checked = 0;
-	for (struct dirent *e; (e = readdir(d));) {
-		if (strncmp(e->d_name, "y_", 2) != 0 && strncmp(e->d_name, "n_", 2) != 0)
-			continue;
-		bool wanted = e->d_name[0] == 'y' && !is_record_rule(e->d_name);
-		if (file_accepted(folder, e->d_name) != wanted)
-			fail_msg("%s: %s", e->d_name, wanted ? "refused" : "accepted");
-		checked++;
-	}
-	closedir(d);
-	print_message("%d files of the corpus agree\n", checked);
-	assert_true(checked > 200);
-}
-
 static void finds_where_a_bracket_closes(void **state)
 {
 	static const struct {
@@ -415,7 +366,6 @@ int main(void)
 		cmocka_unit_test(reads_integers),
 		cmocka_unit_test(puts_a_value_on_one_line),
 		cmocka_unit_test(finds_where_a_bracket_closes),
-		cmocka_unit_test(agrees_with_the_public_corpus),
 	};
 	return cmocka_run_group_tests_name("json_check", tests, NULL, NULL);
 }
