@@ -6,6 +6,7 @@
 #include "central/api_nodes.h"
 #include "central/token.h"
 #include "shared/json.h"
+#include "shared/json_check.h"
 
 /* The store has made the event in the same transaction. */
 static void log_change(const char *event, const char *name, const char *url)
@@ -66,10 +67,16 @@ static bool url_ok(struct centre *c, const char *url, struct http_reply *r)
 static struct json_doc *read_body(struct http_request *q, struct http_reply *r)
 {
 	struct json_doc *d;
+	struct json_iter it;
 	struct reason why;
-	if (json_doc_parse(&d, q->body, &why) == OK)
+	if (json_doc_parse(&d, q->body, &why) != OK) {
+		http_problem(r, "bad_json", "%s", why.text);
+		return NULL;
+	}
+	if (json_open(&it, q->body) && it.kind == JSON_OBJECT)
 		return d;
-	http_problem(r, "bad_json", "%s", why.text);
+	http_problem(r, "bad_request", "not a JSON object");
+	json_doc_free(d);
 	return NULL;
 }
 
