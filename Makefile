@@ -27,6 +27,10 @@ CFLAGS += -O1 -fno-omit-frame-pointer
 else ifeq ($(V),asan)
 CFLAGS += $(SANITIZED) -fsanitize=address,undefined -fno-sanitize-recover=all
 LDFLAGS += -fsanitize=address,undefined
+else ifeq ($(V),fuzz)
+override CC := clang
+CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+LDFLAGS += -fsanitize=address,undefined
 else ifeq ($(V),tsan)
 CFLAGS += $(SANITIZED) -fsanitize=thread
 LDFLAGS += -fsanitize=thread
@@ -34,7 +38,7 @@ else ifeq ($(V),coverage)
 CFLAGS += -O0 --coverage -fprofile-update=atomic
 LDFLAGS += --coverage
 else
-$(error V is one of debug, release, asan, tsan, coverage)
+$(error V is one of debug, release, asan, tsan, coverage, fuzz)
 endif
 
 sources = $(filter-out %/main.c,$(wildcard $(1)/*.c))

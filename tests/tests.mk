@@ -56,3 +56,19 @@ $(B)/tests/bench/%: $(B)/tests/bench/%.o
 bench-programs: $(addprefix $(B)/tests/bench/,floor floor_postgres writers)
 bench: all bench-programs
 	TIDEMARK_BIN=$(B) tests/bench/bench.py
+
+# Fuzz targets: with replay.c they run the files of tests/fuzz/corpus/TARGET; V=fuzz links libFuzzer's main instead.
+FUZZ := json record page push csv import chrony address settings_local settings_central front_local front_central
+FUZZ_PROGRAMS := $(addprefix $(B)/tests/fuzz/,$(FUZZ))
+$(B)/tests/fuzz/record $(B)/tests/fuzz/page $(B)/tests/fuzz/push: $(B)/tests/fuzz/hashes.o
+$(B)/tests/fuzz/record $(B)/tests/fuzz/page $(B)/tests/fuzz/push: LDFLAGS += -Wl,--wrap=hash_equal
+$(B)/tests/fuzz/front_local $(B)/tests/fuzz/front_central: $(B)/tests/fuzz/front.o
+FUZZ_MAIN := $(if $(filter fuzz,$(V)),,$(B)/tests/fuzz/replay.o)
+$(FUZZ_PROGRAMS): $(B)/tests/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(CENTRAL) $(LOCAL) $(SHARED)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(if $(FUZZ_MAIN),,-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
+.PHONY: fuzz fuzz-programs
+fuzz-programs: $(FUZZ_PROGRAMS)
+#? make fuzz TARGET=page SECONDS=60    look for inputs that break a target (json, page, front_local, …: tests/README.md); needs clang
+SECONDS ?= 60
+fuzz:
+	tests/fuzz/run '$(TARGET)' $(SECONDS)

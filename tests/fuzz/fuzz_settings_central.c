@@ -1,0 +1,2 @@
+#include "central/settings.h"
+#include "tests/fuzz/settings.h"

@@ -1,0 +1,2 @@
+#include "local/settings.h"
+#include "tests/fuzz/settings.h"
