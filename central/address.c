@@ -119,8 +119,12 @@ static bool split_host(const char *at, char *ret, size_t size)
 		return false;
 	memcpy(ret, at, len);
 	ret[len] = 0;
-	if (*end == ']')
+	if (*end == ']') {
+		struct in6_addr a;
+		if (inet_pton(AF_INET6, ret, &a) != 1) /* nothing else stands in brackets */
+			return false;
 		end++;
+	}
 	return *end != ':' || port_ok(end + 1);
 }
 

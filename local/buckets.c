@@ -48,7 +48,8 @@ static enum err read_array(struct span array, struct wanted *ret, struct arena *
 static enum err read_wanted(struct span body, struct wanted *ret, struct arena *a, struct reason *why)
 {
 	enum { OF_BITS, OF_BUCKETS, NAMES };
-	static const struct span names[NAMES] = {[OF_BITS] = MEMBER("bits"), [OF_BUCKETS] = MEMBER("buckets")};
+	static const struct span names[NAMES] = {
+		[OF_BITS] = MEMBER("bits"), [OF_BUCKETS] = MEMBER("buckets")};
 	struct json_value values[NAMES] = {0};
 	struct members m = {.names = names, .values = values, .n = NAMES};
 	enum err e;

@@ -24,7 +24,8 @@ struct span csv_cell(const struct csv_row *row, size_t i)
 {
 	size_t from = i > 0 ? row->ends[i - 1] : 0;
 
-	return (struct span){row->text.at + from, row->ends[i] - from};
+	/* no text at all where every cell is empty */
+	return row->text.at ? (struct span){row->text.at + from, row->ends[i] - from} : (struct span){"", 0};
 }
 
 static enum csv_step bad(struct scan *s, const char *what)

@@ -44,7 +44,8 @@ void input_close(struct input *in)
 
 struct span input_rest(const struct input *in)
 {
-	return (struct span){in->window.at + in->at, in->window.len - in->at};
+	return in->window.at ? (struct span){in->window.at + in->at, in->window.len - in->at}
+			     : (struct span){"", 0};
 }
 
 static void forget_taken(struct input *in)
@@ -92,7 +93,7 @@ enum err input_more(struct input *in, struct reason *why)
 
 void input_take(struct input *in, size_t bytes)
 {
-	const char *at = in->window.at + in->at, *end = at + bytes;
+	const char *at = input_rest(in).at, *end = at + bytes;
 
 	assert(bytes <= in->window.len - in->at);
 	in->at += bytes;

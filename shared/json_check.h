@@ -37,7 +37,8 @@ struct json_iter {
 	const char *begin, *at, *end;
 	enum json_kind kind; /* JSON_ARRAY or JSON_OBJECT */
 	bool first, closed, failed;
-	unsigned frame; /* 0, or set after json_open(): how many levels deeper a member may be, JSON_FRAME_MAX at most */
+	unsigned
+		frame; /* 0, or set after json_open(): how many levels deeper a member may be, JSON_FRAME_MAX at most */
 	struct reason why;
 };
 

@@ -24,7 +24,7 @@ struct members {
 	const struct span *names;  /* in the order they usually come */
 	struct json_value *values; /* one for each name, zeroed; raw.at == NULL = absent */
 	size_t n;
-	unsigned frame;            /* levels around a body within a member (json_iter); 0 = none */
+	unsigned frame;          /* levels around a body within a member (json_iter); 0 = none */
 	members_extra_fn *extra; /* may be NULL */
 	void *ctx;
 	const char *failed_at; /* out: near where the text is wrong; NULL = not known */

@@ -117,6 +117,10 @@ static enum err set(
 {
 	const struct option *opt = &r->o->at[i];
 	assert(source >= state.source[i]);
+	/* A file could not hold it, and no value needs one. */
+	for (const char *at = text; *at; at++)
+		if (((unsigned char)*at < ' ' && *at != '\t') || *at == 0x7f)
+			return fail(INVALID, why, "%s: holds a control character", opt->name);
 	if (opt->type == OPTION_LIST && source > state.source[i])
 		*(struct option_list *)opt->to = (struct option_list){0};
 	state.source[i] = source;

@@ -274,7 +274,7 @@ enum err page_lines_split(
 	struct page_lines *ret, struct span body, size_t max, struct arena *a, struct reason *why)
 {
 	const char *at = body.at;
-	size_t n = count_lines(body);
+	size_t n = body.len > 0 ? count_lines(body) : 0;
 
 	if (n == 0)
 		return fail(INVALID, why, "line 1: truncated: nothing came");

@@ -112,6 +112,8 @@ static size_t count_lines(struct span body)
 
 enum err push_decode(struct push *ret, struct span body, struct span owner, struct reason *why)
 {
+	if (body.len == 0)
+		body.at = ""; /* no pointer may be added to NULL */
 	const char *at = body.at, *end = at + body.len;
 	size_t lines = count_lines(body);
 	struct push p = {0};

@@ -64,8 +64,12 @@ $(B)/tests/fuzz/record $(B)/tests/fuzz/page $(B)/tests/fuzz/push: $(B)/tests/fuz
 $(B)/tests/fuzz/record $(B)/tests/fuzz/page $(B)/tests/fuzz/push: LDFLAGS += -Wl,--wrap=hash_equal
 $(B)/tests/fuzz/front_local $(B)/tests/fuzz/front_central: $(B)/tests/fuzz/front.o
 FUZZ_MAIN := $(if $(filter fuzz,$(V)),,$(B)/tests/fuzz/replay.o)
-$(FUZZ_PROGRAMS): $(B)/tests/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(CENTRAL) $(LOCAL) $(SHARED)
-	$(CC) $(CFLAGS) $(LDFLAGS) $(if $(FUZZ_MAIN),,-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
+# Both programs have routes and settings of the same names: a target sees one of them.
+$(filter %_local,$(FUZZ_PROGRAMS)): $(LOCAL)
+$(filter-out %_local,$(FUZZ_PROGRAMS)): $(CENTRAL)
+$(FUZZ_PROGRAMS): $(B)/tests/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(SHARED)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(if $(FUZZ_MAIN),,-fsanitize=fuzzer) -o $@ $(filter %.o,$^) \
+		$(filter-out $(SHARED),$(filter %.a,$^)) $(SHARED) $(LDLIBS)
 .PHONY: fuzz fuzz-programs
 fuzz-programs: $(FUZZ_PROGRAMS)
 #? make fuzz TARGET=page SECONDS=60    look for inputs that break a target (json, page, front_local, …: tests/README.md); needs clang

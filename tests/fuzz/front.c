@@ -44,7 +44,8 @@ static void put_length(struct buf *out, size_t head, size_t length)
 		return;
 	struct buf rest = {0};
 
-	buf_put(&rest, (struct span){at + sizeof wish - 1, out->len - (size_t)(at - out->at) - sizeof wish + 1});
+	buf_put(&rest,
+		(struct span){at + sizeof wish - 1, out->len - (size_t)(at - out->at) - sizeof wish + 1});
 	out->len = (size_t)(at - out->at) + sizeof wish - 2;
 	buf_printf(out, "%zu", length);
 	buf_put(out, buf_span(&rest));
@@ -105,7 +106,8 @@ static void converse(int fd, struct span out, struct buf *in)
 		} else if (p.revents & POLLOUT) {
 			ssize_t n = send(fd, out.at, out.len, MSG_NOSIGNAL);
 
-			out = n < 0 ? (struct span){out.at, 0} : (struct span){out.at + n, out.len - (size_t)n};
+			out = n < 0 ? (struct span){out.at, 0}
+				    : (struct span){out.at + n, out.len - (size_t)n};
 			if (out.len == 0)
 				shutdown(fd, SHUT_WR);
 		}
@@ -114,7 +116,8 @@ static void converse(int fd, struct span out, struct buf *in)
 
 static void complain(const char *what, struct span sent, struct span answer)
 {
-	fprintf(stderr, "%s\n--- sent\n%.*s\n--- came\n%.*s\n", what, (int)sent.len, sent.at, (int)answer.len, answer.at);
+	fprintf(stderr, "%s\n--- sent\n%.*s\n--- came\n%.*s\n", what, (int)sent.len, sent.at, (int)answer.len,
+		answer.at);
 	abort();
 }
 
@@ -207,7 +210,8 @@ static const char *check_json(const struct answer *a)
 
 static const char *check_answer(const struct answer *a)
 {
-	if (a->status >= 500 && a->status != 501 && (a->status != 505 || a->ours)) /* what is not served at all */
+	if (a->status >= 500 && a->status != 501 &&
+		(a->status != 505 || a->ours)) /* what is not served at all */
 		return a->ours ? "a fault of ours" : "a fault of libmicrohttpd's";
 	if (a->status >= 400 && a->ours && !span_is(a->type, "application/problem+json"))
 		return "a refusal that is no problem+json";

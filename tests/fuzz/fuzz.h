@@ -20,12 +20,12 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Of the target, not an assert(): on in every build, and says where. */
-#define MUST(holds)                                                                    \
-	do {                                                                           \
-		if (!(holds)) {                                                        \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #holds);    \
-			abort();                                                       \
-		}                                                                      \
+#define MUST(holds)                                                                 \
+	do {                                                                        \
+		if (!(holds)) {                                                     \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #holds); \
+			abort();                                                    \
+		}                                                                   \
 	} while (0)
 
 /* Takes input from its front: the first bytes choose what is done with the rest. */

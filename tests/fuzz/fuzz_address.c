@@ -81,7 +81,8 @@ static void check_listen(const char *text)
 		return;
 	listen_format(&a, out);
 	MUST(listen_parse(out, &again, &why) == OK);
-	MUST(memcmp(&a, &again, a.ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6)) == 0);
+	MUST(memcmp(&a, &again,
+		     a.ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6)) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -55,7 +55,8 @@ static void read_all(struct span text, size_t chunk, char delimiter, struct buf 
 
 		MUST(copy);
 		memcpy(copy, text.at + from, seen - from);
-		enum csv_step step = seen > from ? csv_read(&row, (struct span){copy, seen - from}, last, delimiter, &used, &why)
+		enum csv_step step = seen > from ? csv_read(&row, (struct span){copy, seen - from}, last,
+							   delimiter, &used, &why)
 						 : CSV_MORE;
 
 		free(copy);
@@ -89,8 +90,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		buf_clear(&pieces);
 		read_all(text, text.len < 400 ? chunk : 37, delimiter, &pieces);
 		if (!span_equal(buf_span(&whole), buf_span(&pieces))) {
-			fprintf(stderr, "by %zu:\n%.*s\nwhole:\n%.*s\n", chunk, (int)pieces.len, pieces.at ? pieces.at : "", (int)whole.len,
-				whole.at ? whole.at : "");
+			fprintf(stderr, "by %zu:\n%.*s\nwhole:\n%.*s\n", chunk, (int)pieces.len,
+				pieces.at ? pieces.at : "", (int)whole.len, whole.at ? whole.at : "");
 			abort();
 		}
 	}

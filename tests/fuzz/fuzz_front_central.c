@@ -23,7 +23,8 @@ static void dump(struct buf *out)
 
 	MUST(store_nodes(d.centre.store, &ns, &why) == OK);
 	for (size_t i = 0; i < ns.n; i++)
-		buf_printf(out, "%s %s %s %d\n", ns.at[i].name, ns.at[i].url, ns.at[i].title, ns.at[i].paused);
+		buf_printf(
+			out, "%s %s %s %d\n", ns.at[i].name, ns.at[i].url, ns.at[i].title, ns.at[i].paused);
 	nodes_done(&ns);
 	MUST(store_records(d.centre.store, &records, out, &why) == OK);
 	MUST(store_conflicts(d.centre.store, NULL, 0, 1000, out, &why) == OK);
@@ -49,7 +50,8 @@ static void open_desk(void)
 	MUST(store_put(d.centre.store, drafts, 2, NULL, w, &failed, &why) == OK);
 	struct scheduler_config s = {.store = d.centre.store, .allowed = &d.allowed, .interval_ms = 1000};
 	MUST(scheduler_open(&d.centre.scheduler, &s, &why) == OK);
-	d.centre.store_url = "postgresql://db/x"; /* which has backups of its own: one in memory has no file to copy */
+	d.centre.store_url =
+		"postgresql://db/x"; /* which has backups of its own: one in memory has no file to copy */
 	buf_clear(&d.state);
 	dump(&d.state);
 }

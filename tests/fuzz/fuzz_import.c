@@ -30,16 +30,17 @@ static void take(struct sink *s, const struct draft *d, const char *what)
 	MUST(record_id_ok(d->id));
 	MUST(!d->owner.len || record_owner_ok(d->owner));
 	if (*what == '+')
-		MUST(record_type_ok(d->type) && d->body.len <= RECORD_BODY_MAX && json_check(d->body, &v, NULL) == OK);
-	buf_printf(&s->got, "%s%.*s/%.*s/%.*s/%zu:", what, (int)d->owner.len, d->owner.at ? d->owner.at : "", (int)d->id.len,
-		d->id.at, (int)d->type.len, d->type.at ? d->type.at : "", d->body.len);
+		MUST(record_type_ok(d->type) && d->body.len <= RECORD_BODY_MAX &&
+			json_check(d->body, &v, NULL) == OK);
+	buf_printf(&s->got, "%s%.*s/%.*s/%.*s/%zu:", what, (int)d->owner.len, d->owner.at ? d->owner.at : "",
+		(int)d->id.len, d->id.at, (int)d->type.len, d->type.at ? d->type.at : "", d->body.len);
 	buf_put(&s->got, d->body);
 	buf_char(&s->got, '\n');
 	s->n++;
 }
 
-static enum err put(void *ctx, const struct draft *drafts, size_t n, struct import_counts *counts, size_t *ret_failed,
-	struct reason *why)
+static enum err put(void *ctx, const struct draft *drafts, size_t n, struct import_counts *counts,
+	size_t *ret_failed, struct reason *why)
 {
 	(void)ret_failed;
 	(void)why;
@@ -98,7 +99,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	run(fd, text.len, 65536, &format, first & 64, &whole);
 	run(fd, text.len, text.len < 2000 ? 1 : 61, &format, first & 64, &pieces);
 	if (!span_equal(buf_span(&whole), buf_span(&pieces))) {
-		fprintf(stderr, "byte by byte:\n%.*s\nwhole:\n%.*s\n", (int)pieces.len, pieces.at, (int)whole.len, whole.at);
+		fprintf(stderr, "byte by byte:\n%.*s\nwhole:\n%.*s\n", (int)pieces.len, pieces.at,
+			(int)whole.len, whole.at);
 		abort();
 	}
 	buf_done(&whole);

@@ -48,7 +48,8 @@ static void check_value(struct span text, const struct json_value *v)
 
 	json_put_on_one_line(v->raw, &line);
 	MUST(line.len == v->raw.len && !memchr(line.at, '\n', line.len) && !memchr(line.at, '\r', line.len));
-	MUST(json_check(buf_span(&line), &again, NULL) == OK && again.kind == v->kind && again.raw.len == line.len);
+	MUST(json_check(buf_span(&line), &again, NULL) == OK && again.kind == v->kind &&
+		again.raw.len == line.len);
 	MUST((walk(text) >= 0) == container);
 	if (container)
 		MUST(json_find_close(v->raw.at, text.at + text.len) == v->raw.at + v->raw.len);

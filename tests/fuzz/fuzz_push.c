@@ -36,7 +36,8 @@ static void check_push(struct span body)
 		return;
 	MUST(p.n + p.n_bad == lines_of(body));
 	for (size_t i = 0; i < p.n_bad; i++)
-		MUST(p.bad[i].line >= 1 && p.bad[i].why.text[0] && (!p.bad[i].id.len || record_id_ok(p.bad[i].id)));
+		MUST(p.bad[i].line >= 1 && p.bad[i].why.text[0] &&
+			(!p.bad[i].id.len || record_id_ok(p.bad[i].id)));
 	encode_items(&p, &first);
 	MUST(push_decode(&again, buf_span(&first), span_of(owner), &why) == OK);
 	MUST(again.n == p.n && again.n_bad == 0);
@@ -97,7 +98,8 @@ static void check_rename(struct span body)
 	}
 	rename_request_encode(&q, &out);
 	MUST(rename_request_decode(&again, buf_span(&out), &why) == OK);
-	MUST(epoch_equal(&q.from, &again.from) && epoch_equal(&q.to, &again.to) && position_equal(q.witness, again.witness));
+	MUST(epoch_equal(&q.from, &again.from) && epoch_equal(&q.to, &again.to) &&
+		position_equal(q.witness, again.witness));
 	MUST(epoch_equal(&q.centre, &again.centre) && epoch_equal(&q.request, &again.request));
 	MUST(!epoch_equal(&q.from, &q.to));
 	buf_done(&out);

@@ -18,9 +18,10 @@ static void check_limits(const struct record *r)
 static bool same(const struct record *a, const struct record *b)
 {
 	return span_equal(a->owner, b->owner) && span_equal(a->id, b->id) && span_equal(a->type, b->type) &&
-	       span_equal(a->body, b->body) && a->deleted == b->deleted && a->created_at_us == b->created_at_us &&
-	       a->updated_at_us == b->updated_at_us && a->clock_error_us == b->clock_error_us && a->seq == b->seq &&
-	       hash_equal(a->hash, b->hash) && hash_equal(record_hash(a), record_hash(b));
+	       span_equal(a->body, b->body) && a->deleted == b->deleted &&
+	       a->created_at_us == b->created_at_us && a->updated_at_us == b->updated_at_us &&
+	       a->clock_error_us == b->clock_error_us && a->seq == b->seq && hash_equal(a->hash, b->hash) &&
+	       hash_equal(record_hash(a), record_hash(b));
 }
 
 /* One line in, the same record back out of it, and the second time the same bytes. */

@@ -10,7 +10,7 @@
 #define ARGS_MAX 12
 
 struct line {
-	char *argv[ARGS_MAX + 4];
+	char *argv[ARGS_MAX + 5];
 	int argc;
 };
 
@@ -42,6 +42,22 @@ static enum err printed(struct line *l, struct buf *ret, struct reason *why)
 	return e;
 }
 
+/* Would the program run with this? */
+static bool taken(struct line *l)
+{
+	struct settings s;
+	enum options_do todo;
+	struct buf out = {0};
+	struct reason why = {""};
+
+	l->argv[l->argc] = NULL;
+	enum err e = settings_read(&s, l->argc, l->argv, &todo, &out, &why);
+
+	MUST(e == OK || ((e == INVALID || e == DENIED) && why.text[0]));
+	buf_done(&out);
+	return e == OK && (todo == OPTIONS_RUN || todo == OPTIONS_CHECK);
+}
+
 static void without_comments(struct span text, struct buf *ret)
 {
 	while (text.len > 0) {
@@ -50,7 +66,8 @@ static void without_comments(struct span text, struct buf *ret)
 		const char *comment = memmem(text.at, len, "  # ", 4);
 
 		/* the last one: a value may hold such, within quotes */
-		for (const char *next = comment; next; next = memmem(next + 1, (size_t)(text.at + len - next - 1), "  # ", 4))
+		for (const char *next = comment; next;
+			next = memmem(next + 1, (size_t)(text.at + len - next - 1), "  # ", 4))
 			comment = next;
 		buf_add(ret, text.at, comment ? (size_t)(comment - text.at) : len);
 		buf_char(ret, '\n');
@@ -102,15 +119,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	l.argv[l.argc++] = config;
 	l.argv[l.argc++] = path;
-	if (first & 0x80) { /* only read: the checks between the options are made then */
-		struct settings s;
-		enum options_do todo;
-
-		l.argv[l.argc] = NULL;
-		enum err e = settings_read(&s, l.argc, l.argv, &todo, &out, &why);
-
-		MUST(e == OK || ((e == INVALID || e == DENIED) && why.text[0]));
-	} else {
+	/* only what is good in itself can be given again: a list of what is none may hold anything */
+	if (taken(&l)) {
 		l.argv[l.argc++] = print;
 		if (printed(&l, &out, &why) == OK)
 			check_printed(buf_span(&out), program);

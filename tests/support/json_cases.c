@@ -51,7 +51,8 @@ static void expand(struct span text, struct buf *to)
 	}
 }
 
-static void give(json_case_fn *each, void *ctx, enum json_verdict verdict, const struct buf *text, unsigned line)
+static void give(
+	json_case_fn *each, void *ctx, enum json_verdict verdict, const struct buf *text, unsigned line)
 {
 	char *copy = malloc(text->len ? text->len : 1);
 

@@ -111,6 +111,9 @@ static const struct {
 	{"http://127.0.0.1/a b", INVALID},
 	{"http://[::1", INVALID},
 	{"http://[::1]x", INVALID},
+	{"http://[localhost]:80", INVALID},
+	{"http://[shop-1.example]", INVALID},
+	{"http://[127.0.0.1]:80", INVALID},
 	{"http://%31%32%37.0.0.1", INVALID},
 	{"http://a\x01"
 	 "b",

@@ -52,7 +52,8 @@ static void unwrap(struct wrapped *w)
 /* A line ends at a line end, so there it is no blank. */
 static bool has_line_end(const struct json_case *c)
 {
-	return c->text.len > 0 && (memchr(c->text.at, '\n', c->text.len) || memchr(c->text.at, '\r', c->text.len));
+	return c->text.len > 0 &&
+	       (memchr(c->text.at, '\n', c->text.len) || memchr(c->text.at, '\r', c->text.len));
 }
 
 static bool is_blank(const struct json_case *c)
@@ -94,8 +95,9 @@ static void check_alone(void *ctx, const struct json_case *c)
 /* cJSON's door refuses keys that come twice, at any depth. */
 static bool repeats_a_key(const struct json_case *c)
 {
-	static const char *const those[] = {"{\"k\":\"v\",\"k\":\"w\"}", "{\"k\":\"v\",\"k\":\"v\"}", "{\"k\":1,\"\\u006b\":2}",
-		"{\"\\u006b\":1,\"\\u006B\":2}", "{\"a\":\"b\",\"a\":\"c\"}", "{\"a\":\"b\",\"a\":\"b\"}"};
+	static const char *const those[] = {"{\"k\":\"v\",\"k\":\"w\"}", "{\"k\":\"v\",\"k\":\"v\"}",
+		"{\"k\":1,\"\\u006b\":2}", "{\"\\u006b\":1,\"\\u006B\":2}", "{\"a\":\"b\",\"a\":\"c\"}",
+		"{\"a\":\"b\",\"a\":\"b\"}"};
 
 	for (size_t i = 0; i < sizeof those / sizeof *those; i++)
 		if (span_is(c->text, those[i]))
@@ -310,7 +312,8 @@ static void put_begin(struct buf *out)
 static void put_end(struct buf *out, unsigned seq)
 {
 	buf_printf(out,
-		"{\"end\":true,\"to_seq\":%u,\"to_head\":\"%s\",\"head_seq\":%u,\"more\":false,\"digest\":{\"count\":%u,"
+		"{\"end\":true,\"to_seq\":%u,\"to_head\":\"%s\",\"head_seq\":%u,\"more\":false,\"digest\":{"
+		"\"count\":%u,"
 		"\"sum\":\"" ZEROS "\"},\"t_recv_us\":1,\"t_send_us\":1}\n",
 		seq, seq ? EPOCH : ZEROS, seq, seq);
 }
@@ -389,11 +392,13 @@ static void check_passed_over(void *ctx, const struct json_case *c)
 		page_done(&p);
 	free((void *)(uintptr_t)body.at);
 
-	struct wrapped w = wrap("{\"result\":\"renamed\",\"news\":", c, ",\"epoch\":\"" EPOCH "\",\"request\":\"" EPOCH "\"}");
+	struct wrapped w = wrap("{\"result\":\"renamed\",\"news\":", c,
+		",\"epoch\":\"" EPOCH "\",\"request\":\"" EPOCH "\"}");
 	enum rename_result r;
 	struct epoch now, request;
 
-	judge(c, rename_answer_decode(&r, &now, &request, w.text, &why) == OK, wanted, "an answer to a rename");
+	judge(c, rename_answer_decode(&r, &now, &request, w.text, &why) == OK, wanted,
+		"an answer to a rename");
 	unwrap(&w);
 	w = wrap("{\"centre\":\"" EPOCH "\",\"request\":\"" EPOCH "\",\"from\":\"" EPOCH
 		 "\",\"to\":\"11111111111111111111111111111111\",\"witness\":\"0." ZEROS "\",\"news\":",
@@ -459,8 +464,9 @@ static bool record_ok(const char *members, struct reason *why)
 	char hex[33];
 
 	hash_hex(record_hash(&r), hex);
-	buf_printf(&line, "{%s,\"hash\":\"%s\",\"dot\":\"0000000000000007.1\",\"created_at\":\"2026-11-21T01:02:03Z\","
-			  "\"updated_at\":\"2026-11-21T01:02:03Z\"}",
+	buf_printf(&line,
+		"{%s,\"hash\":\"%s\",\"dot\":\"0000000000000007.1\",\"created_at\":\"2026-11-21T01:02:03Z\","
+		"\"updated_at\":\"2026-11-21T01:02:03Z\"}",
 		members, hex);
 	enum err e = record_decode(&r, buf_span(&line), &how, &a, why);
 
@@ -476,16 +482,29 @@ static void a_name_is_what_it_stands_for(void **state)
 		const char *refusal; /* NULL: taken */
 	} rows[] = {
 		{"\"id\":\"r1\",\"type\":\"t\",\"deleted\":false,\"body\":1", NULL},
-		{"\"\\u0069d\":\"r1\",\"t\\u0079pe\":\"t\",\"delete\\u0064\":false,\"\\u0062\\u006f\\u0064\\u0079\":1", NULL},
-		{"\"id\":\"r1\",\"type\":\"t\",\"deleted\":false,\"body\":1,\"id\":\"r1\"", "id: comes twice"},
-		{"\"id\":\"r1\",\"type\":\"t\",\"deleted\":false,\"body\":1,\"\\u0069d\":\"r1\"", "id: comes twice"},
-		{"\"\\u0069d\":\"r1\",\"type\":\"t\",\"deleted\":false,\"body\":1,\"i\\u0064\":\"r1\"", "id: comes twice"},
-		{"\"id\":\"r1\",\"type\":\"t\",\"deleted\":false,\"body\":1,\"bod\\u0079\":2", "body: comes twice"},
+		{"\"\\u0069d\":\"r1\",\"t\\u0079pe\":\"t\",\"delete\\u0064\":false,"
+		 "\"\\u0062\\u006f\\u0064\\u0079\":1",
+			NULL},
+		{"\"id\":\"r1\",\"type\":\"t\",\"deleted\":false,\"body\":1,\"id\":\"r1\"",
+			"id: comes twice"},
+		{"\"id\":\"r1\",\"type\":\"t\",\"deleted\":false,\"body\":1,\"\\u0069d\":\"r1\"",
+			"id: comes twice"},
+		{"\"\\u0069d\":\"r1\",\"type\":\"t\",\"deleted\":false,\"body\":1,\"i\\u0064\":\"r1\"",
+			"id: comes twice"},
+		{"\"id\":\"r1\",\"type\":\"t\",\"deleted\":false,\"body\":1,\"bod\\u0079\":2",
+			"body: comes twice"},
 		/* others: another case, look-alikes, names that only begin or end like one; as often as they like */
-		{"\"id\":\"r1\",\"type\":\"t\",\"deleted\":false,\"body\":1,\"ID\":2,\"Id\":3,\"\\u0049d\":4", NULL},
-		{"\"id\":\"r1\",\"type\":\"t\",\"deleted\":false,\"body\":1,\"i\":2,\"idx\":3,\"\\u0069\":4,\"id\\u0078\":5,\"\":6,\"\\n\":7", NULL},
-		{"\"id\":\"r1\",\"type\":\"t\",\"deleted\":false,\"body\":1,\"b\xd0\xbe" "dy\":2,\"b\\u043edy\":2", NULL},
-		{"\"id\":\"r1\",\"type\":\"t\",\"deleted\":false,\"body\":1,\"news\":1,\"news\":2,\"n\\u0065ws\":3", NULL},
+		{"\"id\":\"r1\",\"type\":\"t\",\"deleted\":false,\"body\":1,\"ID\":2,\"Id\":3,\"\\u0049d\":4",
+			NULL},
+		{"\"id\":\"r1\",\"type\":\"t\",\"deleted\":false,\"body\":1,\"i\":2,\"idx\":3,\"\\u0069\":4,"
+		 "\"id\\u0078\":5,\"\":6,\"\\n\":7",
+			NULL},
+		{"\"id\":\"r1\",\"type\":\"t\",\"deleted\":false,\"body\":1,\"b\xd0\xbe"
+		 "dy\":2,\"b\\u043edy\":2",
+			NULL},
+		{"\"id\":\"r1\",\"type\":\"t\",\"deleted\":false,\"body\":1,\"news\":1,\"news\":2,"
+		 "\"n\\u0065ws\":3",
+			NULL},
 	};
 
 	(void)state;

@@ -204,6 +204,19 @@ static void file_errors_name_the_line(void **state)
 	}
 }
 
+/* What --print-config prints is a file again: no value may end its line. */
+static void a_control_character_is_no_part_of_a_value(void **state)
+{
+	static const char *const lines[] = {"--name=a\nb", "--name=a\rb", "--name=\x7f", "--name=\x01"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		assert_int_equal(run(&options, lines[i]), INVALID);
+		assert_string_equal(why.text, "--name: holds a control character");
+	}
+	assert_int_equal(run(&options, "--name=a\tb\xc3\xa9"), OK);
+}
+
 static void its_own_options(void **state)
 {
 	(void)state;
@@ -403,6 +416,7 @@ int main(void)
 		cmocka_unit_test(usage_errors_say_what_to_do),
 		cmocka_unit_test(layers_go_over_each_other),
 		cmocka_unit_test(file_errors_name_the_line),
+		cmocka_unit_test(a_control_character_is_no_part_of_a_value),
 		cmocka_unit_test(its_own_options),
 		cmocka_unit_test(help_shows_every_option),
 		cmocka_unit_test(long_help_is_broken_between_words),
