@@ -8,11 +8,8 @@ import random
 import sqlite3
 import subprocess
 
-import pytest
-
 import json_cases
 import lab
-import pg
 from test_json_doors import Line
 
 SEED = int(os.environ.get("TIDEMARK_SEED") or random.randrange(1 << 31))

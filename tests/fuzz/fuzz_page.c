@@ -3,12 +3,23 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/hashes.h"
 
+/* Its records, and between them the lines that are none, as they came. */
 static void encode(const struct page *p, struct buf *out)
 {
+	size_t r = 0;
+
 	page_encode_begin(&p->begin, out);
 	for (size_t i = 0; i < p->n; i++) {
+		for (; r < p->n_refused && p->refused[r].claim.seq < p->records[i].seq; r++) {
+			buf_put(out, p->refused[r].line);
+			buf_char(out, '\n');
+		}
 		p->records[i].hash = record_hash(&p->records[i]);
 		record_encode(&p->records[i], out);
+		buf_char(out, '\n');
+	}
+	for (; r < p->n_refused; r++) {
+		buf_put(out, p->refused[r].line);
 		buf_char(out, '\n');
 	}
 	page_encode_end(&p->end, out);
@@ -24,8 +35,16 @@ static void check_order(const struct page *p, struct span owner, uint64_t after)
 		MUST(p->records[i].seq > last && p->records[i].seq <= p->end.to.seq);
 		last = p->records[i].seq;
 	}
+	last = after;
+	for (size_t i = 0; i < p->n_refused; i++) {
+		const struct page_refused *r = &p->refused[i];
+
+		MUST(r->why.text[0] && record_id_ok(r->claim.id));
+		MUST(r->claim.seq > last && r->claim.seq <= p->end.to.seq);
+		last = r->claim.seq;
+	}
 	MUST(span_is(owner, p->begin.node));
-	MUST(p->n <= PAGE_LIMIT_MAX && p->end.to.seq >= after);
+	MUST(p->n + p->n_refused <= PAGE_LIMIT_MAX && p->end.to.seq >= after);
 	MUST(p->end.to.seq <= p->end.head_seq && p->end.more == (p->end.to.seq < p->end.head_seq));
 }
 
@@ -40,7 +59,7 @@ static void check_again(const struct page *p, struct span owner, uint64_t after)
 		fprintf(stderr, "%s\n%.*s", why.text, (int)first.len, first.at);
 		abort();
 	}
-	MUST(again.n == p->n);
+	MUST(again.n == p->n && again.n_refused == p->n_refused);
 	encode(&again, &second);
 	MUST(span_equal(buf_span(&first), buf_span(&second)));
 	/* cut anywhere it is none */
