@@ -49,20 +49,11 @@ void api_healthz(void *ctx, struct http_request *q, struct http_reply *r)
 	r->status = 200;
 }
 
-/* Can it be written?  What the last exchange saw counts as well: a full disk may still take a page. */
-static bool store_works(struct centre *c, struct reason *why)
-{
-	enum err e = store_ping(c->store, why);
-	if (e == OK && scheduler_totals(c->scheduler).store_failed)
-		e = fail(RETRY, why, "the last write of an exchange failed");
-	return e == OK;
-}
-
 void api_readyz(void *ctx, struct http_request *q, struct http_reply *r)
 {
 	struct reason why;
 	(void)q;
-	if (!store_works(ctx, &why)) {
+	if (!centre_store_works(ctx, &why)) {
 		http_problem(r, "unavailable", "%s", why.text);
 		return;
 	}
@@ -126,7 +117,7 @@ void api_status(void *ctx, struct http_request *q, struct http_reply *r)
 	sum_nodes(&st, views, n, &s);
 	free(views);
 	bool counted = st && centre_knows(store_conflict_count(st, NULL, &conflicts, &why), &why);
-	bool store_ok = counted && store_works(c, &why);
+	bool store_ok = counted && centre_store_works(c, &why);
 	struct scheduler_totals t = scheduler_totals(c->scheduler);
 	buf_printf(out, "{\"version\":\"%s\",\"uptime_s\":%lld,\"store\":{\"kind\":\"%s\",\"ok\":%s},",
 		TIDEMARK_VERSION, (long long)((clock_mono_us() - c->started_us) / 1000000),

@@ -97,6 +97,14 @@ bool centre_knows(enum err e, const struct reason *why)
 	return e == OK;
 }
 
+bool centre_store_works(struct centre *c, struct reason *why)
+{
+	enum err e = store_ping(c->store, why);
+	if (e == OK && scheduler_totals(c->scheduler).store_failed)
+		e = fail(RETRY, why, "the last write of an exchange failed");
+	return e == OK;
+}
+
 void centre_problem(struct http_reply *r, enum err e, const struct reason *why)
 {
 	centre_knows(e, why);

@@ -48,6 +48,8 @@ void centre_put_text(struct buf *out, const char *text);       /* quoted; "" = n
 
 /* Was a call of the store good?  Logs INTERNAL.  For answers that leave out what the store cannot say now. */
 bool centre_knows(enum err e, const struct reason *why);
+/* Can it be written?  What the last exchange saw counts as well: a full disk may still take a page. */
+bool centre_store_works(struct centre *c, struct reason *why);
 /* The answer to a failed call of the store: logs INTERNAL, passes the others on. */
 void centre_problem(struct http_reply *r, enum err e, const struct reason *why);
 

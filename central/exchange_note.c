@@ -53,6 +53,7 @@ static void note_failure(struct node_run *run, const struct exchange *x, const s
 	int64_t now_us, int64_t interval_ms)
 {
 	run->polls_failed++;
+	run->failed_poll = x->poll;
 	run->last_result = out->result;
 	run->last_reason = out->why;
 	if (x->kind == PLAN_PUSH) { /* a pull comes next: it tells whether the node answers at all */
@@ -67,10 +68,11 @@ static void note_failure(struct node_run *run, const struct exchange *x, const s
 }
 
 /* The node did its part: it is asked again, but not at once; how often it is asked otherwise does not matter. */
-static void note_store_failure(
-	struct node_run *run, const struct outcome *out, int64_t now_us, int64_t interval_ms)
+static void note_store_failure(struct node_run *run, const struct exchange *x, const struct outcome *out,
+	int64_t now_us, int64_t interval_ms)
 {
 	run->polls_failed++;
+	run->failed_poll = x->poll;
 	run->last_result = out->result;
 	run->last_reason = out->why;
 	run->at_head = false;
@@ -117,6 +119,8 @@ static void note_success(struct node_run *run, const struct exchange *x, const s
 	int64_t pause = pause_us(run, x, a, out, interval_ms);
 
 	run->heard = true;
+	run->heard_at_us = a->t_done_us;
+	run->heard_mono_us = now_us;
 	run->failures = 0;
 	run->polls_ok++;
 	run->last_result = out->result;
@@ -153,7 +157,7 @@ void exchange_note(struct node *n, struct node_run *run, const struct exchange *
 	}
 	run->asked = false;
 	if (out->result == POLL_STORE) {
-		note_store_failure(run, out, now_us, interval_ms);
+		note_store_failure(run, x, out, now_us, interval_ms);
 		return;
 	}
 	run->store_failures = 0;

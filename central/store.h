@@ -186,6 +186,8 @@ enum err store_abandoned(struct store *st, const char *node, const struct epoch 
 /* How much waits to be pushed; counts rows, so for status only. */
 enum err store_push_backlog(struct store *st, const char *node, uint64_t *ret_records, int64_t *ret_oldest_us,
 	struct reason *why) MUST_USE;
+/* How many of the node's records its local rejected; they are not offered again, and no proof is judged. */
+enum err store_rejected_count(struct store *st, const char *node, uint64_t *ret, struct reason *why) MUST_USE;
 
 /* --- records, for operators and applications of the centre --- */
 

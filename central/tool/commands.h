@@ -13,6 +13,9 @@ int command_pull(struct tool *t);
 int command_push(struct tool *t);
 int command_verify(struct tool *t);
 int command_wait(struct tool *t);
+/* why.c */
+int command_why(struct tool *t);
+int command_safe(struct tool *t);
 /* records.c */
 int command_records(struct tool *t);
 int command_record(struct tool *t);

@@ -28,14 +28,6 @@ static void pause_ms(long ms)
 	nanosleep(&t, NULL);
 }
 
-static void target_of(struct buf *target, const char *name, const char *verb)
-{
-	buf_clear(target);
-	buf_text(target, "/v1/nodes/");
-	buf_percent(target, span_of(name));
-	buf_text(target, verb);
-}
-
 /* Remembers how many polls there were and asks for `verb` now. */
 static int begin(struct tool *t, struct awaited *w, const char *name, const char *verb)
 {
@@ -44,11 +36,11 @@ static int begin(struct tool *t, struct awaited *w, const char *name, const char
 	struct client_reply reply = {0};
 
 	snprintf(w->name, sizeof(w->name), "%s", name);
-	target_of(&target, name, "");
+	tool_node_target(&target, name, "");
 	int code = tool_get(t, target.at, &d);
 	if (code == EXIT_OK) {
 		w->begun = tool_u64(d, "polls.begun");
-		target_of(&target, name, verb);
+		tool_node_target(&target, name, verb);
 		code = tool_call(t, HTTP_POST, target.at, (struct span){0}, &reply);
 	}
 	client_reply_done(&reply);
@@ -92,7 +84,7 @@ static int look(struct tool *t, struct awaited *w, struct progress *progress)
 	struct buf target = {0};
 	struct json_doc *d = NULL;
 
-	target_of(&target, w->name, "");
+	tool_node_target(&target, w->name, "");
 	int code = tool_get(t, target.at, &d);
 	if (code == EXIT_OK) {
 		judge(w, d);

@@ -107,6 +107,11 @@ static const struct {
 	{400, HTTP_GET, "/v1/nodes?limit=0", NULL, "bad_request"},
 	{400, HTTP_GET, "/v1/nodes?after=x", NULL, "bad_request"},
 	{400, HTTP_GET, "/v1/nodes?what=1", NULL, "bad_request"},
+	{404, HTTP_GET, "/v1/nodes/nobody/why", NULL, "not_found"},
+	{404, HTTP_GET, "/v1/nodes/nobody/safe", NULL, "not_found"},
+	{400, HTTP_GET, "/v1/nodes/a/why?since=1", NULL, "bad_request"},
+	{400, HTTP_GET, "/v1/nodes/a/safe?since=x", NULL, "bad_request"},
+	{400, HTTP_GET, "/v1/nodes/a/safe?position=-1", NULL, "bad_request"},
 	{400, HTTP_POST, "/v1/nodes", "{", "bad_json"},
 	{400, HTTP_POST, "/v1/nodes", "{}", "bad_request"},
 	{400, HTTP_POST, "/v1/nodes", "{\"name\":\"b\"}", "bad_request"},
@@ -262,6 +267,30 @@ enum err __wrap_store_node_add(
 	unsure = false;
 	snprintf(why->text, sizeof why->text, "the connection was lost");
 	return UNCERTAIN;
+}
+
+static void test_why_and_safe_answer_with_or_without_the_store(void **state)
+{
+	struct desk *d = *state;
+	EXPECT(d, 200, GET("/v1/nodes/a/why"));
+	has(d, "{\"name\":\"a\",\"state\":\"never_seen\",\"since\":\"");
+	has(d, "\"known\":[{\"topic\":\"exchange\",\"text\":\"no exchange worked since the centre started");
+	has(d, "\"next\":\"now: a pull of what its log holds after position 0\",\"unblock\":null}");
+	EXPECT(d, 200, GET("/v1/nodes/a/safe"));
+	has(d, "\"polls_begun\":0,\"safe\":null,\"pending\":true,\"position\":null,\"at\":null,\"text\":\"");
+	EXPECT(d, 202, HTTP_POST, "/v1/nodes/a/pause", NULL, NULL);
+	EXPECT(d, 200, GET("/v1/nodes/a/why"));
+	has(d, "\"unblock\":\"`tidemark node resume a`\"}");
+	EXPECT(d, 200, GET("/v1/nodes/a/safe?since=0"));
+	has(d, "\"safe\":null,\"pending\":false");
+	away = true;
+	asked_while_away = 0;
+	EXPECT(d, 200, GET("/v1/nodes/a/why"));
+	assert_int_equal(asked_while_away, 1); /* not once for each count */
+	has(d, "{\"topic\":\"rejected\",\"text\":\"not known, since the centre's own store cannot say\"}");
+	EXPECT(d, 200, GET("/v1/nodes/a/safe"));
+	has(d, "\"safe\":null");
+	away = false;
 }
 
 static void test_a_node_that_may_have_been_added_is_looked_for(void **state)
@@ -457,6 +486,7 @@ int main(void)
 		TEST(test_wrong_requests_are_refused_by_table),
 		TEST(test_unknown_values_are_null),
 		TEST(test_without_the_store_the_rest_is_still_said),
+		TEST(test_why_and_safe_answer_with_or_without_the_store),
 		TEST(test_a_node_that_may_have_been_added_is_looked_for),
 		TEST(test_an_event_is_cut_between_characters),
 		TEST(test_records_carry_their_version),

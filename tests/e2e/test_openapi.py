@@ -47,6 +47,12 @@ def test_the_centre_answers_as_its_document_says(site):
     ask(centre, d, "get", "/v1/nodes", query="?state=nonsense", status=400)
     ask(centre, d, "get", "/v1/nodes/{name}", name="a", status=200)
     ask(centre, d, "get", "/v1/nodes/{name}", name="nobody", status=404)
+    for path in ("/v1/nodes/{name}/why", "/v1/nodes/{name}/safe"):
+        ask(centre, d, "get", path, name="a", status=200)
+        ask(centre, d, "get", path, name="b", status=200)
+        ask(centre, d, "get", path, name="nobody", status=404)
+    ask(centre, d, "get", "/v1/nodes/{name}/safe", name="a", query="?since=0&position=1", status=200)
+    ask(centre, d, "get", "/v1/nodes/{name}/safe", name="a", query="?since=x", status=400)
     ask(centre, d, "get", "/v1/nodes/{name}/token", name="a", status=200)
     ask(centre, d, "post", "/v1/nodes/{name}/rotate", name="a", status=200)
     for verb in ("pull", "push", "verify", "pause", "resume"):
