@@ -153,7 +153,7 @@ static void put_node(struct store **st, const struct node_view *v, const struct 
 	put_polls(out, &v->run, h);
 	buf_text(out, ",\"conflicts\":");
 	centre_put_known(out, *st, (int64_t)conflicts);
-	buf_text(out, ",\"quarantined\":0,\"version\":");
+	buf_printf(out, ",\"quarantined\":%llu,\"version\":", (unsigned long long)v->node.sync.quarantined);
 	centre_put_text(out, v->run.version);
 }
 

@@ -51,7 +51,7 @@ static bool look(struct centre *c, struct http_request *q, struct sight *ret, st
 		.push = {.known = b.push_known, .n = b.push},
 		.conflicts = count(&st, name, store_conflict_count),
 		.rejected = count(&st, name, store_rejected_count),
-		.quarantined = {.known = true}};
+		.quarantined = {.known = true, .n = v->node.sync.quarantined}};
 	return true;
 }
 

@@ -32,6 +32,8 @@ bool centre_number(
  * node's name.
  */
 bool centre_node_name(struct span text, char ret[RECORD_OWNER_MAX + 1], struct http_reply *r) MUST_USE;
+/* A query member that names a node, NULL when absent; what is no name finds nothing. */
+const char *centre_query_name(struct http_request *q, const char *member);
 
 /* --- telling --- */
 

@@ -75,8 +75,9 @@ static void put_not_covered(const struct outlook_seen *s, struct buf *out)
 {
 	if (s->quarantined.n > 0)
 		buf_printf(out,
-			". %llu of them are in quarantine: their bytes are kept at the centre, but nothing "
-			"pushes them back (`tidemark quarantine --node %s`)",
+			". In quarantine: %llu, kept at the centre with every byte, but not pushed back by "
+			"itself "
+			"(`tidemark quarantine --node %s`)",
 			llu(s->quarantined.n), s->node->name);
 	buf_text(out, ". What is written to it later is not covered: keep what writes to it stopped");
 }

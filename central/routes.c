@@ -5,6 +5,7 @@
 #include "central/api_events.h"
 #include "central/api_metrics.h"
 #include "central/api_nodes.h"
+#include "central/api_quarantine.h"
 #include "central/api_records.h"
 #include "central/api_status.h"
 #include "central/api_why.h"
@@ -42,6 +43,9 @@ static const struct route routes[] = {
 	{HTTP_GET, "/v1/events", ROUTE_APP, 0, api_events_list, "node level after before limit "},
 	{HTTP_GET, "/v1/conflicts", ROUTE_APP, 0, api_conflicts_list, "owner after limit "},
 	{HTTP_POST, "/v1/conflicts/{id}/promote", ROUTE_APP, 0, api_conflicts_promote, NULL},
+	{HTTP_GET, "/v1/quarantine", ROUTE_APP, 0, api_quarantine_list, "owner after limit "},
+	{HTTP_POST, "/v1/quarantine/{id}/retry", ROUTE_APP, 0, api_quarantine_retry, NULL},
+	{HTTP_DELETE, "/v1/quarantine/{id}", ROUTE_APP, 0, api_quarantine_drop, NULL},
 };
 
 void central_routes_init(struct router *ret, struct centre *c)

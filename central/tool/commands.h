@@ -28,6 +28,7 @@ int command_export(struct tool *t);
 int command_events(struct tool *t);
 int command_conflicts(struct tool *t);
 int command_conflict(struct tool *t); /* promote ID */
+int command_quarantine(struct tool *t); /* | retry ID | drop ID */
 /* backup.c */
 int command_backup(struct tool *t);
 

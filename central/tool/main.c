@@ -43,6 +43,8 @@ static const struct command {
 		"what happened; -f follows, with --json an event a line"},
 	{"conflicts", command_conflicts, 0, "conflicts [--owner NODE]", "versions that lost, kept whole"},
 	{"conflict", command_conflict, 2, "conflict promote ID", "make such a version the present one"},
+	{"quarantine", command_quarantine, 2, "quarantine [--node NODE] | retry ID | drop ID",
+		"records that the centre could not take, kept whole; try one again, or give one up"},
 	{"backup", command_backup, 1, "backup [--force] FILE",
 		"a consistent copy of the centre's embedded store, checked; --force replaces FILE"},
 };
@@ -120,7 +122,7 @@ static enum err read_options(
 			"records, export: deleted ones, too"},
 		{"limit", OPTION_INTEGER, &t->limit, NULL, 1, 1000, NULL, "N",
 			"records, events: at most so many (100)"},
-		{"node", OPTION_TEXT, &t->node, NULL, 0, 0, NULL, "NODE", "events: of this node"},
+		{"node", OPTION_TEXT, &t->node, NULL, 0, 0, NULL, "NODE", "events, quarantine: of this node"},
 		{"force", OPTION_FLAG, &t->force, NULL, 0, 0, NULL, NULL, "backup: replace FILE"},
 		{"level", OPTION_CHOICE, &t->level, NULL, 0, 0, "error warn info debug", NULL,
 			"events: this level and worse"},

@@ -140,6 +140,12 @@ static const struct {
 	{400, HTTP_GET, "/v1/events?after=x", NULL, "bad_request"},
 	{404, HTTP_POST, "/v1/conflicts/1/promote", NULL, "not_found"},
 	{404, HTTP_POST, "/v1/conflicts/x/promote", NULL, "not_found"},
+	{400, HTTP_GET, "/v1/quarantine?limit=1001", NULL, "bad_request"},
+	{400, HTTP_GET, "/v1/quarantine?after=x", NULL, "bad_request"},
+	{404, HTTP_POST, "/v1/quarantine/1/retry", NULL, "not_found"},
+	{404, HTTP_POST, "/v1/quarantine/x/retry", NULL, "not_found"},
+	{404, HTTP_DELETE, "/v1/quarantine/1", NULL, "not_found"},
+	{404, HTTP_DELETE, "/v1/quarantine/x", NULL, "not_found"},
 };
 
 static void test_wrong_requests_are_refused_by_table(void **state)
@@ -157,6 +163,8 @@ static void test_wrong_requests_are_refused_by_table(void **state)
 	has(d, "}],\"next\":null}");
 	EXPECT(d, 200, GET("/v1/records"));
 	has(d, "{\"records\":[],\"next\":null}");
+	EXPECT(d, 200, GET("/v1/quarantine?owner=a"));
+	has(d, "{\"quarantine\":[],\"next\":null}");
 }
 
 static void test_unknown_values_are_null(void **state)
@@ -225,6 +233,7 @@ static void test_without_the_store_the_rest_is_still_said(void **state)
 	EXPECT(d, 200, GET("/metrics"));
 	has(d, "tidemark_store_up 1\n");
 	has(d, "tidemark_conflicts 0\n");
+	has(d, "tidemark_quarantined 0\n");
 	has(d, "tidemark_backlog_records{node=\"a\",direction=\"push\"} 0\n");
 	away = true;
 	static const char *const targets[] = {"/v1/status", "/v1/nodes", "/v1/nodes/b", "/metrics"};
@@ -240,9 +249,11 @@ static void test_without_the_store_the_rest_is_still_said(void **state)
 	has(d, "tidemark_store_up 0\n");
 	has(d, "tidemark_nodes{state=\"never_seen\"} 2\n");
 	assert_null(strstr(d->r.body.at, "tidemark_conflicts 0"));
+	assert_null(strstr(d->r.body.at, "tidemark_quarantined 0"));
 	assert_null(strstr(d->r.body.at, "direction=\"push\""));
 	EXPECT(d, 200, GET("/v1/status"));
 	has(d, "\"store\":{\"kind\":\"sqlite\",\"ok\":false}");
+	has(d, "\"conflicts\":null,\"quarantined\":null");
 	has(d, "\"total\":2");
 	EXPECT(d, 503, GET("/readyz"));
 	EXPECT(d, 200, GET("/healthz"));

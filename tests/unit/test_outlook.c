@@ -514,7 +514,7 @@ static const struct {
 	{asked_again, OUTLOOK_SAFE, false, "up to position 5"},
 	{lost_conflicts, OUTLOOK_SAFE, false, "up to position 5"},
 	{quarantined, OUTLOOK_SAFE, false,
-		"2 of them are in quarantine: their bytes are kept at the centre, but"},
+		". In quarantine: 2, kept at the centre with every byte, but not pushed back by itself"},
 	{quarantine_unknown, OUTLOOK_UNKNOWN, true, "cannot say what is in quarantine"},
 	{wrote_meanwhile, OUTLOOK_UNSAFE, false, "its log went on from position 4 to 5 while it was watched"},
 	{proof_is_old, OUTLOOK_UNKNOWN, true, "has not been proven equal since the question was asked"},
