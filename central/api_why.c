@@ -148,3 +148,24 @@ void api_why_safe(void *ctx, struct http_request *q, struct http_reply *r)
 	buf_done(&text);
 	r->status = 200;
 }
+
+void api_why_check(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	struct centre *c = ctx;
+	struct node n;
+	struct reason why;
+	struct span after = http_query(q, "after");
+	char name[RECORD_OWNER_MAX + 1];
+	if (!centre_node_name(http_param(q, "name"), name, r))
+		return;
+	if (after.at && !record_id_ok(after)) {
+		http_problem(r, "bad_request", "after: not what `next` said");
+		return;
+	}
+	enum err e = store_node(c->store, name, &n, &why);
+	if (e == OK)
+		e = store_check(c->store, span_of(name), after, &r->body, &why);
+	r->status = 200;
+	if (e != OK)
+		centre_problem(r, e, &why);
+}

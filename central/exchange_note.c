@@ -46,6 +46,11 @@ static void note_page(struct node_run *run, const struct exchange *x, const stru
 	run->oldest_us = end->more ? end->oldest_after_us : -1;
 	run->pulled += out->taken;
 	note_proof(run, x, a, out, now_us);
+	if (end->damage.known) {
+		run->counted.damage = end->damage;
+		run->counted.at_us = a->t_done_us;
+		run->counted.poll = x->poll;
+	}
 	note_clock(run, a, end, now_us);
 }
 
@@ -138,6 +143,7 @@ static void note_success(struct node_run *run, const struct exchange *x, const s
 	if (out->sync_known &&
 		!epoch_equal(&out->sync.epoch, &x->basis.epoch)) { /* said of another database */
 		run->proof.known = false;
+		run->counted.damage.known = false;
 		run->head_seq = run->pull_backlog = 0;
 		run->oldest_us = -1;
 	}

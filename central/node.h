@@ -17,6 +17,7 @@
 
 #include "central/offset.h"
 #include "shared/chrony.h"
+#include "shared/page.h"
 #include "shared/position.h"
 #include "shared/record.h"
 
@@ -122,6 +123,12 @@ struct node_run {
 		struct digest digest;
 		uint64_t poll; /* which of polls_begun gave it */
 	} proof;
+	/* When the local last summed its rows and hashed their bytes; !damage.known: not in this run. */
+	struct {
+		struct page_damage damage;
+		int64_t at_us; /* wall */
+		uint64_t poll; /* which of polls_begun */
+	} counted;
 	struct {
 		struct offset measured; /* against the centre's */
 		bool told;              /* the rest is valid: what the node last said of its own clock */

@@ -108,6 +108,20 @@ static void say_proof(const struct outlook_seen *s, struct buf *out)
 		buf_printf(out, "; its log went on to %llu since", llu(run->head_seq));
 }
 
+static void say_damaged(const struct outlook_seen *s, struct buf *out)
+{
+	const struct page_damage *d = &s->run->counted.damage;
+
+	if (d->known && d->records > 0)
+		buf_printf(out,
+			"the bytes of %llu of its records no longer give their hash at the node, one is %s; "
+			"found when "
+			"its rows were last summed, ",
+			llu(d->records), d->first[0] ? d->first : "without an id that can be read");
+	if (d->known && d->records > 0)
+		buf_time(out, s->run->counted.at_us);
+}
+
 static void say_repair(const struct outlook_seen *s, struct buf *out)
 {
 	const struct node_sync *y = &s->node->sync;
@@ -182,6 +196,7 @@ static const struct {
 	{"position", say_position},
 	{"waiting", say_waiting},
 	{"proof", say_proof},
+	{"damaged", say_damaged},
 	{"repair", say_repair},
 	{"quarantined", say_quarantined},
 	{"rejected", say_rejected},

@@ -63,6 +63,11 @@ static const char rejected[] =
 	"`tidemark events --node {name} --level warn` names what it cannot hold and why: change or delete "
 	"that "
 	"record (`tidemark put`, `tidemark delete`), or upgrade the tidemark-local there";
+static const char damaged[] = "its disk or somebody changed records beneath the program: `tidemark safe "
+			      "{name}`, then wipe its database and the "
+			      "centre gives it all of them back (check the disk first), or write each anew "
+			      "there; `tidemark verify {name}` looks "
+			      "again";
 static const char quarantined[] =
 	"`tidemark quarantine --node {name}` shows them and why; mend the cause, then "
 	"`tidemark quarantine retry ID`";
@@ -111,6 +116,8 @@ static const char *remedy_of(const struct outlook_seen *s)
 		return says_full(&run->push_reason) ? full : push_failing;
 	if (s->rejected.known && s->rejected.n > 0)
 		return rejected;
+	if (run->counted.damage.known && run->counted.damage.records > 0)
+		return damaged;
 	if (s->quarantined.known && s->quarantined.n > 0)
 		return quarantined;
 	return NULL;

@@ -30,6 +30,7 @@ static const struct route routes[] = {
 	{HTTP_DELETE, "/v1/nodes/{name}", ROUTE_APP, 0, api_edit_remove, NULL},
 	{HTTP_GET, "/v1/nodes/{name}/why", ROUTE_APP, 0, api_why_get, NULL},
 	{HTTP_GET, "/v1/nodes/{name}/safe", ROUTE_APP, 0, api_why_safe, "since position "},
+	{HTTP_GET, "/v1/nodes/{name}/check", ROUTE_APP, 0, api_why_check, "after "},
 	{HTTP_GET, "/v1/nodes/{name}/token", ROUTE_APP, 0, api_edit_token, NULL},
 	{HTTP_POST, "/v1/nodes/{name}/rotate", ROUTE_APP, 0, api_edit_rotate, NULL},
 	{HTTP_POST, "/v1/nodes/{name}/{verb}", ROUTE_APP, 0, api_edit_do, NULL},

@@ -198,6 +198,12 @@ enum err store_record(struct store *st, struct span owner, struct span id, struc
 enum err store_records(
 	struct store *st, const struct record_query *q, struct buf *out, struct reason *why) MUST_USE;
 /*
+ * Hashes the bytes of some records of `owner` anew, from the id after `after` on: appends {"checked":N,"damaged":
+ * [ID…],"next":ID|null}.  Damaged: its bytes no longer give its hash.  Bounded; reads only.
+ */
+enum err store_check(
+	struct store *st, struct span owner, struct span after, struct buf *out, struct reason *why) MUST_USE;
+/*
  * New versions of the centre, all or none.  GONE: an unknown or removed owner; CONFLICT: the precondition
  * (*ret_failed says which draft).
  */

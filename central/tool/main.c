@@ -20,7 +20,7 @@ static const struct command {
 	{"pull", command_pull, 1, "pull NODE", "pull now, and wait until both ends are proven equal"},
 	{"push", command_push, 1, "push NODE", "push now, and wait until both ends are proven equal"},
 	{"verify", command_verify, 1, "verify NODE",
-		"sum all rows anew at both ends and compare; 4 where they differ"},
+		"sum all rows and hash all bytes anew at both ends; 4 where something differs"},
 	{"why", command_why, 1, "why NODE",
 		"what is known of a node, what happens next, what would unblock it; 4 unless proven equal"},
 	{"safe", command_safe, 1, "safe NODE",

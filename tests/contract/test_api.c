@@ -109,6 +109,8 @@ static const struct {
 	{400, HTTP_GET, "/v1/nodes?what=1", NULL, "bad_request"},
 	{404, HTTP_GET, "/v1/nodes/nobody/why", NULL, "not_found"},
 	{404, HTTP_GET, "/v1/nodes/nobody/safe", NULL, "not_found"},
+	{404, HTTP_GET, "/v1/nodes/nobody/check", NULL, "not_found"},
+	{400, HTTP_GET, "/v1/nodes/a/check?after=no%20id", NULL, "bad_request"},
 	{400, HTTP_GET, "/v1/nodes/a/why?since=1", NULL, "bad_request"},
 	{400, HTTP_GET, "/v1/nodes/a/safe?since=x", NULL, "bad_request"},
 	{400, HTTP_GET, "/v1/nodes/a/safe?position=-1", NULL, "bad_request"},
@@ -183,6 +185,8 @@ static void test_unknown_values_are_null(void **state)
 	       "\"reason\":\"not measured yet\",\"synchronised\":null,\"own_error_us\":null,\"source\":null,"
 	       "\"chrony\":null}");
 	has(d, "\"last_ms\":null,\"history\":[]");
+	has(d, "\"counted\":{\"at\":null,\"poll\":null,\"damaged\":null,\"first\":null}");
+	has(d, "\"rejected\":0,\"quarantined\":0,");
 	has(d, "\"version\":null");
 	EXPECT(d, 200, GET("/v1/status"));
 	has(d, "\"clock\":{\"synchronised\":");

@@ -203,10 +203,14 @@ class File:
         """Of a store that no centre has open."""
         return {f: f.read_bytes() for f in self.files()}
 
+    def sql(self, statement):
+        """Of a store that no centre has open."""
+        sql(self.path, statement)
+
     def refuse_poison(self, refuse):
         """Of a store that no centre has open: bodies with that word are refused from now on, or taken again."""
-        sql(self.path, "CREATE TRIGGER no_poison BEFORE INSERT ON records WHEN NEW.body LIKE '%poison%' "
-            "BEGIN SELECT RAISE(ABORT, 'no poison here'); END" if refuse else "DROP TRIGGER no_poison")
+        self.sql("CREATE TRIGGER no_poison BEFORE INSERT ON records WHEN NEW.body LIKE '%poison%' "
+                 "BEGIN SELECT RAISE(ABORT, 'no poison here'); END" if refuse else "DROP TRIGGER no_poison")
 
     def restore(self, backup):
         for f in self.files():

@@ -239,6 +239,15 @@ static void quarantined(struct scene *s)
 {
 	s->seen.quarantined.n = 2;
 }
+static void damaged(struct scene *s)
+{
+	s->run.counted.damage = (struct page_damage){.known = true, .records = 3, .first = "r7"};
+	s->run.counted.at_us = WALL - SECOND;
+}
+static void counted_whole(struct scene *s)
+{
+	s->run.counted.damage.known = true;
+}
 static void quarantine_unknown(struct scene *s)
 {
 	s->seen.quarantined.known = false;
@@ -387,6 +396,8 @@ static const struct {
 	{push_finds_no_room, "make room where the tidemark-local of a keeps its database"},
 	{rejects, "`tidemark events --node a --level warn` names what it cannot hold"},
 	{quarantined, "`tidemark quarantine --node a` shows them"},
+	{damaged, "`tidemark safe a`, then wipe its database"},
+	{counted_whole, NULL},
 };
 
 static void test_what_would_unblock_it_is_said_for_every_cause(void **state)
@@ -463,6 +474,11 @@ static const struct {
 	{quarantined, "quarantined",
 		"2 of its records could not be applied; they are kept with their bytes and left out of the "
 		"proof"},
+	{damaged, "damaged",
+		"the bytes of 3 of its records no longer give their hash at the node, one is r7; found when "
+		"its rows "
+		"were last summed, 2026-11-21T01:02:05.000000Z"},
+	{counted_whole, "damaged", NULL},
 	{rejects, "rejected", "4 of the centre's records it could not hold; no proof is made meanwhile"},
 	{lost_conflicts, "conflicts", "6 of its versions lost a conflict, or were put aside, and are kept"},
 };
@@ -512,6 +528,7 @@ static const struct {
 		"(12 "
 		"records). What is written to it later is not covered: keep what writes to it stopped"},
 	{asked_again, OUTLOOK_SAFE, false, "up to position 5"},
+	{damaged, OUTLOOK_SAFE, false, "up to position 5"}, /* the centre's copies are checked by verify */
 	{lost_conflicts, OUTLOOK_SAFE, false, "up to position 5"},
 	{quarantined, OUTLOOK_SAFE, false,
 		". In quarantine: 2, kept at the centre with every byte, but not pushed back by itself"},
