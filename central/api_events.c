@@ -20,17 +20,10 @@ static bool read_level(struct span word, int *ret, struct http_reply *r)
 	return false;
 }
 
-/* A query member that names a node; another word finds nothing. */
-static const char *read_name(struct http_request *q, const char *member)
-{
-	struct span text = http_query(q, member);
-	return text.at ? arena_copy(&q->arena, text.at, text.len) : NULL;
-}
-
 void api_events_list(void *ctx, struct http_request *q, struct http_reply *r)
 {
 	struct centre *c = ctx;
-	struct event_query query = {.node = read_name(q, "node")};
+	struct event_query query = {.node = centre_query_name(q, "node")};
 	struct reason why;
 	if (!read_level(http_query(q, "level"), &query.least_level, r) || !centre_limit(q, &query.limit, r) ||
 		!centre_number(q, "after", &query.after, r) || !centre_number(q, "before", &query.before, r))
@@ -49,7 +42,7 @@ void api_conflicts_list(void *ctx, struct http_request *q, struct http_reply *r)
 	unsigned limit;
 	if (!centre_limit(q, &limit, r) || !centre_number(q, "after", &after, r))
 		return;
-	enum err e = store_conflicts(c->store, read_name(q, "owner"), after, limit, &r->body, &why);
+	enum err e = store_conflicts(c->store, centre_query_name(q, "owner"), after, limit, &r->body, &why);
 	r->status = 200;
 	if (e != OK)
 		centre_problem(r, e, &why);

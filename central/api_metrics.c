@@ -177,13 +177,24 @@ static void put_histogram(struct buf *out, const struct histogram *h)
 		(unsigned long long)h->count, name, h->sum, name, (unsigned long long)h->count);
 }
 
+typedef enum err count_fn(struct store *st, const char *node, uint64_t *ret, struct reason *why);
+
+static void put_kept(struct store **st, struct buf *out, const char *name, const char *help, count_fn *count)
+{
+	struct reason why;
+	uint64_t n;
+	begin(out, name, "gauge", help);
+	if (*st && centre_knows(count(*st, NULL, &n, &why), &why))
+		buf_printf(out, "%s %llu\n", name, (unsigned long long)n);
+	else
+		*st = NULL;
+}
+
 /* A figure that the store cannot give now is left out; tidemark_store_up says so. */
 static void put_all(struct centre *c, const struct node_view *v, size_t n, struct buf *out)
 {
 	struct scheduler_totals t = scheduler_totals(c->scheduler);
 	struct store *st = c->store;
-	struct reason why;
-	uint64_t conflicts;
 	put_build(out);
 	chrony_put_metrics(out);
 	put_states(out, v, n);
@@ -192,14 +203,10 @@ static void put_all(struct centre *c, const struct node_view *v, size_t n, struc
 		put_figure(out, &figures[i], v, n);
 	put_backlogs(&st, out, v, n);
 	put_histogram(out, &t.applied);
-	begin(out, "tidemark_conflicts", "gauge",
-		"Versions that lost a conflict, or were put aside, and are kept.");
-	if (st && centre_knows(store_conflict_count(st, NULL, &conflicts, &why), &why))
-		buf_printf(out, "tidemark_conflicts %llu\n", (unsigned long long)conflicts);
-	else
-		st = NULL;
-	begin(out, "tidemark_quarantined", "gauge", "Records that could not be applied and are kept apart.");
-	buf_text(out, "tidemark_quarantined 0\n");
+	put_kept(&st, out, "tidemark_conflicts",
+		"Versions that lost a conflict, or were put aside, and are kept.", store_conflict_count);
+	put_kept(&st, out, "tidemark_quarantined", "Records that could not be applied and are kept apart.",
+		store_quarantine_count);
 	begin(out, "tidemark_store_up", "gauge",
 		"1 when the store answered just now and the last write was good.");
 	buf_printf(out, "tidemark_store_up %d\n", st && !t.store_failed);

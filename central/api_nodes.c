@@ -73,6 +73,20 @@ static void put_proof(struct buf *out, const struct node_run *run)
 	buf_char(out, '}');
 }
 
+static void put_counted(struct buf *out, const struct node_run *run)
+{
+	const struct page_damage *d = &run->counted.damage;
+	buf_text(out, ",\"counted\":{\"at\":");
+	centre_put_time(out, d->known ? run->counted.at_us : -1);
+	buf_text(out, ",\"poll\":");
+	centre_put_known(out, d->known, (int64_t)run->counted.poll);
+	buf_text(out, ",\"damaged\":");
+	centre_put_known(out, d->known, (int64_t)d->records);
+	buf_text(out, ",\"first\":");
+	centre_put_text(out, d->known ? d->first : "");
+	buf_char(out, '}');
+}
+
 static void put_measure(struct buf *out, const struct offset_reading *m)
 {
 	buf_text(out, ",\"clock\":{\"offset_us\":");
@@ -136,6 +150,18 @@ static void put_polls(struct buf *out, const struct node_run *run, const struct 
 		(unsigned long long)run->pushed);
 }
 
+/* What its local could not hold.  Where a proof was judged there is none: not asked for each node in step. */
+static void put_rejected(struct store **st, const struct node_view *v, struct buf *out)
+{
+	struct reason why;
+	uint64_t n = 0;
+	bool asks = v->state != NODE_IN_SYNC;
+	if (asks && *st && !centre_knows(store_rejected_count(*st, v->node.name, &n, &why), &why))
+		*st = NULL;
+	buf_text(out, ",\"rejected\":");
+	centre_put_known(out, !asks || *st, (int64_t)n);
+}
+
 /* All but the object's end.  *st becomes NULL when it fails: what it cannot say now is null. */
 static void put_node(struct store **st, const struct node_view *v, const struct history *h, struct buf *out)
 {
@@ -149,11 +175,13 @@ static void put_node(struct store **st, const struct node_view *v, const struct 
 	put_position(out, v);
 	backlog_put(out, &b);
 	put_proof(out, &v->run);
+	put_counted(out, &v->run);
 	put_clock(out, &v->run);
 	put_polls(out, &v->run, h);
 	buf_text(out, ",\"conflicts\":");
 	centre_put_known(out, *st, (int64_t)conflicts);
-	buf_text(out, ",\"quarantined\":0,\"version\":");
+	put_rejected(st, v, out);
+	buf_printf(out, ",\"quarantined\":%llu,\"version\":", (unsigned long long)v->node.sync.quarantined);
 	centre_put_text(out, v->run.version);
 }
 

@@ -21,6 +21,7 @@ static const char index_text[] = "tidemark-central " TIDEMARK_VERSION "\n"
 				 "/v1/records/OWNER/ID GET, PUT {\"type\", \"body\"}, DELETE\n"
 				 "/v1/events           ?node= &level= &after= &before= &limit=\n"
 				 "/v1/conflicts        versions that lost, and were kept\n"
+				 "/v1/quarantine       what could not be taken, and was kept\n"
 				 "/v1/backup           a consistent copy of the embedded store\n";
 
 void api_index(void *ctx, struct http_request *q, struct http_reply *r)
@@ -49,20 +50,11 @@ void api_healthz(void *ctx, struct http_request *q, struct http_reply *r)
 	r->status = 200;
 }
 
-/* Can it be written?  What the last exchange saw counts as well: a full disk may still take a page. */
-static bool store_works(struct centre *c, struct reason *why)
-{
-	enum err e = store_ping(c->store, why);
-	if (e == OK && scheduler_totals(c->scheduler).store_failed)
-		e = fail(RETRY, why, "the last write of an exchange failed");
-	return e == OK;
-}
-
 void api_readyz(void *ctx, struct http_request *q, struct http_reply *r)
 {
 	struct reason why;
 	(void)q;
-	if (!store_works(ctx, &why)) {
+	if (!centre_store_works(ctx, &why)) {
 		http_problem(r, "unavailable", "%s", why.text);
 		return;
 	}
@@ -119,14 +111,15 @@ void api_status(void *ctx, struct http_request *q, struct http_reply *r)
 	struct buf *out = &r->body;
 	struct sums s;
 	struct reason why;
-	uint64_t conflicts = 0;
+	uint64_t conflicts = 0, quarantined = 0;
 	size_t n;
 	(void)q;
 	scheduler_views(c->scheduler, &views, &n);
 	sum_nodes(&st, views, n, &s);
 	free(views);
 	bool counted = st && centre_knows(store_conflict_count(st, NULL, &conflicts, &why), &why);
-	bool store_ok = counted && store_works(c, &why);
+	counted = counted && centre_knows(store_quarantine_count(st, NULL, &quarantined, &why), &why);
+	bool store_ok = counted && centre_store_works(c, &why);
 	struct scheduler_totals t = scheduler_totals(c->scheduler);
 	buf_printf(out, "{\"version\":\"%s\",\"uptime_s\":%lld,\"store\":{\"kind\":\"%s\",\"ok\":%s},",
 		TIDEMARK_VERSION, (long long)((clock_mono_us() - c->started_us) / 1000000),
@@ -137,7 +130,8 @@ void api_status(void *ctx, struct http_request *q, struct http_reply *r)
 	put_sums(out, &s, n);
 	buf_text(out, ",\"conflicts\":");
 	centre_put_known(out, counted, (int64_t)conflicts);
-	buf_printf(out, ",\"quarantined\":0,\"rates\":{\"pull_s\":%.1f,\"push_s\":%.1f}}\n", t.pulled_per_s,
-		t.pushed_per_s);
+	buf_text(out, ",\"quarantined\":");
+	centre_put_known(out, counted, (int64_t)quarantined);
+	buf_printf(out, ",\"rates\":{\"pull_s\":%.1f,\"push_s\":%.1f}}\n", t.pulled_per_s, t.pushed_per_s);
 	r->status = 200;
 }

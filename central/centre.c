@@ -40,6 +40,12 @@ bool centre_node_name(struct span text, char ret[RECORD_OWNER_MAX + 1], struct h
 	return true;
 }
 
+const char *centre_query_name(struct http_request *q, const char *member)
+{
+	struct span text = http_query(q, member);
+	return text.at ? arena_copy(&q->arena, text.at, text.len) : NULL;
+}
+
 void centre_tell(struct store *st, const char *kind, const char *node, const char *fmt, ...)
 {
 	struct event ev = {.level = LOG_INFO, .kind = kind, .node = node};
@@ -94,6 +100,14 @@ bool centre_knows(enum err e, const struct reason *why)
 {
 	if (e == INTERNAL)
 		log_event(LOG_ERROR, "store.failed", "error", err_name(e), "reason", why->text, NULL);
+	return e == OK;
+}
+
+bool centre_store_works(struct centre *c, struct reason *why)
+{
+	enum err e = store_ping(c->store, why);
+	if (e == OK && scheduler_totals(c->scheduler).store_failed)
+		e = fail(RETRY, why, "the last write of an exchange failed");
 	return e == OK;
 }
 

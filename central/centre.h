@@ -32,6 +32,8 @@ bool centre_number(
  * node's name.
  */
 bool centre_node_name(struct span text, char ret[RECORD_OWNER_MAX + 1], struct http_reply *r) MUST_USE;
+/* A query member that names a node, NULL when absent; what is no name finds nothing. */
+const char *centre_query_name(struct http_request *q, const char *member);
 
 /* --- telling --- */
 
@@ -48,6 +50,8 @@ void centre_put_text(struct buf *out, const char *text);       /* quoted; "" = n
 
 /* Was a call of the store good?  Logs INTERNAL.  For answers that leave out what the store cannot say now. */
 bool centre_knows(enum err e, const struct reason *why);
+/* Can it be written?  What the last exchange saw counts as well: a full disk may still take a page. */
+bool centre_store_works(struct centre *c, struct reason *why);
 /* The answer to a failed call of the store: logs INTERNAL, passes the others on. */
 void centre_problem(struct http_reply *r, enum err e, const struct reason *why);
 

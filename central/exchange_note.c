@@ -46,6 +46,11 @@ static void note_page(struct node_run *run, const struct exchange *x, const stru
 	run->oldest_us = end->more ? end->oldest_after_us : -1;
 	run->pulled += out->taken;
 	note_proof(run, x, a, out, now_us);
+	if (end->damage.known) {
+		run->counted.damage = end->damage;
+		run->counted.at_us = a->t_done_us;
+		run->counted.poll = x->poll;
+	}
 	note_clock(run, a, end, now_us);
 }
 
@@ -53,6 +58,7 @@ static void note_failure(struct node_run *run, const struct exchange *x, const s
 	int64_t now_us, int64_t interval_ms)
 {
 	run->polls_failed++;
+	run->failed_poll = x->poll;
 	run->last_result = out->result;
 	run->last_reason = out->why;
 	if (x->kind == PLAN_PUSH) { /* a pull comes next: it tells whether the node answers at all */
@@ -67,10 +73,11 @@ static void note_failure(struct node_run *run, const struct exchange *x, const s
 }
 
 /* The node did its part: it is asked again, but not at once; how often it is asked otherwise does not matter. */
-static void note_store_failure(
-	struct node_run *run, const struct outcome *out, int64_t now_us, int64_t interval_ms)
+static void note_store_failure(struct node_run *run, const struct exchange *x, const struct outcome *out,
+	int64_t now_us, int64_t interval_ms)
 {
 	run->polls_failed++;
+	run->failed_poll = x->poll;
 	run->last_result = out->result;
 	run->last_reason = out->why;
 	run->at_head = false;
@@ -117,6 +124,8 @@ static void note_success(struct node_run *run, const struct exchange *x, const s
 	int64_t pause = pause_us(run, x, a, out, interval_ms);
 
 	run->heard = true;
+	run->heard_at_us = a->t_done_us;
+	run->heard_mono_us = now_us;
 	run->failures = 0;
 	run->polls_ok++;
 	run->last_result = out->result;
@@ -134,6 +143,7 @@ static void note_success(struct node_run *run, const struct exchange *x, const s
 	if (out->sync_known &&
 		!epoch_equal(&out->sync.epoch, &x->basis.epoch)) { /* said of another database */
 		run->proof.known = false;
+		run->counted.damage.known = false;
 		run->head_seq = run->pull_backlog = 0;
 		run->oldest_us = -1;
 	}
@@ -153,7 +163,7 @@ void exchange_note(struct node *n, struct node_run *run, const struct exchange *
 	}
 	run->asked = false;
 	if (out->result == POLL_STORE) {
-		note_store_failure(run, out, now_us, interval_ms);
+		note_store_failure(run, x, out, now_us, interval_ms);
 		return;
 	}
 	run->store_failures = 0;

@@ -17,6 +17,7 @@
 
 #include "central/offset.h"
 #include "shared/chrony.h"
+#include "shared/page.h"
 #include "shared/position.h"
 #include "shared/record.h"
 
@@ -103,10 +104,12 @@ const char *poll_result_name(enum poll_result r);
 
 /* What this run has seen of a node: memory only, so that an idle system writes nothing. */
 struct node_run {
-	bool heard;        /* a valid exchange in this run */
-	unsigned failures; /* in a row, pushes apart */
+	bool heard;                         /* a valid exchange in this run; the last one ended: */
+	int64_t heard_at_us, heard_mono_us; /* wall, to show; monotonic, to age */
+	unsigned failures;                  /* in a row, pushes apart */
 	enum poll_result last_result;
 	struct reason last_reason;
+	uint64_t failed_poll;  /* which of polls_begun was the last that failed */
 	bool at_head;          /* the last pull ended at the head, nothing exchanged since */
 	bool to_push;          /* something differs, or the sweep has not ended */
 	uint64_t head_seq;     /* as last told; valid if heard */
@@ -120,6 +123,12 @@ struct node_run {
 		struct digest digest;
 		uint64_t poll; /* which of polls_begun gave it */
 	} proof;
+	/* When the local last summed its rows and hashed their bytes; !damage.known: not in this run. */
+	struct {
+		struct page_damage damage;
+		int64_t at_us; /* wall */
+		uint64_t poll; /* which of polls_begun */
+	} counted;
 	struct {
 		struct offset measured; /* against the centre's */
 		bool told;              /* the rest is valid: what the node last said of its own clock */

@@ -5,8 +5,10 @@
 #include "central/api_events.h"
 #include "central/api_metrics.h"
 #include "central/api_nodes.h"
+#include "central/api_quarantine.h"
 #include "central/api_records.h"
 #include "central/api_status.h"
+#include "central/api_why.h"
 
 #define RECORDS_BODY_MAX (8 * 1024 * 1024)
 #define SMALL_BODY_MAX (16 * 1024)
@@ -26,6 +28,9 @@ static const struct route routes[] = {
 	{HTTP_GET, "/v1/nodes/{name}", ROUTE_APP, 0, api_nodes_get, NULL},
 	{HTTP_PATCH, "/v1/nodes/{name}", ROUTE_APP, SMALL_BODY_MAX, api_edit_change, NULL},
 	{HTTP_DELETE, "/v1/nodes/{name}", ROUTE_APP, 0, api_edit_remove, NULL},
+	{HTTP_GET, "/v1/nodes/{name}/why", ROUTE_APP, 0, api_why_get, NULL},
+	{HTTP_GET, "/v1/nodes/{name}/safe", ROUTE_APP, 0, api_why_safe, "since position "},
+	{HTTP_GET, "/v1/nodes/{name}/check", ROUTE_APP, 0, api_why_check, "after "},
 	{HTTP_GET, "/v1/nodes/{name}/token", ROUTE_APP, 0, api_edit_token, NULL},
 	{HTTP_POST, "/v1/nodes/{name}/rotate", ROUTE_APP, 0, api_edit_rotate, NULL},
 	{HTTP_POST, "/v1/nodes/{name}/{verb}", ROUTE_APP, 0, api_edit_do, NULL},
@@ -39,6 +44,9 @@ static const struct route routes[] = {
 	{HTTP_GET, "/v1/events", ROUTE_APP, 0, api_events_list, "node level after before limit "},
 	{HTTP_GET, "/v1/conflicts", ROUTE_APP, 0, api_conflicts_list, "owner after limit "},
 	{HTTP_POST, "/v1/conflicts/{id}/promote", ROUTE_APP, 0, api_conflicts_promote, NULL},
+	{HTTP_GET, "/v1/quarantine", ROUTE_APP, 0, api_quarantine_list, "owner after limit "},
+	{HTTP_POST, "/v1/quarantine/{id}/retry", ROUTE_APP, 0, api_quarantine_retry, NULL},
+	{HTTP_DELETE, "/v1/quarantine/{id}", ROUTE_APP, 0, api_quarantine_drop, NULL},
 };
 
 void central_routes_init(struct router *ret, struct centre *c)

@@ -357,14 +357,17 @@ void scheduler_edited(struct scheduler *s, const char *name)
 
 static void view_slot(struct scheduler *s, struct slot *slot, struct node_view *ret)
 {
-	int64_t wait = slot->due_us - clock_mono_us();
+	int64_t now = clock_mono_us(), wait = slot->due_us - now;
 	slot_settle(slot, s->applier.interval_ms);
 	*ret = (struct node_view){.node = slot->node,
 		.run = slot->run,
 		.state = slot->state,
 		.since_us = slot->since_us,
 		.reason = slot->why,
-		.next_attempt_us = -1};
+		.next_attempt_us = -1,
+		.next = slot_plan(slot, now, s->applier.interval_ms)};
+	if (s->applier.health.lost > 0 && ret->next.turn != OUTLOOK_UNDER_WAY)
+		ret->next.turn = OUTLOOK_STORE;
 	if (slot->place == SLOT_WAITING && wait > 0)
 		ret->next_attempt_us = clock_wall_us() + wait;
 	memcpy(ret->results, slot->results, sizeof ret->results);

@@ -8,7 +8,7 @@
 #define CENTRAL_SCHEDULER_H
 
 #include "central/address.h"
-#include "central/meter.h"
+#include "central/slot.h"
 #include "central/store.h"
 
 struct scheduler;
@@ -48,6 +48,7 @@ struct node_view {
 	int64_t since_us; /* wall; the state's beginning in this run */
 	struct reason reason;
 	int64_t next_attempt_us; /* wall; -1 = not waiting */
+	struct slot_plan next;
 	uint64_t results[POLL_RESULTS];
 };
 /* All of them by name; free() the array. */

@@ -55,6 +55,20 @@ void slot_settle(struct slot *s, int64_t interval_ms)
 	s->since_us = clock_wall_us();
 }
 
+struct slot_plan slot_plan(const struct slot *s, int64_t now_us, int64_t interval_ms)
+{
+	struct slot_plan p = {.turn = s->place == SLOT_HELD ? OUTLOOK_HELD : OUTLOOK_PLANNED};
+	p.plan = plan_next(&s->node, &s->run, now_us, interval_ms);
+	p.then = p.plan.step == PLAN_WAIT ? plan_next(&s->node, &s->run, s->run.next_attempt_us, interval_ms)
+					  : p.plan;
+	/* The node may be at rest by now: then what comes back changes nothing. */
+	if (s->place == SLOT_TRANSFER && p.plan.step != PLAN_REST) {
+		p.turn = OUTLOOK_UNDER_WAY;
+		p.plan = (struct plan){s->exchange.kind, s->exchange.parked_ms};
+	}
+	return p;
+}
+
 bool slot_interrupt(struct slot *s, int64_t now_us)
 {
 	if (s->place != SLOT_TRANSFER || s->exchange.kind != PLAN_PULL || s->exchange.parked_ms == 0)

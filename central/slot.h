@@ -17,6 +17,7 @@
 #define CENTRAL_SLOT_H
 
 #include "central/meter.h"
+#include "central/outlook.h"
 #include "central/room.h"
 #include "central/transfer.h"
 
@@ -68,6 +69,13 @@ int64_t slot_park_ms(const struct slot *s, int64_t now_us, int64_t period_ms);
 
 /* Follows the word from what is known; `since` moves when it changes. */
 void slot_settle(struct slot *s, int64_t interval_ms);
+
+/* What is under way, or else what plan_next() says now; `then` is what follows a wait. */
+struct slot_plan {
+	enum outlook_turn turn; /* never OUTLOOK_STORE: that is not the slot's to know */
+	struct plan plan, then;
+};
+struct slot_plan slot_plan(const struct slot *s, int64_t now_us, int64_t interval_ms);
 
 /*
  * Should what is under way be cancelled for a push or a question?  Only a parked pull, and not again

@@ -186,6 +186,8 @@ enum err store_abandoned(struct store *st, const char *node, const struct epoch 
 /* How much waits to be pushed; counts rows, so for status only. */
 enum err store_push_backlog(struct store *st, const char *node, uint64_t *ret_records, int64_t *ret_oldest_us,
 	struct reason *why) MUST_USE;
+/* How many of the node's records its local rejected; they are not offered again, and no proof is judged. */
+enum err store_rejected_count(struct store *st, const char *node, uint64_t *ret, struct reason *why) MUST_USE;
 
 /* --- records, for operators and applications of the centre --- */
 
@@ -195,6 +197,12 @@ enum err store_record(struct store *st, struct span owner, struct span id, struc
 /* Appends {"records":[…],"next":"owner/id"|null}. */
 enum err store_records(
 	struct store *st, const struct record_query *q, struct buf *out, struct reason *why) MUST_USE;
+/*
+ * Hashes the bytes of some records of `owner` anew, from the id after `after` on: appends {"checked":N,"damaged":
+ * [ID…],"next":ID|null}.  Damaged: its bytes no longer give its hash.  Bounded; reads only.
+ */
+enum err store_check(
+	struct store *st, struct span owner, struct span after, struct buf *out, struct reason *why) MUST_USE;
 /*
  * New versions of the centre, all or none.  GONE: an unknown or removed owner; CONFLICT: the precondition
  * (*ret_failed says which draft).

@@ -326,3 +326,19 @@ enum err store_push_backlog(
 	}
 	return e;
 }
+
+enum err store_rejected_count(struct store *st, const char *node, uint64_t *ret, struct reason *why)
+{
+	struct db *db = store_read_begin(st);
+	struct stmt q = stmt_begin(db, SQL_CENTRAL_PUSH_REFUSED_COUNT);
+	uint64_t n;
+	enum err e;
+
+	stmt_text(q, 1, span_of(node));
+	n = stmt_step(q) ? stmt_col_u64(q, 0) : 0;
+	stmt_done(q);
+	e = store_read_end(st, db, OK, why);
+	if (e == OK)
+		*ret = n;
+	return e;
+}

@@ -1,5 +1,7 @@
 #include "local/replica_private.h"
 
+#include <string.h>
+
 #include "shared/build.h"
 #include "shared/clock.h"
 
@@ -39,13 +41,25 @@ static struct position begin_of(struct lite *l, uint64_t after)
 	return p;
 }
 
-static struct digest recount(struct lite *l)
+/* The sum of the hashes as they stand, and whose bytes do not give theirs. */
+static struct digest recount(struct replica *r, struct lite *l, struct page_damage *ret)
 {
 	struct digest d = {0};
-	struct query q = query_begin(l, SQL_LOCAL_RECORD_HASHES);
-	while (query_step(q))
-		digest_add(&d, (struct hash){{query_col_u64(q, 1), query_col_u64(q, 2)}});
-	query_done(q);
+	*ret = (struct page_damage){.known = true};
+	struct query rows = query_begin(l, SQL_LOCAL_RECORD_AFTER);
+	query_u64(rows, 1, 0);
+	query_i64(rows, 2, INT64_MAX);
+	while (query_step(rows)) {
+		struct record v;
+		struct vector vv;
+		bool whole = row_is_whole(rows, r, &v, &vv);
+		digest_add(&d, v.hash);
+		if (whole || ret->records++ > 0)
+			continue;
+		if (record_id_ok(v.id)) /* anything may stand there */
+			memcpy(ret->first, v.id.at, v.id.len);
+	}
+	query_done(rows);
 	return d;
 }
 
@@ -74,7 +88,7 @@ static void serve(struct replica *r, struct lite *l, const struct log_state *s, 
 	end->head_seq = s->head.seq;
 	end->more = end->to.seq < s->head.seq;
 	/* Only a page that ends at the head is a proof: no scan of all rows for each page on the way there. */
-	end->digest = q->recount && !end->more ? recount(l) : s->digest;
+	end->digest = q->recount && !end->more ? recount(r, l, &end->damage) : s->digest;
 	end->clock_error_us = clock_error_us();
 	chrony_now(&end->chrony);
 	end->t_send_us = clock_wall_us(); /* last: what comes after it blurs the centre's measure */

@@ -90,6 +90,8 @@ struct replica {
 
 /* Columns of a whole record; spans until the next step.  `vv` is filled and pointed to. */
 void row_read(struct query q, const struct replica *r, struct record *ret, struct vector *vv);
+/* The same where anything may have been damaged.  False: its bytes do not give its hash. */
+bool row_is_whole(struct query q, const struct replica *r, struct record *ret, struct vector *vv);
 struct hash row_head(struct query q);
 struct span row_id(struct query q);
 /* A copy that stays. */

@@ -2,7 +2,8 @@
 
 enum { SEQ, ID, TYPE, BODY, DELETED, ACTOR, N, VV, H0, H1, HEAD, CREATED_AT, UPDATED_AT, CLOCK_ERROR };
 
-void row_read(struct query q, const struct replica *r, struct record *ret, struct vector *vv)
+/* False: the vector is damaged, and left out. */
+static bool read_row(struct query q, const struct replica *r, struct record *ret, struct vector *vv)
 {
 	*ret = (struct record){
 		.owner = span_of(r->node),
@@ -18,13 +19,24 @@ void row_read(struct query q, const struct replica *r, struct record *ret, struc
 		.seq = query_col_u64(q, SEQ),
 	};
 	if (query_col_null(q, VV))
-		return;
+		return true;
 	struct span packed = query_col_blob(q, VV);
-	if (vector_unpack(vv, packed.at, packed.len))
-		ret->vv = vv->n ? vv : NULL;
-	else
+	if (!vector_unpack(vv, packed.at, packed.len))
+		return false;
+	ret->vv = vv->n ? vv : NULL;
+	return true;
+}
+
+void row_read(struct query q, const struct replica *r, struct record *ret, struct vector *vv)
+{
+	if (!read_row(q, r, ret, vv))
 		lite_fail(q.lite, INTERNAL, "record at %llu: its version vector is damaged",
 			(unsigned long long)ret->seq);
+}
+
+bool row_is_whole(struct query q, const struct replica *r, struct record *ret, struct vector *vv)
+{
+	return read_row(q, r, ret, vv) && hash_equal(record_hash(ret), ret->hash);
 }
 
 struct hash row_head(struct query q)

@@ -122,6 +122,7 @@ enum end_name {
 	OF_SEND,
 	OF_CLOCK_ERROR,
 	OF_CHRONY,
+	OF_DAMAGED,
 	END_NAMES,
 };
 
@@ -137,6 +138,7 @@ static const struct span end_names[END_NAMES] = {
 	[OF_SEND] = MEMBER("t_send_us"),
 	[OF_CLOCK_ERROR] = MEMBER("clock_error_us"),
 	[OF_CHRONY] = MEMBER("chrony"),
+	[OF_DAMAGED] = MEMBER("damaged"),
 };
 
 void page_encode_end(const struct page_end *e, struct buf *out)
@@ -167,7 +169,33 @@ void page_encode_end(const struct page_end *e, struct buf *out)
 		buf_text(out, ",\"chrony\":");
 		chrony_put(&e->chrony, out);
 	}
+	if (e->damage.known) {
+		buf_printf(out,
+			",\"damaged\":{\"records\":%llu,\"first\":", (unsigned long long)e->damage.records);
+		buf_json_text(out, span_of(e->damage.first));
+		buf_char(out, '}');
+	}
 	buf_text(out, "}\n");
+}
+
+/* Only told: it decides nothing.  False: not to be read; then nothing is known. */
+static bool take_damage(struct span raw, struct page_damage *ret)
+{
+	static const struct span names[] = {MEMBER("records"), MEMBER("first")};
+	struct json_value values[2] = {0};
+	struct members m = {.names = names, .values = values, .n = 2};
+	struct page_damage d = {.known = true};
+
+	if (members_read(&m, raw, NULL) || members_u64(&m, 0, &d.records, NULL))
+		return false;
+	if (d.records > 0 && values[1].kind == JSON_TEXT && values[1].raw.at) {
+		struct span id = {values[1].raw.at + 1, values[1].raw.len - 2};
+
+		if (record_id_ok(id))
+			memcpy(d.first, id.at, id.len);
+	}
+	*ret = d;
+	return true;
 }
 
 static enum err take_digest(const struct members *end, struct digest *ret, struct reason *why)
@@ -252,6 +280,8 @@ enum err page_decode_end(struct page_end *ret, struct span line, struct reason *
 	if ((e = take_place(&m, &end, why)) || (e = take_digest(&m, &end.digest, why)) ||
 		(e = take_times(&m, &end, why)))
 		return e;
+	if (values[OF_DAMAGED].kind == JSON_OBJECT)
+		(void)take_damage(values[OF_DAMAGED].raw, &end.damage);
 	*ret = end;
 	return OK;
 }

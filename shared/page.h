@@ -37,12 +37,20 @@ void page_request_encode(const struct page_request *q, struct buf *target);
 /* "?centre=…&request=…&protocol=…&epoch=…&witness=…", as in every replication call. */
 void page_request_encode_basis(const struct page_request *q, struct buf *target);
 
+/* Records of a local whose bytes no longer give their hash: a disk or a hand changed them. */
+struct page_damage {
+	bool known; /* they were looked for: the rows were summed, and each one's bytes hashed */
+	uint64_t records;
+	char first[RECORD_ID_MAX + 1]; /* the id of one of them; "" = not to be read either */
+};
+
 /* The end of a page, all from one read transaction. */
 struct page_end {
-	struct position to;      /* where the page ends: the next cursor */
-	uint64_t head_seq;       /* the log's end */
-	bool more;               /* to is not yet the head */
-	struct digest digest;    /* of all records of the local, at head_seq */
+	struct position to;   /* where the page ends: the next cursor */
+	uint64_t head_seq;    /* the log's end */
+	bool more;            /* to is not yet the head */
+	struct digest digest; /* of all records of the local, at head_seq */
+	struct page_damage damage;
 	int64_t oldest_after_us; /* when the oldest record after `to` was updated; -1 = none or not known */
 	int64_t t_recv_us, t_send_us; /* the local's wall clock around its work */
 	int64_t clock_error_us;       /* -1: not synchronised */

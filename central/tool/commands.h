@@ -11,8 +11,12 @@ int command_node(struct tool *t); /* NAME | add | rm | pause | resume | token | 
 /* wait.c */
 int command_pull(struct tool *t);
 int command_push(struct tool *t);
-int command_verify(struct tool *t);
 int command_wait(struct tool *t);
+/* verify.c */
+int command_verify(struct tool *t);
+/* why.c */
+int command_why(struct tool *t);
+int command_safe(struct tool *t);
 /* records.c */
 int command_records(struct tool *t);
 int command_record(struct tool *t);
@@ -24,7 +28,8 @@ int command_export(struct tool *t);
 /* events.c */
 int command_events(struct tool *t);
 int command_conflicts(struct tool *t);
-int command_conflict(struct tool *t); /* promote ID */
+int command_conflict(struct tool *t);   /* promote ID */
+int command_quarantine(struct tool *t); /* | retry ID | drop ID */
 /* backup.c */
 int command_backup(struct tool *t);
 

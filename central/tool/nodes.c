@@ -50,9 +50,12 @@ static void print_summary(const struct json_doc *s)
 		tool_text(s, "store.kind"), (unsigned long long)tool_u64(s, "uptime_s"));
 	printf("nodes      %llu, %llu in sync\n", (unsigned long long)tool_u64(s, "nodes.total"),
 		(unsigned long long)tool_u64(s, "nodes.in_sync"));
-	printf("records    %llu, conflicts %llu, quarantined %llu\n",
-		(unsigned long long)tool_u64(s, "records"), (unsigned long long)tool_u64(s, "conflicts"),
-		(unsigned long long)tool_u64(s, "quarantined"));
+	printf("records    %llu, conflicts ", (unsigned long long)tool_u64(s, "records"));
+	tool_put_number(&line, s, "conflicts", 0, "");
+	buf_text(&line, ", quarantined ");
+	tool_put_number(&line, s, "quarantined", 0, "");
+	puts(line.at);
+	buf_clear(&line);
 	print_clock(s);
 	buf_text(&line, "backlog    pull ");
 	tool_put_number(&line, s, "backlog.pull", 0, "");
@@ -238,7 +241,7 @@ static int show_node(struct tool *t, const char *target)
 		{"clock kept", "clock.synchronised"}, {"clock kept by", "clock.source"},
 		{"chronyd", "clock.chrony.state"}, {"chrony source", "clock.chrony.source"},
 		{"polls ok", "polls.ok"}, {"polls failed", "polls.failed"}, {"last poll ms", "polls.last_ms"},
-		{"conflicts", "conflicts"}, {"version", "version"}};
+		{"conflicts", "conflicts"}, {"quarantined", "quarantined"}, {"version", "version"}};
 	struct json_doc *d = NULL;
 
 	if (t->json)

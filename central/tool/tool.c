@@ -191,3 +191,11 @@ void table_print(struct table *t)
 	buf_done(&t->text);
 	t->cells = 0;
 }
+
+void tool_node_target(struct buf *target, const char *name, const char *rest)
+{
+	buf_clear(target);
+	buf_text(target, "/v1/nodes/");
+	buf_percent(target, span_of(name));
+	buf_text(target, rest);
+}

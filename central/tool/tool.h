@@ -45,6 +45,9 @@ int tool_get(struct tool *t, const char *target, struct json_doc **ret) MUST_USE
 /* Prints the reply as it is: what --json asks for. */
 int tool_print_raw(struct tool *t, const char *target);
 
+/* Makes it "/v1/nodes/NAME" and what follows. */
+void tool_node_target(struct buf *target, const char *name, const char *rest);
+
 /* A member's text without its quotes, escapes and all, or its raw JSON; empty when absent. */
 struct span tool_member(struct span object, const char *name);
 /* From a doc, for printing: never fails; absent and null are "-". The text lives as long as the doc. */

@@ -1,4 +1,5 @@
-/* The commands that wait until something is done: pull, push, verify, wait. */
+/* The commands that wait until something is done: pull, push, wait. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,19 +8,11 @@
 
 #include "central/tool/commands.h"
 #include "central/tool/list.h"
+#include "central/tool/wait.h"
 #include "shared/clock.h"
 #include "shared/progress.h"
 
 #define POLL_EVERY_MS 50
-
-/* One node that is waited for. */
-struct awaited {
-	char name[64];
-	uint64_t begun; /* polls when we began: only a proof of a later one counts */
-	char state[24], reason[256];
-	uint64_t left, most; /* records that wait, now and at the worst */
-	bool done, differs;
-};
 
 static void pause_ms(long ms)
 {
@@ -28,27 +21,19 @@ static void pause_ms(long ms)
 	nanosleep(&t, NULL);
 }
 
-static void target_of(struct buf *target, const char *name, const char *verb)
-{
-	buf_clear(target);
-	buf_text(target, "/v1/nodes/");
-	buf_percent(target, span_of(name));
-	buf_text(target, verb);
-}
-
-/* Remembers how many polls there were and asks for `verb` now. */
-static int begin(struct tool *t, struct awaited *w, const char *name, const char *verb)
+int wait_begin(struct tool *t, struct awaited *w, const char *name, const char *verb)
 {
 	struct buf target = {0};
 	struct json_doc *d = NULL;
 	struct client_reply reply = {0};
 
 	snprintf(w->name, sizeof(w->name), "%s", name);
-	target_of(&target, name, "");
+	tool_node_target(&target, name, "");
 	int code = tool_get(t, target.at, &d);
 	if (code == EXIT_OK) {
 		w->begun = tool_u64(d, "polls.begun");
-		target_of(&target, name, verb);
+		w->records = tool_u64(d, "records");
+		tool_node_target(&target, name, verb);
 		code = tool_call(t, HTTP_POST, target.at, (struct span){0}, &reply);
 	}
 	client_reply_done(&reply);
@@ -70,7 +55,12 @@ static void judge(struct awaited *w, const struct json_doc *d)
 	w->differs = !strcmp(w->state, "diverged") || !strcmp(w->state, "identity_conflict");
 	w->done = tool_u64(d, "proof.poll") > w->begun &&
 		  json_doc_bool(d, "proof.equal", &equal, &why) == OK && equal &&
-		  !strcmp(w->state, "in_sync");
+		  !strcmp(w->state, "in_sync") && (!w->counts || tool_u64(d, "counted.poll") > w->begun);
+	w->records = tool_u64(d, "records");
+	w->quarantined = tool_u64(d, "quarantined");
+	w->rejected = tool_u64(d, "rejected");
+	w->damaged = tool_u64(d, "counted.damaged");
+	snprintf(w->damaged_first, sizeof(w->damaged_first), "%s", tool_text(d, "counted.first"));
 }
 
 /* How many records were waited for, or else the centre's own words. */
@@ -92,7 +82,7 @@ static int look(struct tool *t, struct awaited *w, struct progress *progress)
 	struct buf target = {0};
 	struct json_doc *d = NULL;
 
-	target_of(&target, w->name, "");
+	tool_node_target(&target, w->name, "");
 	int code = tool_get(t, target.at, &d);
 	if (code == EXIT_OK) {
 		judge(w, d);
@@ -103,19 +93,25 @@ static int look(struct tool *t, struct awaited *w, struct progress *progress)
 	return code;
 }
 
-/* Until this node is proven equal anew, differs, or time is up. */
-static int await_node(struct tool *t, struct awaited *w, int64_t until_us)
+int wait_until_equal(struct tool *t, struct awaited *w, int64_t until_us)
 {
 	struct progress progress;
 	int code;
 
 	progress_begin(&progress, t->quiet || t->json);
-	while ((code = look(t, w, &progress)) == EXIT_OK && !w->done && !w->differs &&
+	while ((code = look(t, w, &progress)) == EXIT_OK && !w->done && !w->differs && !w->rejected &&
 		clock_mono_us() < until_us)
 		pause_ms(POLL_EVERY_MS);
 	(void)progress_end(&progress);
 	if (code != EXIT_OK || w->done)
 		return code;
+	if (w->rejected > 0 && !w->differs) {
+		fprintf(stderr,
+			"tidemark: %s cannot hold %" PRIu64 " of the centre's records, and no proof is made "
+			"meanwhile\nTry: tidemark why %s\n",
+			w->name, w->rejected, w->name);
+		return EXIT_DIFFERS;
+	}
 	if (w->differs) {
 		fprintf(stderr, "tidemark: %s is %s: %s\nTry: tidemark node %s\n", w->name, w->state,
 			w->reason, w->name);
@@ -132,9 +128,9 @@ static int do_nodes(struct tool *t, const char *const *names, size_t n, const ch
 	int code = w ? EXIT_OK : EXIT_FAILED;
 
 	for (size_t i = 0; i < n && code == EXIT_OK; i++)
-		code = begin(t, &w[i], names[i], verb);
+		code = wait_begin(t, &w[i], names[i], verb);
 	for (size_t i = 0; i < n && code == EXIT_OK; i++)
-		code = await_node(t, &w[i], until_us);
+		code = wait_until_equal(t, &w[i], until_us);
 	if (code == EXIT_OK && t->json)
 		printf("{\"in_sync\":%zu}\n", n);
 	else if (code == EXIT_OK)
@@ -158,11 +154,6 @@ int command_pull(struct tool *t)
 int command_push(struct tool *t)
 {
 	return one_node(t, "/push");
-}
-
-int command_verify(struct tool *t)
-{
-	return one_node(t, "/verify");
 }
 
 /* Names, each ended by a NUL. */

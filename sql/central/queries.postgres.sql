@@ -41,6 +41,8 @@ SELECT 1 FROM records WHERE owner = $1 AND differs
 	AND NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id) LIMIT 1;
 -- name: push_refused
 SELECT 1 FROM records WHERE owner = $1 AND refused IS NOT NULL LIMIT 1;
+-- name: push_refused_count
+SELECT count(*) FROM records WHERE owner = $1 AND refused IS NOT NULL;
 -- name: push_differing
 SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error,
 	local_h0, local_h1, local_generation

@@ -107,6 +107,13 @@ static const struct {
 	{400, HTTP_GET, "/v1/nodes?limit=0", NULL, "bad_request"},
 	{400, HTTP_GET, "/v1/nodes?after=x", NULL, "bad_request"},
 	{400, HTTP_GET, "/v1/nodes?what=1", NULL, "bad_request"},
+	{404, HTTP_GET, "/v1/nodes/nobody/why", NULL, "not_found"},
+	{404, HTTP_GET, "/v1/nodes/nobody/safe", NULL, "not_found"},
+	{404, HTTP_GET, "/v1/nodes/nobody/check", NULL, "not_found"},
+	{400, HTTP_GET, "/v1/nodes/a/check?after=no%20id", NULL, "bad_request"},
+	{400, HTTP_GET, "/v1/nodes/a/why?since=1", NULL, "bad_request"},
+	{400, HTTP_GET, "/v1/nodes/a/safe?since=x", NULL, "bad_request"},
+	{400, HTTP_GET, "/v1/nodes/a/safe?position=-1", NULL, "bad_request"},
 	{400, HTTP_POST, "/v1/nodes", "{", "bad_json"},
 	{400, HTTP_POST, "/v1/nodes", "{}", "bad_request"},
 	{400, HTTP_POST, "/v1/nodes", "{\"name\":\"b\"}", "bad_request"},
@@ -135,6 +142,12 @@ static const struct {
 	{400, HTTP_GET, "/v1/events?after=x", NULL, "bad_request"},
 	{404, HTTP_POST, "/v1/conflicts/1/promote", NULL, "not_found"},
 	{404, HTTP_POST, "/v1/conflicts/x/promote", NULL, "not_found"},
+	{400, HTTP_GET, "/v1/quarantine?limit=1001", NULL, "bad_request"},
+	{400, HTTP_GET, "/v1/quarantine?after=x", NULL, "bad_request"},
+	{404, HTTP_POST, "/v1/quarantine/1/retry", NULL, "not_found"},
+	{404, HTTP_POST, "/v1/quarantine/x/retry", NULL, "not_found"},
+	{404, HTTP_DELETE, "/v1/quarantine/1", NULL, "not_found"},
+	{404, HTTP_DELETE, "/v1/quarantine/x", NULL, "not_found"},
 };
 
 static void test_wrong_requests_are_refused_by_table(void **state)
@@ -152,6 +165,8 @@ static void test_wrong_requests_are_refused_by_table(void **state)
 	has(d, "}],\"next\":null}");
 	EXPECT(d, 200, GET("/v1/records"));
 	has(d, "{\"records\":[],\"next\":null}");
+	EXPECT(d, 200, GET("/v1/quarantine?owner=a"));
+	has(d, "{\"quarantine\":[],\"next\":null}");
 }
 
 static void test_unknown_values_are_null(void **state)
@@ -170,6 +185,8 @@ static void test_unknown_values_are_null(void **state)
 	       "\"reason\":\"not measured yet\",\"synchronised\":null,\"own_error_us\":null,\"source\":null,"
 	       "\"chrony\":null}");
 	has(d, "\"last_ms\":null,\"history\":[]");
+	has(d, "\"counted\":{\"at\":null,\"poll\":null,\"damaged\":null,\"first\":null}");
+	has(d, "\"rejected\":0,\"quarantined\":0,");
 	has(d, "\"version\":null");
 	EXPECT(d, 200, GET("/v1/status"));
 	has(d, "\"clock\":{\"synchronised\":");
@@ -220,6 +237,7 @@ static void test_without_the_store_the_rest_is_still_said(void **state)
 	EXPECT(d, 200, GET("/metrics"));
 	has(d, "tidemark_store_up 1\n");
 	has(d, "tidemark_conflicts 0\n");
+	has(d, "tidemark_quarantined 0\n");
 	has(d, "tidemark_backlog_records{node=\"a\",direction=\"push\"} 0\n");
 	away = true;
 	static const char *const targets[] = {"/v1/status", "/v1/nodes", "/v1/nodes/b", "/metrics"};
@@ -235,9 +253,11 @@ static void test_without_the_store_the_rest_is_still_said(void **state)
 	has(d, "tidemark_store_up 0\n");
 	has(d, "tidemark_nodes{state=\"never_seen\"} 2\n");
 	assert_null(strstr(d->r.body.at, "tidemark_conflicts 0"));
+	assert_null(strstr(d->r.body.at, "tidemark_quarantined 0"));
 	assert_null(strstr(d->r.body.at, "direction=\"push\""));
 	EXPECT(d, 200, GET("/v1/status"));
 	has(d, "\"store\":{\"kind\":\"sqlite\",\"ok\":false}");
+	has(d, "\"conflicts\":null,\"quarantined\":null");
 	has(d, "\"total\":2");
 	EXPECT(d, 503, GET("/readyz"));
 	EXPECT(d, 200, GET("/healthz"));
@@ -262,6 +282,30 @@ enum err __wrap_store_node_add(
 	unsure = false;
 	snprintf(why->text, sizeof why->text, "the connection was lost");
 	return UNCERTAIN;
+}
+
+static void test_why_and_safe_answer_with_or_without_the_store(void **state)
+{
+	struct desk *d = *state;
+	EXPECT(d, 200, GET("/v1/nodes/a/why"));
+	has(d, "{\"name\":\"a\",\"state\":\"never_seen\",\"since\":\"");
+	has(d, "\"known\":[{\"topic\":\"exchange\",\"text\":\"no exchange worked since the centre started");
+	has(d, "\"next\":\"now: a pull of what its log holds after position 0\",\"unblock\":null}");
+	EXPECT(d, 200, GET("/v1/nodes/a/safe"));
+	has(d, "\"polls_begun\":0,\"safe\":null,\"pending\":true,\"position\":null,\"at\":null,\"text\":\"");
+	EXPECT(d, 202, HTTP_POST, "/v1/nodes/a/pause", NULL, NULL);
+	EXPECT(d, 200, GET("/v1/nodes/a/why"));
+	has(d, "\"unblock\":\"`tidemark node resume a`\"}");
+	EXPECT(d, 200, GET("/v1/nodes/a/safe?since=0"));
+	has(d, "\"safe\":null,\"pending\":false");
+	away = true;
+	asked_while_away = 0;
+	EXPECT(d, 200, GET("/v1/nodes/a/why"));
+	assert_int_equal(asked_while_away, 1); /* not once for each count */
+	has(d, "{\"topic\":\"rejected\",\"text\":\"not known, since the centre's own store cannot say\"}");
+	EXPECT(d, 200, GET("/v1/nodes/a/safe"));
+	has(d, "\"safe\":null");
+	away = false;
 }
 
 static void test_a_node_that_may_have_been_added_is_looked_for(void **state)
@@ -457,6 +501,7 @@ int main(void)
 		TEST(test_wrong_requests_are_refused_by_table),
 		TEST(test_unknown_values_are_null),
 		TEST(test_without_the_store_the_rest_is_still_said),
+		TEST(test_why_and_safe_answer_with_or_without_the_store),
 		TEST(test_a_node_that_may_have_been_added_is_looked_for),
 		TEST(test_an_event_is_cut_between_characters),
 		TEST(test_records_carry_their_version),

@@ -272,6 +272,33 @@ static void a_recount_is_the_truth(void **state)
 }
 
 /* A re-read of everything asks for it with each page, and would scan everything for each. */
+/* The sum goes by the hashes as they stand; whose bytes do not give theirs is told beside it. */
+static void a_recount_finds_bytes_that_were_changed(void **state)
+{
+	struct site *s = *state;
+	struct served_page p;
+	site_put(s, "a", "1");
+	site_put(s, "b", "2");
+	struct digest truth = site_status(s).digest;
+	struct page_request q = request_of(s, 0, (struct position){0});
+	site_feed(s, &q, &p);
+	assert_false(p.page.end.damage.known); /* nobody looked */
+	served_done(&p);
+	q.recount = true;
+	q.after = 2;
+	site_feed(s, &q, &p);
+	assert_true(p.page.end.damage.known);
+	assert_int_equal(p.page.end.damage.records, 0);
+	served_done(&p);
+	site_meddle(s, "UPDATE records SET body = '7' WHERE id = 'b'",
+		"UPDATE records SET vv = x'00', type = '' WHERE id = 'a'");
+	q.epoch = site_status(s).epoch;
+	site_feed(s, &q, &p);
+	assert_true(digest_equal(p.page.end.digest, truth));
+	assert_int_equal(p.page.end.damage.records, 2);
+	assert_string_equal(p.page.end.damage.first, "a");
+	served_done(&p);
+}
 static void only_a_page_at_the_head_is_recounted(void **state)
 {
 	struct site *s = *state;
@@ -314,6 +341,7 @@ int main(void)
 		BOTH(nothing_is_dropped_before_a_centre_was_heard),
 		ON_FILE(a_restored_database_is_recognised),
 		BOTH(a_recount_is_the_truth),
+		BOTH(a_recount_finds_bytes_that_were_changed),
 		BOTH(only_a_page_at_the_head_is_recounted),
 		BOTH(contents_changed_underneath_get_a_fresh_actor),
 	};

@@ -1,5 +1,5 @@
 /* A store's records as operators and applications of the centre see and change them. */
-#include "tests/support/stage.h" /* before cmocka.h, which makes fail a macro */
+#include "tests/support/backstage.h" /* before cmocka.h, which makes fail a macro */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -219,6 +219,57 @@ STAGE_TEST(a_list_is_bounded_in_bytes)
 	assert_int_equal(walks, 2);
 }
 
+static const char *check(struct stage *g, const char *after)
+{
+	static struct buf b;
+
+	buf_clear(&b);
+	assert_int_equal(store_check(g->store, span_of("site-a"), span_of(after), &b, &g->why), OK);
+	return b.at;
+}
+
+STAGE_TEST(bytes_that_were_changed_are_found)
+{
+	bool postgres = g->kind == STAGE_POSTGRES;
+
+	far_put_many(f, 5);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(store_node_add(g->store, "site-b", "http://b:1", "", &g->why), OK);
+	stage_put(g, "site-b", "r0001", "1"); /* another's, not looked at */
+	stage_delete(g, "site-a", "r0004");
+	assert_string_equal(check(g, ""), "{\"damaged\":[],\"checked\":5,\"next\":null}\n");
+	assert_string_equal(check(g, "r0001"), "{\"damaged\":[],\"checked\":3,\"next\":null}\n");
+	assert_string_equal(check(g, "r0004"), "{\"damaged\":[],\"checked\":0,\"next\":null}\n");
+	if (g->kind == STAGE_MEMORY) /* nobody else can write there */
+		return;
+	backstage_run(g, "UPDATE records SET body = '7' WHERE owner = 'site-a' AND id = 'r0001'");
+	backstage_run(g, postgres
+				 ? "UPDATE records SET vv = '\\x0102' WHERE owner = 'site-a' AND id = 'r0002'"
+				 : "UPDATE records SET vv = x'0102' WHERE owner = 'site-a' AND id = 'r0002'");
+	backstage_run(g, "UPDATE records SET n = n + 1 WHERE owner = 'site-a' AND id = 'r0003'");
+	assert_string_equal(
+		check(g, ""), "{\"damaged\":[\"r0001\",\"r0002\",\"r0003\"],\"checked\":5,\"next\":null}\n");
+	assert_string_equal(check(g, "r0002"), "{\"damaged\":[\"r0003\"],\"checked\":2,\"next\":null}\n");
+}
+
+STAGE_TEST(a_check_is_bounded)
+{
+	static char body[RECORD_BODY_MAX + 1];
+	unsigned n = 16 * 1024 * 1024 / RECORD_BODY_MAX + 3;
+	char id[16], last[32];
+
+	(void)f;
+	memset(body, '7', RECORD_BODY_MAX);
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(id, sizeof(id), "r%04u", i);
+		stage_put(g, "site-a", id, body);
+	}
+	snprintf(last, sizeof(last), "\"next\":\"r%04u\"}", n - 4);
+	assert_non_null(strstr(check(g, ""), last));
+	snprintf(id, sizeof(id), "r%04u", n - 4);
+	assert_string_equal(check(g, id), "{\"damaged\":[],\"checked\":3,\"next\":null}\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -230,6 +281,8 @@ int main(void)
 		cmocka_unit_test(a_list_is_walked_by_its_keys),
 		cmocka_unit_test(a_list_leaves_out_what_was_not_asked_for),
 		cmocka_unit_test(a_list_is_bounded_in_bytes),
+		cmocka_unit_test(bytes_that_were_changed_are_found),
+		cmocka_unit_test(a_check_is_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,11 +1,13 @@
 """Real processes on loopback: start, kill, wipe, restore; ask over HTTP; wait for a state with a deadline."""
 import collections
+import contextlib
 import http.client
 import json
 import os
 import pathlib
 import re
 import shutil
+import sqlite3
 import signal
 import socket
 import subprocess
@@ -180,6 +182,13 @@ class Local(Program):
         return self.get("/v1/status").json
 
 
+def sql(path, statement, *values):
+    """On a database that no program has open."""
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute(statement, values)
+        db.commit()
+
+
 class File:
     """A centre's store in a file."""
     kind = "sqlite"
@@ -193,6 +202,15 @@ class File:
     def backup(self):
         """Of a store that no centre has open."""
         return {f: f.read_bytes() for f in self.files()}
+
+    def sql(self, statement):
+        """Of a store that no centre has open."""
+        sql(self.path, statement)
+
+    def refuse_poison(self, refuse):
+        """Of a store that no centre has open: bodies with that word are refused from now on, or taken again."""
+        self.sql("CREATE TRIGGER no_poison BEFORE INSERT ON records WHEN NEW.body LIKE '%poison%' "
+                 "BEGIN SELECT RAISE(ABORT, 'no poison here'); END" if refuse else "DROP TRIGGER no_poison")
 
     def restore(self, backup):
         for f in self.files():

@@ -29,6 +29,27 @@ def ask(program, d, method, path, body=None, query="", headers=None, status=None
     return r
 
 
+def quarantine(a, centre, d):
+    """Two records that the store refuses: one is taken later, one given up."""
+    centre.stop()
+    centre.store.refuse_poison(True)
+    centre.start()
+    a.write({"id": "q1", "body": "poison"}, {"id": "q2", "body": "more poison"})
+    centre.in_sync("a")
+    assert len(ask(centre, d, "get", "/v1/quarantine", status=200).json["quarantine"]) == 2
+    for call in (("post", "/v1/quarantine/{id}/retry"), ("delete", "/v1/quarantine/{id}")):
+        ask(centre, d, *call, id="1", status=409)
+    centre.stop()
+    centre.store.refuse_poison(False)
+    centre.start()
+    ask(centre, d, "post", "/v1/quarantine/{id}/retry", id="1", status=200)
+    a.stop()
+    a.wipe()
+    a.start()
+    centre.in_sync("a")
+    ask(centre, d, "delete", "/v1/quarantine/{id}", id="2", status=200)
+
+
 def test_the_centre_answers_as_its_document_says(site):
     a = site.local("a")
     centre = site.centre(a)
@@ -47,6 +68,15 @@ def test_the_centre_answers_as_its_document_says(site):
     ask(centre, d, "get", "/v1/nodes", query="?state=nonsense", status=400)
     ask(centre, d, "get", "/v1/nodes/{name}", name="a", status=200)
     ask(centre, d, "get", "/v1/nodes/{name}", name="nobody", status=404)
+    for path in ("/v1/nodes/{name}/why", "/v1/nodes/{name}/safe"):
+        ask(centre, d, "get", path, name="a", status=200)
+        ask(centre, d, "get", path, name="b", status=200)
+        ask(centre, d, "get", path, name="nobody", status=404)
+    ask(centre, d, "get", "/v1/nodes/{name}/check", name="a", status=200)
+    ask(centre, d, "get", "/v1/nodes/{name}/check", name="a", query="?after=no%20id", status=400)
+    ask(centre, d, "get", "/v1/nodes/{name}/check", name="nobody", status=404)
+    ask(centre, d, "get", "/v1/nodes/{name}/safe", name="a", query="?since=0&position=1", status=200)
+    ask(centre, d, "get", "/v1/nodes/{name}/safe", name="a", query="?since=x", status=400)
     ask(centre, d, "get", "/v1/nodes/{name}/token", name="a", status=200)
     ask(centre, d, "post", "/v1/nodes/{name}/rotate", name="a", status=200)
     for verb in ("pull", "push", "verify", "pause", "resume"):
@@ -54,6 +84,10 @@ def test_the_centre_answers_as_its_document_says(site):
     ask(centre, d, "post", "/v1/nodes/{name}/{verb}", name="a", verb="dance", status=404)
     ask(centre, d, "delete", "/v1/nodes/{name}", name="b", status=200)
 
+    quarantine(a, centre, d)
+    ask(centre, d, "get", "/v1/quarantine", query="?limit=0", status=400)
+    ask(centre, d, "post", "/v1/quarantine/{id}/retry", id="1", status=404)
+    ask(centre, d, "delete", "/v1/quarantine/{id}", id="1", status=404)
     record = "/v1/records/{owner}/{id}"
     ask(centre, d, "put", record, {"type": "t", "body": {"x": 1.50}}, owner="a", id="new", status=201)
     ask(centre, d, "put", record, {"type": "t", "body": 2}, owner="a", id="r0", status=200)

@@ -234,8 +234,8 @@ def test_every_command_speaks_json(site):
     away = "http://127.0.0.1:9"
     for args in (["status"], ["status", "--check"], ["nodes"], ["node", "a"], ["node", "add", "b", away], ["node", "pause", "b"], ["node", "resume", "b"],
                  ["node", "token", "b"], ["node", "rotate", "b"], ["node", "rm", "b"], ["pull", "a"], ["push", "a"], ["verify", "a"],
-                 ["wait", "--in-sync"], ["records"], ["record", "a/x"], ["put", "a/y", "--type", "t", "-"], ["delete", "a/x"],
-                 ["events"], ["events", "--node", "a", "--level", "warn"], ["conflicts"]):
+                 ["why", "a"], ["safe", "a"], ["wait", "--in-sync"], ["records"], ["record", "a/x"], ["put", "a/y", "--type", "t", "-"], ["delete", "a/x"],
+                 ["events"], ["events", "--node", "a", "--level", "warn"], ["conflicts"], ["quarantine"], ["quarantine", "--node", "a"]):
         r = centre.tool("--json", *args, input="1")
         assert isinstance(json.loads(r.stdout), dict) and not r.stderr, args
     assert "paused" in centre.tool("node", "pause", "a").stdout and "resumed" in centre.tool("node", "resume", "a").stdout

@@ -80,8 +80,14 @@ static void test_success(void **state)
 	strcpy(s.run.last_reason.text, "refused");
 	strcpy(s.out.version, "1.2.3");
 	s.out.taken = 5;
+	s.out.end.damage = (struct page_damage){.known = true, .records = 2, .first = "r7"};
 	note(&s);
 	assert_true(s.run.heard);
+	assert_int_equal(s.run.heard_at_us, 2000000);
+	assert_int_equal(s.run.heard_mono_us, NOW);
+	assert_int_equal(s.run.counted.poll, s.x.poll);
+	assert_int_equal(s.run.counted.at_us, 2000000);
+	assert_string_equal(s.run.counted.damage.first, "r7");
 	assert_false(s.run.asked);
 	assert_int_equal(s.run.failures, 0);
 	assert_int_equal(s.run.last_result, POLL_OK);

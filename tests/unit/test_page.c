@@ -154,6 +154,49 @@ static void chrony_is_read_or_left(void **unused)
 	buf_done(&out);
 }
 
+/* What is only told decides nothing: what cannot be read of it is not known, and the page is taken. */
+static void damage_is_read_or_not_known(void **unused)
+{
+	static const char *const strange[] = {
+		"null", "7", "[]", "{}", "{\"records\":-1}", "{\"records\":\"1\"}"};
+	struct page_end end = end_at(12, 12), got;
+	struct buf out = {0};
+	struct reason why = {0};
+
+	(void)unused;
+	page_encode_end(&end, &out);
+	assert_null(strstr(out.at, "damaged"));
+	assert_int_equal(decode_end(&got, &out, &why), OK);
+	assert_false(got.damage.known);
+	end.damage = (struct page_damage){.known = true, .records = 3, .first = "r7"};
+	buf_clear(&out);
+	page_encode_end(&end, &out);
+	assert_non_null(strstr(out.at, ",\"damaged\":{\"records\":3,\"first\":\"r7\"}}\n"));
+	assert_int_equal(decode_end(&got, &out, &why), OK);
+	assert_true(got.damage.known);
+	assert_int_equal(got.damage.records, 3);
+	assert_string_equal(got.damage.first, "r7");
+	end.damage = (struct page_damage){0};
+	for (size_t i = 0; i < sizeof strange / sizeof *strange; i++) {
+		buf_clear(&out);
+		page_encode_end(&end, &out);
+		out.len -= 2; /* }\n */
+		buf_printf(&out, ",\"damaged\":%s}\n", strange[i]);
+		got.damage.known = true;
+		assert_int_equal(decode_end(&got, &out, &why), OK);
+		assert_false(got.damage.known);
+	}
+	buf_clear(&out);
+	page_encode_end(&end, &out);
+	out.len -= 2;
+	buf_text(&out, ",\"damaged\":{\"records\":1,\"first\":\"no id, and longer than any, so that it would "
+		       "not fit anywhere\"}}\n");
+	assert_int_equal(decode_end(&got, &out, &why), OK);
+	assert_int_equal(got.damage.records, 1);
+	assert_string_equal(got.damage.first, "");
+	buf_done(&out);
+}
+
 static void reads_what_it_writes(void **unused)
 {
 	struct buf b = {0};
@@ -443,6 +486,7 @@ int main(void)
 		cmocka_unit_test(says_the_request),
 		cmocka_unit_test(says_the_lines_of_the_protocol),
 		cmocka_unit_test(chrony_is_read_or_left),
+		cmocka_unit_test(damage_is_read_or_not_known),
 		cmocka_unit_test(reads_what_it_writes),
 		cmocka_unit_test(reads_an_empty_page),
 		cmocka_unit_test(refuses_every_cut),
