@@ -91,7 +91,6 @@ struct replica {
 /* Columns of a whole record; spans until the next step.  `vv` is filled and pointed to. */
 void row_read(struct query q, const struct replica *r, struct record *ret, struct vector *vv);
 struct hash row_head(struct query q);
-struct span row_id(struct query q);
 /* A copy that stays. */
 void row_copy(const struct record *from, struct record *ret, struct arena *a);
 void row_write(struct lite *l, const struct record *v, struct hash head);
@@ -108,6 +107,13 @@ bool position_find(struct lite *l, uint64_t seq, struct hash *ret);
 /* Does a request with this basis speak of this log? */
 enum feed_verdict position_verdict(
 	struct lite *l, const struct log_state *s, const struct epoch *epoch, struct position witness);
+
+/* --- answers framed like a page --- */
+
+void frame_begin(
+	const struct replica *r, const struct log_state *s, const struct page_request *q, struct buf *out);
+/* Adds the times and the clock, and writes the last line. */
+void frame_end(struct page_end *end, struct buf *out);
 
 /* --- what is known --- */
 

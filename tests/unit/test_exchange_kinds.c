@@ -89,7 +89,7 @@ static void test_begin_without_anything(void **state)
 
 		st.fails = rows[i].fails;
 		n.sync.cursor -= rows[i].behind;
-		assert_int_equal(exchange_begin(&x, &st, &n, (struct plan){PLAN_PUSH, 0}, &limits, &why),
+		assert_int_equal(exchange_begin(&x, &st, &n, (struct plan){.step = PLAN_PUSH}, &limits, &why),
 			rows[i].expected);
 		exchange_done(&x); /* holds nothing */
 	}

@@ -386,7 +386,7 @@ static void test_rename_in_vain_waits(void **state)
 	s.out = (struct outcome){.sync = at(9), .sync_known = true};
 	note(&s);
 	assert_int_equal(delay_ms(&s, PLAN_WAIT), INTERVAL_MS);
-	s.out.sync.generation++;
+	s.out.sync.resets++;
 	note(&s);
 	assert_int_equal(delay_ms(&s, PLAN_PULL), 0);
 }
