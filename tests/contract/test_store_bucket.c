@@ -325,6 +325,92 @@ STAGE_TEST(a_paused_node_is_not_compared)
 	assert_true(stage_node(g, "site-a").sync.comparing);
 }
 
+/* --- quarantine --- */
+
+static const char *poison(const struct stage *g)
+{
+	return g->kind == STAGE_POSTGRES ? "body::text LIKE '%poison%'" : "body LIKE '%poison%'";
+}
+
+static bool listed(struct stage *g, const char *text)
+{
+	struct buf b = {0};
+	bool found;
+
+	assert_int_equal(store_quarantine(g->store, "site-a", 0, 1000, &b, &g->why), OK);
+	found = strstr(b.at, text) != NULL;
+	buf_done(&b);
+	return found;
+}
+
+/* A version in quarantine is what the local is believed to hold, whatever was known of the record before. */
+STAGE_TEST(what_is_in_quarantine_is_no_difference)
+{
+	struct digest_apply p;
+
+	backstage_forbid(g, poison(g));
+	settled(g, f, 40);
+	far_put(f, "r0007", "\"poison\"");
+	far_put(f, "new", "\"poison\"");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(stage_node(g, "site-a").sync.quarantined, 2);
+	compare_to(g, f, f->head);
+	assert_int_equal(stage_digest(g, f, &p), OK);
+	assert_int_equal(p.verdict, APART_NONE);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(stage_node(g, "site-a").sync.quarantined, 2);
+}
+
+STAGE_TEST(what_is_fetched_goes_into_quarantine_as_well)
+{
+	struct digest_apply p;
+	struct pull_apply pull;
+
+	settled(g, f, 40);
+	backstage_forbid(g, poison(g));
+	compare_to(g, f, f->head);
+	far_put(f, "r0007", "\"poison\"");
+	far_put(f, "r0008", "\"sound\"");
+	assert_int_equal(stage_digest(g, f, &p), OK);
+	while (p.apart.n > 0)
+		assert_int_equal(stage_fetch(g, f, &p.apart, APART_BUCKETS_MAX, &pull), OK);
+	assert_int_equal(pull.quarantine.in, 1);
+	assert_string_equal(stage_body(g, "site-a", "r0008"), "\"sound\"");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_true(listed(g, "\"held\":true"));
+}
+
+/* A database that went back holds another version, or none: what quarantine has of it is all that is left. */
+STAGE_TEST(a_version_that_only_quarantine_has_stays)
+{
+	struct far *before = arena_alloc(&g->arena, sizeof(*before));
+	struct digest_apply p;
+	struct pull_apply pull;
+
+	settled(g, f, 40);
+	*before = *f;
+	backstage_forbid(g, poison(g));
+	far_put(f, "r0007", "\"poison\"");
+	far_put(f, "new", "\"poison as well\"");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	*f = *before;
+	far_restart(f);
+	compare_to(g, f, (struct position){0});
+	assert_int_equal(stage_digest(g, f, &p), OK);
+	assert_int_equal(p.verdict, APART_FEW);
+	while (p.apart.n > 0)
+		assert_int_equal(stage_fetch(g, f, &p.apart, 1, &pull), OK);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(stage_node(g, "site-a").sync.quarantined, 2);
+	assert_true(listed(g, "poison as well") && listed(g, "\"held\":false"));
+	assert_false(listed(g, "\"held\":true"));
+	assert_string_equal(stage_body(g, "site-a", "r0007"), "{\"v\":1}");
+	/* what comes later in the feed is an ordinary change */
+	far_put(f, "r0007", "\"poison once more\"");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(stage_node(g, "site-a").sync.quarantined, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -343,6 +429,9 @@ int main(void)
 		cmocka_unit_test(stale_digests_are_discarded),
 		cmocka_unit_test(an_answer_to_what_was_asked_before_the_content_was_replaced_is_discarded),
 		cmocka_unit_test(a_paused_node_is_not_compared),
+		cmocka_unit_test(what_is_in_quarantine_is_no_difference),
+		cmocka_unit_test(what_is_fetched_goes_into_quarantine_as_well),
+		cmocka_unit_test(a_version_that_only_quarantine_has_stays),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

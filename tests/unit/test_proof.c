@@ -107,6 +107,7 @@ static void what_is_explained_is_no_difference(void **state)
 	w.sync.cursor = 9;
 	w.sync.swept = true;
 	w.explained = (struct explained){0}; /* another difference than before, so a new doubt */
+	w.sync.comparing = false;
 	assert_int_equal(proof_judge(&w.sync, &end, &w.explained, false), PROOF_DOUBTED);
 }
 
