@@ -74,27 +74,31 @@ static bool finer_helps(const struct apart *a, unsigned most_bits)
 	       a->records > ((uint64_t)BUCKET_LINE_MAX << most_bits) / RECORD_BYTES_LEAST;
 }
 
+static enum apart_verdict weigh(const struct apart *a, struct counts c, const struct apart_limits *limits)
+{
+	if (a->found == 0)
+		return APART_NONE;
+	if (c.far == 0 || a->found > APART_BUCKETS_MAX)
+		return APART_MUCH;
+	if (a->records <= limits->records)
+		return APART_FEW;
+	if (finer_helps(a, bits_that_fit(limits)))
+		return APART_FINER;
+	return a->records <= larger(c.near, c.far) / 8 && a->records <= APART_RECORDS_MAX ? APART_FEW
+											  : APART_MUCH;
+}
+
 enum apart_verdict apart_judge(const struct digest *near, const struct buckets *far,
 	const struct apart_limits *limits, struct apart *ret)
 {
 	struct apart a = {.bits_known = true, .bits = far->bits, .seq = far->end.to.seq};
 	struct counts c = walk(near, far, &a);
-	unsigned most_bits = bits_that_fit(limits);
-	enum apart_verdict v = APART_FEW;
+	enum apart_verdict v = weigh(&a, c, limits);
 
-	if (a.found == 0)
-		v = APART_NONE;
-	else if (c.far == 0 || a.found > APART_BUCKETS_MAX)
-		v = APART_MUCH;
-	else if (a.records > limits->records && finer_helps(&a, most_bits))
-		v = APART_FINER;
-	else if (a.records > limits->records &&
-		 (a.records > larger(c.near, c.far) / 8 || a.records > APART_RECORDS_MAX))
-		v = APART_MUCH;
 	if (v != APART_FEW)
 		a.n = 0;
 	if (v == APART_FINER)
-		a.bits = most_bits;
+		a.bits = bits_that_fit(limits);
 	*ret = a;
 	return v;
 }

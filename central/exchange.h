@@ -22,10 +22,9 @@ struct exchange_limits {
 	unsigned bucket_records; /* about so many in a bucket at first */
 };
 #define EXCHANGE_BUCKET_RECORDS 64
-#define EXCHANGE_LIMITS_DEFAULT    \
-	((struct exchange_limits){ \
-		PAGE_LIMIT_DEFAULT, PAGE_LIMIT_DEFAULT, PAGE_BYTES_DEFAULT, PAGE_BYTES_DEFAULT, \
-		EXCHANGE_BUCKET_RECORDS})
+#define EXCHANGE_LIMITS_DEFAULT                                                               \
+	((struct exchange_limits){PAGE_LIMIT_DEFAULT, PAGE_LIMIT_DEFAULT, PAGE_BYTES_DEFAULT, \
+		PAGE_BYTES_DEFAULT, EXCHANGE_BUCKET_RECORDS})
 
 /* Comparing came to nothing so often in a row: everything is read again instead. */
 #define EXCHANGE_COMPARE_TRIES 5
@@ -131,8 +130,8 @@ void exchange_decide_probed(const struct node_sync *s, bool contains_witness,
 	struct position abandoned_witness, const struct epoch *fresh, struct sync_change *ret,
 	struct event *ev);
 /* Comparing by buckets came to nothing: everything is read again. */
-void exchange_decide_reread(const struct node_sync *s, const struct reason *cause, struct sync_change *ret,
-	struct event *ev);
+void exchange_decide_reread(
+	const struct node_sync *s, const struct reason *cause, struct sync_change *ret, struct event *ev);
 /* An operator resumes a halted node: what answers now is accepted. False: it was not halted. */
 bool exchange_decide_resumed(const struct node_sync *s, struct sync_change *ret, struct event *ev);
 

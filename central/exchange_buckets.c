@@ -41,8 +41,8 @@ enum err exchange_begin_digest(
 	struct page_request q = request_of(x, st);
 	unsigned most = apart_bits(UINT64_MAX, &x->compare.limits);
 
-	x->compare.bits = plan.apart ? plan.apart->bits
-				     : apart_bits(x->basis.digest.count, &x->compare.limits);
+	x->compare.bits =
+		plan.apart ? plan.apart->bits : apart_bits(x->basis.digest.count, &x->compare.limits);
 	if (x->compare.bits > most) /* there is less room by now */
 		x->compare.bits = most;
 	x->method = HTTP_GET;
@@ -153,11 +153,9 @@ bool exchange_speaks_against(const struct exchange *x, enum poll_result r)
 	return r == POLL_TIMEOUT || r == POLL_NETWORK || r == POLL_HTTP || r == POLL_BAD_BODY;
 }
 
-enum err exchange_finish_failed(
-	struct exchange *x, struct store *st, struct outcome *out, struct reason *why)
+enum err exchange_finish_failed(struct exchange *x, struct store *st, struct outcome *out, struct reason *why)
 {
-	if (!exchange_speaks_against(x, out->result) ||
-		x->compare.failures + 1 < EXCHANGE_COMPARE_TRIES)
+	if (!exchange_speaks_against(x, out->result) || x->compare.failures + 1 < EXCHANGE_COMPARE_TRIES)
 		return OK;
 	return give_up(x, st, out, why);
 }

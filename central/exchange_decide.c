@@ -105,8 +105,8 @@ void exchange_decide_probed(const struct node_sync *s, bool contains_witness,
 		s->probe.hex, abandoned_witness.seq);
 }
 
-void exchange_decide_reread(const struct node_sync *s, const struct reason *cause, struct sync_change *ret,
-	struct event *ev)
+void exchange_decide_reread(
+	const struct node_sync *s, const struct reason *cause, struct sync_change *ret, struct event *ev)
 {
 	begin_decision(s, ret, ev);
 	sync_reset(&ret->to, &s->epoch, s->witness);

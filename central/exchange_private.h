@@ -12,7 +12,7 @@ enum answer_kind {
 	ANSWER_EPOCH_CHANGED, /* *now is the local's own epoch, another than the one asked for */
 	ANSWER_REWOUND,
 	ANSWER_UNABLE, /* DIGEST, FETCH: it refuses this call (out->why), and may well serve others */
-	ANSWER_WRONG, /* *out says what is wrong; nothing changes */
+	ANSWER_WRONG,  /* *out says what is wrong; nothing changes */
 };
 enum answer_kind exchange_read_answer(
 	const struct exchange *x, const struct answer *a, struct epoch *now, struct outcome *out);

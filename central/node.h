@@ -109,8 +109,8 @@ struct node_run {
 	unsigned failures; /* in a row, pushes apart */
 	enum poll_result last_result;
 	struct reason last_reason;
-	bool at_head;          /* the last pull ended at the head, nothing exchanged since */
-	bool to_push;          /* something differs, or the sweep has not ended */
+	bool at_head; /* the last pull ended at the head, nothing exchanged since */
+	bool to_push; /* something differs, or the sweep has not ended */
 	/* What a comparison by buckets found and is still to be read; valid while `basis` is the node's. */
 	struct {
 		struct node_sync basis;

@@ -26,8 +26,8 @@ static void doubt(struct node_sync *s, uint64_t seq, struct digest local, struct
 
 bool proof_is_due(const struct node_sync *s, const struct page_end *end, bool to_push)
 {
-	return s->halt == HALT_NONE && !s->comparing && !to_push && !end->more && end->to.seq == end->head_seq &&
-	       s->cursor == end->to.seq;
+	return s->halt == HALT_NONE && !s->comparing && !to_push && !end->more &&
+	       end->to.seq == end->head_seq && s->cursor == end->to.seq;
 }
 
 /* Remembered in the place of a doubt, as one without a difference: the local's counters are not to be

@@ -126,7 +126,8 @@ struct pull_apply {
 	const char *node;
 	const struct node_sync *basis; /* as the request was built */
 	const struct page *page;
-	const struct fetched *fetched; /* NULL: of the feed.  What is missing in it the local does not hold. */
+	const struct fetched
+		*fetched; /* NULL: of the feed.  What is missing in it the local does not hold. */
 	/* out: */
 	enum err result; /* OK; CONFLICT: stale, discarded */
 	struct reason why;

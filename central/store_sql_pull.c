@@ -68,7 +68,8 @@ static enum proof_verdict judge(struct db *db, struct pull_apply *p, struct node
 	const struct page_end *end = &p->page->end;
 	bool not_counted = sync->recount && !p->basis->recount; /* the wish came after the request */
 	/* fetched: its digest is none of a pull's, which can ask for a count */
-	bool blocked = p->to_push || p->fetched || not_counted || store_any(db, SQL_CENTRAL_PUSH_REFUSED, p->node);
+	bool blocked =
+		p->to_push || p->fetched || not_counted || store_any(db, SQL_CENTRAL_PUSH_REFUSED, p->node);
 	struct explained ex = {0};
 
 	if (sync->recount && proof_is_due(sync, end, blocked))

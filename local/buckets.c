@@ -3,8 +3,8 @@
 #include "local/basis.h"
 #include "shared/log.h"
 
-static void answer(struct local *l, enum err e, const struct page_request *p, const struct feed_served *served,
-	const struct reason *why, struct http_reply *r)
+static void answer(struct local *l, enum err e, const struct page_request *p,
+	const struct feed_served *served, const struct reason *why, struct http_reply *r)
 {
 	if (e != OK)
 		buf_clear(&r->body);
@@ -30,8 +30,7 @@ void buckets_get(void *local, struct http_request *q, struct http_reply *r)
 
 	if (!basis_read(q, &p, r) || !basis_number(q, "bits", BUCKET_BITS_MAX, &bits, r))
 		return;
-	enum err e = replica_buckets(
-		l->replica, &p, (unsigned)bits, q->received_us, &served, &r->body, &why);
+	enum err e = replica_buckets(l->replica, &p, (unsigned)bits, q->received_us, &served, &r->body, &why);
 	answer(l, e, &p, &served, &why, r);
 	if (r->status == 200)
 		log_event(LOG_DEBUG, "compared", "centre", p.centre.hex, "bits", LOG_I64((int64_t)bits),

@@ -28,8 +28,8 @@ static void answer_look(struct look *k, struct lite *l, const struct log_state *
 	frame_end(&ret->end, out);
 }
 
-static enum err look(struct look *k, int64_t t_recv_us, struct feed_served *ret, struct buf *out,
-	struct reason *why)
+static enum err look(
+	struct look *k, int64_t t_recv_us, struct feed_served *ret, struct buf *out, struct reason *why)
 {
 	const struct page_request *q = k->request;
 	struct lite *l;

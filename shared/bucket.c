@@ -143,8 +143,7 @@ void fetch_request_encode(
 	buf_text(body, "]}");
 }
 
-static enum err take_numbers(
-	struct bucket_set *ret, struct span array, struct arena *a, struct reason *why)
+static enum err take_numbers(struct bucket_set *ret, struct span array, struct arena *a, struct reason *why)
 {
 	/* a member takes two bytes at least */
 	uint16_t *at = arena_alloc(a, (array.len / 2 + 1) * sizeof(*at));

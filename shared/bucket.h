@@ -32,8 +32,8 @@ struct buckets {
 	struct arena arena;
 };
 /* INVALID with the line: truncated, not in order, not of that depth, more records than the log has places. */
-enum err buckets_decode(struct buckets *ret, struct span body, struct span owner, unsigned bits,
-	struct reason *why) MUST_USE;
+enum err buckets_decode(
+	struct buckets *ret, struct span body, struct span owner, unsigned bits, struct reason *why) MUST_USE;
 void buckets_done(struct buckets *b);
 
 /* Some buckets of a depth. */

@@ -116,7 +116,8 @@ static void a_fetch_is_bounded_in_bytes(void **state)
 {
 	struct site *s = *state;
 	const uint16_t all = 0, some[] = {0, 1, 2, 3};
-	const struct bucket_set whole = {.bits = 0, .at = &all, .n = 1}, few = {.bits = 4, .at = some, .n = 4};
+	const struct bucket_set whole = {.bits = 0, .at = &all, .n = 1},
+				few = {.bits = 4, .at = some, .n = 4};
 	struct fetched_page p;
 	struct page_request q;
 	site_put_large(s);

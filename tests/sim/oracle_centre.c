@@ -208,8 +208,8 @@ static void check_node(struct world *w, struct site *s, const struct centre_view
 		world_fail(w, "%s: an identity conflict without a cause", s->name);
 	if (now->nodes[i].generation < w->view.nodes[i].generation)
 		world_fail(w, "%s: the generation went back", s->name);
-	w->tally.reread += w->view.nodes[i].comparing &&
-			   now->nodes[i].generation > w->view.nodes[i].generation;
+	w->tally.reread +=
+		w->view.nodes[i].comparing && now->nodes[i].generation > w->view.nodes[i].generation;
 	if (now->nodes[i].resets == was)
 		return;
 	w->tally.resets++;

@@ -77,10 +77,12 @@ static void dump_node(struct buf *b, const struct node *n)
 		(unsigned long long)n->rotation);
 	buf_printf(b, " %s %llu ", s->epoch.hex, (unsigned long long)s->cursor);
 	position_encode(s->witness, b);
-	buf_printf(b, " g%llu resets %llu comparing %d rename '%s' probe '%s' halt %d reconciling %d recount %d swept %d '%s'",
+	buf_printf(b,
+		" g%llu resets %llu comparing %d rename '%s' probe '%s' halt %d reconciling %d recount %d "
+		"swept %d '%s'",
 		(unsigned long long)s->generation, (unsigned long long)s->resets, s->comparing,
-		s->rename_to.hex, s->probe.hex, s->halt, s->reconciling,
-		s->recount, s->swept, s->sweep_after);
+		s->rename_to.hex, s->probe.hex, s->halt, s->reconciling, s->recount, s->swept,
+		s->sweep_after);
 	digest_encode(s->digest, b);
 	buf_printf(b, " doubt %llu ", (unsigned long long)s->doubt_seq);
 	digest_encode(s->doubt_local, b);

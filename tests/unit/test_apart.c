@@ -8,8 +8,7 @@
 
 #include <cmocka.h>
 
-static const struct apart_limits limits = {
-	.records = 100, .bytes = 4 * 1024 * 1024, .bucket_records = 10};
+static const struct apart_limits limits = {.records = 100, .bytes = 4 * 1024 * 1024, .bucket_records = 10};
 
 /* Both ends hold `each` records in every bucket of that depth; then the far end's differ as said. */
 struct ends {
@@ -128,7 +127,8 @@ static void test_much(void **state)
 	assert_int_equal(judge(&e, &a), APART_MUCH);
 	assert_int_equal(a.n, 0);
 	ends_init(&e, 8, 10);
-	differ(&e, 0, 200); /* more than a page and an eighth, and the digests of smaller buckets would cost more */
+	differ(&e, 0,
+		200); /* more than a page and an eighth, and the digests of smaller buckets would cost more */
 	assert_int_equal(judge(&e, &a), APART_MUCH);
 	ends_init(&e, 8, 100);
 	differ(&e, 0, 112);

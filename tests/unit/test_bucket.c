@@ -10,13 +10,13 @@
 #include <cmocka.h>
 
 #define SUM "6bbeb16c8bd80b96a1da2b3cfcfd8a36"
-#define BEGIN                                                                                           \
-	"{\"node\":\"a\",\"epoch\":\"0123456789abcdef0123456789abcdef\",\"request\":"                   \
+#define BEGIN                                                                         \
+	"{\"node\":\"a\",\"epoch\":\"0123456789abcdef0123456789abcdef\",\"request\":" \
 	"\"fedcba9876543210fedcba9876543210\",\"version\":\"1\",\"protocol\":1}\n"
-#define END_OF(seq, head, more)                                                                          \
-	"{\"end\":true,\"to_seq\":" seq                                                                  \
-	",\"to_head\":\"80947ae2f8ff50b72896527db6818d89\",\"head_seq\":" head ",\"more\":" more         \
-	",\"digest\":{\"count\":3,\"sum\":\"" SUM "\"},\"oldest_after\":null,\"t_recv_us\":1,"           \
+#define END_OF(seq, head, more)                                                                  \
+	"{\"end\":true,\"to_seq\":" seq                                                          \
+	",\"to_head\":\"80947ae2f8ff50b72896527db6818d89\",\"head_seq\":" head ",\"more\":" more \
+	",\"digest\":{\"count\":3,\"sum\":\"" SUM "\"},\"oldest_after\":null,\"t_recv_us\":1,"   \
 	"\"t_send_us\":2,\"clock_error_us\":null}\n"
 #define END END_OF("9", "9", "false")
 #define LINE(bucket, count) "{\"bucket\":" bucket ",\"count\":" count ",\"sum\":\"" SUM "\"}\n"
@@ -90,15 +90,14 @@ static void test_request_refused(void **state)
 
 static void test_lines(void **state)
 {
-	const struct bucket longest = {
-		UINT16_MAX, {.count = INT64_MAX, .lane = {UINT64_MAX, UINT64_MAX}}};
+	const struct bucket longest = {UINT16_MAX, {.count = INT64_MAX, .lane = {UINT64_MAX, UINT64_MAX}}};
 	struct buckets b;
 	struct buf out = {0};
 	struct reason why = {""};
 
 	(void)state;
-	assert_int_equal(buckets_decode(&b, span_of(BEGIN LINE("0", "2") LINE("15", "7") END), span_of("a"), 4,
-				 &why),
+	assert_int_equal(
+		buckets_decode(&b, span_of(BEGIN LINE("0", "2") LINE("15", "7") END), span_of("a"), 4, &why),
 		OK);
 	assert_int_equal(b.n, 2);
 	assert_int_equal(b.at[1].number, 15);
@@ -134,10 +133,14 @@ static void test_lines_refused(void **state)
 		{"counts that wrap", BEGIN LINE("0", "9223372036854775807") END, "line 2: count: more"},
 		{"negative", BEGIN LINE("-1", "1") END, "line 2: bucket"},
 		{"no sum", BEGIN "{\"bucket\":0,\"count\":1}\n" END, "line 2: sum"},
-		{"half a sum", BEGIN "{\"bucket\":0,\"count\":1,\"sum\":\"00\"}\n" END, "line 2: sum: not 32"},
-		{"sum twice", BEGIN "{\"bucket\":0,\"count\":1,\"sum\":\"" SUM "\",\"sum\":\"" SUM "\"}\n" END, "line 2"},
+		{"half a sum", BEGIN "{\"bucket\":0,\"count\":1,\"sum\":\"00\"}\n" END,
+			"line 2: sum: not 32"},
+		{"sum twice",
+			BEGIN "{\"bucket\":0,\"count\":1,\"sum\":\"" SUM "\",\"sum\":\"" SUM "\"}\n" END,
+			"line 2"},
 		{"no object", BEGIN "[0,1]\n" END, "line 2"},
-		{"not the whole log", BEGIN LINE("0", "1") END_OF("8", "9", "true"), "more: digests are of the whole"},
+		{"not the whole log", BEGIN LINE("0", "1") END_OF("8", "9", "true"),
+			"more: digests are of the whole"},
 	};
 
 	(void)state;
