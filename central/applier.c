@@ -159,7 +159,8 @@ static void adapt_pages(struct slot *s)
 	const size_t whole = PAGE_BYTES_DEFAULT;
 	size_t most = whole >> s->shrink;
 	size_t moved = push ? s->exchange.body.len : c->reply.len;
-	bool refused = c->answer.result == POLL_OK && c->answer.status == 413;
+	bool refused = c->answer.result == POLL_OK && c->answer.status == 413 &&
+		       s->exchange.kind != PLAN_FETCH; /* of fewer buckets instead */
 	if (refused || c->too_large || (c->answer.result == POLL_TIMEOUT && (push || moved > 0))) {
 		do
 			s->shrink += s->shrink < SLOT_SHRINK_MAX;

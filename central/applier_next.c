@@ -112,6 +112,8 @@ static unsigned at_most(unsigned bytes, unsigned shrink)
 static bool wants_whole_page(const struct slot *s, struct plan p)
 {
 	const struct node_run *r = &s->run;
+	if (p.step == PLAN_DIGEST || p.step == PLAN_FETCH)
+		return true;
 	return p.step == PLAN_PUSH || (p.step == PLAN_PULL && p.delay_ms == 0 && r->heard &&
 					      r->failures == 0 && r->pull_backlog > 0);
 }
@@ -145,12 +147,14 @@ static void leave_room(struct applier *a, struct slot *s)
 	pthread_mutex_unlock(a->lock);
 }
 
-/* A push of a few records needs little; known when it has been made. */
+/* A push of a few records needs little, and so do digests of a few buckets; known when it has been made. */
 static void trim_room(struct applier *a, struct slot *s)
 {
 	pthread_mutex_lock(a->lock);
 	if (s->exchange.kind == PLAN_PUSH)
 		room_trim(&a->room, &s->room, s->exchange.body.len + s->call.max_bytes);
+	if (s->exchange.kind == PLAN_DIGEST)
+		room_trim(&a->room, &s->room, s->call.max_bytes);
 	pthread_mutex_unlock(a->lock);
 }
 
@@ -162,7 +166,8 @@ static int64_t answer_time_ms(struct applier *a, const struct slot *s)
 	pthread_mutex_lock(a->lock);
 	unsigned failures = s->run.failures;
 	pthread_mutex_unlock(a->lock);
-	bool counts = s->exchange.kind == PLAN_PULL && s->exchange.basis.recount;
+	bool counts = s->exchange.kind == PLAN_DIGEST || s->exchange.kind == PLAN_FETCH ||
+		      (s->exchange.kind == PLAN_PULL && s->exchange.basis.recount);
 	int64_t ms = s->shrink < SLOT_SHRINK_MAX ? ANSWER_TIME_MS : ANSWER_TIME_MOST_MS;
 	while (counts && failures-- > 0 && ms < COUNT_TIME_MOST_MS)
 		ms *= 2;
@@ -187,6 +192,8 @@ static void prepare_call(
 	c->max_bytes = (size_t)l->pull_bytes + ANSWER_EXTRA_BYTES;
 	if (x->kind == PLAN_PUSH && x->sent.n * RECORD_LINE_MAX < l->pull_bytes)
 		c->max_bytes = x->sent.n * RECORD_LINE_MAX + ANSWER_EXTRA_BYTES;
+	if (x->kind == PLAN_DIGEST)
+		c->max_bytes = ((size_t)BUCKET_LINE_MAX << x->compare.bits) + APPLIER_SMALL_BYTES;
 	token_of_node(a->secret, n, c->token);
 }
 

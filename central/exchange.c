@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "shared/seal.h"
 
@@ -11,6 +12,8 @@ void exchange_done(struct exchange *x)
 	buf_done(&x->body);
 	push_page_done(&x->sent);
 	x->sent = (struct push_page){0};
+	free(x->compare.buckets);
+	x->compare.buckets = NULL;
 }
 
 static enum err begin(struct exchange *x, struct store *st, struct plan plan,
@@ -25,6 +28,10 @@ static enum err begin(struct exchange *x, struct store *st, struct plan plan,
 		return exchange_begin_rename(x, st);
 	case PLAN_PROBE:
 		return exchange_begin_probe(x, st, why);
+	case PLAN_DIGEST:
+		return exchange_begin_digest(x, st, plan, limits);
+	case PLAN_FETCH:
+		return exchange_begin_fetch(x, st, plan, limits);
 	case PLAN_REST:
 	case PLAN_WAIT:
 		break;
@@ -49,7 +56,7 @@ enum err exchange_begin(struct exchange *x, struct store *st, const struct node 
 	return e;
 }
 
-/* A whole answer of any kind but an ordinary page. */
+/* A whole answer of any kind but a page of records. */
 static enum err finish_served(
 	struct exchange *x, struct store *st, const struct answer *a, struct outcome *out, struct reason *why)
 {
@@ -57,11 +64,13 @@ static enum err finish_served(
 		return exchange_finish_push(x, st, a, out, why);
 	if (x->kind == PLAN_RENAME)
 		return exchange_finish_renamed(x, st, a, out, why);
+	if (x->kind == PLAN_DIGEST)
+		return exchange_finish_digest(x, st, a, out, why);
 	assert(x->kind == PLAN_PROBE);
 	return exchange_decode_probe(x, a, out) ? exchange_finish_probed(x, st, true, out, why) : OK;
 }
 
-/* *is_page: it is an ordinary page and has been decoded, to be applied together with others. */
+/* *is_page: it is a page of records and has been decoded, to be applied together with others. */
 static enum err finish_alone(struct exchange *x, struct store *st, const struct answer *a,
 	struct outcome *out, struct page *page, bool *is_page, struct reason *why)
 {
@@ -70,7 +79,9 @@ static enum err finish_alone(struct exchange *x, struct store *st, const struct 
 	*is_page = false;
 	switch (exchange_read_answer(x, a, &now, out)) {
 	case ANSWER_WRONG:
-		return OK;
+		return exchange_finish_failed(x, st, out, why);
+	case ANSWER_UNABLE:
+		return exchange_finish_unable(x, st, a, out, why);
 	case ANSWER_EPOCH_CHANGED:
 		return exchange_finish_epoch_changed(x, st, &now, out, why);
 	case ANSWER_REWOUND:
@@ -79,10 +90,13 @@ static enum err finish_alone(struct exchange *x, struct store *st, const struct 
 	case ANSWER_SERVED:
 		break;
 	}
-	if (x->kind != PLAN_PULL)
+	if (x->kind == PLAN_PULL)
+		*is_page = exchange_decode_pull(x, a, page, out);
+	else if (x->kind == PLAN_FETCH)
+		*is_page = exchange_decode_fetch(x, a, page, out);
+	else
 		return finish_served(x, st, a, out, why);
-	*is_page = exchange_decode_pull(x, a, page, out);
-	return OK;
+	return *is_page ? OK : exchange_finish_failed(x, st, out, why);
 }
 
 struct pulls {
@@ -153,6 +167,8 @@ void exchange_finish_all(struct exchange *const *xs, struct store *st, const str
 			continue;
 		p.applies[p.n] = (struct pull_apply){
 			.node = xs[i]->node, .basis = &xs[i]->basis, .page = &p.pages[p.n]};
+		if (xs[i]->kind == PLAN_FETCH)
+			p.applies[p.n].fetched = &xs[i]->compare.fetched;
 		p.of[p.n++] = i;
 	}
 	if (p.n > 0)

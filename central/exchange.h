@@ -5,7 +5,7 @@
  * exchange_finish() reads the answer and applies it in one transaction, or discards it.
  * No sockets, no threads, no clocks but for showing: the scheduler and the simulation use
  * the same two functions.  exchange_pull.c, exchange_push.c and exchange_reset.c hold the kinds,
- * exchange_answer.c judges an answer's head, exchange_note.c keeps the run's memory.
+ * exchange_buckets.c the two of a comparison by buckets, exchange_answer.c judges an answer's head, exchange_note.c keeps the run's memory.
  *
  * exchange_decide_…() are the pure decisions of a reset.
  */
@@ -19,13 +19,18 @@
 struct exchange_limits {
 	unsigned pull_records, push_records;
 	unsigned pull_bytes, push_bytes;
+	unsigned bucket_records; /* about so many in a bucket at first */
 };
-#define EXCHANGE_LIMITS_DEFAULT    \
-	((struct exchange_limits){ \
-		PAGE_LIMIT_DEFAULT, PAGE_LIMIT_DEFAULT, PAGE_BYTES_DEFAULT, PAGE_BYTES_DEFAULT})
+#define EXCHANGE_BUCKET_RECORDS 64
+#define EXCHANGE_LIMITS_DEFAULT                                                               \
+	((struct exchange_limits){PAGE_LIMIT_DEFAULT, PAGE_LIMIT_DEFAULT, PAGE_BYTES_DEFAULT, \
+		PAGE_BYTES_DEFAULT, EXCHANGE_BUCKET_RECORDS})
+
+/* Comparing came to nothing so often in a row: everything is read again instead. */
+#define EXCHANGE_COMPARE_TRIES 5
 
 struct exchange {
-	enum plan_step kind; /* PULL, PUSH, RENAME or PROBE */
+	enum plan_step kind; /* PULL, PUSH, RENAME, PROBE, DIGEST or FETCH */
 	char node[RECORD_OWNER_MAX + 1];
 	struct node_sync basis;
 	struct epoch request;
@@ -35,6 +40,12 @@ struct exchange {
 	struct buf body;
 	int64_t parked_ms; /* how long the local may hold it: added to the time allowed */
 	struct push_page sent;
+	struct { /* DIGEST, FETCH */
+		struct apart_limits limits;
+		unsigned bits, failures;
+		uint16_t *buckets; /* FETCH: what fetched.buckets lists */
+		struct fetched fetched;
+	} compare;
 	uint64_t poll; /* which of the node's it is: run.polls_begun, noted by whoever sends it */
 };
 void exchange_done(struct exchange *x); /* again is harmless */
@@ -69,6 +80,9 @@ struct outcome {
 	struct page_end end;
 	char version[32];
 	bool at_head, to_push; /* after a page; after a push only to_push */
+	bool compared;         /* the local's digests were: apart is what is to be done */
+	struct apart apart;
+	bool too_large; /* FETCH: fewer buckets at once */
 	enum proof_verdict proof;
 	uint64_t taken, conflicts, archived, pushed;
 	uint64_t refused;  /* pushed, but the local held another version */
@@ -115,6 +129,9 @@ void exchange_decide_renamed(
 void exchange_decide_probed(const struct node_sync *s, bool contains_witness,
 	struct position abandoned_witness, const struct epoch *fresh, struct sync_change *ret,
 	struct event *ev);
+/* Comparing by buckets came to nothing: everything is read again. */
+void exchange_decide_reread(
+	const struct node_sync *s, const struct reason *cause, struct sync_change *ret, struct event *ev);
 /* An operator resumes a halted node: what answers now is accepted. False: it was not halted. */
 bool exchange_decide_resumed(const struct node_sync *s, struct sync_change *ret, struct event *ev);
 

@@ -133,6 +133,12 @@ static void read_incompatible(const struct json_doc *d, const char *detail, stru
 	exchange_wrong(out, POLL_INCOMPATIBLE, "%s", words.text);
 }
 
+/* Does it refuse such a call itself, and would again? */
+static bool is_refusal(int status)
+{
+	return status == 400 || status == 404 || status == 405 || status == 413;
+}
+
 static enum answer_kind read_problem(const struct exchange *x, const struct answer *a,
 	const struct json_doc *d, struct epoch *now, struct outcome *out)
 {
@@ -147,12 +153,12 @@ static enum answer_kind read_problem(const struct exchange *x, const struct answ
 		return read_moved(x, d, false, now, out);
 	if (a->status == 409 && strcmp(code, "rewound") == 0)
 		return read_moved(x, d, true, now, out);
-	if (a->status == 400 && strcmp(code, "incompatible") == 0)
+	if (a->status == 400 && strcmp(code, "incompatible") == 0) {
 		read_incompatible(d, detail, out);
-	else
-		exchange_wrong(
-			out, POLL_HTTP, "%d %.40s: %.160s", a->status, code, detail ? detail : "no detail");
-	return ANSWER_WRONG;
+		return ANSWER_WRONG;
+	}
+	exchange_wrong(out, POLL_HTTP, "%d %.40s: %.160s", a->status, code, detail ? detail : "no detail");
+	return exchange_compares(x) && is_refusal(a->status) ? ANSWER_UNABLE : ANSWER_WRONG;
 }
 
 enum answer_kind exchange_read_answer(
@@ -173,7 +179,7 @@ enum answer_kind exchange_read_answer(
 	else if (a->status == 403)
 		exchange_wrong(
 			out, POLL_UNAUTHORISED, "it refused the centre, or the host name in its URL (403)");
-	else if (a->status == 404 || json_doc_parse(&d, a->body, NULL) != OK)
+	else if ((a->status == 404 && !exchange_compares(x)) || json_doc_parse(&d, a->body, NULL) != OK)
 		exchange_wrong(
 			out, POLL_NOT_TIDEMARK, "what answers there (%d) is no Tidemark local", a->status);
 	else

@@ -30,11 +30,12 @@ bool exchange_decide_epoch_changed(const struct node_sync *s, const struct epoch
 		ret->to.probe = *now;
 		return !node_sync_same_basis(s, &ret->to);
 	}
-	sync_reset(&ret->to, now, empty_log);
 	if (epoch_is_none(&s->epoch)) { /* the first contact is no repair */
+		sync_reset(&ret->to, now, empty_log);
 		ret->to.reconciling = false;
 		return true;
 	}
+	sync_compare(&ret->to, now, empty_log);
 	abandon_present(s, ret);
 	ev->kind = "WIPED";
 	(void)fail(OK, &ev->text,
@@ -71,7 +72,7 @@ void exchange_decide_renamed(
 		return;
 	case RENAME_DONE:
 		abandon_present(s, ret);
-		sync_reset(&ret->to, &s->rename_to, empty_log);
+		sync_compare(&ret->to, &s->rename_to, empty_log);
 		return;
 	}
 }
@@ -94,7 +95,7 @@ void exchange_decide_probed(const struct node_sync *s, bool contains_witness,
 		return;
 	}
 	abandon_present(s, ret);
-	sync_reset(&ret->to, &s->probe, abandoned_witness);
+	sync_compare(&ret->to, &s->probe, abandoned_witness);
 	ret->to.probe = no_epoch;
 	ret->to.rename_to = *fresh;
 	ev->kind = "REWOUND";
@@ -102,6 +103,16 @@ void exchange_decide_probed(const struct node_sync *s, bool contains_witness,
 		"an older copy of its database was put back (epoch %.8s, without position %" PRIu64
 		"); it gets a new epoch and both ends are compared",
 		s->probe.hex, abandoned_witness.seq);
+}
+
+void exchange_decide_reread(
+	const struct node_sync *s, const struct reason *cause, struct sync_change *ret, struct event *ev)
+{
+	begin_decision(s, ret, ev);
+	sync_reset(&ret->to, &s->epoch, s->witness);
+	ev->kind = "compared";
+	(void)fail(OK, &ev->text, "its buckets could not be compared (%.160s); everything is read again",
+		cause->text);
 }
 
 static void accept_other(const struct node_sync *s, struct sync_change *ret, struct event *ev)
@@ -112,7 +123,7 @@ static void accept_other(const struct node_sync *s, struct sync_change *ret, str
 		abandon_present(s, ret);
 	ret->forget = accepted;
 	ret->to.probe = ret->to.rename_to = no_epoch;
-	sync_reset(&ret->to, &accepted, empty_log);
+	sync_compare(&ret->to, &accepted, empty_log);
 	(void)fail(OK, &ev->text,
 		"an operator accepted the database that answers now (epoch %.8s); both ends are compared",
 		accepted.hex);
@@ -122,7 +133,7 @@ static void count_again(const struct node_sync *s, struct sync_change *ret, stru
 {
 	ret->to.doubt_seq = 0;
 	ret->to.doubt_local = ret->to.doubt_centre = (struct digest){0};
-	sync_reset(&ret->to, &s->epoch, s->witness);
+	sync_compare(&ret->to, &s->epoch, s->witness);
 	ret->to.recount = true;
 	(void)fail(OK, &ev->text, "an operator resumed it; both ends are compared and counted again");
 }

@@ -1,4 +1,4 @@
-#include "central/exchange.h"
+#include "central/exchange_private.h"
 
 #include <stdio.h>
 
@@ -52,6 +52,30 @@ static void note_page(struct node_run *run, const struct exchange *x, const stru
 		run->counted.poll = x->poll;
 	}
 	note_clock(run, a, end, now_us);
+}
+
+/* What a comparison found is remembered with what it was found at. */
+static void note_comparison(struct node_run *run, const struct exchange *x, const struct outcome *out)
+{
+	struct apart *what = &run->apart.what;
+
+	if (out->result != POLL_OK) {
+		run->apart.failures += exchange_speaks_against(x, out->result);
+		return;
+	}
+	run->apart.failures = 0;
+	if (x->kind == PLAN_DIGEST && out->compared) {
+		*what = out->apart;
+		run->head_seq = out->end.head_seq;
+	} else if (out->too_large) {
+		what->most = (unsigned)(x->compare.fetched.buckets.n / 2);
+		return; /* nothing moved */
+	} else if (out->pulled) {
+		apart_drop(what, (unsigned)x->compare.fetched.buckets.n);
+	}
+	run->apart.basis = out->sync;
+	if (!out->sync.comparing)
+		*what = (struct apart){0};
 }
 
 static void note_failure(struct node_run *run, const struct exchange *x, const struct outcome *out,
@@ -109,8 +133,10 @@ static int64_t pause_us(const struct node_run *before, const struct exchange *x,
 	case PLAN_PUSH: /* nothing but records that the local cannot hold */
 		return out->pushed == 0 && out->refused == 0 ? interval_us : 0;
 	case PLAN_RENAME: /* not rewound after all */
-		return out->sync.generation == x->basis.generation ? interval_us : 0;
+		return out->sync.resets == x->basis.resets ? interval_us : 0;
 	case PLAN_PROBE:
+	case PLAN_DIGEST: /* each leads on: buckets to read, smaller ones, or no comparison any more */
+	case PLAN_FETCH:
 	case PLAN_REST:
 	case PLAN_WAIT:
 		break;
@@ -167,6 +193,8 @@ void exchange_note(struct node *n, struct node_run *run, const struct exchange *
 		return;
 	}
 	run->store_failures = 0;
+	if (exchange_compares(x))
+		note_comparison(run, x, out);
 	if (out->result == POLL_OK || out->result == POLL_EPOCH)
 		note_success(run, x, a, out, now_us, interval_ms);
 	else

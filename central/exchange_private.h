@@ -11,7 +11,8 @@ enum answer_kind {
 	ANSWER_SERVED,        /* the answer to what was asked; still to be decoded */
 	ANSWER_EPOCH_CHANGED, /* *now is the local's own epoch, another than the one asked for */
 	ANSWER_REWOUND,
-	ANSWER_WRONG, /* *out says what is wrong; nothing changes */
+	ANSWER_UNABLE, /* DIGEST, FETCH: it refuses this call (out->why), and may well serve others */
+	ANSWER_WRONG,  /* *out says what is wrong; nothing changes */
 };
 enum answer_kind exchange_read_answer(
 	const struct exchange *x, const struct answer *a, struct epoch *now, struct outcome *out);
@@ -35,6 +36,8 @@ enum err exchange_begin_push(
 enum err exchange_begin_rename(struct exchange *x, struct store *st);
 enum err exchange_begin_probe(struct exchange *x, struct store *st, struct reason *why);
 
+/* Not a page of nothing but refused records, which says something of the node, not of them; else it is done. */
+bool exchange_passes_any(struct page *page, struct outcome *out);
 /* False: *out says what is wrong. */
 bool exchange_decode_pull(
 	const struct exchange *x, const struct answer *a, struct page *page, struct outcome *out);
@@ -44,6 +47,29 @@ enum err exchange_finish_push(struct exchange *x, struct store *st, const struct
 	struct outcome *out, struct reason *why);
 enum err exchange_finish_renamed(struct exchange *x, struct store *st, const struct answer *a,
 	struct outcome *out, struct reason *why);
+/* Is it one of the two of a comparison by buckets? */
+bool exchange_compares(const struct exchange *x);
+enum err exchange_begin_digest(
+	struct exchange *x, struct store *st, struct plan plan, const struct exchange_limits *limits);
+enum err exchange_begin_fetch(
+	struct exchange *x, struct store *st, struct plan plan, const struct exchange_limits *limits);
+enum err exchange_finish_digest(struct exchange *x, struct store *st, const struct answer *a,
+	struct outcome *out, struct reason *why);
+bool exchange_decode_fetch(
+	const struct exchange *x, const struct answer *a, struct page *page, struct outcome *out);
+/* Refused: fewer buckets at once, or no comparison at all. */
+enum err exchange_finish_unable(struct exchange *x, struct store *st, const struct answer *a,
+	struct outcome *out, struct reason *why);
+/* Does this failure speak against comparing, rather than of a node that is down? */
+bool exchange_speaks_against(const struct exchange *x, enum poll_result r);
+/* It failed; too often: no comparison at all. */
+enum err exchange_finish_failed(
+	struct exchange *x, struct store *st, struct outcome *out, struct reason *why);
+
+/* Stores a decision with out->event. */
+enum err exchange_move(struct exchange *x, struct store *st, const struct sync_change *change,
+	struct outcome *out, struct reason *why);
+
 bool exchange_decode_probe(const struct exchange *x, const struct answer *a, struct outcome *out);
 enum err exchange_finish_probed(
 	struct exchange *x, struct store *st, bool contains, struct outcome *out, struct reason *why);

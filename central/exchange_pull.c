@@ -27,6 +27,18 @@ enum err exchange_begin_pull(
 	return OK;
 }
 
+bool exchange_passes_any(struct page *page, struct outcome *out)
+{
+	if (page->n > 0 || page->n_refused < QUARANTINE_WHOLE_PAGE)
+		return true;
+	exchange_wrong(out, POLL_BAD_BODY,
+		"none of its %zu records passes, so none is put in quarantine; the first, %.*s: %.120s",
+		page->n_refused, (int)page->refused[0].claim.id.len, page->refused[0].claim.id.at,
+		page->refused[0].why.text);
+	page_done(page);
+	return false;
+}
+
 bool exchange_decode_pull(
 	const struct exchange *x, const struct answer *a, struct page *page, struct outcome *out)
 {
@@ -36,15 +48,8 @@ bool exchange_decode_pull(
 		exchange_wrong(out, POLL_BAD_BODY, "%s", why.text);
 		return false;
 	}
-	if (page->n == 0 && page->n_refused >= QUARANTINE_WHOLE_PAGE) {
-		exchange_wrong(out, POLL_BAD_BODY,
-			"none of its %zu records passes, so none is put in quarantine; the first, %.*s: "
-			"%.120s",
-			page->n_refused, (int)page->refused[0].claim.id.len, page->refused[0].claim.id.at,
-			page->refused[0].why.text);
-		page_done(page);
+	if (!exchange_passes_any(page, out))
 		return false;
-	}
 	/* Claiming more without having moved, it would be asked for, and answered, for ever. */
 	if (!page->end.more || page->end.to.seq > x->basis.cursor)
 		return true;
@@ -68,6 +73,9 @@ void exchange_told_pull(const struct pull_apply *p, struct outcome *out)
 	out->end = *end;
 	(void)snprintf(out->version, sizeof out->version, "%s", p->page->begin.version);
 	out->at_head = !end->more && !reset && !proof_waits;
+	/* The proof after a comparison is wanted at once; only a push can come before it. */
+	if (p->fetched)
+		out->at_head = p->fetched->last && p->sync.cursor == end->head_seq && p->to_push;
 	out->to_push = p->to_push;
 	out->proof = p->proof;
 	out->taken = p->taken;

@@ -36,7 +36,7 @@ enum err exchange_begin_probe(struct exchange *x, struct store *st, struct reaso
 	return OK;
 }
 
-static enum err move(struct exchange *x, struct store *st, const struct sync_change *change,
+enum err exchange_move(struct exchange *x, struct store *st, const struct sync_change *change,
 	struct outcome *out, struct reason *why)
 {
 	out->event.node = x->node;
@@ -65,7 +65,7 @@ enum err exchange_finish_epoch_changed(struct exchange *x, struct store *st, con
 	(void)fail(OK, &out->why, "its database has another epoch (%.8s)", now->hex);
 	if (!exchange_decide_epoch_changed(&x->basis, now, e == OK, &change, &out->event))
 		return OK;
-	return move(x, st, &change, out, why);
+	return exchange_move(x, st, &change, out, why);
 }
 
 enum err exchange_finish_rewound(
@@ -83,7 +83,7 @@ enum err exchange_finish_rewound(
 	(void)fail(OK, &out->why, "position %" PRIu64 " is no longer in its log", x->basis.witness.seq);
 	if (!exchange_decide_rewound(&x->basis, &fresh, &change, &out->event))
 		return OK;
-	return move(x, st, &change, out, why);
+	return exchange_move(x, st, &change, out, why);
 }
 
 enum err exchange_finish_renamed(
@@ -105,7 +105,7 @@ enum err exchange_finish_renamed(
 		return OK;
 	}
 	exchange_decide_renamed(&x->basis, r, &change, &out->event);
-	return move(x, st, &change, out, why);
+	return exchange_move(x, st, &change, out, why);
 }
 
 /* What is said there does not matter, but a halt is not decided on half an answer. */
@@ -133,5 +133,5 @@ enum err exchange_finish_probed(
 	if (e != OK)
 		return exchange_settle(e, out, why);
 	exchange_decide_probed(&x->basis, contains, witness, &fresh, &change, &out->event);
-	return move(x, st, &change, out, why);
+	return exchange_move(x, st, &change, out, why);
 }

@@ -61,6 +61,7 @@ bool node_sync_same_basis(const struct node_sync *a, const struct node_sync *b)
 {
 	return epoch_equal(&a->epoch, &b->epoch) && a->cursor == b->cursor &&
 	       position_equal(a->witness, b->witness) && a->generation == b->generation &&
+	       a->resets == b->resets && a->comparing == b->comparing &&
 	       epoch_equal(&a->rename_to, &b->rename_to) && epoch_equal(&a->probe, &b->probe) &&
 	       a->halt == b->halt && a->life == b->life;
 }
@@ -100,6 +101,20 @@ static enum node_state state_of_failure(const struct node *n, const struct node_
 	return SAY(NODE_OFFLINE, why, "the last exchange failed: %s", text);
 }
 
+static enum node_state state_of_comparison(
+	const struct node_sync *s, const struct node_run *run, struct reason *why)
+{
+	const struct apart *a = &run->apart.what;
+	unsigned long long all = 1ULL << a->bits;
+
+	if (!a->bits_known || !node_sync_same_basis(&run->apart.basis, s))
+		return SAY(NODE_RECONCILING, why, "both ends are compared by the digests of buckets");
+	if (a->n == 0)
+		return SAY(NODE_RECONCILING, why, "both ends are compared: %llu buckets", all);
+	return SAY(NODE_RECONCILING, why, "both ends are compared: reading %u of %llu buckets, which differ",
+		a->n, all);
+}
+
 static enum node_state state_of_repair(
 	const struct node_sync *s, const struct node_run *run, struct reason *why)
 {
@@ -109,6 +124,8 @@ static enum node_state state_of_repair(
 	if (!epoch_is_none(&s->probe))
 		return SAY(NODE_RECONCILING, why,
 			"a database that was left behind answers; it is being asked what it holds");
+	if (s->comparing)
+		return state_of_comparison(s, run, why);
 	if (!run->at_head && run->head_seq > s->cursor)
 		return SAY(NODE_RECONCILING, why,
 			"both ends are compared record by record: read %" PRIu64 " of %" PRIu64, s->cursor,

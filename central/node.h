@@ -15,6 +15,7 @@
 #ifndef CENTRAL_NODE_H
 #define CENTRAL_NODE_H
 
+#include "central/apart.h"
 #include "central/offset.h"
 #include "shared/chrony.h"
 #include "shared/page.h"
@@ -44,6 +45,8 @@ struct node_sync {
 	uint64_t cursor;
 	struct position witness;
 	uint64_t generation;
+	uint64_t resets;        /* of either kind: what was asked before one is no longer wanted after it */
+	bool comparing;         /* both ends are first compared by buckets: cursor 0, neither pull nor push */
 	struct epoch rename_to; /* a pending (epoch → rename_to), of the centre's choosing; none = none */
 	struct epoch probe; /* an abandoned epoch that answered and must show whether it has its witness; none
 			       = none */
@@ -109,9 +112,15 @@ struct node_run {
 	unsigned failures;                  /* in a row, pushes apart */
 	enum poll_result last_result;
 	struct reason last_reason;
-	uint64_t failed_poll;  /* which of polls_begun was the last that failed */
-	bool at_head;          /* the last pull ended at the head, nothing exchanged since */
-	bool to_push;          /* something differs, or the sweep has not ended */
+	uint64_t failed_poll; /* which of polls_begun was the last that failed */
+	bool at_head; /* the last pull ended at the head, nothing exchanged since */
+	bool to_push; /* something differs, or the sweep has not ended */
+	/* What a comparison by buckets found and is still to be read; valid while `basis` is the node's. */
+	struct {
+		struct node_sync basis;
+		struct apart what;
+		unsigned failures; /* of comparing, in a row */
+	} apart;
 	uint64_t head_seq;     /* as last told; valid if heard */
 	uint64_t pull_backlog; /* records after the cursor, as far as known */
 	int64_t oldest_us;     /* updated_at of the oldest record not pulled yet; -1 = none */

@@ -29,6 +29,12 @@ static void put_step(struct buf *out, const struct outlook_seen *s, enum plan_st
 	case PLAN_PROBE:
 		buf_text(out, "the database that answers is asked whether it holds all that was known of it");
 		return;
+	case PLAN_DIGEST:
+		buf_text(out, "both ends are compared by the digests of buckets of records");
+		return;
+	case PLAN_FETCH:
+		buf_text(out, "the buckets that differ are read");
+		return;
 	case PLAN_PUSH:
 		buf_text(out, "a push of what it lacks");
 		return;

@@ -19,19 +19,34 @@ static int64_t park_ms(const struct node_run *run, int64_t now_us, int64_t inter
 	return to_push < most ? to_push : most;
 }
 
+/* What was found counts only where nothing moved since; else both ends are summed anew. */
+static struct plan compare(const struct node_sync *s, const struct node_run *run)
+{
+	bool known = run->apart.what.bits_known && node_sync_same_basis(&run->apart.basis, s);
+	struct plan p = {.step = PLAN_DIGEST, .failures = run->apart.failures};
+
+	if (known)
+		p.apart = &run->apart.what;
+	if (known && run->apart.what.n > 0)
+		p.step = PLAN_FETCH;
+	return p;
+}
+
 struct plan plan_next(const struct node *n, const struct node_run *run, int64_t now_us, int64_t interval_ms)
 {
 	const struct node_sync *s = &n->sync;
 
 	if (n->paused || s->halt != HALT_NONE)
-		return (struct plan){PLAN_REST, 0};
+		return (struct plan){.step = PLAN_REST};
 	if (!run->asked && run->next_attempt_us > now_us)
-		return (struct plan){PLAN_WAIT, wait_ms(run->next_attempt_us, now_us)};
+		return (struct plan){.step = PLAN_WAIT, .delay_ms = wait_ms(run->next_attempt_us, now_us)};
 	if (!epoch_is_none(&s->rename_to))
-		return (struct plan){PLAN_RENAME, 0};
+		return (struct plan){.step = PLAN_RENAME};
 	if (!epoch_is_none(&s->probe))
-		return (struct plan){PLAN_PROBE, 0};
+		return (struct plan){.step = PLAN_PROBE};
+	if (s->comparing)
+		return compare(s, run);
 	if (run->at_head && run->to_push && (run->asked || run->next_push_us <= now_us))
-		return (struct plan){PLAN_PUSH, 0};
-	return (struct plan){PLAN_PULL, park_ms(run, now_us, interval_ms)};
+		return (struct plan){.step = PLAN_PUSH};
+	return (struct plan){.step = PLAN_PULL, .delay_ms = park_ms(run, now_us, interval_ms)};
 }

@@ -5,6 +5,8 @@
  *   next attempt not due, not asked ────────────► WAIT delay
  *   rename_to set ──────────────────────────────► RENAME
  *   probe set ──────────────────────────────────► PROBE
+ *   comparing, nothing found yet ───────────────► DIGEST
+ *   comparing, some buckets still differ ───────► FETCH
  *   at_head and to_push, push due or asked ─────► PUSH
  *   else ───────────────────────────────────────► PULL  (parks at the local if the last one reached the head)
  *
@@ -19,11 +21,23 @@
 
 #include "central/node.h"
 
-enum plan_step { PLAN_REST, PLAN_WAIT, PLAN_RENAME, PLAN_PROBE, PLAN_PUSH, PLAN_PULL };
+enum plan_step {
+	PLAN_REST,
+	PLAN_WAIT,
+	PLAN_RENAME,
+	PLAN_PROBE,
+	PLAN_DIGEST,
+	PLAN_FETCH,
+	PLAN_PUSH,
+	PLAN_PULL,
+};
 
 struct plan {
 	enum plan_step step;
 	int64_t delay_ms; /* WAIT: how long; PULL: how long the local may park it (0: answer at once) */
+	/* DIGEST, FETCH: what was found before, the run's own; NULL: nothing */
+	const struct apart *apart;
+	unsigned failures; /* DIGEST, FETCH: of comparing, in a row */
 };
 
 /* interval_ms: the longest time without a finished exchange. */

@@ -26,8 +26,8 @@ static void doubt(struct node_sync *s, uint64_t seq, struct digest local, struct
 
 bool proof_is_due(const struct node_sync *s, const struct page_end *end, bool to_push)
 {
-	return s->halt == HALT_NONE && !to_push && !end->more && end->to.seq == end->head_seq &&
-	       s->cursor == end->to.seq;
+	return s->halt == HALT_NONE && !s->comparing && !to_push && !end->more &&
+	       end->to.seq == end->head_seq && s->cursor == end->to.seq;
 }
 
 /* Remembered in the place of a doubt, as one without a difference: the local's counters are not to be
@@ -67,7 +67,7 @@ static enum proof_verdict judge_unequal(
 		return PROOF_DIVERGED;
 	}
 	doubt(s, end->to.seq, local, centre);
-	sync_reset(s, &s->epoch, s->witness);
+	sync_compare(s, &s->epoch, s->witness);
 	s->recount = true;
 	return PROOF_DOUBTED;
 }
@@ -86,7 +86,7 @@ enum proof_verdict proof_judge(
 	return judge_unequal(sync, end, local, centre);
 }
 
-void sync_reset(struct node_sync *sync, const struct epoch *epoch, struct position witness)
+static void move_to(struct node_sync *sync, const struct epoch *epoch, struct position witness)
 {
 	if (!epoch_equal(&sync->epoch, epoch)) {
 		sync->recount = false;
@@ -94,9 +94,26 @@ void sync_reset(struct node_sync *sync, const struct epoch *epoch, struct positi
 	}
 	sync->epoch = *epoch;
 	sync->witness = witness;
-	sync->generation++;
+	sync->resets++;
 	sync->cursor = 0;
 	sync->reconciling = true;
+}
+
+void sync_reset(struct node_sync *sync, const struct epoch *epoch, struct position witness)
+{
+	move_to(sync, epoch, witness);
+	sync->comparing = false;
+	sync->generation++;
 	sync->swept = false;
 	sync->sweep_after[0] = '\0';
+}
+
+void sync_compare(struct node_sync *sync, const struct epoch *epoch, struct position witness)
+{
+	if (sync->digest.count == 0) {
+		sync_reset(sync, epoch, witness);
+		return;
+	}
+	move_to(sync, epoch, witness);
+	sync->comparing = true;
 }

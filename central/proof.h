@@ -1,7 +1,7 @@
 /*
  * proof - do both ends hold the same records?  Judged at the head with nothing to push.  Pure.
  *
- *   settled ── unequal ──────────────────────► doubted: a reset of the same epoch (the witness stays);
+ *   settled ── unequal ──────────────────────► doubted: both ends are compared by buckets (the witness stays);
  *                                                       the next proof sums the rows at both ends
  *   doubted ── equal ────────────────────────► mended:  one proof by the counters must still follow
  *           ── unequal by the same difference ► diverged: a stop
@@ -11,9 +11,8 @@
  *                                               epoch, every proof sums the rows
  *
  * The difference of the two digests, not the digests themselves: it stays the same while both ends replicate
- * further writes, so a busy node that has diverged does not re-read its feed for ever, and on a quiet one at
- * most two resets follow each other.  Equal rows never stop a node: only a difference that survived a full
- * re-read does.
+ * further writes, so a busy node that has diverged does not compare for ever, and on a quiet one at most two
+ * resets follow each other.  Equal rows never stop a node: only a difference that survived a comparison does.
  */
 #ifndef CENTRAL_PROOF_H
 #define CENTRAL_PROOF_H
@@ -42,9 +41,14 @@ enum proof_verdict proof_judge(
 bool proof_is_due(const struct node_sync *sync, const struct page_end *end, bool to_push);
 
 /*
- * The start of every reset: another or the same epoch, generation + 1, cursor 0, the sweep anew.  Doubts end
- * with their epoch; a pending rename, probe or halt is left to the caller.
+ * The start of every reset, to another or the same epoch: cursor 0.  Doubts end with their epoch; a pending
+ * rename, probe or halt is left to the caller.
+ *
+ * sync_reset() believes nothing any more: generation + 1, the sweep anew, the whole feed is read again.
+ * sync_compare() goes on believing what the local holds until buckets of it turn out to be wrong, and asks for
+ * these first; where the centre has nothing of the node, there is nothing to compare, and it is a sync_reset().
  */
 void sync_reset(struct node_sync *sync, const struct epoch *epoch, struct position witness);
+void sync_compare(struct node_sync *sync, const struct epoch *epoch, struct position witness);
 
 #endif

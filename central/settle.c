@@ -32,6 +32,34 @@ void settle_page(struct node_sync *s, const struct page_end *end)
 	witness_to(s, end->to);
 }
 
+/* The log cannot have ended before a position that it holds: what was learned last is the newest. */
+void settle_digest(struct node_sync *s, enum apart_verdict v, const struct page_end *end)
+{
+	witness_to(s, end->to);
+	switch (v) {
+	case APART_NONE:
+		s->comparing = false;
+		s->cursor = end->to.seq;
+		break;
+	case APART_MUCH:
+		sync_reset(s, &s->epoch, s->witness);
+		break;
+	case APART_FEW:
+	case APART_FINER:
+		break;
+	}
+}
+
+/* Not to the end of the log as it is now: what was written meanwhile may lie in other buckets. */
+void settle_fetched(struct node_sync *s, const struct fetched *f, const struct page_end *end)
+{
+	witness_to(s, end->to);
+	if (!f->last)
+		return;
+	s->comparing = false;
+	s->cursor = f->cursor;
+}
+
 void settle_push(struct node_sync *s, const struct push_page *sent, const struct page_end *end)
 {
 	witness_to(s, end->to);
@@ -201,6 +229,32 @@ static struct span short_text(struct span s, size_t max)
 	while (max > 0 && ((unsigned char)s.at[max] & 0xc0) == 0x80)
 		max--;
 	return (struct span){s.at, max};
+}
+
+void settle_digest_event(const struct digest_apply *p, struct event *ret)
+{
+	unsigned long long all = 1ULL << p->told->bits, found = p->apart.found;
+
+	*ret = (struct event){.level = LOG_INFO, .kind = "compared", .node = p->node};
+	switch (p->verdict) {
+	case APART_NONE:
+		TELL(ret, "compared %llu bucket%s: the node holds what it is believed to hold", all,
+			plural(all));
+		return;
+	case APART_FEW:
+		TELL(ret, "compared %llu bucket%s: %llu differ%s, with %llu record%s to be read", all,
+			plural(all), found, found == 1 ? "s" : "", (unsigned long long)p->apart.records,
+			plural(p->apart.records));
+		return;
+	case APART_FINER:
+		TELL(ret, "compared %llu bucket%s: %llu differ%s; %llu smaller ones are compared", all,
+			plural(all), found, found == 1 ? "s" : "", 1ULL << p->apart.bits);
+		return;
+	case APART_MUCH:
+		TELL(ret, "compared %llu bucket%s: %llu differ%s, which is much; everything is read again",
+			all, plural(all), found, found == 1 ? "s" : "");
+		return;
+	}
 }
 
 unsigned settle_push_events(

@@ -13,6 +13,10 @@ bool settle_same_sync(const struct node_sync *a, const struct node_sync *b);
 
 /* The cursor goes to the page's end; the witness only forward. */
 void settle_page(struct node_sync *s, const struct page_end *end);
+/* The witness forward; the comparison ends where nothing differs, and gives way to a reset where too much does. */
+void settle_digest(struct node_sync *s, enum apart_verdict v, const struct page_end *end);
+/* The witness forward; with the last buckets the comparison ends. */
+void settle_fetched(struct node_sync *s, const struct fetched *f, const struct page_end *end);
 /* The witness and the sweep, only forward. */
 void settle_push(struct node_sync *s, const struct push_page *sent, const struct page_end *end);
 /*
@@ -34,6 +38,7 @@ enum err settle_match(const struct push_page *sent, const struct push_answers *a
 /* The events of an exchange, up to SETTLE_EVENTS; returns how many. */
 #define SETTLE_EVENTS 6
 unsigned settle_pull_events(const struct pull_apply *p, struct event ret[SETTLE_EVENTS]);
+void settle_digest_event(const struct digest_apply *p, struct event *ret);
 unsigned settle_push_events(
 	const struct push_apply *p, const struct push_answer *rejection, struct event ret[SETTLE_EVENTS]);
 

@@ -64,7 +64,7 @@ struct slot_plan slot_plan(const struct slot *s, int64_t now_us, int64_t interva
 	/* The node may be at rest by now: then what comes back changes nothing. */
 	if (s->place == SLOT_TRANSFER && p.plan.step != PLAN_REST) {
 		p.turn = OUTLOOK_UNDER_WAY;
-		p.plan = (struct plan){s->exchange.kind, s->exchange.parked_ms};
+		p.plan = (struct plan){.step = s->exchange.kind, .delay_ms = s->exchange.parked_ms};
 	}
 	return p;
 }

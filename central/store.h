@@ -13,7 +13,8 @@
  * A store may be used from any thread; calls may block on the database, none calls back.
  *
  * Events it adds itself, with what they tell of: node.added, node.removed, node.paused, node.resumed; pulled,
- * pushed, rejected, conflict, quarantined, released, CENTRE_REWOUND, DIVERGED.  Older ones than config.events_kept go by and by.
+ * pushed, rejected, compared, conflict, quarantined, released, CENTRE_REWOUND, DIVERGED.  Older ones than
+ * config.events_kept go by and by.
  */
 #ifndef CENTRAL_STORE_H
 #define CENTRAL_STORE_H
@@ -113,11 +114,20 @@ struct quarantine_moves {
 	struct reason why;             /* for its sake */
 };
 
+/* That a page holds the records of some buckets, not what follows the cursor. */
+struct fetched {
+	struct bucket_set buckets;
+	bool last;       /* nothing else differs: the comparison ends with them, */
+	uint64_t cursor; /* and the feed goes on where the log ended when the digests were taken */
+};
+
 /* A page and what became of it. */
 struct pull_apply {
 	const char *node;
 	const struct node_sync *basis; /* as the request was built */
 	const struct page *page;
+	const struct fetched
+		*fetched; /* NULL: of the feed.  What is missing in it the local does not hold. */
 	/* out: */
 	enum err result; /* OK; CONFLICT: stale, discarded */
 	struct reason why;
@@ -133,6 +143,23 @@ struct pull_apply {
  * holds.
  */
 enum err store_apply_pages(struct store *st, struct pull_apply *pages, size_t n, struct reason *why) MUST_USE;
+
+/*
+ * The local's digests of buckets, against those of what it is believed to hold.  Equal: the comparison ends and the
+ * feed goes on from there.  Too much differs: a sync_reset().  Otherwise only the witness moves.
+ */
+struct digest_apply {
+	const char *node;
+	const struct node_sync *basis;
+	const struct buckets *told;
+	const struct apart_limits *limits;
+	/* out: */
+	struct node_sync sync;
+	enum apart_verdict verdict;
+	struct apart apart;
+};
+/* CONFLICT: stale. */
+enum err store_apply_digest(struct store *st, struct digest_apply *p, struct reason *why) MUST_USE;
 
 /* What differs of a node, oldest keys first; after a reset also what the sweep finds. */
 struct push_page {

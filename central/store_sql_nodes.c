@@ -52,20 +52,22 @@ static void read_sync(struct stmt q, int col, struct node_sync *s)
 	s->witness.seq = stmt_col_u64(q, col + 2);
 	s->witness.head = read_head(q, col + 3);
 	s->generation = stmt_col_u64(q, col + 4);
-	COPY_TEXT(s->rename_to.hex, stmt_col_text(q, col + 5));
-	COPY_TEXT(s->probe.hex, stmt_col_text(q, col + 6));
-	s->halt = (enum node_halt)stmt_col_i64(q, col + 7);
-	s->reconciling = stmt_col_i64(q, col + 8);
-	s->recount = stmt_col_i64(q, col + 9);
-	s->swept = stmt_col_i64(q, col + 10);
-	COPY_TEXT(s->sweep_after, stmt_col_text(q, col + 11));
-	s->digest.count = stmt_col_u64(q, col + 12);
-	s->digest.lane[0] = stmt_col_u64(q, col + 13);
-	s->digest.lane[1] = stmt_col_u64(q, col + 14);
-	s->doubt_seq = stmt_col_u64(q, col + 15);
-	s->doubt_local = read_digest(q, col + 16);
-	s->doubt_centre = read_digest(q, col + 17);
-	s->quarantined = stmt_col_u64(q, col + 18);
+	s->resets = stmt_col_u64(q, col + 5);
+	s->comparing = stmt_col_i64(q, col + 6);
+	COPY_TEXT(s->rename_to.hex, stmt_col_text(q, col + 7));
+	COPY_TEXT(s->probe.hex, stmt_col_text(q, col + 8));
+	s->halt = (enum node_halt)stmt_col_i64(q, col + 9);
+	s->reconciling = stmt_col_i64(q, col + 10);
+	s->recount = stmt_col_i64(q, col + 11);
+	s->swept = stmt_col_i64(q, col + 12);
+	COPY_TEXT(s->sweep_after, stmt_col_text(q, col + 13));
+	s->digest.count = stmt_col_u64(q, col + 14);
+	s->digest.lane[0] = stmt_col_u64(q, col + 15);
+	s->digest.lane[1] = stmt_col_u64(q, col + 16);
+	s->doubt_seq = stmt_col_u64(q, col + 17);
+	s->doubt_local = read_digest(q, col + 18);
+	s->doubt_centre = read_digest(q, col + 19);
+	s->quarantined = stmt_col_u64(q, col + 20);
 }
 
 static void read_node(struct store *st, struct stmt q, struct node *n)
@@ -94,6 +96,16 @@ bool store_load_node(struct store *st, struct db *db, struct span name, struct n
 	return found;
 }
 
+enum err store_check_basis(struct store *st, struct db *db, const char *name, const struct node_sync *basis,
+	struct node *n, struct reason *why)
+{
+	if (!store_load_node(st, db, span_of(name), n) || !n->url[0] || n->paused)
+		return fail(CONFLICT, why, "node %s was removed or paused", name);
+	if (!node_sync_same_basis(&n->sync, basis))
+		return fail(CONFLICT, why, "node %s has moved on", name);
+	return OK;
+}
+
 static void bind_digest(struct stmt q, int place, struct digest d, unsigned char packed[24])
 {
 	pack_digest(d, packed);
@@ -111,21 +123,23 @@ void store_save_sync(struct db *db, const char *name, const struct node_sync *s)
 	stmt_u64(q, 3, s->witness.seq);
 	stmt_blob(q, 4, (struct span){(const char *)head, sizeof(head)});
 	stmt_u64(q, 5, s->generation);
-	stmt_text(q, 6, span_of(s->rename_to.hex));
-	stmt_text(q, 7, span_of(s->probe.hex));
-	stmt_i64(q, 8, s->halt);
-	stmt_i64(q, 9, s->reconciling);
-	stmt_i64(q, 10, s->recount);
-	stmt_i64(q, 11, s->swept);
-	stmt_text(q, 12, span_of(s->sweep_after));
-	stmt_u64(q, 13, s->digest.count);
-	stmt_u64(q, 14, s->digest.lane[0]);
-	stmt_u64(q, 15, s->digest.lane[1]);
-	stmt_u64(q, 16, s->doubt_seq);
-	bind_digest(q, 17, s->doubt_local, local);
-	bind_digest(q, 18, s->doubt_centre, centre);
-	stmt_u64(q, 19, s->quarantined);
-	stmt_text(q, 20, span_of(name));
+	stmt_u64(q, 6, s->resets);
+	stmt_i64(q, 7, s->comparing);
+	stmt_text(q, 8, span_of(s->rename_to.hex));
+	stmt_text(q, 9, span_of(s->probe.hex));
+	stmt_i64(q, 10, s->halt);
+	stmt_i64(q, 11, s->reconciling);
+	stmt_i64(q, 12, s->recount);
+	stmt_i64(q, 13, s->swept);
+	stmt_text(q, 14, span_of(s->sweep_after));
+	stmt_u64(q, 15, s->digest.count);
+	stmt_u64(q, 16, s->digest.lane[0]);
+	stmt_u64(q, 17, s->digest.lane[1]);
+	stmt_u64(q, 18, s->doubt_seq);
+	bind_digest(q, 19, s->doubt_local, local);
+	bind_digest(q, 20, s->doubt_centre, centre);
+	stmt_u64(q, 21, s->quarantined);
+	stmt_text(q, 22, span_of(name));
 	stmt_run(q);
 }
 

@@ -63,6 +63,9 @@ struct dot store_next_dot(struct store *st);
 
 /* False: never added (or the read failed).  A removed node is given with an empty URL. */
 bool store_load_node(struct store *st, struct db *db, struct span name, struct node *ret);
+/* The node of an exchange, if the basis still stands; else CONFLICT. */
+enum err store_check_basis(struct store *st, struct db *db, const char *name, const struct node_sync *basis,
+	struct node *n, struct reason *why) MUST_USE;
 void store_save_sync(struct db *db, const char *name, const struct node_sync *s);
 void store_tell(struct store *st, struct db *db, const struct event *ev);
 
@@ -126,6 +129,13 @@ struct merge store_compare(
 void store_meet_present(struct meeting *m, const struct record *l, const struct standing *s);
 void store_sum_rows(struct db *db, const char *owner, struct digest *ret);
 
+/* --- buckets (store_sql_bucket.c) --- */
+
+/* A page of some buckets' records has been applied: what is missing in it is held no longer. */
+void store_note_missing(struct db *db, const struct pull_apply *p);
+/* The comparison has ended: what the owner had rejected is offered again. */
+void store_unrefuse(struct db *db, const char *owner);
+
 /* --- many at once, in PostgreSQL (store_sql_bulk.c) --- */
 
 /*
@@ -148,6 +158,8 @@ void store_sift(
 /* Entries in and out, after the page's records have been met; `refused` (NULL = none) as above. */
 void store_quarantine_settle(struct meeting *m, const struct page *page, const bool *refused,
 	const struct page_refused *by_store, size_t n);
+/* The owner holds no version of this record any more that is in quarantine; what is there stays. */
+void store_quarantine_unheld(struct db *db, struct span owner, struct span id, uint64_t generation);
 void store_quarantine_forget(struct db *db, struct node_sync *sync, uint64_t number);
 /* So that any encoding of the database can hold it. */
 void store_quarantine_plain(char *text);

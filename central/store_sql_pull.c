@@ -25,7 +25,7 @@ static void meet_many(struct meeting *m, const struct pull_apply *p, enum care c
 	atomic_bool *look = looks_first(m->st, p->node);
 	bool any;
 
-	if (care == UNSEEN && !atomic_load(look)) {
+	if (care == UNSEEN && !p->fetched && !atomic_load(look)) {
 		store_bulk_insert(m, p->page);
 	} else {
 		store_bulk_meet(m, p->page, &any);
@@ -67,7 +67,9 @@ static enum proof_verdict judge(struct db *db, struct pull_apply *p, struct node
 {
 	const struct page_end *end = &p->page->end;
 	bool not_counted = sync->recount && !p->basis->recount; /* the wish came after the request */
-	bool blocked = p->to_push || not_counted || store_any(db, SQL_CENTRAL_PUSH_REFUSED, p->node);
+	/* fetched: its digest is none of a pull's, which can ask for a count */
+	bool blocked =
+		p->to_push || p->fetched || not_counted || store_any(db, SQL_CENTRAL_PUSH_REFUSED, p->node);
 	struct explained ex = {0};
 
 	if (sync->recount && proof_is_due(sync, end, blocked))
@@ -101,7 +103,12 @@ static void apply_page(struct store *st, struct db *db, struct pull_apply *p, en
 		return;
 	}
 	meet_all(p, &m, care);
-	settle_page(&p->sync, &p->page->end);
+	if (p->fetched) {
+		store_note_missing(db, p);
+		settle_fetched(&p->sync, p->fetched, &p->page->end);
+	} else {
+		settle_page(&p->sync, &p->page->end);
+	}
 	p->to_push = !p->sync.swept || store_any(db, SQL_CENTRAL_PUSH_DIFFERS, p->node);
 	p->proof = judge(db, p, &p->sync);
 	p->to_push = p->to_push || !p->sync.swept;

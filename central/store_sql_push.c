@@ -120,17 +120,6 @@ static void fill(struct db *db, const struct node *n, struct filling *f)
 	}
 }
 
-/* The node of an exchange, if the basis still stands. */
-static enum err check_basis(struct store *st, struct db *db, const char *name, const struct node_sync *basis,
-	struct node *n, struct reason *why)
-{
-	if (!store_load_node(st, db, span_of(name), n) || !n->url[0] || n->paused)
-		return fail(CONFLICT, why, "node %s was removed or paused", name);
-	if (!node_sync_same_basis(&n->sync, basis))
-		return fail(CONFLICT, why, "node %s has moved on", name);
-	return OK;
-}
-
 /* Nothing was found up to the end.  What has been edited since the look differs, so the sweep need not see
  * it. */
 static enum err end_sweep(
@@ -141,7 +130,7 @@ static enum err end_sweep(
 	enum err e;
 
 	store_lock_owner(db, span_of(name));
-	e = check_basis(st, db, name, basis, &n, why);
+	e = store_check_basis(st, db, name, basis, &n, why);
 	if (e == OK && !n.sync.swept) {
 		settle_push(&n.sync, &(struct push_page){.sweep_ends = true},
 			&(struct page_end){.to = n.sync.witness});
@@ -158,7 +147,7 @@ enum err store_push_page(struct store *st, const char *node, const struct node_s
 		.page = &p, .limit = limit, .bytes_left = max_bytes, .generation = basis->generation};
 	struct db *db = store_read_begin(st);
 	struct node n;
-	enum err e = check_basis(st, db, node, basis, &n, why);
+	enum err e = store_check_basis(st, db, node, basis, &n, why);
 
 	if (e == OK) {
 		p.items = arena_alloc(&p.arena, ((size_t)limit + 1) * sizeof(*p.items));
@@ -278,7 +267,7 @@ enum err store_apply_push(struct store *st, struct push_apply *p, struct reason 
 		struct db *db = store_write_begin(st);
 
 		store_lock_owner(db, span_of(p->node));
-		e = check_basis(st, db, p->node, p->basis, &n, why);
+		e = store_check_basis(st, db, p->node, p->basis, &n, why);
 		if (e == OK) {
 			p->sync = n.sync;
 			a.meeting.st = st;

@@ -18,6 +18,7 @@ struct entry {
 
 /* All of one owner, by id. */
 struct entries {
+	struct span owner;
 	struct entry *at;
 	size_t n;
 };
@@ -26,6 +27,7 @@ static void load(struct meeting *m, struct span owner, struct entries *ret)
 {
 	struct stmt q = stmt_begin(m->db, SQL_CENTRAL_QUARANTINE_OF);
 
+	ret->owner = owner;
 	ret->n = 0;
 	ret->at = arena_alloc(&m->arena, (m->sync->quarantined + 1) * sizeof(*ret->at));
 	stmt_text(q, 1, owner);
@@ -73,6 +75,17 @@ void store_quarantine_forget(struct db *db, struct node_sync *sync, uint64_t num
 	stmt_u64(q, 1, number);
 	stmt_run(q);
 	sync->quarantined -= (uint64_t)stmt_changes(q);
+}
+
+void store_quarantine_unheld(struct db *db, struct span owner, struct span id, uint64_t generation)
+{
+	struct stmt q = stmt_begin(db, SQL_CENTRAL_QUARANTINE_UNHELD);
+
+	stmt_u64(q, 1, NOT_HELD);
+	stmt_text(q, 2, owner);
+	stmt_text(q, 3, id);
+	stmt_u64(q, 4, generation);
+	stmt_run(q);
 }
 
 /* The record that is kept, in the arena's memory.  False: it is none, or gone. */

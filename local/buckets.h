@@ -6,8 +6,6 @@
 
 #include "local/local.h"
 
-#define BUCKET_BITS_MAX 16
-
 void buckets_get(void *local, struct http_request *q, struct http_reply *r);
 void buckets_fetch(void *local, struct http_request *q, struct http_reply *r);
 

@@ -13,7 +13,7 @@
 #ifndef LOCAL_REPLICA_H
 #define LOCAL_REPLICA_H
 
-#include "shared/page.h"
+#include "shared/bucket.h"
 #include "shared/push.h"
 
 struct replica;
@@ -120,11 +120,15 @@ struct replica_status {
 };
 enum err replica_status(struct replica *r, struct replica_status *ret, struct reason *why) MUST_USE;
 
-/* Bucket digests by scanning: appends {"epoch","seq","bits","buckets":[{"bucket":n,"count":…,"sum":…},…]},
- * empty buckets left out. */
-enum err replica_buckets(struct replica *r, unsigned bits, struct buf *out, struct reason *why) MUST_USE;
-/* The records of the given buckets, one a line, then a page's end line.  INVALID: too many bytes. */
-enum err replica_fetch(struct replica *r, unsigned bits, const uint32_t *buckets, size_t n, struct buf *out,
-	struct reason *why) MUST_USE;
+/*
+ * The digest of each bucket that is not empty, from the rows; and the records of some buckets by rising seq.  Each in one
+ * read transaction, framed like a page that ends at the head, after the same test of the basis as replica_feed();
+ * `records` counts what was sent.
+ */
+enum err replica_buckets(struct replica *r, const struct page_request *q, unsigned bits, int64_t t_recv_us,
+	struct feed_served *ret, struct buf *out, struct reason *why) MUST_USE;
+/* INVALID: more than q->max_bytes, or more records than a page may hold. */
+enum err replica_fetch(struct replica *r, const struct page_request *q, const struct bucket_set *wanted,
+	int64_t t_recv_us, struct feed_served *ret, struct buf *out, struct reason *why) MUST_USE;
 
 #endif

@@ -63,8 +63,8 @@ static struct digest recount(struct replica *r, struct lite *l, struct page_dama
 	return d;
 }
 
-static void serve(struct replica *r, struct lite *l, const struct log_state *s, const struct page_request *q,
-	struct feed_served *ret, struct buf *out)
+void frame_begin(
+	const struct replica *r, const struct log_state *s, const struct page_request *q, struct buf *out)
 {
 	struct page_begin begin = {.epoch = s->epoch,
 		.request = q->request,
@@ -73,6 +73,20 @@ static void serve(struct replica *r, struct lite *l, const struct log_state *s, 
 	for (size_t i = 0; r->node[i]; i++)
 		begin.node[i] = r->node[i];
 	page_encode_begin(&begin, out);
+}
+
+void frame_end(struct page_end *end, struct buf *out)
+{
+	end->clock_error_us = clock_error_us();
+	chrony_now(&end->chrony);
+	end->t_send_us = clock_wall_us(); /* last: what comes after it blurs the centre's measure */
+	page_encode_end(end, out);
+}
+
+static void serve(struct replica *r, struct lite *l, const struct log_state *s, const struct page_request *q,
+	struct feed_served *ret, struct buf *out)
+{
+	frame_begin(r, s, q, out);
 	if (q->limit > 0)
 		ret->records = encode_rows(r, l, q, out, &ret->end.to);
 	if (ret->records == 0)
@@ -89,10 +103,7 @@ static void serve(struct replica *r, struct lite *l, const struct log_state *s, 
 	end->more = end->to.seq < s->head.seq;
 	/* Only a page that ends at the head is a proof: no scan of all rows for each page on the way there. */
 	end->digest = q->recount && !end->more ? recount(r, l, &end->damage) : s->digest;
-	end->clock_error_us = clock_error_us();
-	chrony_now(&end->chrony);
-	end->t_send_us = clock_wall_us(); /* last: what comes after it blurs the centre's measure */
-	page_encode_end(end, out);
+	frame_end(end, out);
 }
 
 enum err replica_feed(struct replica *r, const struct page_request *q, int64_t t_recv_us,

@@ -93,7 +93,6 @@ void row_read(struct query q, const struct replica *r, struct record *ret, struc
 /* The same where anything may have been damaged.  False: its bytes do not give its hash. */
 bool row_is_whole(struct query q, const struct replica *r, struct record *ret, struct vector *vv);
 struct hash row_head(struct query q);
-struct span row_id(struct query q);
 /* A copy that stays. */
 void row_copy(const struct record *from, struct record *ret, struct arena *a);
 void row_write(struct lite *l, const struct record *v, struct hash head);
@@ -110,6 +109,13 @@ bool position_find(struct lite *l, uint64_t seq, struct hash *ret);
 /* Does a request with this basis speak of this log? */
 enum feed_verdict position_verdict(
 	struct lite *l, const struct log_state *s, const struct epoch *epoch, struct position witness);
+
+/* --- answers framed like a page --- */
+
+void frame_begin(
+	const struct replica *r, const struct log_state *s, const struct page_request *q, struct buf *out);
+/* Adds the times and the clock, and writes the last line. */
+void frame_end(struct page_end *end, struct buf *out);
 
 /* --- what is known --- */
 

@@ -44,11 +44,6 @@ struct hash row_head(struct query q)
 	return column_hash(q, HEAD);
 }
 
-struct span row_id(struct query q)
-{
-	return query_col_text(q, ID);
-}
-
 static struct span copy_span(struct span s, struct arena *a)
 {
 	return (struct span){.at = arena_copy(a, s.at, s.len), .len = s.len};

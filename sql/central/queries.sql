@@ -7,12 +7,12 @@ INSERT INTO centre (one, id) VALUES (1, $1);
 
 -- name: node_get
 SELECT name, title, url, paused, rotation, added_at, epoch, cursor, witness_seq, witness_head, generation,
-	rename_to, probe, halt, reconciling, recount, swept, sweep_after, digest_count, digest_lane0, digest_lane1,
+	resets, comparing, rename_to, probe, halt, reconciling, recount, swept, sweep_after, digest_count, digest_lane0, digest_lane1,
 	doubt_seq, doubt_local, doubt_centre, quarantined
 FROM nodes WHERE name = $1;
 -- name: nodes_all
 SELECT name, title, url, paused, rotation, added_at, epoch, cursor, witness_seq, witness_head, generation,
-	rename_to, probe, halt, reconciling, recount, swept, sweep_after, digest_count, digest_lane0, digest_lane1,
+	resets, comparing, rename_to, probe, halt, reconciling, recount, swept, sweep_after, digest_count, digest_lane0, digest_lane1,
 	doubt_seq, doubt_local, doubt_centre, quarantined
 FROM nodes WHERE url IS NOT NULL ORDER BY name;
 -- name: node_of_url
@@ -22,11 +22,11 @@ INSERT INTO nodes (name, title, url, paused, rotation, added_at) VALUES ($1, $2,
 -- name: node_settings
 UPDATE nodes SET title = $1, url = $2, paused = $3, rotation = $4, added_at = $5 WHERE name = $6;
 -- name: node_sync
-UPDATE nodes SET epoch = $1, cursor = $2, witness_seq = $3, witness_head = $4, generation = $5, rename_to = $6,
-	probe = $7, halt = $8, reconciling = $9, recount = $10, swept = $11, sweep_after = $12, digest_count = $13,
-	digest_lane0 = $14, digest_lane1 = $15, doubt_seq = $16, doubt_local = $17, doubt_centre = $18,
-	quarantined = $19
-WHERE name = $20;
+UPDATE nodes SET epoch = $1, cursor = $2, witness_seq = $3, witness_head = $4, generation = $5, resets = $6,
+	comparing = $7, rename_to = $8, probe = $9, halt = $10, reconciling = $11, recount = $12, swept = $13,
+	sweep_after = $14, digest_count = $15, digest_lane0 = $16, digest_lane1 = $17, doubt_seq = $18,
+	doubt_local = $19, doubt_centre = $20, quarantined = $21
+WHERE name = $22;
 
 -- name: abandoned_get
 SELECT witness_seq, witness_head FROM abandoned WHERE node = $1 AND epoch = $2;
@@ -82,6 +82,9 @@ SELECT quarantine FROM quarantine WHERE quarantine > $1 ORDER BY quarantine LIMI
 -- Seen again, by a centre that reads again.
 -- name: quarantine_held
 UPDATE quarantine SET generation = $1, seq = $2 WHERE quarantine = $3;
+-- Not held any more; of all that held it, it may be the last.
+-- name: quarantine_unheld
+UPDATE quarantine SET generation = $1 WHERE owner = $2 AND id = $3 AND generation = $4;
 -- name: quarantine_tried
 UPDATE quarantine SET attempts = attempts + 1, tried_at = $1, why = $2 WHERE quarantine = $3;
 -- name: quarantine_drop
@@ -118,6 +121,13 @@ ON CONFLICT (owner, id) DO NOTHING;
 UPDATE records SET type = $1, body = $2, deleted = $3, actor = $4, n = $5, vv = $6, h0 = $7, h1 = $8, created_at = $9,
 	updated_at = $10, clock_error = $11, local_h0 = $12, local_h1 = $13, local_generation = $14, refused = NULL
 WHERE owner = $15 AND id = $16;
+-- What the owner is believed to hold: a version in quarantine stands before what was known of that record.
+-- name: records_believed
+SELECT id, local_h0, local_h1 FROM records WHERE owner = $1 AND local_generation = $2 AND local_h0 IS NOT NULL
+	AND NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id)
+UNION ALL SELECT id, h0, h1 FROM quarantine_held WHERE owner = $1;
+-- name: records_unrefuse_of
+UPDATE records SET refused = NULL WHERE owner = $1 AND refused IS NOT NULL;
 -- name: records_unrefuse
 UPDATE records SET refused = NULL WHERE refused IS NOT NULL;
 -- name: records_list_of

@@ -29,6 +29,12 @@ ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, type = excluded.type, body = 
 SELECT updated_at FROM records WHERE seq > $1 ORDER BY seq LIMIT 1
 -- name: record_count_after
 SELECT count(*) FROM records WHERE seq > $1
+-- Read from the index of ids alone.
+-- name: record_ids
+SELECT seq, id FROM records
+-- name: record_at
+SELECT seq, id, type, body, deleted, actor, n, vv, h0, h1, head, created_at, updated_at, clock_error
+FROM records WHERE seq = $1
 -- name: record_hashes
 SELECT id, h0, h1 FROM records
 

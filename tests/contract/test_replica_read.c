@@ -89,49 +89,127 @@ static void a_list_is_bounded_in_bytes(void **state)
 	buf_done(&out);
 }
 
+/* Their answers, decoded as the centre does; `ret` holds what the call returned. */
+struct fetched_page {
+	struct feed_served served;
+	struct buf text;
+	struct page page;
+	enum err e;
+};
+
+static void fetch(struct site *s, const struct page_request *q, const struct bucket_set *wanted,
+	struct fetched_page *ret)
+{
+	memset(ret, 0, sizeof *ret);
+	ret->e = replica_fetch(s->r, q, wanted, 17, &ret->served, &ret->text, &why);
+	if (ret->e == OK && ret->served.verdict == FEED_SERVED)
+		ASSERT_OK(page_decode(&ret->page, buf_span(&ret->text), span_of("site-a"), 0, &why));
+}
+
+static void fetched_done(struct fetched_page *p)
+{
+	page_done(&p->page);
+	buf_done(&p->text);
+}
+
 static void a_fetch_is_bounded_in_bytes(void **state)
 {
 	struct site *s = *state;
-	uint32_t all = 0, some[] = {0, 1, 2, 3};
-	struct buf out = {0};
+	const uint16_t all = 0, some[] = {0, 1, 2, 3};
+	const struct bucket_set whole = {.bits = 0, .at = &all, .n = 1},
+				few = {.bits = 4, .at = some, .n = 4};
+	struct fetched_page p;
+	struct page_request q;
 	site_put_large(s);
-	assert_int_equal(replica_fetch(s->r, 0, &all, 1, &out, &why), INVALID);
+	q = request_of(s, 0, (struct position){0});
+	q.max_bytes = PAGE_BYTES_MAX;
+	fetch(s, &q, &whole, &p);
+	assert_int_equal(p.e, INVALID);
+	fetched_done(&p);
+	fetch(s, &q, &few, &p);
+	assert_int_equal(p.e, OK);
+	assert_true(p.page.n > 0);
+	assert_int_equal(p.page.n, p.served.records);
+	fetched_done(&p);
+	q.max_bytes = RECORD_BODY_MAX;
+	fetch(s, &q, &few, &p);
+	assert_int_equal(p.e, INVALID);
+	fetched_done(&p);
+}
+
+static void digests(struct site *s, const struct page_request *q, unsigned bits, struct buckets *ret)
+{
+	static struct buf out;
+	struct feed_served served;
 	buf_clear(&out);
-	ASSERT_OK(replica_fetch(s->r, 4, some, 4, &out, &why));
-	assert_non_null(strstr(out.at, "\"end\":true"));
-	buf_done(&out);
+	ASSERT_OK(replica_buckets(s->r, q, bits, 17, &served, &out, &why));
+	assert_int_equal(served.verdict, FEED_SERVED);
+	ASSERT_OK(buckets_decode(ret, buf_span(&out), span_of("site-a"), bits, &why));
+	assert_int_equal(ret->end.to.seq, site_status(s).head.seq);
 }
 
 static void buckets_cut_the_digest(void **state)
 {
 	struct site *s = *state;
+	char id[16];
 	for (int i = 0; i < 20; i++) {
-		char id[16];
 		snprintf(id, sizeof id, "n%d", i);
 		site_put(s, id, "1");
 	}
-	struct buf out = {0};
-	ASSERT_OK(replica_buckets(s->r, 0, &out, &why));
-	struct buf whole = {0};
-	digest_encode(site_status(s).digest, &whole);
-	assert_non_null(strstr(out.at, strstr(whole.at, "\"count\""))); /* one bucket, the whole digest */
-	buf_clear(&out);
-	uint32_t bucket = hash_bucket(span_of("n3"), 3);
-	uint32_t wanted[] = {bucket, 999};
-	ASSERT_OK(replica_fetch(s->r, 3, wanted, 2, &out, &why));
-	size_t expected = 0, found = 0;
-	for (int i = 0; i < 20; i++) {
-		char id[16], member[32];
-		snprintf(id, sizeof id, "n%d", i);
-		snprintf(member, sizeof member, "\"id\":\"%s\"", id);
-		bool in = hash_bucket(span_of(id), 3) == bucket;
-		expected += in;
-		found += strstr(out.at, member) != NULL;
-		assert_int_equal(strstr(out.at, member) != NULL, in);
+	struct page_request q = request_of(s, 0, site_status(s).head);
+	struct buckets whole, eighths;
+	struct digest sum = {0};
+	digests(s, &q, 0, &whole);
+	assert_int_equal(whole.n, 1);
+	assert_true(digest_equal(whole.at[0].digest, site_status(s).digest));
+	digests(s, &q, 3, &eighths);
+	for (size_t i = 0; i < eighths.n; i++) {
+		sum.count += eighths.at[i].digest.count;
+		for (int lane = 0; lane < 2; lane++)
+			sum.lane[lane] += eighths.at[i].digest.lane[lane];
 	}
-	assert_true(found == expected && found >= 1 && found < 20);
-	assert_non_null(strstr(out.at, "\"end\":true"));
-	buf_done(&whole);
+	assert_true(eighths.n > 1 && digest_equal(sum, whole.at[0].digest));
+	uint16_t bucket = (uint16_t)hash_bucket(span_of("n3"), 3);
+	const struct bucket_set wanted = {.bits = 3, .at = &bucket, .n = 1};
+	struct fetched_page p;
+	fetch(s, &q, &wanted, &p);
+	ASSERT_OK(fetch_check(&p.page, &wanted, &why));
+	size_t expected = 0;
+	for (int i = 0; i < 20; i++) {
+		snprintf(id, sizeof id, "n%d", i);
+		expected += hash_bucket(span_of(id), 3) == bucket;
+	}
+	assert_true(p.page.n == expected && expected >= 1 && expected < 20);
+	assert_true(position_equal(p.page.end.to, site_status(s).head));
+	fetched_done(&p);
+	buckets_done(&whole);
+	buckets_done(&eighths);
+}
+
+/* Both calls speak only of the log that the centre knows. */
+static void buckets_ask_for_the_basis(void **state)
+{
+	struct site *s = *state;
+	const uint16_t all = 0;
+	const struct bucket_set whole = {.bits = 0, .at = &all, .n = 1};
+	struct fetched_page p;
+	struct feed_served served;
+	struct buf out = {0};
+	site_put(s, "a", "1");
+	struct page_request q = request_of(s, 0, site_status(s).head);
+	q.witness.head.half[0]++;
+	fetch(s, &q, &whole, &p);
+	assert_int_equal(p.served.verdict, FEED_REWOUND);
+	assert_int_equal(p.text.len, 0);
+	fetched_done(&p);
+	ASSERT_OK(replica_buckets(s->r, &q, 2, 17, &served, &out, &why));
+	assert_int_equal(served.verdict, FEED_REWOUND);
+	assert_int_equal(out.len, 0);
+	q = request_of(s, 0, site_status(s).head);
+	q.epoch = epoch_new();
+	ASSERT_OK(replica_buckets(s->r, &q, 2, 17, &served, &out, &why));
+	assert_int_equal(served.verdict, FEED_EPOCH_CHANGED);
+	assert_string_equal(served.epoch.hex, site_status(s).epoch.hex);
 	buf_done(&out);
 }
 
@@ -189,6 +267,7 @@ int main(void)
 		BOTH(a_list_goes_by_key),
 		BOTH(a_list_is_bounded_in_bytes),
 		BOTH(buckets_cut_the_digest),
+		BOTH(buckets_ask_for_the_basis),
 		BOTH(a_fetch_is_bounded_in_bytes),
 		BOTH(news_end_a_wait),
 	};

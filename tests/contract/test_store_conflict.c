@@ -195,7 +195,7 @@ STAGE_TEST(a_difference_that_stays_stops_the_node)
 	f->lie = 1;
 	assert_int_equal(stage_pull(g, f, 10, &p), OK);
 	assert_int_equal(p.proof, PROOF_DOUBTED);
-	assert_true(p.to_push);
+	assert_true(p.sync.comparing);
 	assert_int_equal(stage_settle(g, f), PROOF_DIVERGED);
 	assert_int_equal(stage_node(g, "site-a").sync.halt, HALT_DIVERGED);
 	assert_int_equal(stage_events(g, "DIVERGED"), 1);

@@ -49,6 +49,10 @@ def next_head(head, seq, rid, digest):
     return blake(bytes.fromhex(head) + u64(seq) + field(rid) + bytes.fromhex(digest)).hex()
 
 
+def bucket(rid, bits):
+    return int.from_bytes(blake(rid.encode())[:2], "big") >> (16 - bits)
+
+
 def lanes(hashes):
     sums = [0, 0]
     for h in hashes:
@@ -80,6 +84,7 @@ class Local:
         self.name, self.speaks, self.answers, self.extra, self.version = name, speaks, answers, extra, version
         self.changed = threading.Condition()
         self.asked = []  # paths
+        self.compares = True  # else without the two calls of section 7.5
         self.reset()
         self.web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
         self.web.daemon_threads = True
@@ -197,6 +202,26 @@ class Local:
                 lines.append(text)
             return self.framed(q, lines, self.seq)
 
+    def digest(self, q):
+        with self.changed:
+            refused = self.foreign(q)
+            if refused:
+                return refused
+            bits, held = int(q.get("bits", 0)), {}
+            for rid, r in self.rows.items():
+                held.setdefault(bucket(rid, bits), []).append(r["hash"])
+            lines = [json.dumps({"bucket": b, "count": len(h), "sum": lanes(h), **self.future()}) for b, h in sorted(held.items())]
+            return self.framed(q, lines, self.seq)
+
+    def fetch(self, q, body):
+        with self.changed:
+            refused = self.foreign(q)
+            if refused:
+                return refused
+            wanted = json.loads(body)
+            rows = sorted((r for r in self.rows.values() if bucket(r["id"], wanted["bits"]) in wanted["buckets"]), key=lambda r: r["seq"])
+            return self.framed(q, [encode(r, **self.future()) for r in rows], self.seq)
+
     def rename(self, q):
         with self.changed:
             if self.epoch != q["to"] and self.epoch != q["from"]:
@@ -215,7 +240,15 @@ class Local:
         refused = self.unspoken(q)
         if refused:
             return refused
-        return self.changes(q) if path == "/v1/changes" else self.apply(q, body) if path == "/v1/apply" else self.rename(q)
+        if path in ("/v1/digest", "/v1/fetch") and not self.compares:
+            return self.refusal(q, "not_found", 404)
+        if path == "/v1/changes":
+            return self.changes(q)
+        if path == "/v1/digest":
+            return self.digest(q)
+        if path == "/v1/fetch":
+            return self.fetch(q, body)
+        return self.apply(q, body) if path == "/v1/apply" else self.rename(q)
 
     def handler(self):
         local = self
@@ -282,6 +315,21 @@ class Centre:
                 break
         hashes = [r["hash"] for r in self.records.values()]
         assert last["digest"] == {"count": len(hashes), "sum": lanes(hashes)}
+
+    def compare(self, bits=4):
+        """The digests of buckets, and the records of those that are not as here: what we hold of them is then right."""
+        lines, last = self.framed(lab.call(self.url + "/v1/digest" + self.query(bits=bits)))
+        theirs = {(d := json.loads(line))["bucket"]: (d["count"], d["sum"]) for line in lines}
+        ours = {}
+        for rid, r in self.records.items():
+            ours.setdefault(bucket(rid, bits), []).append(r["hash"])
+        apart = sorted(b for b in theirs.keys() | ours.keys() if theirs.get(b) != (len(ours.get(b, [])), lanes(ours.get(b, []))))
+        if apart:
+            lines, _ = self.framed(lab.call(self.url + "/v1/fetch" + self.query(), "POST", json.dumps({"bits": bits, "buckets": apart})))
+            self.records = {k: r for k, r in self.records.items() if bucket(k, bits) not in apart}
+            self.records.update((r["id"], r) for r in map(decode, lines))
+        self.cursor = last["to_seq"]
+        return apart
 
     def edit(self, rid, body):
         """Pushes a version of our own over the one that we know; returns the answer."""

@@ -152,5 +152,8 @@ def replicate(a, d):
     rename = {"centre": "c" * 32, "request": secrets.token_hex(16), "protocol": "1", "from": epoch, "to": "e" * 32, "witness": empty}
     assert ask(a, d, "post", "/v1/epoch", rename, status=200).json["result"] == "not_rewound"
     ask(a, d, "post", "/v1/epoch", {**rename, "from": "f" * 32}, status=409)
-    buckets = ask(a, d, "get", "/v1/digest", query="?bits=4", status=200).json["buckets"]
-    ask(a, d, "post", "/v1/fetch", {"bits": 4, "buckets": [b["bucket"] for b in buckets]}, status=200)
+    digests = ask(a, d, "get", "/v1/digest", query=basis(epoch, empty) + "&bits=4", status=200).body.splitlines()
+    buckets = [json.loads(line)["bucket"] for line in digests[1:-1]]
+    fetched = ask(a, d, "post", "/v1/fetch", {"bits": 4, "buckets": buckets}, query=basis(epoch, empty), status=200).body.splitlines()
+    assert len(fetched) - 2 == sum(json.loads(line)["count"] for line in digests[1:-1])
+    ask(a, d, "get", "/v1/digest", query=basis("f" * 32, empty) + "&bits=4", status=409)

@@ -9,7 +9,7 @@ import sys
 import lab
 import pytest
 import released
-from protocol1 import Centre, Local
+from protocol1 import Centre, Local, bucket
 
 
 @pytest.fixture
@@ -67,6 +67,28 @@ def test_a_local_of_protocol_1_stays_in_step_with_this_centre(site, old_local):
     assert centre.conflicts() == []
 
 
+@pytest.mark.parametrize("compares", [True, False])
+def test_a_local_of_protocol_1_is_compared_or_else_read_again(site, old_local, compares):
+    a = old_local("a")
+    a.compares = compares
+    for i in range(300):
+        a.write(f"r{i}", str(i))
+    centre = site.centre(a)
+    centre.in_sync("a")
+    kept = a.snapshot()
+    a.write("lost", "1")
+    centre.in_sync("a")
+    a.restore(kept)
+    a.write("other", "2")
+    a.asked.clear()
+    centre.in_sync("a")
+    assert centre.events("a", "REWOUND") and a.rows["lost"]["body"] == "1"
+    assert "/v1/digest" in a.asked and ("/v1/fetch" in a.asked) == compares
+    compared = centre.events("a", "compared")
+    assert compares or "404 not_found" in compared[-1]["text"]
+    assert equal(a, centre) == 302
+
+
 @pytest.mark.parametrize("offers", ["1", "1-4", None])
 def test_a_centre_of_protocol_1_is_served_by_this_local(site, offers):
     """Also one that speaks later versions too; what it says beyond them is ignored."""
@@ -83,6 +105,12 @@ def test_a_centre_of_protocol_1_is_served_by_this_local(site, offers):
     assert answer["result"] == "conflict" and answer["record"]["body"] == "site"
     centre.pull()
     assert centre.records["r3"]["body"] == '"site"'
+    a.write({"id": "late", "body": 1})
+    del centre.records["r7"]
+    assert centre.compare() == sorted({bucket("late", 4), bucket("r7", 4)})
+    assert {"late", "r7"} <= centre.records.keys()
+    centre.pull()
+    assert centre.compare() == []
 
 
 def test_a_local_of_a_later_protocol_is_incompatible_until_the_centre_or_it_is_changed(site, old_local):

@@ -42,6 +42,7 @@ static struct rules rules_of(const struct wish *w, enum mode mode, uint64_t seed
 	r.ids = 2 + chance_below(chance_percent(75) ? 2 : 5);
 	r.page = 1 + chance_below(3);
 	r.page_bytes = chance_percent(80) ? PAGE_BYTES_DEFAULT : 300 + chance_below(600);
+	r.bucket_records = chance_percent(80) ? 1 : 2;
 	r.policy = chance_percent(70) ? POLICY_OWNER : POLICY_CENTRE;
 	r.positions_kept = 1 + chance_below(8);
 	r.faults = w->faults & ((unsigned)chance_u64() | (unsigned)chance_u64());
@@ -180,11 +181,12 @@ static void tell(const struct wish *w, const struct board *b)
 	printf("%" PRIu64 " worlds of %u steps held, trace %016" PRIx64 "\n", all.worlds, w->steps, all.hash);
 	printf("exchanges %" PRIu64 ", applied %" PRIu64 ", stale %" PRIu64 ", broken %" PRIu64
 	       ", accidents %" PRIu64 ", resets %" PRIu64 " (at most %" PRIu64
-	       " by one cause), merges %" PRIu64 " (%" PRIu64 "), archived %" PRIu64 ", promoted %" PRIu64
+	       " by one cause), compared %" PRIu64 ", fetched %" PRIu64 ", reread %" PRIu64
+	       ", merges %" PRIu64 " (%" PRIu64 "), archived %" PRIu64 ", promoted %" PRIu64
 	       ", quarantined %" PRIu64 ", halts %" PRIu64 ", doubts %" PRIu64 ", ghosts %" PRIu64
 	       ", proofs %" PRIu64 ", heals %" PRIu64 " (at most %" PRIu64 " exchanges)\n",
 		t->exchanges, t->applied, t->stale, t->broken, t->accidents, t->resets, t->most_resets,
-		t->merges, t->most_merges, t->archived, t->promoted, t->quarantined, t->halts, t->doubts,
+		t->compared, t->fetched, t->reread, t->merges, t->most_merges, t->archived, t->promoted, t->quarantined, t->halts, t->doubts,
 		t->ghosts, t->proofs, t->heals, t->most_turns);
 }
 

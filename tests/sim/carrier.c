@@ -57,7 +57,7 @@ void carrier_drop_lates(struct site *s)
 static struct plan next_plan(struct world *w, struct site *s, struct node *n)
 {
 	struct reason why;
-	struct plan p = {PLAN_WAIT, 0};
+	struct plan p = {.step = PLAN_WAIT};
 
 	if (store_node(w->store, s->name, n, &why) != OK)
 		world_fail(w, "%s is not in the store: %s", s->name, why.text);
@@ -84,7 +84,8 @@ static void distrust(struct world *w, struct site *s, enum err e, const struct r
 
 void carrier_send(struct world *w, struct site *s)
 {
-	struct exchange_limits limits = {w->rules.page, w->rules.page, w->rules.page_bytes, PUSH_BYTES_MAX};
+	struct exchange_limits limits = {
+		w->rules.page, w->rules.page, w->rules.page_bytes, PUSH_BYTES_MAX, w->rules.bucket_records};
 	struct node n;
 	struct plan plan = next_plan(w, s, &n);
 	struct exchange *x;
@@ -233,7 +234,8 @@ static bool is_outdated(const struct world *w, const struct site *s, const struc
 	unsigned i = s->place;
 
 	return !epoch_equal(&b->epoch, &w->view.nodes[i].epoch) || b->cursor != w->view.nodes[i].cursor ||
-	       b->generation != w->view.nodes[i].generation ||
+	       b->generation != w->view.nodes[i].generation || b->resets != w->view.nodes[i].resets ||
+	       b->comparing != w->view.nodes[i].comparing ||
 	       !position_equal(b->witness, w->view.nodes[i].witness);
 }
 
@@ -249,11 +251,16 @@ static void check_witness(
 		(unsigned long long)end, (unsigned long long)w->view.nodes[s->place].witness.seq);
 }
 
-static void tell(struct world *w, struct site *s, const struct answer *a, const struct outcome *o)
+static void tell(struct world *w, struct site *s, const struct exchange *x, const struct answer *a,
+	const struct outcome *o)
 {
+	w->tally.compared += o->compared;
+	w->tally.fetched += x->kind == PLAN_FETCH && o->pulled;
 	w->tally.applied += !o->stale && o->result == POLL_OK;
 	w->tally.stale += o->stale;
 	w->tally.doubts += o->proof == PROOF_DOUBTED;
+	if (o->proof == PROOF_DOUBTED && !s->damaged && !w->damaged)
+		world_fail(w, "%s: both ends are in doubt, and no row was taken from under either", s->name);
 	trace_line("%s done  %s%s%s%s%s took %u%s%s", s->name, poll_result_name(o->result),
 		a->result == POLL_OK && o->result != POLL_OK ? ": " : "",
 		a->result == POLL_OK && o->result != POLL_OK ? o->why.text : "", o->stale ? " stale" : "",
@@ -272,12 +279,20 @@ static void note(struct world *w, struct site *s, const struct flight *f, const 
 
 	if (store_node(w->store, s->name, &n, &why) != OK)
 		world_fail(w, "%s is not in the store: %s", s->name, why.text);
-	if (x->kind == PLAN_PULL || x->kind == PLAN_PUSH)
+	if (x->kind != PLAN_RENAME && x->kind != PLAN_PROBE)
 		check_witness(w, s, a, o);
 	exchange_note(&n, &s->run, x, a, o, clock_mono_us(), INTERVAL_MS);
-	tell(w, s, a, o);
+	tell(w, s, x, a, o);
 	if (!o->stale && o->proof == PROOF_EQUAL)
 		oracle_check_proof(w, s, f, &n);
+}
+
+/* A comparison that came to nothing once too often gives way to a full re-read, whatever came. */
+static bool is_last_try(const struct exchange *x)
+{
+	bool compares = x->kind == PLAN_DIGEST || x->kind == PLAN_FETCH;
+
+	return compares && x->compare.failures + 1 >= EXCHANGE_COMPARE_TRIES;
 }
 
 /* Offers an answer to an exchange.  `harmless`: it is none of its own, or not whole. */
@@ -289,7 +304,8 @@ static void finish(struct world *w, struct site *s, struct flight *f, const stru
 	struct reason why;
 	enum err e;
 
-	c.writes_nothing = harmless || a->result != POLL_OK || is_outdated(w, s, f->x);
+	c.writes_nothing = (harmless || a->result != POLL_OK) && !is_last_try(f->x);
+	c.writes_nothing |= is_outdated(w, s, f->x);
 	if (a->result == POLL_OK)
 		words_told(a->body, &told[s->place]);
 	e = exchange_finish(f->x, w->store, a, &o, &why);

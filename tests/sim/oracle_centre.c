@@ -197,7 +197,7 @@ void oracle_find_quarantined(struct world *w, struct centre_view *v)
 static void check_node(struct world *w, struct site *s, const struct centre_view *now, const struct cause *c)
 {
 	unsigned i = s->place;
-	uint64_t was = w->view.nodes[i].generation;
+	uint64_t was = w->view.nodes[i].resets;
 	bool halted = now->nodes[i].halt != HALT_NONE && now->nodes[i].halt != w->view.nodes[i].halt;
 
 	if (now->nodes[i].halt == HALT_DIVERGED)
@@ -206,15 +206,19 @@ static void check_node(struct world *w, struct site *s, const struct centre_view
 		w->tally.halts++;
 	if (halted && !s->disturbed)
 		world_fail(w, "%s: an identity conflict without a cause", s->name);
-	if (now->nodes[i].generation == was)
+	if (now->nodes[i].generation < w->view.nodes[i].generation)
+		world_fail(w, "%s: the generation went back", s->name);
+	w->tally.reread +=
+		w->view.nodes[i].comparing && now->nodes[i].generation > w->view.nodes[i].generation;
+	if (now->nodes[i].resets == was)
 		return;
 	w->tally.resets++;
 	if (++s->resets > w->tally.most_resets)
 		w->tally.most_resets = s->resets;
 	if (s->resets > RESETS_MAX)
 		world_fail(w, "%s: reset %u times after one accident", s->name, s->resets);
-	if (now->nodes[i].generation < was)
-		world_fail(w, "%s: the generation went back", s->name);
+	if (now->nodes[i].resets < was)
+		world_fail(w, "%s: the resets went back", s->name);
 	if (c->kind != CAUSE_ANSWER && c->kind != CAUSE_OPERATOR)
 		world_fail(w, "%s: a reset that nobody asked for", s->name);
 	if (!s->disturbed && !epoch_is_none(&w->view.nodes[i].epoch))

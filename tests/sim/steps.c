@@ -199,6 +199,28 @@ static void promote(struct world *w, struct site *s)
 	writes_promote(w);
 }
 
+static void exchange(struct world *w, struct site *s)
+{
+	carrier_send(w, s);
+	deliver(w, s);
+	receive(w, s);
+}
+
+/* Between the digests and the records that differ, too, which seldom comes about by itself. */
+static void write_while_comparing(struct world *w, struct site *s)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		if (s->flight.x != NULL || !w->view.nodes[s->place].comparing)
+			return;
+		trace_line("%s is compared", s->name);
+		exchange(w, s);
+		if (chance_percent(70))
+			writes_local(w, s);
+		else
+			writes_centre(w, s);
+	}
+}
+
 /* The next step that commits, or one soon after, meets it. */
 static void break_commit(struct world *w, struct site *s)
 {
@@ -315,13 +337,6 @@ void steps_run(struct world *w, unsigned n, const struct choice *left_out)
 		steps_heal(w);
 }
 
-static void exchange(struct world *w, struct site *s)
-{
-	carrier_send(w, s);
-	deliver(w, s);
-	receive(w, s);
-}
-
 /* Proven by the system itself.  After a doubt the rows have been counted, and the counters are still to
  * agree. */
 static bool is_at_rest(struct world *w, struct site *s)
@@ -346,6 +361,8 @@ static void settle(struct world *w, struct site *s)
 			world_fail(w, "%s does not come to rest in %u exchanges", s->name, HEAL_TURNS);
 		if (w->view.nodes[s->place].halt == HALT_IDENTITY)
 			writes_resume(w, s);
+		if (chance_percent(40))
+			write_while_comparing(w, s);
 		exchange(w, s);
 	} while (!is_at_rest(w, s));
 	if (turns > w->tally.most_turns)

@@ -160,7 +160,7 @@ static void read_nodes(struct centre_view *v, struct database *d)
 		"digest_count,"
 		" digest_lane0, digest_lane1, reconciling, recount, swept, sweep_after, doubt_seq, "
 		"doubt_local,"
-		" doubt_centre, paused, url, quarantined FROM nodes ORDER BY name",
+		" doubt_centre, paused, url, quarantined, resets, comparing FROM nodes ORDER BY name",
 		0);
 
 	while (next(d, &v->content)) {
@@ -175,6 +175,8 @@ static void read_nodes(struct centre_view *v, struct database *d)
 		v->nodes[i].halt = (int)whole(d, 8);
 		v->nodes[i].digest = digest_at(d, 9);
 		v->nodes[i].quarantined = whole(d, 21);
+		v->nodes[i].resets = whole(d, 22);
+		v->nodes[i].comparing = whole(d, 23) != 0;
 	}
 }
 

@@ -78,7 +78,8 @@ struct abandoned {
 struct centre_view {
 	struct {
 		struct epoch epoch, rename_to, probe;
-		uint64_t cursor, generation;
+		uint64_t cursor, generation, resets;
+		bool comparing;
 		struct position witness;
 		int halt;
 		uint64_t quarantined; /* how many, as the node's row says */

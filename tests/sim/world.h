@@ -46,6 +46,7 @@ struct rules {
 	unsigned sites, ids, faults;
 	unsigned page;       /* records a page */
 	unsigned page_bytes; /* of a pull */
+	unsigned bucket_records;
 	enum merge_policy policy;
 	uint64_t positions_kept;
 };
@@ -130,8 +131,9 @@ struct world {
 	uint64_t seed;
 	/* what came about, for the summary */
 	struct tally {
-		uint64_t exchanges, applied, stale, resets, merges, archived, ghosts, promoted, halts, doubts,
-			accidents, broken, heals, proofs, quarantined, most_turns, most_resets, most_merges;
+		uint64_t exchanges, applied, stale, resets, compared, fetched, reread, merges, archived, ghosts,
+			promoted, halts, doubts, accidents, broken, heals, proofs, quarantined, most_turns,
+			most_resets, most_merges;
 	} tally;
 };
 

@@ -162,6 +162,40 @@ void far_page(const struct far *f, uint64_t after, unsigned limit, struct page *
 		ret->end.to = f->head;
 }
 
+void far_digests(const struct far *f, unsigned bits, struct buckets *ret)
+{
+	size_t all = (size_t)1 << bits;
+	struct digest *sums = arena_alloc(f->arena, all * sizeof(*sums));
+
+	*ret = (struct buckets){.bits = bits, .begin = begin_of(f), .end = end_of(f)};
+	ret->at = arena_alloc(f->arena, all * sizeof(*ret->at));
+	memset(sums, 0, all * sizeof(*sums));
+	for (size_t i = 0; i < f->n; i++)
+		digest_add(&sums[hash_bucket(f->rows[i].record.id, bits)], f->rows[i].record.hash);
+	for (size_t i = 0; i < all; i++)
+		if (sums[i].count > 0)
+			ret->at[ret->n++] = (struct bucket){(uint16_t)i, sums[i]};
+}
+
+void far_fetch(const struct far *f, const struct bucket_set *wanted, struct page *ret)
+{
+	const struct far_row *row = NULL;
+
+	*ret = (struct page){.begin = begin_of(f), .end = end_of(f)};
+	ret->records = arena_alloc(f->arena, (f->n + 1) * sizeof(*ret->records));
+	while ((row = next_row(f, row ? row->record.seq : 0)) != NULL)
+		if (bucket_set_has(wanted, row->record.id))
+			ret->records[ret->n++] = row->record;
+}
+
+void far_lose(struct far *f, const char *id)
+{
+	struct far_row *row = find(f, span_of(id));
+
+	assert(row);
+	*row = f->rows[--f->n];
+}
+
 static void answer_one(struct far *f, const struct push_item *item, struct push_answer *a)
 {
 	struct far_row *row = find(f, item->record.id);

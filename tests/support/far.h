@@ -8,7 +8,7 @@
 #ifndef TESTS_SUPPORT_FAR_H
 #define TESTS_SUPPORT_FAR_H
 
-#include "shared/page.h"
+#include "shared/bucket.h"
 #include "shared/push.h"
 
 #define FAR_ROWS 2048
@@ -43,6 +43,11 @@ const struct record *far_get(const struct far *f, const char *id); /* NULL = non
 struct digest far_digest(const struct far *f);
 /* The records after `after`; nothing to free. */
 void far_page(const struct far *f, uint64_t after, unsigned limit, struct page *ret);
+/* Its rows' digests by buckets, and the records of some; nothing to free. */
+void far_digests(const struct far *f, unsigned bits, struct buckets *ret);
+void far_fetch(const struct far *f, const struct bucket_set *wanted, struct page *ret);
+/* A row is gone, and nothing of the log says so. */
+void far_lose(struct far *f, const char *id);
 /* Applies and answers. */
 void far_answer(struct far *f, const struct push_item *items, size_t n, struct push_answers *ret);
 

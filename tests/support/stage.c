@@ -77,9 +77,12 @@ static void dump_node(struct buf *b, const struct node *n)
 		(unsigned long long)n->rotation);
 	buf_printf(b, " %s %llu ", s->epoch.hex, (unsigned long long)s->cursor);
 	position_encode(s->witness, b);
-	buf_printf(b, " g%llu rename '%s' probe '%s' halt %d reconciling %d recount %d swept %d '%s'",
-		(unsigned long long)s->generation, s->rename_to.hex, s->probe.hex, s->halt, s->reconciling,
-		s->recount, s->swept, s->sweep_after);
+	buf_printf(b,
+		" g%llu resets %llu comparing %d rename '%s' probe '%s' halt %d reconciling %d recount %d "
+		"swept %d '%s'",
+		(unsigned long long)s->generation, (unsigned long long)s->resets, s->comparing,
+		s->rename_to.hex, s->probe.hex, s->halt, s->reconciling, s->recount, s->swept,
+		s->sweep_after);
 	digest_encode(s->digest, b);
 	buf_printf(b, " doubt %llu ", (unsigned long long)s->doubt_seq);
 	digest_encode(s->doubt_local, b);
@@ -242,11 +245,70 @@ enum err stage_push(struct stage *g, struct far *f, unsigned limit, struct push_
 	return e;
 }
 
+enum err stage_digest(struct stage *g, const struct far *f, struct digest_apply *ret)
+{
+	const struct apart_limits limits = {.records = 100, .bytes = 1 << 20, .bucket_records = 4};
+	struct node n;
+	struct buckets told;
+	struct digest_apply p = {.node = f->name, .basis = &n.sync, .told = &told, .limits = &limits};
+	enum err e = store_node(g->store, f->name, &n, &g->why);
+
+	if (e != OK)
+		return e;
+	far_digests(f, apart_bits(n.sync.digest.count, &limits), &told);
+	e = store_apply_digest(g->store, &p, &g->why);
+	p.basis = NULL;
+	p.told = NULL;
+	p.limits = NULL;
+	if (ret)
+		*ret = p;
+	return e;
+}
+
+enum err stage_fetch(
+	struct stage *g, const struct far *f, struct apart *apart, unsigned share, struct pull_apply *ret)
+{
+	unsigned n_buckets = share < apart->n ? share : apart->n;
+	const struct fetched fetched = {
+		.buckets = {.bits = apart->bits, .at = apart->buckets, .n = n_buckets},
+		.last = n_buckets == apart->n,
+		.cursor = apart->seq,
+	};
+	struct node n;
+	struct page page;
+	struct pull_apply p = {.node = f->name, .basis = &n.sync, .page = &page, .fetched = &fetched};
+	enum err e = store_node(g->store, f->name, &n, &g->why);
+
+	if (e != OK)
+		return e;
+	far_fetch(f, &fetched.buckets, &page);
+	e = store_apply_pages(g->store, &p, 1, &g->why);
+	if (e == OK && p.result == OK)
+		apart_drop(apart, n_buckets);
+	p.basis = NULL;
+	p.page = NULL;
+	p.fetched = NULL;
+	if (ret)
+		*ret = p;
+	return e == OK ? p.result : e;
+}
+
+static void compare(struct stage *g, const struct far *f)
+{
+	struct digest_apply p;
+
+	MUST(stage_digest(g, f, &p));
+	while (p.apart.n > 0)
+		MUST(stage_fetch(g, f, &p.apart, APART_BUCKETS_MAX, NULL));
+}
+
 enum proof_verdict stage_settle(struct stage *g, struct far *f)
 {
 	struct pull_apply p;
 
 	for (unsigned turn = 0; turn < 1000; turn++) {
+		if (stage_node(g, f->name).sync.comparing)
+			compare(g, f);
 		MUST(stage_pull(g, f, 100, &p));
 		if (p.proof == PROOF_DOUBTED)
 			return p.proof;

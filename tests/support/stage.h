@@ -55,8 +55,12 @@ struct node stage_node(struct stage *g, const char *name);
 /* One exchange each.  `ret` may be NULL. */
 enum err stage_pull(struct stage *g, const struct far *f, unsigned limit, struct pull_apply *ret);
 enum err stage_push(struct stage *g, struct far *f, unsigned limit, struct push_apply *ret);
+/* A comparison by buckets: its digests, with buckets of about four records; then what differs, `share` buckets at once. */
+enum err stage_digest(struct stage *g, const struct far *f, struct digest_apply *ret);
+enum err stage_fetch(
+	struct stage *g, const struct far *f, struct apart *apart, unsigned share, struct pull_apply *ret);
 /*
- * Pulls and pushes until the proof is judged; the first doubt ends it, as it is one that a
+ * Compares, pulls and pushes until the proof is judged; the first doubt ends it, as it is one that a
  * test must expect.
  */
 enum proof_verdict stage_settle(struct stage *g, struct far *f);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "central/exchange.h"
+#include "central/settle.h"
 
 #include <cmocka.h> /* last: its fail() is a macro */
 
@@ -38,6 +39,7 @@ struct store {
 	bool left_to_push;
 	enum proof_verdict proof;
 	bool recount_after;
+	const struct digest *believed; /* NULL = nothing; 2^4 of them */
 };
 static struct store st;
 
@@ -64,14 +66,32 @@ enum err store_apply_pages(struct store *s, struct pull_apply *pages, size_t n, 
 		pages[i].result = node_sync_same_basis(pages[i].basis, to) ? OK : CONFLICT;
 		if (pages[i].result != OK)
 			continue;
-		to->cursor = pages[i].page->end.to.seq;
-		to->witness = pages[i].page->end.to;
+		if (pages[i].fetched)
+			settle_fetched(to, pages[i].fetched, &pages[i].page->end);
+		else
+			settle_page(to, &pages[i].page->end);
 		to->recount = s->recount_after;
 		pages[i].sync = *to;
 		pages[i].taken = pages[i].page->n;
 		pages[i].to_push = s->left_to_push;
 		pages[i].proof = s->proof;
 	}
+	return OK;
+}
+
+enum err store_apply_digest(struct store *s, struct digest_apply *p, struct reason *why)
+{
+	static const struct digest nothing[1 << 4];
+
+	s->transactions++;
+	if (s->fails != OK)
+		return (fail)(s->fails, why, "the store says no");
+	if (!node_sync_same_basis(p->basis, sync_of(p->node)))
+		return (fail)(CONFLICT, why, "moved");
+	assert_true(p->told->bits <= 4);
+	p->verdict = apart_judge(s->believed ? s->believed : nothing, p->told, p->limits, &p->apart);
+	settle_digest(sync_of(p->node), p->verdict, &p->told->end);
+	p->sync = *sync_of(p->node);
 	return OK;
 }
 
@@ -172,7 +192,7 @@ static inline struct exchange begin(const char *name, enum plan_step step)
 	struct exchange x;
 	struct reason why;
 
-	assert_int_equal(exchange_begin(&x, &st, &n, (struct plan){step, 0}, &limits, &why), OK);
+	assert_int_equal(exchange_begin(&x, &st, &n, (struct plan){.step = step}, &limits, &why), OK);
 	assert_int_equal(st.transactions, 0);
 	return x;
 }

@@ -21,22 +21,43 @@ static struct node_sync known(void)
 		.cursor = 40,
 		.witness = {.seq = 42, .head = {{7, 8}}},
 		.generation = 3,
+		.resets = 5,
 		.swept = true,
 		.sweep_after = "m",
 		.digest = {.count = 9, .lane = {1, 2}},
 	};
 }
 
-static void assert_reset(
+static void assert_moved(
 	const struct node_sync *before, const struct sync_change *c, struct epoch to, uint64_t witness)
 {
 	assert_string_equal(c->to.epoch.hex, to.hex);
 	assert_int_equal(c->to.witness.seq, witness);
-	assert_int_equal(c->to.generation, before->generation + 1);
+	assert_int_equal(c->to.resets, before->resets + 1);
 	assert_int_equal(c->to.cursor, 0);
+	assert_memory_equal(&c->to.digest, &before->digest, sizeof before->digest); /* the records stay */
+}
+
+/* Nothing is believed any more. */
+static void assert_reread(
+	const struct node_sync *before, const struct sync_change *c, struct epoch to, uint64_t witness)
+{
+	assert_moved(before, c, to, witness);
+	assert_false(c->to.comparing);
+	assert_int_equal(c->to.generation, before->generation + 1);
 	assert_false(c->to.swept);
 	assert_string_equal(c->to.sweep_after, "");
-	assert_memory_equal(&c->to.digest, &before->digest, sizeof before->digest); /* the records stay */
+}
+
+/* By buckets first: what is believed stays so. */
+static void assert_reset(
+	const struct node_sync *before, const struct sync_change *c, struct epoch to, uint64_t witness)
+{
+	assert_moved(before, c, to, witness);
+	assert_true(c->to.comparing);
+	assert_int_equal(c->to.generation, before->generation);
+	assert_true(c->to.swept == before->swept);
+	assert_string_equal(c->to.sweep_after, before->sweep_after);
 }
 
 static void assert_abandons(const struct sync_change *c, struct epoch epoch, uint64_t witness)
@@ -54,6 +75,7 @@ static void assert_keeps_all_else(const struct node_sync *before, const struct s
 	assert_int_equal(c->to.cursor, before->cursor);
 	assert_true(position_equal(c->to.witness, before->witness));
 	assert_int_equal(c->to.generation, before->generation);
+	assert_int_equal(c->to.resets, before->resets);
 }
 
 /* --- epoch_changed --- */
@@ -66,7 +88,7 @@ static void test_first_contact(void **state)
 
 	(void)state;
 	assert_true(exchange_decide_epoch_changed(&s, &e1, false, &c, &ev));
-	assert_reset(&s, &c, e1, 0);
+	assert_reread(&s, &c, e1, 0);
 	assert_false(c.abandon);
 	assert_false(c.to.reconciling);
 	assert_null(ev.kind);
@@ -226,6 +248,25 @@ static void test_probed_clone(void **state)
 	assert_int_equal(ev.level, LOG_ERROR);
 }
 
+/* --- no comparison --- */
+
+static void test_reread(void **state)
+{
+	const struct reason cause = {"404 not_found"};
+	struct node_sync s = known();
+	struct sync_change c;
+	struct event ev;
+
+	(void)state;
+	s.comparing = true;
+	s.cursor = 0;
+	exchange_decide_reread(&s, &cause, &c, &ev);
+	assert_reread(&s, &c, e1, 42);
+	assert_false(c.abandon);
+	assert_string_equal(ev.kind, "compared");
+	assert_non_null(strstr(ev.text.text, "404 not_found"));
+}
+
 /* --- resumed --- */
 
 static void test_resumed_identity(void **state)
@@ -284,6 +325,7 @@ int main(void)
 		cmocka_unit_test(test_renamed),
 		cmocka_unit_test(test_probed_older_copy),
 		cmocka_unit_test(test_probed_clone),
+		cmocka_unit_test(test_reread),
 		cmocka_unit_test(test_resumed_identity),
 		cmocka_unit_test(test_resumed_diverged),
 	};

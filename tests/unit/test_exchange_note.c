@@ -392,9 +392,81 @@ static void test_rename_in_vain_waits(void **state)
 	s.out = (struct outcome){.sync = at(9), .sync_known = true};
 	note(&s);
 	assert_int_equal(delay_ms(&s, PLAN_WAIT), INTERVAL_MS);
-	s.out.sync.generation++;
+	s.out.sync.resets++;
 	note(&s);
 	assert_int_equal(delay_ms(&s, PLAN_PULL), 0);
+}
+
+/* --- comparing by buckets --- */
+
+static struct scene comparison(enum plan_step kind)
+{
+	struct scene s = idle_pull(1000);
+
+	s.n.sync.comparing = s.x.basis.comparing = true;
+	s.x.kind = kind;
+	s.out = (struct outcome){.sync = s.n.sync, .sync_known = true};
+	return s;
+}
+
+static void test_what_was_found_is_fetched(void **state)
+{
+	struct scene s = comparison(PLAN_DIGEST);
+
+	(void)state;
+	s.run.apart.failures = 2;
+	s.out.compared = true;
+	s.out.apart =
+		(struct apart){.bits_known = true, .bits = 4, .n = 3, .records = 9, .buckets = {1, 2, 3}};
+	s.out.sync.witness.seq = 10; /* learned with the digests */
+	note(&s);
+	assert_int_equal(s.run.apart.failures, 0);
+	assert_int_equal(delay_ms(&s, PLAN_FETCH), 0);
+
+	s.x.kind = PLAN_FETCH; /* too large: fewer at once */
+	s.x.compare.fetched.buckets.n = 3;
+	s.out = (struct outcome){.result = POLL_OK, .too_large = true};
+	note(&s);
+	assert_int_equal(s.run.apart.what.n, 3);
+	assert_int_equal(s.run.apart.what.most, 1);
+	assert_int_equal(delay_ms(&s, PLAN_FETCH), 0);
+
+	s.x.compare.fetched.buckets.n = 1;
+	s.out = (struct outcome){.sync = s.n.sync, .sync_known = true, .pulled = true};
+	s.out.sync.witness.seq = 11; /* somebody wrote there meanwhile */
+	note(&s);
+	assert_int_equal(s.run.apart.what.n, 2);
+	assert_int_equal(s.run.apart.what.buckets[0], 2);
+	assert_int_equal(delay_ms(&s, PLAN_FETCH), 0);
+
+	s.x.compare.fetched.buckets.n = 2; /* the last ones */
+	s.out.sync.comparing = false;
+	note(&s);
+	assert_false(s.run.apart.what.bits_known);
+	assert_int_equal(delay_ms(&s, PLAN_PULL), 0);
+}
+
+static void test_failures_of_comparing_count(void **state)
+{
+	static const struct {
+		enum poll_result result;
+		unsigned expected;
+	} rows[] = {{POLL_TIMEOUT, 4}, {POLL_BAD_BODY, 4}, {POLL_HTTP, 4}, {POLL_NETWORK, 4},
+		{POLL_REFUSED, 3}, {POLL_EPOCH, 3}, {POLL_UNAUTHORISED, 3}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct scene s = comparison(PLAN_DIGEST);
+
+		s.run.apart.failures = 3;
+		s.out = (struct outcome){.result = rows[i].result};
+		note(&s);
+		assert_int_equal(s.run.apart.failures, rows[i].expected);
+	}
+	struct scene pull = idle_pull(1000); /* of nothing else */
+	pull.out = (struct outcome){.result = POLL_TIMEOUT};
+	note(&pull);
+	assert_int_equal(pull.run.apart.failures, 0);
 }
 
 /* --- clock --- */
@@ -476,6 +548,8 @@ int main(void)
 		cmocka_unit_test(test_epochs_in_a_row_wait),
 		cmocka_unit_test(test_push_of_the_impossible_waits),
 		cmocka_unit_test(test_rename_in_vain_waits),
+		cmocka_unit_test(test_what_was_found_is_fetched),
+		cmocka_unit_test(test_failures_of_comparing_count),
 		cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_clock_nonsense),
 	};

@@ -123,6 +123,22 @@ static void probing(struct node *n, struct node_run *run)
 	(void)run;
 	n->sync.probe = e2;
 }
+static void comparing(struct node *n, struct node_run *run)
+{
+	n->sync.reconciling = n->sync.comparing = true;
+	run->apart.what = (struct apart){.bits_known = true, .bits = 8, .n = 1}; /* of before */
+}
+static void comparing_smaller_buckets(struct node *n, struct node_run *run)
+{
+	comparing(n, run);
+	run->apart.basis = n->sync;
+	run->apart.what = (struct apart){.bits_known = true, .bits = 12};
+}
+static void fetching(struct node *n, struct node_run *run)
+{
+	comparing_smaller_buckets(n, run);
+	run->apart.what.n = 3;
+}
 static void generating(struct node *n, struct node_run *run)
 {
 	(void)n;
@@ -194,6 +210,9 @@ static const struct {
 	{"refilling", refilling, NODE_RECONCILING, "pushed"},
 	{"renaming", renaming, NODE_RECONCILING, "new epoch"},
 	{"probing", probing, NODE_RECONCILING, "asked what it holds"},
+	{"comparing", comparing, NODE_RECONCILING, "digests of buckets"},
+	{"comparing smaller buckets", comparing_smaller_buckets, NODE_RECONCILING, "compared: 4096 buckets"},
+	{"fetching", fetching, NODE_RECONCILING, "reading 3 of 4096 buckets"},
 	{"generating", generating, NODE_IN_SYNC, "proven"},
 	{"a proof as old as may be", proof_at_its_limit, NODE_IN_SYNC, "30 s ago"},
 	{"an old proof", old_proof, NODE_CATCHING_UP, "31 s old"},
@@ -281,6 +300,8 @@ static void test_basis(void **state)
 	MOVED(t.witness.seq = 5);
 	MOVED(t.witness.head.half[1] = 3);
 	MOVED(t.generation = 4);
+	MOVED(t.resets = 1);
+	MOVED(t.comparing = true);
 	MOVED(t.rename_to = e2);
 	MOVED(t.probe = e2);
 	MOVED(t.halt = HALT_DIVERGED);

@@ -106,12 +106,12 @@ static void never_asked(struct scene *s)
 static void parked(struct scene *s)
 {
 	s->seen.turn = OUTLOOK_UNDER_WAY;
-	s->seen.plan = (struct plan){PLAN_PULL, 700};
+	s->seen.plan = (struct plan){.step = PLAN_PULL, .delay_ms = 700};
 }
 static void pushing(struct scene *s)
 {
 	s->seen.turn = OUTLOOK_UNDER_WAY;
-	s->seen.plan = (struct plan){PLAN_PUSH, 0};
+	s->seen.plan = (struct plan){.step = PLAN_PUSH};
 	s->run.to_push = true;
 	s->seen.push.n = 2;
 }

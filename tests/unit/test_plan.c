@@ -100,11 +100,42 @@ static void test_park_is_bounded(void **state)
 	assert_int_equal(plan_next(&n, &run, NOW, 50).delay_ms, 50);
 }
 
+/* What a comparison found is read, as long as nothing moved since; else both ends are summed anew. */
+static void test_comparison(void **state)
+{
+	struct node n = {.sync = {.epoch = E1, .comparing = true}};
+	struct node_run run = {.heard = true, .at_head = true, .to_push = true, .apart.failures = 2};
+	struct plan p = plan_next(&n, &run, NOW, 2000);
+
+	(void)state;
+	assert_int_equal(p.step, PLAN_DIGEST); /* before push and pull */
+	assert_null(p.apart);
+	assert_int_equal(p.failures, 2);
+	run.apart.basis = n.sync;
+	run.apart.what = (struct apart){.bits_known = true, .bits = 15};
+	p = plan_next(&n, &run, NOW, 2000);
+	assert_int_equal(p.step, PLAN_DIGEST); /* of smaller buckets */
+	assert_ptr_equal(p.apart, &run.apart.what);
+	run.apart.what.n = 1;
+	p = plan_next(&n, &run, NOW, 2000);
+	assert_int_equal(p.step, PLAN_FETCH);
+	assert_ptr_equal(p.apart, &run.apart.what);
+	n.sync.life++; /* an old copy of our own store was put back */
+	p = plan_next(&n, &run, NOW, 2000);
+	assert_int_equal(p.step, PLAN_DIGEST);
+	assert_null(p.apart);
+	n.sync.rename_to = (struct epoch)E2;
+	assert_int_equal(plan_next(&n, &run, NOW, 2000).step, PLAN_RENAME);
+	n.sync.halt = HALT_IDENTITY;
+	assert_int_equal(plan_next(&n, &run, NOW, 2000).step, PLAN_REST);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_park_is_bounded),
+		cmocka_unit_test(test_comparison),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,13 +31,13 @@ static struct world world_of(uint64_t seq)
 		.seq = seq, .local_rows = 5, .local_counter = 5, .centre_rows = 5, .centre_counter = 5};
 
 	w.sync.epoch = epoch;
-	w.sync.generation = 1;
+	w.sync.generation = w.sync.resets = 1;
 	w.sync.witness = (struct position){.seq = seq};
 	w.sync.swept = true;
 	return w;
 }
 
-/* An idle poll: the feed is re-read as far as it must, nothing is to be pushed. */
+/* An idle poll: both ends were compared as far as they must, nothing is to be pushed. */
 static enum proof_verdict poll(struct world *w)
 {
 	struct page_end end = {.to = {.seq = w->seq}, .head_seq = w->seq};
@@ -46,6 +46,7 @@ static enum proof_verdict poll(struct world *w)
 		w->centre_counter = w->centre_rows;
 	w->sync.cursor = w->seq;
 	w->sync.swept = true;
+	w->sync.comparing = false;
 	w->sync.digest = digest_of(w->centre_counter);
 	end.digest = digest_of(w->sync.recount ? w->local_rows : w->local_counter);
 	return proof_judge(&w->sync, &end, &w->explained, false);
@@ -106,6 +107,7 @@ static void what_is_explained_is_no_difference(void **state)
 	w.sync.cursor = 9;
 	w.sync.swept = true;
 	w.explained = (struct explained){0}; /* another difference than before, so a new doubt */
+	w.sync.comparing = false;
 	assert_int_equal(proof_judge(&w.sync, &end, &w.explained, false), PROOF_DOUBTED);
 }
 
@@ -117,10 +119,11 @@ static void unequal_resets_the_same_epoch(void **state)
 	w.local_rows = w.local_counter = 6;
 	assert_int_equal(poll(&w), PROOF_DOUBTED);
 	assert_true(epoch_equal(&w.sync.epoch, &epoch));
-	assert_int_equal(w.sync.generation, 2);
+	assert_int_equal(w.sync.resets, 2);
 	assert_int_equal(w.sync.cursor, 0);
 	assert_int_equal(w.sync.witness.seq, 9);
-	assert_true(w.sync.recount && w.sync.reconciling && !w.sync.swept);
+	assert_true(w.sync.recount && w.sync.reconciling && w.sync.comparing && w.sync.swept);
+	assert_int_equal(w.sync.generation, 1); /* what is believed stays so until a bucket differs */
 	assert_int_equal(w.sync.halt, HALT_NONE);
 }
 
@@ -183,7 +186,7 @@ static void another_difference_is_doubted_anew(void **state)
 	w.seq = 12;
 	w.centre_rows = 3;
 	assert_int_equal(poll(&w), PROOF_DOUBTED);
-	assert_int_equal(w.sync.generation, 3);
+	assert_int_equal(w.sync.resets, 3);
 	assert_int_equal(w.sync.doubt_seq, 12);
 	w.centre_rows = 5;
 	assert_int_equal(poll(&w), PROOF_EQUAL);
@@ -206,7 +209,7 @@ static void lying_counters_cost_one_reset(void **state)
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(poll(&w), PROOF_EQUAL);
 	assert_memory_equal(&w.sync, &settled, sizeof(settled));
-	assert_int_equal(w.sync.generation, 2);
+	assert_int_equal(w.sync.resets, 2);
 	w.centre_rows = 4;
 	assert_int_equal(poll(&w), PROOF_DOUBTED);
 	assert_int_equal(poll(&w), PROOF_DIVERGED);
@@ -221,7 +224,7 @@ static void a_verify_sums_once(void **state)
 	w.sync.recount = true;
 	assert_int_equal(poll(&w), PROOF_EQUAL);
 	assert_false(w.sync.recount);
-	assert_int_equal(w.sync.generation, 1);
+	assert_int_equal(w.sync.resets, 1);
 }
 
 /*
@@ -245,7 +248,7 @@ static void a_quiet_node_never_loops(void **state)
 		for (int i = 0; i < 3; i++)
 			poll(&w);
 		assert_memory_equal(&w.sync, &settled, sizeof(settled));
-		assert_true(w.sync.generation <= 3);
+		assert_true(w.sync.resets <= 3);
 		if (w.local_rows == w.centre_rows)
 			assert_int_equal(w.sync.halt, HALT_NONE);
 		else if (w.local_counter != (c >> 6 & 3))
@@ -265,7 +268,48 @@ static void a_reset_to_another_epoch_forgets_the_doubt(void **state)
 	assert_false(w.sync.recount);
 	assert_true(w.sync.reconciling);
 	assert_int_equal(w.sync.witness.seq, 0);
-	assert_int_equal(w.sync.generation, 3);
+	assert_int_equal(w.sync.resets, 3);
+}
+
+static void nothing_is_judged_while_both_ends_are_compared(void **state)
+{
+	struct world w = world_of(0);
+	const struct page_end end = {.digest = digest_of(6)};
+
+	(void)state;
+	w.sync.comparing = true;
+	assert_int_equal(proof_judge(&w.sync, &end, &(struct explained){0}, false), PROOF_NONE);
+	assert_true(w.sync.comparing);
+}
+
+/* Where the centre holds nothing of the node, everything is to be read, and no digest asked for. */
+static void with_nothing_to_compare_everything_is_read(void **state)
+{
+	struct world w = world_of(9);
+
+	(void)state;
+	w.sync.digest = (struct digest){0};
+	strcpy(w.sync.sweep_after, "m");
+	sync_compare(&w.sync, &epoch, w.sync.witness);
+	assert_false(w.sync.comparing || w.sync.swept);
+	assert_string_equal(w.sync.sweep_after, "");
+	assert_int_equal(w.sync.generation, 2);
+	assert_int_equal(w.sync.resets, 2);
+	assert_true(w.sync.reconciling);
+}
+
+static void a_full_reset_ends_a_comparison(void **state)
+{
+	struct world w = world_of(9);
+
+	(void)state;
+	w.sync.digest = digest_of(5);
+	sync_compare(&w.sync, &epoch, w.sync.witness);
+	assert_true(w.sync.comparing && w.sync.cursor == 0 && w.sync.generation == 1);
+	sync_reset(&w.sync, &epoch, w.sync.witness);
+	assert_false(w.sync.comparing);
+	assert_int_equal(w.sync.generation, 2);
+	assert_int_equal(w.sync.resets, 3);
 }
 
 int main(void)
@@ -283,6 +327,9 @@ int main(void)
 		cmocka_unit_test(a_verify_sums_once),
 		cmocka_unit_test(a_quiet_node_never_loops),
 		cmocka_unit_test(a_reset_to_another_epoch_forgets_the_doubt),
+		cmocka_unit_test(nothing_is_judged_while_both_ends_are_compared),
+		cmocka_unit_test(with_nothing_to_compare_everything_is_read),
+		cmocka_unit_test(a_full_reset_ends_a_comparison),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,8 @@ CREATE TABLE nodes (
 	witness_seq bigint NOT NULL DEFAULT 0,
 	witness_head bytea NOT NULL DEFAULT '\x00000000000000000000000000000000',
 	generation bigint NOT NULL DEFAULT 0,
+	resets bigint NOT NULL DEFAULT 0,
+	comparing boolean NOT NULL DEFAULT false,
 	rename_to text NOT NULL DEFAULT '',
 	probe text NOT NULL DEFAULT '',
 	halt smallint NOT NULL DEFAULT 0,
