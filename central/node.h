@@ -113,8 +113,8 @@ struct node_run {
 	enum poll_result last_result;
 	struct reason last_reason;
 	uint64_t failed_poll; /* which of polls_begun was the last that failed */
-	bool at_head; /* the last pull ended at the head, nothing exchanged since */
-	bool to_push; /* something differs, or the sweep has not ended */
+	bool at_head;         /* the last pull ended at the head, nothing exchanged since */
+	bool to_push;         /* something differs, or the sweep has not ended */
 	/* What a comparison by buckets found and is still to be read; valid while `basis` is the node's. */
 	struct {
 		struct node_sync basis;

@@ -28,7 +28,8 @@ static const struct route routes[] = {
 	{HTTP_POST, "/v1/apply", ROUTE_CENTRE, PUSH_BYTES_MAX, apply_post,
 		"centre request protocol epoch witness check "},
 	{HTTP_POST, "/v1/epoch", ROUTE_CENTRE, SMALL_BODY_MAX, apply_epoch, "check "},
-	{HTTP_GET, "/v1/digest", ROUTE_CENTRE, 0, buckets_get, "centre request protocol epoch witness bits check "},
+	{HTTP_GET, "/v1/digest", ROUTE_CENTRE, 0, buckets_get,
+		"centre request protocol epoch witness bits check "},
 	{HTTP_POST, "/v1/fetch", ROUTE_CENTRE, RECORD_LINE_MAX, buckets_fetch,
 		"centre request protocol epoch witness max_bytes check "},
 };

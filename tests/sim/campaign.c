@@ -186,8 +186,8 @@ static void tell(const struct wish *w, const struct board *b)
 	       ", quarantined %" PRIu64 ", halts %" PRIu64 ", doubts %" PRIu64 ", ghosts %" PRIu64
 	       ", proofs %" PRIu64 ", heals %" PRIu64 " (at most %" PRIu64 " exchanges)\n",
 		t->exchanges, t->applied, t->stale, t->broken, t->accidents, t->resets, t->most_resets,
-		t->compared, t->fetched, t->reread, t->merges, t->most_merges, t->archived, t->promoted, t->quarantined, t->halts, t->doubts,
-		t->ghosts, t->proofs, t->heals, t->most_turns);
+		t->compared, t->fetched, t->reread, t->merges, t->most_merges, t->archived, t->promoted,
+		t->quarantined, t->halts, t->doubts, t->ghosts, t->proofs, t->heals, t->most_turns);
 }
 
 /* In this process and aloud, so that the failure is the last word. */

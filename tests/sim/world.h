@@ -131,9 +131,9 @@ struct world {
 	uint64_t seed;
 	/* what came about, for the summary */
 	struct tally {
-		uint64_t exchanges, applied, stale, resets, compared, fetched, reread, merges, archived, ghosts,
-			promoted, halts, doubts, accidents, broken, heals, proofs, quarantined, most_turns,
-			most_resets, most_merges;
+		uint64_t exchanges, applied, stale, resets, compared, fetched, reread, merges, archived,
+			ghosts, promoted, halts, doubts, accidents, broken, heals, proofs, quarantined,
+			most_turns, most_resets, most_merges;
 	} tally;
 };
 
