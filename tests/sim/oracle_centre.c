@@ -198,6 +198,9 @@ static void check_node(struct world *w, struct site *s, const struct centre_view
 {
 	unsigned i = s->place;
 	uint64_t was = w->view.nodes[i].resets;
+	/* of the same reset: a comparison found that everything is to be read */
+	bool gave_way = w->view.nodes[i].comparing && !now->nodes[i].comparing &&
+			epoch_equal(&now->nodes[i].epoch, &w->view.nodes[i].epoch);
 	bool halted = now->nodes[i].halt != HALT_NONE && now->nodes[i].halt != w->view.nodes[i].halt;
 
 	if (now->nodes[i].halt == HALT_DIVERGED)
@@ -208,12 +211,12 @@ static void check_node(struct world *w, struct site *s, const struct centre_view
 		world_fail(w, "%s: an identity conflict without a cause", s->name);
 	if (now->nodes[i].generation < w->view.nodes[i].generation)
 		world_fail(w, "%s: the generation went back", s->name);
-	w->tally.reread +=
-		w->view.nodes[i].comparing && now->nodes[i].generation > w->view.nodes[i].generation;
 	if (now->nodes[i].resets == was)
 		return;
 	w->tally.resets++;
-	if (++s->resets > w->tally.most_resets)
+	w->tally.reread += gave_way;
+	s->resets += !gave_way;
+	if (s->resets > w->tally.most_resets)
 		w->tally.most_resets = s->resets;
 	if (s->resets > RESETS_MAX)
 		world_fail(w, "%s: reset %u times after one accident", s->name, s->resets);
