@@ -138,6 +138,7 @@ enum err store_apply_pages(struct store *st, struct pull_apply *pages, size_t n,
 struct push_page {
 	struct push_item *items; /* n = 0: nothing (left) to push; a sweep that found its end is then ended */
 	size_t n;
+	size_t differing;                 /* the first so many differ, the others are the sweep's */
 	char sweep_to[RECORD_ID_MAX + 1]; /* the sweep has looked up to here; "" = did not move */
 	bool sweep_ends;
 	struct arena arena;

@@ -19,7 +19,7 @@ struct filling {
 	struct push_page *page;
 	unsigned limit;
 	size_t bytes_left;
-	uint64_t generation;
+	const struct node_sync *sync;
 };
 
 static size_t line_bytes(const struct record *r)
@@ -46,7 +46,7 @@ static bool add_item(struct filling *f, struct stmt q)
 	f->bytes_left -= bytes < f->bytes_left ? bytes : f->bytes_left;
 	store_keep_record(&item->record, &p->arena);
 	known = store_read_known(q, 13);
-	now = store_known(&known, f->generation);
+	now = store_known(&known, &item->record, f->sync);
 	item->expected = now.held ? now.hash : (struct hash){{0}};
 	p->n++;
 	return true;
@@ -108,10 +108,11 @@ static void fill(struct db *db, const struct node *n, struct filling *f)
 {
 	struct push_page *p = f->page;
 	size_t before;
+	bool all = add_rows(db, n, f, false);
 
-	if (!add_rows(db, n, f, false) || n->sync.swept)
+	before = p->differing = p->n;
+	if (!all || n->sync.swept)
 		return;
-	before = p->n;
 	p->sweep_ends = add_rows(db, n, f, true);
 	if (!p->sweep_ends && p->n > before) {
 		struct span last = p->items[p->n - 1].record.id;
@@ -154,8 +155,7 @@ enum err store_push_page(struct store *st, const char *node, const struct node_s
 	size_t max_bytes, struct push_page *ret, struct reason *why)
 {
 	struct push_page p = {0};
-	struct filling f = {
-		.page = &p, .limit = limit, .bytes_left = max_bytes, .generation = basis->generation};
+	struct filling f = {.page = &p, .limit = limit, .bytes_left = max_bytes, .sync = basis};
 	struct db *db = store_read_begin(st);
 	struct node n;
 	enum err e = check_basis(st, db, node, basis, &n, why);
@@ -187,7 +187,6 @@ struct answering {
 /* Not offered again in this generation, unless it has been edited since it was sent. */
 static void note_rejected(struct answering *a, const struct record *r, const struct push_answer *answer)
 {
-	uint64_t generation = a->meeting.sync->generation;
 	struct standing s;
 	struct known now;
 
@@ -197,7 +196,7 @@ static void note_rejected(struct answering *a, const struct record *r, const str
 	store_look(a->meeting.db, r->owner, r->id, &s);
 	if (!s.present || !hash_equal(s.record.hash, r->hash))
 		return;
-	now = store_known(&s.known, generation);
+	now = store_known(&s.known, &s.record, a->meeting.sync);
 	store_note_known(a->meeting.db, r, &now, true);
 }
 
@@ -228,15 +227,37 @@ static void note_answer(struct answering *a, const struct push_item *item, const
 	}
 }
 
-static void note_held(struct answering *a)
+/* Has a row of the sweep been edited since it was read, or is one refused?  Then they are noted one by one. */
+static bool sweep_is_disturbed(struct db *db, const struct push_page *sent)
+{
+	struct span first, last;
+	struct stmt q;
+	bool any;
+
+	if (sent->differing == sent->n)
+		return false;
+	first = sent->items[sent->differing].record.id;
+	last = sent->items[sent->n - 1].record.id;
+	q = stmt_begin(db, SQL_CENTRAL_PUSH_DISTURBED);
+	stmt_text(q, 1, sent->items[0].record.owner);
+	stmt_text(q, 2, first);
+	stmt_text(q, 3, last);
+	any = stmt_step(q);
+	stmt_done(q);
+	return any;
+}
+
+/* What the sweep found as it was known before need not be written: the sweep's place says that it is held (store_known()). */
+static void note_held(struct answering *a, size_t of_differing)
 {
 	struct meeting *m = &a->meeting;
+	size_t n = sweep_is_disturbed(m->db, a->p->sent) ? a->n_held : of_differing;
 
 	if (m->st->postgres) {
-		store_bulk_known(m, a->held, a->n_held);
+		store_bulk_known(m, a->held, n);
 		return;
 	}
-	for (size_t i = 0; i < a->n_held; i++)
+	for (size_t i = 0; i < n; i++)
 		store_note_known(m->db, a->held[i],
 			&(struct known){true, a->held[i]->hash, m->sync->generation}, false);
 }
@@ -247,12 +268,16 @@ static void apply_answers(struct answering *a, const struct push_answer *const *
 	struct meeting *m = &a->meeting;
 	struct event events[SETTLE_EVENTS];
 	struct node_sync before = p->sync;
+	size_t of_differing = 0;
 	unsigned n;
 
 	a->held = arena_alloc(&m->arena, (p->sent->n + 1) * sizeof(*a->held));
-	for (size_t i = 0; i < p->sent->n && db_failed(m->db, NULL) == OK; i++)
+	for (size_t i = 0; i < p->sent->n && db_failed(m->db, NULL) == OK; i++) {
 		note_answer(a, &p->sent->items[i], by_item[i]);
-	note_held(a);
+		if (i < p->sent->differing)
+			of_differing = a->n_held;
+	}
+	note_held(a, of_differing);
 	p->conflicts = m->conflicts;
 	p->archived = m->archived;
 	p->centre_restored = m->centre_restored;
