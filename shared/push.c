@@ -110,6 +110,18 @@ static size_t count_lines(struct span body)
 	return n;
 }
 
+static void add_bad(struct push *p, const struct push_bad *bad)
+{
+	if ((p->n_bad & (p->n_bad - 1)) == 0) { /* few, if any */
+		struct push_bad *more = arena_alloc(&p->arena, (2 * p->n_bad + 1) * sizeof(*more));
+
+		if (p->n_bad > 0)
+			memcpy(more, p->bad, p->n_bad * sizeof(*more));
+		p->bad = more;
+	}
+	p->bad[p->n_bad++] = *bad;
+}
+
 enum err push_decode(struct push *ret, struct span body, struct span owner, struct reason *why)
 {
 	const char *at = body.at, *end = at + body.len;
@@ -119,18 +131,14 @@ enum err push_decode(struct push *ret, struct span body, struct span owner, stru
 	if (lines > PUSH_LIMIT_MAX)
 		return fail(INVALID, why, "%zu records, where at most %d are allowed", lines, PUSH_LIMIT_MAX);
 	p.items = arena_alloc(&p.arena, lines * sizeof(*p.items));
-	p.bad = arena_alloc(&p.arena, lines * sizeof(*p.bad));
 	for (size_t line = 1; line <= lines; line++) {
 		struct span text = next_line(&at, end);
-		struct push_bad *bad = &p.bad[p.n_bad];
+		struct reason wrong;
 
-		if (decode_item(&p.items[p.n], text, owner, &p.arena, &bad->why) == OK) {
+		if (decode_item(&p.items[p.n], text, owner, &p.arena, &wrong) == OK)
 			p.n++;
-			continue;
-		}
-		bad->line = line;
-		bad->id = find_id(text);
-		p.n_bad++;
+		else
+			add_bad(&p, &(struct push_bad){line, find_id(text), wrong});
 	}
 	*ret = p;
 	return OK;
@@ -154,8 +162,16 @@ static const char *const results[] = {
 void push_answer_encode(const struct push_answer *a, struct buf *out)
 {
 	buf_text(out, "{\"id\":");
-	buf_json_text(out, a->id);
-	buf_printf(out, ",\"result\":\"%s\"", results[a->result]);
+	if (record_id_ok(a->id)) { /* needs no escapes */
+		buf_char(out, '"');
+		buf_put(out, a->id);
+		buf_char(out, '"');
+	} else {
+		buf_json_text(out, a->id);
+	}
+	buf_text(out, ",\"result\":\"");
+	buf_text(out, results[a->result]);
+	buf_char(out, '"');
 	switch (a->result) {
 	case PUSH_APPLIED:
 	case PUSH_ALREADY:
