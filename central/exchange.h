@@ -68,7 +68,7 @@ struct outcome {
 	bool pulled; /* a page was applied; then page_end is valid */
 	struct page_end end;
 	char version[32];
-	bool at_head, to_push; /* after a page; after a push only to_push */
+	bool at_head, to_push; /* after a push at_head only if more is to be pushed */
 	enum proof_verdict proof;
 	uint64_t taken, conflicts, archived, pushed;
 	uint64_t refused;  /* pushed, but the local held another version */

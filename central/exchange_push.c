@@ -35,6 +35,16 @@ static const struct push_answer *first_rejection(const struct push_answers *answ
 	return NULL;
 }
 
+/*
+ * All went in, and the log's end is what was pushed: a pull would bring nothing, so the next page is pushed at once.
+ * After the last one is pulled, since only a pull brings the proof.
+ */
+static bool may_push_on(const struct push_apply *p)
+{
+	return p->to_push && p->applied + p->already == p->sent->n &&
+	       p->sync.cursor == p->answers->end.to.seq;
+}
+
 static void told(const struct push_apply *p, const struct push_answers *answers, struct outcome *out)
 {
 	struct event events[SETTLE_EVENTS];
@@ -43,6 +53,7 @@ static void told(const struct push_apply *p, const struct push_answers *answers,
 	out->sync_known = true;
 	(void)snprintf(out->version, sizeof out->version, "%s", answers->begin.version);
 	out->to_push = p->to_push;
+	out->at_head = may_push_on(p);
 	out->conflicts = p->conflicts;
 	out->archived = p->archived;
 	out->pushed = p->applied + p->already;

@@ -106,7 +106,7 @@ struct node_run {
 	unsigned failures; /* in a row, pushes apart */
 	enum poll_result last_result;
 	struct reason last_reason;
-	bool at_head;          /* the last pull ended at the head, nothing exchanged since */
+	bool at_head;          /* the last pull ended at the head, and nothing but our pushes came after it */
 	bool to_push;          /* something differs, or the sweep has not ended */
 	uint64_t head_seq;     /* as last told; valid if heard */
 	uint64_t pull_backlog; /* records after the cursor, as far as known */

@@ -122,26 +122,41 @@ static void add_bad(struct push *p, const struct push_bad *bad)
 	p->bad[p->n_bad++] = *bad;
 }
 
-enum err push_decode(struct push *ret, struct span body, struct span owner, struct reason *why)
+enum err push_begin(struct push *ret, struct span body, struct span owner, struct reason *why)
 {
-	const char *at = body.at, *end = at + body.len;
 	size_t lines = count_lines(body);
-	struct push p = {0};
 
 	if (lines > PUSH_LIMIT_MAX)
 		return fail(INVALID, why, "%zu records, where at most %d are allowed", lines, PUSH_LIMIT_MAX);
-	p.items = arena_alloc(&p.arena, lines * sizeof(*p.items));
-	for (size_t line = 1; line <= lines; line++) {
+	*ret = (struct push){.lines = lines, .owner = owner, .rest = body};
+	ret->items = arena_alloc(&ret->arena, lines * sizeof(*ret->items));
+	return OK;
+}
+
+bool push_more(struct push *p, size_t lines)
+{
+	const char *at = p->rest.at, *end = at + p->rest.len;
+
+	for (size_t i = 0; i < lines && at < end; i++) {
 		struct span text = next_line(&at, end);
 		struct reason wrong;
 
-		if (decode_item(&p.items[p.n], text, owner, &p.arena, &wrong) == OK)
-			p.n++;
+		if (decode_item(&p->items[p->n], text, p->owner, &p->arena, &wrong) == OK)
+			p->n++;
 		else
-			add_bad(&p, &(struct push_bad){line, find_id(text), wrong});
+			add_bad(p, &(struct push_bad){p->n + p->n_bad + 1, find_id(text), wrong});
 	}
-	*ret = p;
-	return OK;
+	p->rest = (struct span){at, (size_t)(end - at)};
+	return at < end;
+}
+
+enum err push_decode(struct push *ret, struct span body, struct span owner, struct reason *why)
+{
+	enum err e = push_begin(ret, body, owner, why);
+
+	if (e == OK)
+		(void)push_more(ret, ret->lines);
+	return e;
 }
 
 void push_done(struct push *p)
