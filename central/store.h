@@ -148,6 +148,13 @@ void push_page_done(struct push_page *p);
 enum err store_push_page(struct store *st, const char *node, const struct node_sync *basis, unsigned limit,
 	size_t max_bytes, struct push_page *ret, struct reason *why) MUST_USE;
 
+/*
+ * What the sweep will find from `basis->sweep_after` on, which is where a page that is still on its way will move it; the
+ * node is at `basis` otherwise.  Nothing is ended by it.
+ */
+enum err store_push_ahead(struct store *st, const char *node, const struct node_sync *basis, unsigned limit,
+	size_t max_bytes, struct push_page *ret, struct reason *why) MUST_USE;
+
 struct push_apply {
 	const char *node;
 	const struct node_sync *basis;

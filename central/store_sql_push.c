@@ -16,10 +16,11 @@ void push_page_done(struct push_page *p)
 }
 
 struct filling {
+	const char *node;
+	const struct node_sync *sync; /* whose generation and sweep */
 	struct push_page *page;
 	unsigned limit;
 	size_t bytes_left;
-	const struct node_sync *sync;
 };
 
 static size_t line_bytes(const struct record *r)
@@ -64,15 +65,15 @@ static bool add_items(struct filling *f, struct stmt q)
 }
 
 static struct stmt begin_rows(
-	struct db *db, const struct node *n, bool sweeps, const char *after, unsigned most)
+	struct db *db, const struct filling *f, bool sweeps, const char *after, unsigned most)
 {
 	struct stmt q = stmt_begin(db, sweeps ? SQL_CENTRAL_PUSH_SWEEP : SQL_CENTRAL_PUSH_DIFFERING);
 	int place = 3;
 
-	stmt_text(q, 1, span_of(n->name));
+	stmt_text(q, 1, span_of(f->node));
 	stmt_text(q, 2, span_of(after));
 	if (sweeps)
-		stmt_u64(q, place++, n->sync.generation);
+		stmt_u64(q, place++, f->sync->generation);
 	stmt_u64(q, place, most);
 	return q;
 }
@@ -81,20 +82,20 @@ static struct stmt begin_rows(
  * Adds what differs, or what a reset left behind; true: to the end.  A few at first and then ever more: a server
  * sends all that it was asked for, also what no longer fits.
  */
-static bool add_rows(struct db *db, const struct node *n, struct filling *f, bool sweeps)
+static bool add_rows(struct db *db, struct filling *f, bool sweeps)
 {
 	struct push_page *p = f->page;
 	char after[RECORD_ID_MAX + 1] = "";
 	size_t before;
 
 	if (sweeps)
-		memcpy(after, n->sync.sweep_after, sizeof(after));
+		memcpy(after, f->sync->sweep_after, sizeof(after));
 	for (unsigned step = ROWS_LEAST;; step *= 2) {
 		unsigned left = f->limit + 1 - (unsigned)p->n, most = step < left ? step : left;
 		struct span last;
 
 		before = p->n;
-		if (!add_items(f, begin_rows(db, n, sweeps, after, most)))
+		if (!add_items(f, begin_rows(db, f, sweeps, after, most)))
 			return false;
 		if (p->n - before < most)
 			return true;
@@ -104,21 +105,26 @@ static bool add_rows(struct db *db, const struct node *n, struct filling *f, boo
 	}
 }
 
-static void fill(struct db *db, const struct node *n, struct filling *f)
+static void fill_by_sweep(struct db *db, struct filling *f)
 {
 	struct push_page *p = f->page;
-	size_t before;
-	bool all = add_rows(db, n, f, false);
+	size_t before = p->n;
 
-	before = p->differing = p->n;
-	if (!all || n->sync.swept)
-		return;
-	p->sweep_ends = add_rows(db, n, f, true);
+	p->sweep_ends = add_rows(db, f, true);
 	if (!p->sweep_ends && p->n > before) {
 		struct span last = p->items[p->n - 1].record.id;
 
 		memcpy(p->sweep_to, last.at, last.len);
 	}
+}
+
+static void fill(struct db *db, struct filling *f)
+{
+	bool all = add_rows(db, f, false);
+
+	f->page->differing = f->page->n;
+	if (all && !f->sync->swept)
+		fill_by_sweep(db, f);
 }
 
 /* The node of an exchange, if the basis still stands. */
@@ -151,22 +157,48 @@ static enum err end_sweep(
 	return store_write_end(st, db, e, why);
 }
 
+static enum err read_page(struct store *st, struct filling *f, bool ahead, struct reason *why)
+{
+	struct push_page *p = f->page;
+	struct db *db = store_read_begin(st);
+	struct node n;
+	enum err e = check_basis(st, db, f->node, f->sync, &n, why);
+
+	if (e == OK) {
+		p->items = arena_alloc(&p->arena, ((size_t)f->limit + 1) * sizeof(*p->items));
+		if (ahead) {
+			fill_by_sweep(db, f);
+		} else {
+			f->sync = &n.sync;
+			fill(db, f);
+		}
+	}
+	return store_read_end(st, db, e, why);
+}
+
 enum err store_push_page(struct store *st, const char *node, const struct node_sync *basis, unsigned limit,
 	size_t max_bytes, struct push_page *ret, struct reason *why)
 {
 	struct push_page p = {0};
-	struct filling f = {.page = &p, .limit = limit, .bytes_left = max_bytes, .sync = basis};
-	struct db *db = store_read_begin(st);
-	struct node n;
-	enum err e = check_basis(st, db, node, basis, &n, why);
+	struct filling f = {node, basis, &p, limit, max_bytes};
+	enum err e = read_page(st, &f, false, why);
 
-	if (e == OK) {
-		p.items = arena_alloc(&p.arena, ((size_t)limit + 1) * sizeof(*p.items));
-		fill(db, &n, &f);
-	}
-	e = store_read_end(st, db, e, why);
 	if (e == OK && p.n == 0 && p.sweep_ends)
 		e = end_sweep(st, node, basis, why);
+	if (e == OK)
+		*ret = p;
+	else
+		push_page_done(&p);
+	return e;
+}
+
+enum err store_push_ahead(struct store *st, const char *node, const struct node_sync *basis, unsigned limit,
+	size_t max_bytes, struct push_page *ret, struct reason *why)
+{
+	struct push_page p = {0};
+	struct filling f = {node, basis, &p, limit, max_bytes};
+	enum err e = read_page(st, &f, true, why);
+
 	if (e == OK)
 		*ret = p;
 	else
