@@ -25,8 +25,8 @@ void ahead_read(struct ahead *a, struct store *st, const char *node)
 {
 	struct reason why;
 
-	if (store_push_ahead(st, node, &a->from, a->limits.push_records, a->limits.push_bytes, &a->page,
-		    &why) != OK)
+	if (store_push_ahead(
+		    st, node, &a->from, a->limits.push_records, a->limits.push_bytes, &a->page, &why) != OK)
 		return; /* the next push meets the same, and says so */
 	for (size_t i = 0; i < a->page.n; i++)
 		push_item_encode(&a->page.items[i], &a->body);

@@ -17,8 +17,8 @@ static void encode_target(struct exchange *x, struct store *st)
 	push_request_encode(&q, &x->target);
 }
 
-void exchange_begin_page(struct exchange *x, struct store *st, const struct node *n, struct push_page *page,
-	struct buf *body)
+void exchange_begin_page(
+	struct exchange *x, struct store *st, const struct node *n, struct push_page *page, struct buf *body)
 {
 	*x = (struct exchange){.kind = PLAN_PUSH, .basis = n->sync, .request = epoch_new()};
 	(void)snprintf(x->node, sizeof x->node, "%s", n->name);

@@ -17,7 +17,7 @@ void push_page_done(struct push_page *p)
 
 struct filling {
 	const char *node;
-	const struct node_sync *sync; /* whose generation and sweep */
+	struct node_sync sync; /* whose generation and sweep */
 	struct push_page *page;
 	unsigned limit;
 	size_t bytes_left;
@@ -47,7 +47,7 @@ static bool add_item(struct filling *f, struct stmt q)
 	f->bytes_left -= bytes < f->bytes_left ? bytes : f->bytes_left;
 	store_keep_record(&item->record, &p->arena);
 	known = store_read_known(q, 13);
-	now = store_known(&known, &item->record, f->sync);
+	now = store_known(&known, &item->record, &f->sync);
 	item->expected = now.held ? now.hash : (struct hash){{0}};
 	p->n++;
 	return true;
@@ -73,7 +73,7 @@ static struct stmt begin_rows(
 	stmt_text(q, 1, span_of(f->node));
 	stmt_text(q, 2, span_of(after));
 	if (sweeps)
-		stmt_u64(q, place++, f->sync->generation);
+		stmt_u64(q, place++, f->sync.generation);
 	stmt_u64(q, place, most);
 	return q;
 }
@@ -89,7 +89,7 @@ static bool add_rows(struct db *db, struct filling *f, bool sweeps)
 	size_t before;
 
 	if (sweeps)
-		memcpy(after, f->sync->sweep_after, sizeof(after));
+		memcpy(after, f->sync.sweep_after, sizeof(after));
 	for (unsigned step = ROWS_LEAST;; step *= 2) {
 		unsigned left = f->limit + 1 - (unsigned)p->n, most = step < left ? step : left;
 		struct span last;
@@ -123,7 +123,7 @@ static void fill(struct db *db, struct filling *f)
 	bool all = add_rows(db, f, false);
 
 	f->page->differing = f->page->n;
-	if (all && !f->sync->swept)
+	if (all && !f->sync.swept)
 		fill_by_sweep(db, f);
 }
 
@@ -162,14 +162,14 @@ static enum err read_page(struct store *st, struct filling *f, bool ahead, struc
 	struct push_page *p = f->page;
 	struct db *db = store_read_begin(st);
 	struct node n;
-	enum err e = check_basis(st, db, f->node, f->sync, &n, why);
+	enum err e = check_basis(st, db, f->node, &f->sync, &n, why);
 
 	if (e == OK) {
 		p->items = arena_alloc(&p->arena, ((size_t)f->limit + 1) * sizeof(*p->items));
 		if (ahead) {
 			fill_by_sweep(db, f);
 		} else {
-			f->sync = &n.sync;
+			f->sync = n.sync;
 			fill(db, f);
 		}
 	}
@@ -180,7 +180,7 @@ enum err store_push_page(struct store *st, const char *node, const struct node_s
 	size_t max_bytes, struct push_page *ret, struct reason *why)
 {
 	struct push_page p = {0};
-	struct filling f = {node, basis, &p, limit, max_bytes};
+	struct filling f = {node, *basis, &p, limit, max_bytes};
 	enum err e = read_page(st, &f, false, why);
 
 	if (e == OK && p.n == 0 && p.sweep_ends)
@@ -196,7 +196,7 @@ enum err store_push_ahead(struct store *st, const char *node, const struct node_
 	size_t max_bytes, struct push_page *ret, struct reason *why)
 {
 	struct push_page p = {0};
-	struct filling f = {node, basis, &p, limit, max_bytes};
+	struct filling f = {node, *basis, &p, limit, max_bytes};
 	enum err e = read_page(st, &f, true, why);
 
 	if (e == OK)

@@ -11,7 +11,7 @@
 struct apply_job {
 	const struct page_request *basis;
 	struct decoder *decoder;
-	size_t n; /* items that have been answered */
+	size_t n;                  /* items that have been answered */
 	struct feed_served served; /* the verdict, and where the log stands afterwards */
 	struct push_answer *answers;
 	size_t told; /* bytes of versions that stand against pushed ones */
@@ -92,8 +92,7 @@ static void log_applied(const struct apply_job *j)
 	if (applied + conflicts + rejected > 0)
 		log_event(LOG_DEBUG, "applied", "centre", j->basis->centre.hex, "records",
 			LOG_I64((int64_t)applied), "conflicts", LOG_I64((int64_t)conflicts), "rejected",
-			LOG_I64((int64_t)rejected), "seq", LOG_I64((int64_t)j->served.end.to.seq),
-			NULL);
+			LOG_I64((int64_t)rejected), "seq", LOG_I64((int64_t)j->served.end.to.seq), NULL);
 }
 
 static void answer(struct local *l, enum err e, const struct apply_job *j, const struct reason *why,

@@ -83,7 +83,7 @@ struct replica {
 	uint64_t actor;       /* 0: a fresh one is to be taken */
 	struct position last; /* the log's end as this process left it */
 	bool has_last;
-	bool look_first;      /* the last pushed record was there: new ones and others come in runs */
+	bool look_first;           /* the last pushed record was there: new ones and others come in runs */
 	struct buf body, old_body; /* reused */
 };
 

@@ -10,7 +10,7 @@ Our time runs from the start of the local's process, its database gone, until th
 import shutil
 import time
 
-from ground import PUSH, TOP, Site, cpu_s, peak_mib, remove, setup, tool
+from ground import PUSH, Site, cpu_s, peak_mib, remove, setup, tool
 import ground
 import pg
 

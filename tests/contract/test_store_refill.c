@@ -251,7 +251,8 @@ STAGE_TEST(nothing_is_read_ahead_of_a_basis_that_moved)
 	sent = next_page(g, 5);
 	n = stage_node(g, "site-a");
 	carry(g, f, &sent);
-	assert_int_equal(store_push_ahead(g->store, "site-a", &n.sync, 5, 1 << 20, &ahead, &g->why), CONFLICT);
+	assert_int_equal(
+		store_push_ahead(g->store, "site-a", &n.sync, 5, 1 << 20, &ahead, &g->why), CONFLICT);
 }
 
 int main(void)

@@ -15,7 +15,11 @@ static const struct span owner = {"site-a", 6};
 static void add_line(struct buf *out, unsigned i)
 {
 	char id[16];
-	struct push_item item = {.record = {.owner = owner, .type = span_of("t"), .body = span_of("1"), .dot = {9, 1}, .clock_error_us = -1}};
+	struct push_item item = {.record = {.owner = owner,
+					 .type = span_of("t"),
+					 .body = span_of("1"),
+					 .dot = {9, 1},
+					 .clock_error_us = -1}};
 
 	snprintf(id, sizeof id, "r%05u", i);
 	item.record.id = span_of(id);
