@@ -282,4 +282,10 @@ void applier_finish(struct applier *a, struct slot *const *slots, size_t n)
 void applier_init(struct applier *a, struct store *store, pthread_mutex_t *lock)
 {
 	*a = (struct applier){.store = store, .lock = lock, .room = {.bytes = APPLIER_ROOM_BYTES}};
+	pthread_cond_init(&a->read_ahead, NULL);
+}
+
+void applier_done(struct applier *a)
+{
+	pthread_cond_destroy(&a->read_ahead);
 }

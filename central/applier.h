@@ -32,8 +32,10 @@ struct applier {
 	unsigned shrink; /* pages are halved this often: the store is slow */
 	struct rate pulled, pushed;
 	struct histogram applied;
+	pthread_cond_t read_ahead; /* a slot's `ahead` is no longer busy */
 };
 void applier_init(struct applier *a, struct store *store, pthread_mutex_t *lock);
+void applier_done(struct applier *a);
 
 /* Applies the slots' answers, their pages in one transaction; notes, logs and stores what came of it. */
 void applier_finish(struct applier *a, struct slot *const *slots, size_t n);
@@ -46,5 +48,8 @@ enum applier_next {
 	APPLIER_GONE, /* the node was removed */
 };
 enum applier_next applier_next(struct applier *a, struct slot *s, int64_t *ret_due_us);
+
+/* Makes ready what follows the exchange that is on its way.  The slot's `ahead` is busy, and not any more afterwards. */
+void applier_read_ahead(struct applier *a, struct slot *s);
 
 #endif

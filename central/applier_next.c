@@ -118,15 +118,20 @@ static bool wants_whole_page(const struct slot *s, struct plan p)
 					      r->failures == 0 && r->pull_backlog > 0);
 }
 
-/*
- * How large the exchange may be; enters the room for a whole page.  False: there is no room.  A push takes
- * room for its body and for an answer, which may hold the local's versions.
- */
+/* A push takes room for its body, for an answer, which may hold the local's versions, and for what is read ahead. */
+static size_t parts_of(const struct slot *s, struct plan p)
+{
+	if (p.step != PLAN_PUSH)
+		return 1;
+	return s->node.sync.swept ? 2 : 3;
+}
+
+/* How large the exchange may be; enters the room for a whole page.  False: there is no room. */
 static bool make_room(struct applier *a, struct slot *s, struct plan p, struct exchange_limits *ret)
 {
 	struct exchange_limits l = EXCHANGE_LIMITS_DEFAULT;
-	size_t parts = p.step == PLAN_PUSH ? 2 : 1, got = parts * APPLIER_SMALL_BYTES;
 	pthread_mutex_lock(a->lock);
+	size_t parts = parts_of(s, p), got = parts * APPLIER_SMALL_BYTES;
 	if (wants_whole_page(s, p)) { /* the exchange before is over */
 		size_t share = room_share(&a->room, &s->room, APPLIER_SMALL_BYTES, PAGE_BYTES_DEFAULT);
 		unsigned bytes = at_most((unsigned)share, a->shrink > s->shrink ? a->shrink : s->shrink);
@@ -147,12 +152,14 @@ static void leave_room(struct applier *a, struct slot *s)
 	pthread_mutex_unlock(a->lock);
 }
 
-/* A push of a few records needs little, and so do digests of a few buckets; known when it has been made. */
-static void trim_room(struct applier *a, struct slot *s)
+/* A push of a few records needs little, and so do digests of a few buckets, and nothing for what comes after; known when
+ * it has been made. */
+static void trim_room(struct applier *a, struct slot *s, const struct exchange_limits *l)
 {
+	size_t ahead = ahead_plan(&s->ahead, &s->exchange, l) ? l->push_bytes : 0;
 	pthread_mutex_lock(a->lock);
 	if (s->exchange.kind == PLAN_PUSH)
-		room_trim(&a->room, &s->room, s->exchange.body.len + s->call.max_bytes);
+		room_trim(&a->room, &s->room, s->exchange.body.len + s->call.max_bytes + ahead);
 	if (s->exchange.kind == PLAN_DIGEST)
 		room_trim(&a->room, &s->room, s->call.max_bytes);
 	pthread_mutex_unlock(a->lock);
@@ -228,10 +235,12 @@ static bool begin(struct applier *a, struct slot *s, const struct node *n, struc
 {
 	struct reason why = {""};
 	exchange_done(&s->exchange);
-	enum err e = exchange_begin(&s->exchange, a->store, n, p, l, &why);
+	bool taken = p.step == PLAN_PUSH && ahead_take(&s->ahead, a->store, n, l, &s->exchange);
+	enum err e = taken ? OK : exchange_begin(&s->exchange, a->store, n, p, l, &why);
+	ahead_done(&s->ahead);
 	if (e == OK) {
 		prepare_call(a, s, n, l);
-		trim_room(a, s);
+		trim_room(a, s, l);
 		pthread_mutex_lock(a->lock);
 		s->exchange.poll = ++s->run.polls_begun;
 		pthread_mutex_unlock(a->lock);
@@ -299,10 +308,29 @@ static enum applier_next applier_turn(struct applier *a, struct slot *s, int64_t
 	return APPLIER_WAIT;
 }
 
+void applier_read_ahead(struct applier *a, struct slot *s)
+{
+	ahead_read(&s->ahead, a->store, s->name);
+	pthread_mutex_lock(a->lock);
+	s->ahead.busy = false;
+	pthread_cond_broadcast(&a->read_ahead);
+	pthread_mutex_unlock(a->lock);
+}
+
+static void wait_for_ahead(struct applier *a, struct slot *s)
+{
+	pthread_mutex_lock(a->lock);
+	while (s->ahead.busy)
+		pthread_cond_wait(&a->read_ahead, a->lock);
+	pthread_mutex_unlock(a->lock);
+}
+
 enum applier_next applier_next(struct applier *a, struct slot *s, int64_t *ret_due_us)
 {
 	enum applier_next next = APPLIER_WAIT;
 	bool again = true;
+
+	wait_for_ahead(a, s);
 
 	/* Of one that was cancelled: it has left the room, and may not be asked again for long. */
 	exchange_done(&s->exchange);
@@ -311,6 +339,8 @@ enum applier_next applier_next(struct applier *a, struct slot *s, int64_t *ret_d
 		again = false;
 		next = applier_turn(a, s, ret_due_us, &again);
 	}
+	if (next != APPLIER_SEND)
+		ahead_done(&s->ahead);
 	if (next != APPLIER_GONE)
 		applier_tell_states(a, &s, 1);
 	if (next != APPLIER_REST || s->stored_state == s->told_state)

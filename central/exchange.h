@@ -59,6 +59,10 @@ void exchange_done(struct exchange *x); /* again is harmless */
 enum err exchange_begin(struct exchange *x, struct store *st, const struct node *n, struct plan plan,
 	const struct exchange_limits *limits, struct reason *why) MUST_USE;
 
+/* A push of a page that has been read and encoded before: both move to `x`, which is to be sent. */
+void exchange_begin_page(
+	struct exchange *x, struct store *st, const struct node *n, struct push_page *page, struct buf *body);
+
 /* What came back, as the carrier saw it. */
 struct answer {
 	enum poll_result result; /* POLL_OK: a status and a whole body came */
@@ -79,7 +83,7 @@ struct outcome {
 	bool pulled; /* a page was applied; then page_end is valid */
 	struct page_end end;
 	char version[32];
-	bool at_head, to_push; /* after a page; after a push only to_push */
+	bool at_head, to_push; /* after a push at_head only if more is to be pushed */
 	bool compared;         /* the local's digests were: apart is what is to be done */
 	struct apart apart;
 	bool too_large; /* FETCH: fewer buckets at once */

@@ -4,8 +4,7 @@
 
 #include "central/settle.h"
 
-enum err exchange_begin_push(
-	struct exchange *x, struct store *st, const struct exchange_limits *limits, struct reason *why)
+static void encode_target(struct exchange *x, struct store *st)
 {
 	const struct push_request q = {
 		.centre = store_centre_id(st),
@@ -13,6 +12,26 @@ enum err exchange_begin_push(
 		.epoch = x->basis.epoch,
 		.witness = x->basis.witness,
 	};
+
+	x->method = HTTP_POST;
+	push_request_encode(&q, &x->target);
+}
+
+void exchange_begin_page(
+	struct exchange *x, struct store *st, const struct node *n, struct push_page *page, struct buf *body)
+{
+	*x = (struct exchange){.kind = PLAN_PUSH, .basis = n->sync, .request = epoch_new()};
+	(void)snprintf(x->node, sizeof x->node, "%s", n->name);
+	x->sent = *page;
+	x->body = *body;
+	*page = (struct push_page){0};
+	*body = (struct buf){0};
+	encode_target(x, st);
+}
+
+enum err exchange_begin_push(
+	struct exchange *x, struct store *st, const struct exchange_limits *limits, struct reason *why)
+{
 	enum err e = store_push_page(
 		st, x->node, &x->basis, limits->push_records, limits->push_bytes, &x->sent, why);
 
@@ -20,8 +39,7 @@ enum err exchange_begin_push(
 		return e;
 	if (x->sent.n == 0)
 		return fail(GONE, why, "there is nothing to push");
-	x->method = HTTP_POST;
-	push_request_encode(&q, &x->target);
+	encode_target(x, st);
 	for (size_t i = 0; i < x->sent.n; i++)
 		push_item_encode(&x->sent.items[i], &x->body);
 	return OK;
@@ -35,6 +53,16 @@ static const struct push_answer *first_rejection(const struct push_answers *answ
 	return NULL;
 }
 
+/*
+ * All went in, and the log's end is what was pushed: a pull would bring nothing, so the next page is pushed at once.
+ * After the last one is pulled, since only a pull brings the proof.
+ */
+static bool may_push_on(const struct push_apply *p)
+{
+	return p->to_push && p->applied + p->already == p->sent->n &&
+	       p->sync.cursor == p->answers->end.to.seq;
+}
+
 static void told(const struct push_apply *p, const struct push_answers *answers, struct outcome *out)
 {
 	struct event events[SETTLE_EVENTS];
@@ -43,6 +71,7 @@ static void told(const struct push_apply *p, const struct push_answers *answers,
 	out->sync_known = true;
 	(void)snprintf(out->version, sizeof out->version, "%s", answers->begin.version);
 	out->to_push = p->to_push;
+	out->at_head = may_push_on(p);
 	out->conflicts = p->conflicts;
 	out->archived = p->archived;
 	out->pushed = p->applied + p->already;

@@ -113,7 +113,7 @@ struct node_run {
 	enum poll_result last_result;
 	struct reason last_reason;
 	uint64_t failed_poll; /* which of polls_begun was the last that failed */
-	bool at_head;         /* the last pull ended at the head, nothing exchanged since */
+	bool at_head;         /* the last pull ended at the head, and nothing but our pushes came after it */
 	bool to_push;         /* something differs, or the sweep has not ended */
 	/* What a comparison by buckets found and is still to be read; valid while `basis` is the node's. */
 	struct {

@@ -98,7 +98,9 @@ static int64_t due_with_news(const struct slot *slot, int64_t due_us)
 	return slot->changed && due_us > now + REREAD_US ? now + REREAD_US : due_us;
 }
 
-static void dispatch(struct scheduler *s, struct slot *slot, enum applier_next next, int64_t due_us)
+/* True: `slot->ahead` is busy, and the caller, who has nothing better to do, is to make it ready. */
+static bool dispatch(
+	struct scheduler *s, struct slot *slot, enum applier_next next, int64_t due_us, bool idle)
 {
 	switch (next) {
 	case APPLIER_SEND:
@@ -113,8 +115,9 @@ static void dispatch(struct scheduler *s, struct slot *slot, enum applier_next n
 		slot->place = SLOT_TRANSFER;
 		slot->call.done = call_done;
 		slot->call.ctx = s;
+		slot->ahead.busy = slot->ahead.wanted && idle && !s->slots.ready.first;
 		transfer_start(s->transfer, &slot->call);
-		break;
+		return slot->ahead.busy;
 	case APPLIER_WAIT:
 		slots_make_waiting(&s->slots, slot, due_with_news(slot, due_us));
 		break;
@@ -138,6 +141,7 @@ static void dispatch(struct scheduler *s, struct slot *slot, enum applier_next n
 		slots_forget(&s->slots, slot);
 		break;
 	}
+	return false;
 }
 
 /*
@@ -164,12 +168,14 @@ static void work(struct scheduler *s, struct slot **batch, size_t n)
 		int64_t due_us = 0;
 		enum applier_next next = applier_next(&s->applier, batch[i], &due_us);
 		pthread_mutex_lock(&s->lock);
-		dispatch(s, batch[i], next, due_us);
+		bool ahead = dispatch(s, batch[i], next, due_us, i == n - 1);
 		slots_admit(&s->slots, &s->applier.room);
 		if (s->applier.healed)
 			slots_hurry_refused(&s->slots, s->applier.interval_ms);
 		s->applier.healed = false;
 		pthread_mutex_unlock(&s->lock);
+		if (ahead)
+			applier_read_ahead(&s->applier, batch[i]);
 	}
 }
 
@@ -292,6 +298,7 @@ void scheduler_close(struct scheduler *s)
 		return;
 	stop_threads(s);
 	slots_done(&s->slots);
+	applier_done(&s->applier);
 	pthread_cond_destroy(&s->news);
 	pthread_mutex_destroy(&s->lock);
 	free(s);

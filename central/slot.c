@@ -26,6 +26,7 @@ void slot_free(struct slot *s)
 {
 	assert(s->place != SLOT_TRANSFER);
 	exchange_done(&s->exchange);
+	ahead_done(&s->ahead);
 	transfer_call_done(&s->call);
 	free(s);
 }

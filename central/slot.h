@@ -11,11 +11,13 @@
  *
  * A slot is in exactly one place, so a node has at most one exchange and every queue is bounded by the number
  * of nodes.  node, run, the flags and what is shown are guarded by the scheduler's lock; exchange and call
- * belong to the worker while working, to the transfer while in transfer.
+ * belong to the worker while working, to the transfer while in transfer; then a worker may make `ahead` ready, for
+ * which the next one waits.
  */
 #ifndef CENTRAL_SLOT_H
 #define CENTRAL_SLOT_H
 
+#include "central/ahead.h"
 #include "central/meter.h"
 #include "central/outlook.h"
 #include "central/room.h"
@@ -42,6 +44,7 @@ struct slot {
 
 	struct exchange exchange;
 	struct transfer_call call;
+	struct ahead ahead;      /* the next page of a refill; `busy` under the lock */
 	bool answered;           /* call holds an answer to apply */
 	struct room_ticket room; /* for the answer that is on its way or being applied */
 	bool refused, untold;    /* our own store did not take its last answer, its last event (health.h) */

@@ -165,6 +165,7 @@ enum err store_apply_digest(struct store *st, struct digest_apply *p, struct rea
 struct push_page {
 	struct push_item *items; /* n = 0: nothing (left) to push; a sweep that found its end is then ended */
 	size_t n;
+	size_t differing;                 /* the first so many differ, the others are the sweep's */
 	char sweep_to[RECORD_ID_MAX + 1]; /* the sweep has looked up to here; "" = did not move */
 	bool sweep_ends;
 	struct arena arena;
@@ -172,6 +173,13 @@ struct push_page {
 void push_page_done(struct push_page *p);
 /* CONFLICT: the basis moved. */
 enum err store_push_page(struct store *st, const char *node, const struct node_sync *basis, unsigned limit,
+	size_t max_bytes, struct push_page *ret, struct reason *why) MUST_USE;
+
+/*
+ * What the sweep will find from `basis->sweep_after` on, which is where a page that is still on its way will move it; the
+ * node is at `basis` otherwise.  Nothing is ended by it.
+ */
+enum err store_push_ahead(struct store *st, const char *node, const struct node_sync *basis, unsigned limit,
 	size_t max_bytes, struct push_page *ret, struct reason *why) MUST_USE;
 
 struct push_apply {

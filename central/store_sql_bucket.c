@@ -12,20 +12,23 @@
 
 #include "central/settle.h"
 
-static struct stmt begin_believed(struct db *db, const char *owner, uint64_t generation)
+#define PAST_ALL_IDS "~"
+
+static struct stmt begin_believed(struct db *db, const char *owner, const struct node_sync *sync)
 {
 	struct stmt q = stmt_begin(db, SQL_CENTRAL_RECORDS_BELIEVED);
 
 	stmt_text(q, 1, span_of(owner));
-	stmt_u64(q, 2, generation);
+	stmt_u64(q, 2, sync->generation);
+	stmt_text(q, 3, span_of(sync->swept ? PAST_ALL_IDS : sync->sweep_after));
 	return q;
 }
 
 /* The one place that says what a bucket is believed to hold. */
 static void sum_believed(
-	struct db *db, const char *owner, uint64_t generation, unsigned bits, struct digest *sums)
+	struct db *db, const char *owner, const struct node_sync *sync, unsigned bits, struct digest *sums)
 {
-	struct stmt q = begin_believed(db, owner, generation);
+	struct stmt q = begin_believed(db, owner, sync);
 
 	while (stmt_step(q))
 		digest_add(&sums[hash_bucket(stmt_col_text(q, 0), bits)],
@@ -41,7 +44,7 @@ static enum err judge(struct store *st, struct digest_apply *p, struct digest *s
 	enum err e = store_check_basis(st, db, p->node, p->basis, &n, why);
 
 	if (e == OK)
-		sum_believed(db, p->node, n.sync.generation, p->told->bits, sums);
+		sum_believed(db, p->node, &n.sync, p->told->bits, sums);
 	e = store_read_end(st, db, e, why);
 	if (e == OK)
 		p->verdict = apart_judge(sums, p->told, p->limits, &p->apart);
@@ -139,7 +142,7 @@ static bool has_id(const struct ids *s, struct span id)
 static void find_missing(struct db *db, const struct pull_apply *p, struct ids *ret, struct arena *a)
 {
 	struct ids there = ids_of(p->page);
-	struct stmt q = begin_believed(db, p->node, p->sync.generation);
+	struct stmt q = begin_believed(db, p->node, &p->sync);
 
 	while (stmt_step(q)) {
 		struct span id = stmt_col_text(q, 0);

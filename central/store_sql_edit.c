@@ -60,6 +60,7 @@ static void write_version(struct editing *ed, struct record *content, const stru
 	static const struct dot none;
 	struct standing s;
 	struct vector vv;
+	struct known known;
 
 	content->dot = store_next_dot(ed->st);
 	vector_succeed(&vv, content->dot, present ? present->dot : none, present ? present->vv : NULL,
@@ -70,8 +71,9 @@ static void write_version(struct editing *ed, struct record *content, const stru
 	content->hash = record_hash(content);
 	store_look(ed->db, content->owner, content->id, &s);
 	if (s.present) {
+		known = store_known(&s.known, &s.record, &ed->owner.sync);
 		digest_drop(&ed->owner.sync.digest, s.record.hash);
-		store_replace_record(ed->db, content, &s.known);
+		store_replace_record(ed->db, content, &known);
 	} else {
 		(void)store_insert_record(ed->db, content, &(struct known){.held = false});
 	}

@@ -49,7 +49,7 @@ static void settle_conflict(struct meeting *m, const struct record *l, bool loca
 struct merge store_compare(
 	const struct meeting *m, const struct record *l, const struct standing *s, bool *ret_was_known)
 {
-	struct known then = store_known(&s->known, m->sync->generation);
+	struct known then = store_known(&s->known, &s->record, m->sync);
 
 	*ret_was_known = then.held && hash_equal(then.hash, l->hash);
 	return merge_compare(l, &s->record, *ret_was_known, m->st->policy);

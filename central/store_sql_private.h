@@ -77,7 +77,12 @@ struct known {
 	struct hash hash;
 	uint64_t generation;
 };
-struct known store_known(const struct known *k, uint64_t generation); /* as valid now */
+/*
+ * What of it is valid now: what was learned in the present generation, and of a row that stands as it was known
+ * before, what the sweep has passed.  For the sweep has sent that row and the owner took it, which is not written to
+ * the row: a refill would write the whole table.  So whoever changes a row writes what is valid with it.
+ */
+struct known store_known(const struct known *k, const struct record *row, const struct node_sync *sync);
 
 /* Enough of the present row to compare with. */
 struct standing {

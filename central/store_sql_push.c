@@ -16,10 +16,11 @@ void push_page_done(struct push_page *p)
 }
 
 struct filling {
+	const char *node;
+	struct node_sync sync; /* whose generation and sweep */
 	struct push_page *page;
 	unsigned limit;
 	size_t bytes_left;
-	uint64_t generation;
 };
 
 static size_t line_bytes(const struct record *r)
@@ -46,7 +47,7 @@ static bool add_item(struct filling *f, struct stmt q)
 	f->bytes_left -= bytes < f->bytes_left ? bytes : f->bytes_left;
 	store_keep_record(&item->record, &p->arena);
 	known = store_read_known(q, 13);
-	now = store_known(&known, f->generation);
+	now = store_known(&known, &item->record, &f->sync);
 	item->expected = now.held ? now.hash : (struct hash){{0}};
 	p->n++;
 	return true;
@@ -64,15 +65,15 @@ static bool add_items(struct filling *f, struct stmt q)
 }
 
 static struct stmt begin_rows(
-	struct db *db, const struct node *n, bool sweeps, const char *after, unsigned most)
+	struct db *db, const struct filling *f, bool sweeps, const char *after, unsigned most)
 {
 	struct stmt q = stmt_begin(db, sweeps ? SQL_CENTRAL_PUSH_SWEEP : SQL_CENTRAL_PUSH_DIFFERING);
 	int place = 3;
 
-	stmt_text(q, 1, span_of(n->name));
+	stmt_text(q, 1, span_of(f->node));
 	stmt_text(q, 2, span_of(after));
 	if (sweeps)
-		stmt_u64(q, place++, n->sync.generation);
+		stmt_u64(q, place++, f->sync.generation);
 	stmt_u64(q, place, most);
 	return q;
 }
@@ -81,20 +82,20 @@ static struct stmt begin_rows(
  * Adds what differs, or what a reset left behind; true: to the end.  A few at first and then ever more: a server
  * sends all that it was asked for, also what no longer fits.
  */
-static bool add_rows(struct db *db, const struct node *n, struct filling *f, bool sweeps)
+static bool add_rows(struct db *db, struct filling *f, bool sweeps)
 {
 	struct push_page *p = f->page;
 	char after[RECORD_ID_MAX + 1] = "";
 	size_t before;
 
 	if (sweeps)
-		memcpy(after, n->sync.sweep_after, sizeof(after));
+		memcpy(after, f->sync.sweep_after, sizeof(after));
 	for (unsigned step = ROWS_LEAST;; step *= 2) {
 		unsigned left = f->limit + 1 - (unsigned)p->n, most = step < left ? step : left;
 		struct span last;
 
 		before = p->n;
-		if (!add_items(f, begin_rows(db, n, sweeps, after, most)))
+		if (!add_items(f, begin_rows(db, f, sweeps, after, most)))
 			return false;
 		if (p->n - before < most)
 			return true;
@@ -104,20 +105,26 @@ static bool add_rows(struct db *db, const struct node *n, struct filling *f, boo
 	}
 }
 
-static void fill(struct db *db, const struct node *n, struct filling *f)
+static void fill_by_sweep(struct db *db, struct filling *f)
 {
 	struct push_page *p = f->page;
-	size_t before;
+	size_t before = p->n;
 
-	if (!add_rows(db, n, f, false) || n->sync.swept)
-		return;
-	before = p->n;
-	p->sweep_ends = add_rows(db, n, f, true);
+	p->sweep_ends = add_rows(db, f, true);
 	if (!p->sweep_ends && p->n > before) {
 		struct span last = p->items[p->n - 1].record.id;
 
 		memcpy(p->sweep_to, last.at, last.len);
 	}
+}
+
+static void fill(struct db *db, struct filling *f)
+{
+	bool all = add_rows(db, f, false);
+
+	f->page->differing = f->page->n;
+	if (all && !f->sync.swept)
+		fill_by_sweep(db, f);
 }
 
 /* Nothing was found up to the end.  What has been edited since the look differs, so the sweep need not see
@@ -139,23 +146,48 @@ static enum err end_sweep(
 	return store_write_end(st, db, e, why);
 }
 
+static enum err read_page(struct store *st, struct filling *f, bool ahead, struct reason *why)
+{
+	struct push_page *p = f->page;
+	struct db *db = store_read_begin(st);
+	struct node n;
+	enum err e = store_check_basis(st, db, f->node, &f->sync, &n, why);
+
+	if (e == OK) {
+		p->items = arena_alloc(&p->arena, ((size_t)f->limit + 1) * sizeof(*p->items));
+		if (ahead) {
+			fill_by_sweep(db, f);
+		} else {
+			f->sync = n.sync;
+			fill(db, f);
+		}
+	}
+	return store_read_end(st, db, e, why);
+}
+
 enum err store_push_page(struct store *st, const char *node, const struct node_sync *basis, unsigned limit,
 	size_t max_bytes, struct push_page *ret, struct reason *why)
 {
 	struct push_page p = {0};
-	struct filling f = {
-		.page = &p, .limit = limit, .bytes_left = max_bytes, .generation = basis->generation};
-	struct db *db = store_read_begin(st);
-	struct node n;
-	enum err e = store_check_basis(st, db, node, basis, &n, why);
+	struct filling f = {node, *basis, &p, limit, max_bytes};
+	enum err e = read_page(st, &f, false, why);
 
-	if (e == OK) {
-		p.items = arena_alloc(&p.arena, ((size_t)limit + 1) * sizeof(*p.items));
-		fill(db, &n, &f);
-	}
-	e = store_read_end(st, db, e, why);
 	if (e == OK && p.n == 0 && p.sweep_ends)
 		e = end_sweep(st, node, basis, why);
+	if (e == OK)
+		*ret = p;
+	else
+		push_page_done(&p);
+	return e;
+}
+
+enum err store_push_ahead(struct store *st, const char *node, const struct node_sync *basis, unsigned limit,
+	size_t max_bytes, struct push_page *ret, struct reason *why)
+{
+	struct push_page p = {0};
+	struct filling f = {node, *basis, &p, limit, max_bytes};
+	enum err e = read_page(st, &f, true, why);
+
 	if (e == OK)
 		*ret = p;
 	else
@@ -176,7 +208,6 @@ struct answering {
 /* Not offered again in this generation, unless it has been edited since it was sent. */
 static void note_rejected(struct answering *a, const struct record *r, const struct push_answer *answer)
 {
-	uint64_t generation = a->meeting.sync->generation;
 	struct standing s;
 	struct known now;
 
@@ -186,7 +217,7 @@ static void note_rejected(struct answering *a, const struct record *r, const str
 	store_look(a->meeting.db, r->owner, r->id, &s);
 	if (!s.present || !hash_equal(s.record.hash, r->hash))
 		return;
-	now = store_known(&s.known, generation);
+	now = store_known(&s.known, &s.record, a->meeting.sync);
 	store_note_known(a->meeting.db, r, &now, true);
 }
 
@@ -217,15 +248,37 @@ static void note_answer(struct answering *a, const struct push_item *item, const
 	}
 }
 
-static void note_held(struct answering *a)
+/* Has a row of the sweep been edited since it was read, or is one refused?  Then they are noted one by one. */
+static bool sweep_is_disturbed(struct db *db, const struct push_page *sent)
+{
+	struct span first, last;
+	struct stmt q;
+	bool any;
+
+	if (sent->differing == sent->n)
+		return false;
+	first = sent->items[sent->differing].record.id;
+	last = sent->items[sent->n - 1].record.id;
+	q = stmt_begin(db, SQL_CENTRAL_PUSH_DISTURBED);
+	stmt_text(q, 1, sent->items[0].record.owner);
+	stmt_text(q, 2, first);
+	stmt_text(q, 3, last);
+	any = stmt_step(q);
+	stmt_done(q);
+	return any;
+}
+
+/* What the sweep found as it was known before need not be written: the sweep's place says that it is held (store_known()). */
+static void note_held(struct answering *a, size_t of_differing)
 {
 	struct meeting *m = &a->meeting;
+	size_t n = sweep_is_disturbed(m->db, a->p->sent) ? a->n_held : of_differing;
 
 	if (m->st->postgres) {
-		store_bulk_known(m, a->held, a->n_held);
+		store_bulk_known(m, a->held, n);
 		return;
 	}
-	for (size_t i = 0; i < a->n_held; i++)
+	for (size_t i = 0; i < n; i++)
 		store_note_known(m->db, a->held[i],
 			&(struct known){true, a->held[i]->hash, m->sync->generation}, false);
 }
@@ -236,12 +289,16 @@ static void apply_answers(struct answering *a, const struct push_answer *const *
 	struct meeting *m = &a->meeting;
 	struct event events[SETTLE_EVENTS];
 	struct node_sync before = p->sync;
+	size_t of_differing = 0;
 	unsigned n;
 
 	a->held = arena_alloc(&m->arena, (p->sent->n + 1) * sizeof(*a->held));
-	for (size_t i = 0; i < p->sent->n && db_failed(m->db, NULL) == OK; i++)
+	for (size_t i = 0; i < p->sent->n && db_failed(m->db, NULL) == OK; i++) {
 		note_answer(a, &p->sent->items[i], by_item[i]);
-	note_held(a);
+		if (i < p->sent->differing)
+			of_differing = a->n_held;
+	}
+	note_held(a, of_differing);
 	p->conflicts = m->conflicts;
 	p->archived = m->archived;
 	p->centre_restored = m->centre_restored;

@@ -5,11 +5,22 @@
 
 #include "shared/clock.h"
 
-struct known store_known(const struct known *k, uint64_t generation)
+static bool sweep_passed(const struct node_sync *sync, struct span id)
 {
-	if (k->held && k->generation == generation)
-		return *k;
-	return (struct known){.held = false, .generation = generation};
+	struct span after = span_of(sync->sweep_after);
+	size_t least = id.len < after.len ? id.len : after.len;
+	int order = memcmp(id.at, after.at, least);
+
+	return sync->swept || (order == 0 ? id.len <= after.len : order < 0);
+}
+
+struct known store_known(const struct known *k, const struct record *row, const struct node_sync *sync)
+{
+	bool now = k->generation == sync->generation;
+
+	if (k->held && (now || (hash_equal(k->hash, row->hash) && sweep_passed(sync, row->id))))
+		return (struct known){true, k->hash, sync->generation};
+	return (struct known){.held = false, .generation = sync->generation};
 }
 
 /* --- rows to structs --- */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "local/basis.h"
+#include "local/decoder.h"
 #include "shared/build.h"
 #include "shared/clock.h"
 #include "shared/log.h"
@@ -10,7 +11,8 @@
 
 struct apply_job {
 	const struct page_request *basis;
-	const struct push *push;
+	struct decoder *decoder;
+	size_t n;                  /* items that have been answered */
 	struct feed_served served; /* the verdict, and where the log stands afterwards */
 	struct push_answer *answers;
 	size_t told; /* bytes of versions that stand against pushed ones */
@@ -38,10 +40,11 @@ static enum err apply_items(void *ctx, struct replica *r, struct reason *why)
 		return e;
 	if (j->served.verdict != FEED_SERVED)
 		return fail(CONFLICT, why, "the basis is not this database's");
-	for (size_t i = 0; i < j->push->n && e == OK; i++) {
-		e = replica_apply(r, &j->push->items[i], &j->answers[i], &j->arena, why);
+	const struct push_item *item;
+	for (j->n = 0; e == OK && (item = decoder_item(j->decoder, j->n)); j->n++) {
+		e = replica_apply(r, item, &j->answers[j->n], &j->arena, why);
 		if (e == OK)
-			e = check_told(j, &j->answers[i], why);
+			e = check_told(j, &j->answers[j->n], why);
 	}
 	if (e == OK) {
 		replica_position(r, &j->served.end.to, &j->served.end.digest);
@@ -58,13 +61,14 @@ static void encode_answers(
 		.version = TIDEMARK_VERSION,
 		.protocol = j->basis->protocol};
 	struct page_end end = j->served.end;
+	const struct push *push = decoder_push(j->decoder);
 
 	snprintf(begin.node, sizeof(begin.node), "%s", replica_node(l->replica));
 	page_encode_begin(&begin, out);
-	for (size_t i = 0; i < j->push->n; i++)
+	for (size_t i = 0; i < j->n; i++)
 		push_answer_encode(&j->answers[i], out);
-	for (size_t i = 0; i < j->push->n_bad; i++) {
-		const struct push_bad *bad = &j->push->bad[i];
+	for (size_t i = 0; i < push->n_bad; i++) {
+		const struct push_bad *bad = &push->bad[i];
 		struct push_answer a = {
 			.id = bad->id, .result = PUSH_REJECTED, .reason = span_of(bad->why.text)};
 
@@ -80,17 +84,16 @@ static void encode_answers(
 /* What moved; in the log of a quiet level it would drown what matters. */
 static void log_applied(const struct apply_job *j)
 {
-	size_t applied = 0, conflicts = 0;
+	size_t applied = 0, conflicts = 0, rejected = decoder_push(j->decoder)->n_bad;
 
-	for (size_t i = 0; i < j->push->n; i++) {
+	for (size_t i = 0; i < j->n; i++) {
 		applied += j->answers[i].result == PUSH_APPLIED;
 		conflicts += j->answers[i].result == PUSH_CONFLICT;
 	}
-	if (applied + conflicts + j->push->n_bad > 0)
+	if (applied + conflicts + rejected > 0)
 		log_event(LOG_DEBUG, "applied", "centre", j->basis->centre.hex, "records",
 			LOG_I64((int64_t)applied), "conflicts", LOG_I64((int64_t)conflicts), "rejected",
-			LOG_I64((int64_t)j->push->n_bad), "seq", LOG_I64((int64_t)j->served.end.to.seq),
-			NULL);
+			LOG_I64((int64_t)rejected), "seq", LOG_I64((int64_t)j->served.end.to.seq), NULL);
 }
 
 static void answer(struct local *l, enum err e, const struct apply_job *j, const struct reason *why,
@@ -117,23 +120,23 @@ static void answer(struct local *l, enum err e, const struct apply_job *j, const
 static void post(struct local *l, const struct http_request *q, struct http_reply *r)
 {
 	struct page_request basis;
-	struct push push = {0};
+	struct decoder *decoder;
 	struct reason why;
 
 	if (!basis_read(q, &basis, r))
 		return;
-	if (push_decode(&push, q->body, span_of(replica_node(l->replica)), &why) != OK) {
+	if (decoder_start(&decoder, q->body, span_of(replica_node(l->replica)), &why) != OK) {
 		http_problem(r, "bad_request", "%s", why.text);
 		return;
 	}
-	struct apply_job j = {.basis = &basis, .push = &push};
-	j.answers = arena_alloc(&j.arena, (push.n + 1) * sizeof(*j.answers));
+	struct apply_job j = {.basis = &basis, .decoder = decoder};
+	j.answers = arena_alloc(&j.arena, (decoder_lines(decoder) + 1) * sizeof(*j.answers));
 	enum err e = local_write(l, apply_items, &j, &why);
 	answer(l, e, &j, &why, q, r);
 	/* Parked requests of a centre that has gone on must not outlive it. */
 	replica_wake(l->replica, false);
 	arena_done(&j.arena);
-	push_done(&push);
+	decoder_free(decoder);
 }
 
 void apply_post(void *local, struct http_request *q, struct http_reply *r)

@@ -83,6 +83,7 @@ struct replica {
 	uint64_t actor;       /* 0: a fresh one is to be taken */
 	struct position last; /* the log's end as this process left it */
 	bool has_last;
+	bool look_first;           /* the last pushed record was there: new ones and others come in runs */
 	struct buf body, old_body; /* reused */
 };
 
@@ -96,6 +97,8 @@ struct hash row_head(struct query q);
 /* A copy that stays. */
 void row_copy(const struct record *from, struct record *ret, struct arena *a);
 void row_write(struct lite *l, const struct record *v, struct hash head);
+/* False: the record has a row already, which stays. */
+bool row_add(struct lite *l, const struct record *v, struct hash head);
 struct hash column_hash(struct query q, int col); /* a blob of 16 bytes */
 void bind_hash(struct query q, int place, const unsigned char bytes[16]);
 

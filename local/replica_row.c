@@ -63,11 +63,12 @@ void row_copy(const struct record *from, struct record *ret, struct arena *a)
 	}
 }
 
-void row_write(struct lite *l, const struct record *v, struct hash head)
+/* Returns how many rows it wrote. */
+static int64_t run_with_row(struct lite *l, int statement, const struct record *v, struct hash head)
 {
 	unsigned char head_bytes[16], vv[16 * VECTOR_MAX];
 	hash_to_bytes(head, head_bytes);
-	struct query q = query_begin(l, SQL_LOCAL_RECORD_PUT);
+	struct query q = query_begin(l, statement);
 	query_u64(q, 1 + SEQ, v->seq);
 	query_text(q, 1 + ID, v->id);
 	query_text(q, 1 + TYPE, v->type);
@@ -85,6 +86,17 @@ void row_write(struct lite *l, const struct record *v, struct hash head)
 	if (v->clock_error_us >= 0)
 		query_i64(q, 1 + CLOCK_ERROR, v->clock_error_us);
 	query_run(q);
+	return query_changes(q);
+}
+
+void row_write(struct lite *l, const struct record *v, struct hash head)
+{
+	(void)run_with_row(l, SQL_LOCAL_RECORD_PUT, v, head);
+}
+
+bool row_add(struct lite *l, const struct record *v, struct hash head)
+{
+	return run_with_row(l, SQL_LOCAL_RECORD_ADD, v, head) > 0;
 }
 
 struct hash column_hash(struct query q, int col)

@@ -42,12 +42,26 @@ static void look_up(struct replica *r, struct span id, struct present *ret)
 		lite_fail(r->lite, RETRY, "out of memory");
 }
 
-/* Makes `v` the newest version of its record: the one place where the log grows. */
+/* The log's end with `v`, which takes the next seq. */
+static struct position next_position(const struct replica *r, struct record *v)
+{
+	const struct position *end = &r->tx.head;
+	v->seq = end->seq + 1;
+	return (struct position){.seq = v->seq, .head = record_chain(end->head, v->seq, v->id, v->hash)};
+}
+
+/* `v` is written: the log has grown.  Here alone. */
+static void move_on(struct replica *r, const struct record *v, struct position to)
+{
+	digest_add(&r->tx.digest, v->hash);
+	r->tx.head = to;
+	r->changed = true;
+}
+
+/* Makes `v` the newest version of its record. */
 static void append(struct replica *r, struct record *v, const struct present *old)
 {
-	struct log_state *s = &r->tx;
-	v->seq = s->head.seq + 1;
-	struct hash head = record_chain(s->head.head, v->seq, v->id, v->hash);
+	struct position to = next_position(r, v);
 	if (old->found) {
 		unsigned char bytes[16];
 		hash_to_bytes(old->head, bytes);
@@ -55,13 +69,21 @@ static void append(struct replica *r, struct record *v, const struct present *ol
 		query_u64(q, 1, old->record.seq);
 		bind_hash(q, 2, bytes);
 		query_run(q);
-		digest_drop(&s->digest, old->record.hash);
+		digest_drop(&r->tx.digest, old->record.hash);
 		r->overwritten++;
 	}
-	row_write(r->lite, v, head);
-	digest_add(&s->digest, v->hash);
-	s->head = (struct position){.seq = v->seq, .head = head};
-	r->changed = true;
+	row_write(r->lite, v, to.head);
+	move_on(r, v, to);
+}
+
+/* The same without a look at what is there; false: the record is, and nothing was done. */
+static bool append_unseen(struct replica *r, struct record *v)
+{
+	struct position to = next_position(r, v);
+	bool added = row_add(r->lite, v, to.head);
+	if (added)
+		move_on(r, v, to);
+	return added;
 }
 
 /* The new version's dot, vector, times and hash, over what it replaces. */
@@ -170,9 +192,14 @@ enum err replica_apply(struct replica *r, const struct push_item *item, struct p
 	struct arena *a, struct reason *why)
 {
 	struct record v = item->record;
-	struct push_answer answer = {.id = v.id, .hash = v.hash};
+	struct push_answer answer = {.id = v.id, .result = PUSH_APPLIED, .hash = v.hash};
 	struct present old;
+	if (hash_is_none(item->expected) && !r->look_first && append_unseen(r, &v)) {
+		*ret = answer;
+		return OK;
+	}
 	look_up(r, v.id, &old);
+	r->look_first = old.found;
 	enum err e = lite_failed(r->lite, why);
 	if (e != OK)
 		return e;
@@ -180,7 +207,6 @@ enum err replica_apply(struct replica *r, const struct push_item *item, struct p
 		answer.result = PUSH_ALREADY;
 	} else if (old.found ? hash_equal(old.record.hash, item->expected) : hash_is_none(item->expected)) {
 		append(r, &v, &old);
-		answer.result = PUSH_APPLIED;
 	} else {
 		answer.result = PUSH_CONFLICT;
 		answer.hash = (struct hash){{0, 0}};

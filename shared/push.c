@@ -110,32 +110,55 @@ static size_t count_lines(struct span body)
 	return n;
 }
 
-enum err push_decode(struct push *ret, struct span body, struct span owner, struct reason *why)
+static void add_bad(struct push *p, const struct push_bad *bad)
+{
+	if ((p->n_bad & (p->n_bad - 1)) == 0) { /* few, if any */
+		struct push_bad *more = arena_alloc(&p->arena, (2 * p->n_bad + 1) * sizeof(*more));
+
+		if (p->n_bad > 0)
+			memcpy(more, p->bad, p->n_bad * sizeof(*more));
+		p->bad = more;
+	}
+	p->bad[p->n_bad++] = *bad;
+}
+
+enum err push_begin(struct push *ret, struct span body, struct span owner, struct reason *why)
 {
 	if (body.len == 0)
 		body.at = ""; /* no pointer may be added to NULL */
-	const char *at = body.at, *end = at + body.len;
 	size_t lines = count_lines(body);
-	struct push p = {0};
 
 	if (lines > PUSH_LIMIT_MAX)
 		return fail(INVALID, why, "%zu records, where at most %d are allowed", lines, PUSH_LIMIT_MAX);
-	p.items = arena_alloc(&p.arena, lines * sizeof(*p.items));
-	p.bad = arena_alloc(&p.arena, lines * sizeof(*p.bad));
-	for (size_t line = 1; line <= lines; line++) {
-		struct span text = next_line(&at, end);
-		struct push_bad *bad = &p.bad[p.n_bad];
-
-		if (decode_item(&p.items[p.n], text, owner, &p.arena, &bad->why) == OK) {
-			p.n++;
-			continue;
-		}
-		bad->line = line;
-		bad->id = find_id(text);
-		p.n_bad++;
-	}
-	*ret = p;
+	*ret = (struct push){.lines = lines, .owner = owner, .rest = body};
+	ret->items = arena_alloc(&ret->arena, lines * sizeof(*ret->items));
 	return OK;
+}
+
+bool push_more(struct push *p, size_t lines)
+{
+	const char *at = p->rest.at, *end = at + p->rest.len;
+
+	for (size_t i = 0; i < lines && at < end; i++) {
+		struct span text = next_line(&at, end);
+		struct reason wrong;
+
+		if (decode_item(&p->items[p->n], text, p->owner, &p->arena, &wrong) == OK)
+			p->n++;
+		else
+			add_bad(p, &(struct push_bad){p->n + p->n_bad + 1, find_id(text), wrong});
+	}
+	p->rest = (struct span){at, (size_t)(end - at)};
+	return at < end;
+}
+
+enum err push_decode(struct push *ret, struct span body, struct span owner, struct reason *why)
+{
+	enum err e = push_begin(ret, body, owner, why);
+
+	if (e == OK)
+		(void)push_more(ret, ret->lines);
+	return e;
 }
 
 void push_done(struct push *p)
@@ -156,8 +179,16 @@ static const char *const results[] = {
 void push_answer_encode(const struct push_answer *a, struct buf *out)
 {
 	buf_text(out, "{\"id\":");
-	buf_json_text(out, a->id);
-	buf_printf(out, ",\"result\":\"%s\"", results[a->result]);
+	if (record_id_ok(a->id)) { /* needs no escapes */
+		buf_char(out, '"');
+		buf_put(out, a->id);
+		buf_char(out, '"');
+	} else {
+		buf_json_text(out, a->id);
+	}
+	buf_text(out, ",\"result\":\"");
+	buf_text(out, results[a->result]);
+	buf_char(out, '"');
 	switch (a->result) {
 	case PUSH_APPLIED:
 	case PUSH_ALREADY:

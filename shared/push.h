@@ -32,10 +32,16 @@ struct push {
 		struct reason why;
 	} * bad;
 	size_t n_bad;
+	size_t lines; /* of both */
+	struct span owner, rest;
 	struct arena arena;
 };
 /* Spans point into `body`.  INVALID only when the whole is unusable (too many items). */
 enum err push_decode(struct push *ret, struct span body, struct span owner, struct reason *why) MUST_USE;
+/* The same bit by bit: nothing is decoded yet, `items` has room for all lines and stays where it is. */
+enum err push_begin(struct push *ret, struct span body, struct span owner, struct reason *why) MUST_USE;
+/* Some more lines; false: that was all. */
+bool push_more(struct push *p, size_t lines);
 void push_done(struct push *p);
 
 enum push_result { PUSH_APPLIED, PUSH_ALREADY, PUSH_CONFLICT, PUSH_REJECTED };

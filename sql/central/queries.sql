@@ -121,9 +121,11 @@ ON CONFLICT (owner, id) DO NOTHING;
 UPDATE records SET type = $1, body = $2, deleted = $3, actor = $4, n = $5, vv = $6, h0 = $7, h1 = $8, created_at = $9,
 	updated_at = $10, clock_error = $11, local_h0 = $12, local_h1 = $13, local_generation = $14, refused = NULL
 WHERE owner = $15 AND id = $16;
--- What the owner is believed to hold: a version in quarantine stands before what was known of that record.
+-- What the owner is believed to hold (store_known(); $3: how far the sweep has come): a version in quarantine stands before
+-- what was known of that record.
 -- name: records_believed
-SELECT id, local_h0, local_h1 FROM records WHERE owner = $1 AND local_generation = $2 AND local_h0 IS NOT NULL
+SELECT id, local_h0, local_h1 FROM records
+WHERE owner = $1 AND local_h0 IS NOT NULL AND (local_generation = $2 OR (h0 = local_h0 AND h1 = local_h1 AND id <= $3))
 	AND NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id)
 UNION ALL SELECT id, h0, h1 FROM quarantine_held WHERE owner = $1;
 -- name: records_unrefuse_of

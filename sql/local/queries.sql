@@ -25,6 +25,10 @@ ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, type = excluded.type, body = 
 	deleted = excluded.deleted, actor = excluded.actor, n = excluded.n, vv = excluded.vv, h0 = excluded.h0,
 	h1 = excluded.h1, head = excluded.head, created_at = excluded.created_at,
 	updated_at = excluded.updated_at, clock_error = excluded.clock_error
+-- One that is there already stays.
+-- name: record_add
+INSERT INTO records (seq, id, type, body, deleted, actor, n, vv, h0, h1, head, created_at, updated_at, clock_error)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (id) DO NOTHING
 -- name: record_updated_after
 SELECT updated_at FROM records WHERE seq > $1 ORDER BY seq LIMIT 1
 -- name: record_count_after

@@ -15,9 +15,10 @@ import sys
 import tempfile
 import time
 
-from ground import BIN, NODES, PAGE, TOP, Site, Table, cpu_s, peak_mib, remove, tool
+from ground import BIN, NODES, PAGE, Site, Table, cpu_s, peak_mib, remove, setup, tool
 import bench_postgres
 import bench_quarantine
+import bench_refill
 
 RECORDS = 400000
 
@@ -28,12 +29,6 @@ SELECT_CENTRE = f"SELECT (SELECT node FROM state), id, {FIELDS}, h0, h1, 0 FROM 
 INSERT_LOCAL = f"INSERT INTO records ({LOCAL_FIELDS}) VALUES ({','.join('?' * 14)})"
 INSERT_CENTRE = (f"INSERT INTO records (owner, id, {FIELDS}, local_h0, local_h1, local_generation) "
                  f"VALUES ({','.join('?' * 16)})")
-
-
-def setup(schema, checkpoint):
-    """What the programs set too."""
-    return ("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cell_size_check=ON;"
-            f"PRAGMA wal_autocheckpoint={checkpoint};" + (TOP / schema).read_text())
 
 
 SETUP_CENTRE = setup("sql/central/migrations/0001_init.sqlite.sql", 10000)
@@ -98,42 +93,6 @@ def feed(site, table):
         ratio.append((cpu_s(local) - before) / floor["cpu_s"])
     table.add("feed", "records/s", rate, "one local's feed read to its end by one client that throws it away (goal 1,000,000)")
     table.add("feed / read, CPU", "times", ratio, "the local's CPU against a bare cursor over the same rows (goal 2.5)")
-
-
-def refill(site, table):
-    """A local that lost its database gets it back by push."""
-    rate, ratio, centre_us, local_us = [], [], [], []
-    one = site.locals[0]
-    centre = site.centre("refill", [one]).start()
-    site.proven(centre, [one])
-    centre.stop()
-    kept = site.path / "kept.db"
-    one.stop()
-    shutil.copy(one.db, kept)
-    for _ in range(table.rounds):
-        floor_db = site.path / "floor.db"
-        floor = tool("floor", "copy", floor_db, SETUP_LOCAL, INSERT_LOCAL, PAGE, SELECT_LOCAL, kept)
-        remove(floor_db)
-        one.wipe()
-        one.start()
-        start = time.monotonic()
-        centre.spawn()
-        site.proven(centre, [one])
-        wall = time.monotonic() - start
-        rate.append(site.each / wall)
-        ratio.append(wall / floor["wall_s"])
-        centre_us.append(cpu_s(centre) / site.each * 1e6)
-        local_us.append(cpu_s(one) / site.each * 1e6)
-        centre.listens()
-        site.check(centre, [one])
-        centre.stop()
-        one.stop()
-    one.start()
-    remove(centre.store.path)
-    table.add("refill", "records/s", rate, f"{site.each:,} records pushed to one local that was wiped, until proven equal")
-    table.add("refill / insert", "times", ratio, "its time against a bare insert loop into the local's schema (goal 2)")
-    table.add("refill, centre CPU", "µs/record", centre_us, "user and system")
-    table.add("refill, local CPU", "µs/record", local_us, "user and system")
 
 
 def write_csv(path, rows):
@@ -259,8 +218,8 @@ def idle(site, table):
     table.add("idle, centre's peak", "MiB", [peak], "resident, with 100 locals")
 
 
-BENCHES = {f.__name__: f for f in (pull, feed, refill, files, writers, latency, idle)}
-NAMES = [*BENCHES, "quarantine", "postgres"]
+BENCHES = {f.__name__: f for f in (pull, feed, files, writers, latency, idle)}
+NAMES = [*BENCHES, "refill", "quarantine", "postgres"]
 
 
 def run_sqlite(names, directory, records, table):
@@ -281,8 +240,9 @@ def arguments():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("names", nargs="*", metavar="NAME", help="of " + " ".join(NAMES) + "; all when none is given")
     p.add_argument("--records", type=int, default=number("BENCH_RECORDS"),
-                   help=f"{RECORDS:,}, and {bench_postgres.RECORDS:,} for postgres, when not given")
+                   help=f"{RECORDS:,}, and {bench_postgres.RECORDS:,} for refill and postgres, when not given")
     p.add_argument("--rounds", type=int, default=number("BENCH_ROUNDS") or 5)
+    p.add_argument("--store", choices=["sqlite", "postgres"], default="sqlite", help="the centre's, of refill")
     p.add_argument("--keep", metavar="DIR", help="fill the locals there, and find them there the next time")
     p.add_argument("--json", metavar="FILE", help="write the rows there too")
     a = p.parse_args()
@@ -303,6 +263,8 @@ def main():
         table.head()
         if embedded:
             run_sqlite(embedded, directory / "sqlite", a.records or RECORDS, table)
+        if "refill" in a.names:
+            bench_refill.run(directory / "refill", a.records or bench_refill.RECORDS, a.store, table)
         if "quarantine" in a.names:
             bench_quarantine.run(directory / "quarantine", (a.records or RECORDS) // 4, table)
         if "postgres" in a.names:

@@ -15,6 +15,7 @@ NODES = 4
 POST = 5000  # records of one request that fills a local
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = 5000  # rows of one of the floor's transactions, as many as a pull's page
+PUSH = 5000  # and as many as a push
 
 
 def tool(name, *args):
@@ -44,7 +45,13 @@ def body(i):
             "line": f"L{i % 13}", "shift": "night" if i % 3 else "day", "remark": "as measured, not yet calibrated " + "x" * (i % 9)}
 
 
-def fill(local, n):
+def setup(schema, checkpoint):
+    """What the programs set too."""
+    return ("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cell_size_check=ON;"
+            f"PRAGMA wal_autocheckpoint={checkpoint};" + (TOP / schema).read_text())
+
+
+def fill(local, n, body=body):
     for first in range(0, n, POST):
         local.write(*({"type": "reading", "body": body(i)} for i in range(first, min(first + POST, n))))
 
@@ -66,26 +73,26 @@ class Table:
 class Site:
     """Some locals with their records, made once."""
 
-    def __init__(self, directory, records):
-        self.path, self.each, self.programs = directory, records // NODES, []
-        self.records = self.each * NODES
+    def __init__(self, directory, records, nodes=NODES):
+        self.path, self.each, self.programs = directory, records // nodes, []
+        self.records = self.each * nodes
         directory.mkdir(parents=True, exist_ok=True)
-        self.locals = [self.local(f"n{i}") for i in range(NODES)]
+        self.locals = [self.local(f"n{i}") for i in range(nodes)]
 
-    def fill(self):
+    def fill(self, body=body):
         """Unless a run before has left them."""
         for l in self.locals:
             l.start()
             if l.status()["records"] != self.each:
                 assert l.status()["records"] == 0, f"{l.db} holds another number of records: remove it"
-                fill(l, self.each)
+                fill(l, self.each, body)
 
     def local(self, name):
         self.programs.append(lab.Local(self.path, name))
         return self.programs[-1]
 
-    def centre(self, name, locals_, options=()):
-        self.programs.append(lab.Centre(self.path, locals_, name=name, options=options))
+    def centre(self, name, locals_, options=(), store=None):
+        self.programs.append(lab.Centre(self.path, locals_, name=name, options=options, store=store))
         return self.programs[-1]
 
     def kill(self):

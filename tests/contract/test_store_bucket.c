@@ -72,6 +72,30 @@ STAGE_TEST(one_record_differs)
 	assert_int_equal(pull.proof, PROOF_EQUAL);
 }
 
+/* A refill says by its sweep's place that the local holds them, not in each row: that is believed, too. */
+STAGE_TEST(what_a_refill_sent_is_believed)
+{
+	struct digest_apply p;
+	struct pull_apply pull;
+
+	settled(g, f, 400);
+	far_wipe(f);
+	stage_reset(g, f);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(far_digest(f).count, 400);
+	compare_to(g, f, f->head);
+	assert_int_equal(stage_digest(g, f, &p), OK);
+	assert_int_equal(p.verdict, APART_NONE);
+	far_put(f, "r0007", "\"other\"");
+	compare_to(g, f, f->head);
+	assert_int_equal(stage_digest(g, f, &p), OK);
+	assert_int_equal(p.verdict, APART_FEW);
+	assert_int_equal(p.apart.found, 1);
+	assert_int_equal(stage_fetch(g, f, &p.apart, APART_BUCKETS_MAX, &pull), OK);
+	assert_int_equal(pull.taken, 1);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+}
+
 /* What is written between the digests and the records stays for the feed, wherever it lies. */
 STAGE_TEST(what_is_written_meanwhile_is_pulled)
 {
@@ -416,6 +440,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(equal_buckets_end_it),
 		cmocka_unit_test(one_record_differs),
+		cmocka_unit_test(what_a_refill_sent_is_believed),
 		cmocka_unit_test(what_is_written_meanwhile_is_pulled),
 		cmocka_unit_test(some_buckets_at_a_time),
 		cmocka_unit_test(what_the_local_lost_is_pushed),

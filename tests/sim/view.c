@@ -184,8 +184,10 @@ static void read_records(struct centre_view *v, struct database *d)
 {
 	database_select(d, CENTRE_RECORDS,
 		"SELECT owner, id, type, deleted, actor, n, length(vv), h0, h1, local_h0, local_h1, "
-		"local_generation"
-		" FROM records ORDER BY owner, id",
+		/* what the sweep has passed counts as of the present generation (store_known()) */
+		"CASE WHEN h0 = local_h0 AND h1 = local_h1 AND (swept OR id <= sweep_after) THEN generation "
+		"ELSE local_generation END"
+		" FROM records JOIN nodes ON name = owner ORDER BY owner, id",
 		0);
 
 	while (next(d, &v->content)) {

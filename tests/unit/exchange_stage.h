@@ -37,6 +37,8 @@ struct store {
 	struct position abandoned_witness;
 	size_t to_push;
 	bool left_to_push;
+	bool follows; /* the cursor, what was pushed */
+	size_t not_applied;
 	enum proof_verdict proof;
 	bool recount_after;
 	const struct digest *believed; /* NULL = nothing; 2^4 of them */
@@ -131,8 +133,11 @@ enum err store_apply_push(struct store *s, struct push_apply *p, struct reason *
 	if (!node_sync_same_basis(p->basis, sync_of(p->node)))
 		return (fail)(CONFLICT, why, "moved");
 	sync_of(p->node)->witness = p->answers->end.to;
+	if (s->follows)
+		sync_of(p->node)->cursor = p->answers->end.to.seq;
 	p->sync = *sync_of(p->node);
-	p->applied = p->answers->n;
+	p->applied = p->answers->n - s->not_applied;
+	p->refused = s->not_applied;
 	p->to_push = s->left_to_push;
 	return OK;
 }

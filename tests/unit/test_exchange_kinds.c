@@ -35,6 +35,41 @@ static void test_push(void **state)
 	exchange_done(&x);
 }
 
+/* The next page at once, or what the local has first. */
+static void test_push_on(void **state)
+{
+	static const struct {
+		bool follows, left;
+		size_t not_applied;
+		bool at_head;
+	} rows[] = {
+		{true, true, 0, true},
+		{false, true, 0, false}, /* the local wrote meanwhile: a pull brings it */
+		{true, false, 0, false}, /* the last one: a pull brings the proof */
+		{true, true, 1, false},
+	};
+	const struct push_answer answer = {.id = span_of("p1"), .result = PUSH_APPLIED, .hash = {{1, 2}}};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct buf body = {0};
+		struct outcome out;
+
+		setup(state);
+		st.to_push = 1;
+		st.left_to_push = rows[i].left;
+		st.follows = rows[i].follows;
+		st.not_applied = rows[i].not_applied;
+		struct exchange x = begin("a", PLAN_PUSH);
+		add_begin(&body, "a", e1, x.request);
+		push_answer_encode(&answer, &body);
+		add_end(&body, 6, 6);
+		assert_int_equal(finish(&x, 200, buf_span(&body), &out), OK);
+		assert_int_equal(out.at_head, rows[i].at_head);
+		buf_done(&body);
+		exchange_done(&x);
+	}
+}
+
 static void test_push_answered_wrong(void **state)
 {
 	struct buf body = {0};
@@ -610,6 +645,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_push, setup),
+		cmocka_unit_test_setup(test_push_on, setup),
 		cmocka_unit_test_setup(test_push_answered_wrong, setup),
 		cmocka_unit_test_setup(test_push_of_a_rewound, setup),
 		cmocka_unit_test_setup(test_begin_without_anything, setup),
