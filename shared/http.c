@@ -273,5 +273,10 @@ void http_problem_err(struct http_reply *r, enum err e, const struct reason *why
 {
 	assert(e != OK);
 	bool full = (e == RETRY || e == UNCERTAIN) && strstr(why->text, REASON_DISK_FULL);
-	http_problem(r, full ? "disk_full" : code_of(e), "%s", why->text);
+	const char *code = full ? "disk_full" : code_of(e);
+	if (e == UNCERTAIN)
+		http_problem_with(r, code, "\"outcome\":\"unknown\"",
+			"%s; it may have been done: look before you repeat it", why->text);
+	else
+		http_problem(r, code, "%s", why->text);
 }

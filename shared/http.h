@@ -105,7 +105,8 @@ void http_problem_with(struct http_reply *r, const char *code, const char *membe
 	PRINTF(4, 5);
 /*
  * For an err of a store: RETRY and UNCERTAIN → unavailable, INVALID → bad_request, GONE → not_found,
- * DENIED → forbidden, CONFLICT → conflict, INTERNAL → internal.
+ * DENIED → forbidden, CONFLICT → conflict, INTERNAL → internal.  After UNCERTAIN it says so, also to a program:
+ * "outcome":"unknown".  Whatever else is refused was not done.
  */
 void http_problem_err(struct http_reply *r, enum err e, const struct reason *why);
 int http_status_of(const char *code); /* 500 for an unknown one */

@@ -203,6 +203,9 @@ static void test_problem_of_an_err(void **state)
 		snprintf(code, sizeof code, "\"code\":\"%s\"", cases[i].code);
 		assert_non_null(strstr(r.body.at, code));
 		assert_non_null(strstr(r.body.at, "the cause"));
+		bool unknown = cases[i].e == UNCERTAIN;
+		assert_true((strstr(r.body.at, "\"outcome\":\"unknown\"") != NULL) == unknown);
+		assert_true((strstr(r.body.at, "it may have been done") != NULL) == unknown);
 		http_reply_done(&r);
 	}
 }
