@@ -15,7 +15,7 @@ $(B)/tests/contract/%: $(B)/tests/contract/%.o $(SUPPORT) $(CENTRAL) $(LOCAL) $(
 $(B)/tests/contract/test_replica_faults $(B)/tests/contract/test_writer $(B)/tests/contract/test_store_faults: LDFLAGS += -Wl,--wrap=sqlite3_step
 $(B)/tests/contract/test_store_faults: LDFLAGS += -Wl,--wrap=PQsendQueryPrepared,--wrap=PQsendQuery,--wrap=PQputCopyEnd,--wrap=PQgetResult
 $(B)/tests/contract/test_store_postgres: LDFLAGS += -Wl,--wrap=PQgetResult
-$(B)/tests/contract/test_api: LDFLAGS += -Wl,--wrap=store_ping,--wrap=store_push_backlog,--wrap=store_node_add
+$(B)/tests/contract/test_api: LDFLAGS += -Wl,--wrap=store_record,--wrap=store_ping,--wrap=store_push_backlog,--wrap=store_node_add
 $(B)/tests/contract/test_scheduler: LDFLAGS += -Wl,--wrap=store_node,--wrap=store_apply_pages,--wrap=store_events_add,--wrap=transfer_start,--wrap=log_event
 $(B)/tests/contract/test_resolver: LDFLAGS += -Wl,--wrap=getaddrinfo,--wrap=freeaddrinfo,--wrap=clock_mono_us
 $(B)/tests/contract/test_transfer: LDFLAGS += -Wl,--wrap=getaddrinfo,--wrap=freeaddrinfo

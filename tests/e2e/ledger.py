@@ -1,13 +1,14 @@
 """Writers who keep books: what was asked for, what was answered, and so what must be there at the end, and what must not.
 
-An answer says that it was done (2xx), or that it was not, or nothing: no answer came, or a 503 whose `outcome` is
-`unknown`.  Whatever happened to any process meanwhile, what was done is there once; what was not is not; of the rest
+An answer says that it was done (2xx, or a 503 whose `outcome` is `done`), or that it was not, or nothing: no answer came, or
+a 503 whose `outcome` is `unknown`.  Whatever happened to any process meanwhile, what was done is there once; what was not is not; of the rest
 each is there once or not at all.
 """
 import collections
 import http.client
 import json
 import random
+import time
 
 import lab
 import load
@@ -20,7 +21,7 @@ def outcome(r):
     if r.status in (200, 201):
         return DONE
     assert r.status in (412, 503), (r.status, r.body)
-    return UNKNOWN if r.json.get("outcome") == "unknown" else NOT
+    return {"unknown": UNKNOWN, "done": DONE, None: NOT}[r.json.get("outcome")]
 
 
 class Keeper(load.Load):
@@ -49,6 +50,7 @@ class Keeper(load.Load):
         if known != DONE and r is not None and r.status == 503:
             self.stopping.wait(0.01)
         self.counts[known] += 1
+        self.said = (time.time(), None if r is None else (r.status, r.json["detail"] if r.status >= 400 else ""))
         return known, r
 
     def once(self):
@@ -67,6 +69,7 @@ class Alone(Keeper):
         super().__init__(*args, **kw)
         self.ids, self.n = ids, 0
         self.may_be = collections.defaultdict(lambda: {None})  # per id: what its body may be now; None = none
+        self.history = collections.defaultdict(list)
         self.posted, self.id_of = {}, {}  # per number: the outcome, and the id that was answered
 
     def turn(self):
@@ -78,6 +81,7 @@ class Alone(Keeper):
             known, body = self.write_delete(rid), None
         else:
             known, body = self.write("PUT", self.path(rid), {"type": "t", "body": self.n})[0], self.n
+        self.history[rid].append((self.n, body, known, self.said))
         if known == DONE:
             self.may_be[rid] = {body}
         elif known == UNKNOWN:
@@ -95,7 +99,7 @@ class Alone(Keeper):
     def post(self):
         one = {"type": "p", "body": [self.name, self.n], **({"owner": self.owner} if self.owner else {})}
         self.posted[self.n], r = self.write("POST", "/v1/records", one)
-        if self.posted[self.n] == DONE:
+        if self.posted[self.n] == DONE and r.status == 201:
             self.id_of[self.n] = r.json["records"][0]["id"]
 
     def check(self, records, owner):
@@ -103,7 +107,7 @@ class Alone(Keeper):
         for rid, may_be in self.may_be.items():
             r = records.get((owner, rid))
             body = None if r is None or r["deleted"] else r["body"]
-            assert body in may_be, f"{rid} is {body}, and may be one of {may_be}"
+            assert body in may_be, f"{rid} is {body}, and may be one of {may_be}: {self.history[rid][-25:]}, {r}"
         found = collections.defaultdict(list)
         for (_, rid), r in records.items():
             if r["type"] == "p" and r["body"][0] == self.name:
@@ -122,6 +126,7 @@ class Both(Keeper):
     def __init__(self, *args, ids=20, pause=0.02, **kw):
         super().__init__(*args, pause=pause, **kw)
         self.ids, self.n = ids, 0
+        self.refusals = {}  # per (writer, number): what was said
         self.written = {}  # per (writer, number): (the record, what it was written over, its outcome)
 
     def turn(self):
@@ -134,13 +139,24 @@ class Both(Keeper):
         when = {"If-Match": f'"{seen.json["hash"]}"'} if over else {"If-None-Match": "*"}
         self.n += 1
         me = (self.name, self.n)
-        known, _ = self.write("PUT", self.path(rid), {"type": "t", "body": me}, when)
+        known, r = self.write("PUT", self.path(rid), {"type": "t", "body": me}, when)
         self.written[me] = (rid, over, known)
+        if known == NOT:
+            self.refusals[me] = (r.status, r.json["detail"])
+
+
+def story(rid, leaf, written, record, kept):
+    """What the books say of a record after a write, for who has to find out."""
+    after = [(w, *x[1:]) for w, x in written.items() if x[0] == rid and (x[1] == leaf or w == leaf)]
+    archived = [(c["id"], c["at"], c["why"], c["record"]["body"], c["record"]["dot"], c["record"]["updated_at"]) for c in kept if c["record_id"] == rid]
+    children = [(w, *x[1:]) for w, x in written.items() if any(x[1] == a[0] for a in after)]
+    return f"{after}; and over these: {children}; now: {record}; kept: {archived}"
 
 
 def check_both(keepers, records, conflicts, owner):
     """Returns how many of the losers were kept."""
     written = {me: w for k in keepers for me, w in k.written.items()}
+    refusals = {me: r for k in keepers for me, r in k.refusals.items()}
     over = collections.defaultdict(list)
     for me, (_, below, known) in written.items():
         if known != NOT:
@@ -155,18 +171,21 @@ def check_both(keepers, records, conflicts, owner):
     hashes = [c["record"]["hash"] for c in kept]
     assert len(hashes) == len(set(hashes)), "an archived version is there twice"
 
-    def lives(me):
-        todo = [me]
+    def leaf(me):
+        """None: something shows it, or what was written over it.  Else a last write over it, which nothing shows."""
+        todo, last = [me], me
         while todo:
-            one = todo.pop()
-            if one in shown:
-                return True
-            todo += over[one]
-        return False
+            last = todo.pop()
+            if last in shown:
+                return None
+            todo += over[last]
+        return last
 
     for me, (rid, _, known) in written.items():
-        assert known != DONE or lives(me), f"{rid}: {me} was acknowledged, written over by nobody, and is nowhere"
-        assert known != NOT or me not in shown, f"{rid}: {me} was refused, and is there"
+        assert known != NOT or me not in shown, f"{rid}: {me} was refused, and is there: {refusals[me]}"
+        lost = known == DONE and leaf(me)
+        assert not lost, f"{rid}: {me} was acknowledged, and neither it nor what was written over it is anywhere: " + story(
+            rid, lost, written, records.get((owner, rid)), kept) + str([(m, r) for k in keepers for m, r in k.refusals.items() if written[m][1] == lost])
     return len(kept)
 
 

@@ -51,7 +51,7 @@ class Killer:
     def strike_server(self):
         """All of PostgreSQL, or one of its processes, after which it starts the others anew."""
         server, *children = self.cluster.pids()
-        if self.chance.random() < 0.5:
+        if self.chance.random() < 0.5 or not children:
             for pid in [server, *children]:
                 os.kill(pid, signal.SIGKILL)
             lab.wait_until("the server is gone", lambda: not any(os.path.exists(f"/proc/{p}") for p in [server, *children]))
