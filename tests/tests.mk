@@ -33,11 +33,16 @@ $(B)/tests/sim/sim: $(call objects,$(wildcard tests/sim/*.c)) $(CENTRAL) $(LOCAL
 $(B)/tests/crowd/crowd: $(call objects,$(wildcard tests/crowd/*.c)) $(SHARED)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
 
+# A disk that loses what was not flushed.
+$(B)/tests/disk/disk: tests/disk/disk.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(shell pkg-config --cflags fuse3) $(CFLAGS) $(LDFLAGS) -o $@ $< $(shell pkg-config --libs fuse3)
+
 #? make test                           all tests, as CI runs them; for some: tests/run NAME…
 #? make unit|contract|sim|e2e|lint     one kind of them (tests/README.md)
 #? make asan|tsan                      unit and contract under a sanitizer
 #? make nightly                        all of it for hours: more kills and seeds, TSan, valgrind, clang
-.PHONY: test unit contract sim e2e lint asan tsan nightly test-programs sim-program crowd-program
+.PHONY: test unit contract sim e2e lint asan tsan nightly test-programs sim-program crowd-program disk-program
 test:
 	./tests/run
 unit contract sim e2e lint asan tsan:
@@ -47,6 +52,7 @@ nightly:
 test-programs: $(UNIT)
 sim-program: $(B)/tests/sim/sim
 crowd-program: $(B)/tests/crowd/crowd
+disk-program: $(B)/tests/disk/disk
 
 # The release build against SQLite alone and PostgreSQL alone; BENCH_RECORDS and BENCH_ROUNDS say how much.
 $(B)/tests/bench/%: $(B)/tests/bench/%.o
