@@ -93,7 +93,7 @@ class Alone(Keeper):
             return self.write("DELETE", self.path(rid))[0]
         except AssertionError as e:
             if e.args[0][0] != 404 or None not in self.may_be[rid]:
-                raise
+                raise AssertionError(f"{rid} was acknowledged, and is not there: it may be one of {self.may_be[rid]}") from e
             return NOT  # what may not have been written was not
 
     def post(self):
@@ -205,11 +205,12 @@ class Books:
     def all(self):
         return [k for _, alone, both in self.keepers for k in alone + both]
 
-    def close(self, seconds=60):
-        """Ends the writing, waits until all is proven equal, compares; returns (acknowledged, unknown, conflicts, records)."""
-        for k in self.all():
+    def close(self, seconds=60, names=(), last=None):
+        """Ends the writing (of `last` too), waits until all (named) are proven equal, compares; returns how many were
+        acknowledged, unknown, losers kept, records."""
+        for k in self.all() + ([last] if last else []):
             k.stop()
-        self.centre.in_sync(seconds=seconds)
+        self.centre.in_sync(*names, seconds=seconds)
         conflicts, records = self.centre.all_conflicts(), 0
         kept = 0
         for l, alone, both in self.keepers:
