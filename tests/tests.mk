@@ -33,6 +33,13 @@ $(B)/tests/sim/sim: $(call objects,$(wildcard tests/sim/*.c)) $(CENTRAL) $(LOCAL
 $(B)/tests/crowd/crowd: $(call objects,$(wildcard tests/crowd/*.c)) $(SHARED)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
 
+# Both programs, whose commits to SQLite now and then report an error.
+UNCERTAIN := $(addprefix $(B)/tests/uncertain/tidemark-,local central)
+$(UNCERTAIN): $(B)/tests/uncertain/tidemark-%: $(B)/tests/uncertain/commit.o
+	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=sqlite3_step -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
+$(B)/tests/uncertain/tidemark-local: $(B)/local/main.o $(LOCAL) $(SHARED)
+$(B)/tests/uncertain/tidemark-central: $(B)/central/main.o $(CENTRAL) $(SHARED)
+
 # A disk that loses what was not flushed.
 $(B)/tests/disk/disk: tests/disk/disk.c
 	@mkdir -p $(@D)
@@ -42,7 +49,7 @@ $(B)/tests/disk/disk: tests/disk/disk.c
 #? make unit|contract|sim|e2e|lint     one kind of them (tests/README.md)
 #? make asan|tsan                      unit and contract under a sanitizer
 #? make nightly                        all of it for hours: more kills and seeds, TSan, valgrind, clang
-.PHONY: test unit contract sim e2e lint asan tsan nightly test-programs sim-program crowd-program disk-program
+.PHONY: test unit contract sim e2e lint asan tsan nightly test-programs sim-program crowd-program disk-program uncertain-programs
 test:
 	./tests/run
 unit contract sim e2e lint asan tsan:
@@ -53,6 +60,7 @@ test-programs: $(UNIT)
 sim-program: $(B)/tests/sim/sim
 crowd-program: $(B)/tests/crowd/crowd
 disk-program: $(B)/tests/disk/disk
+uncertain-programs: $(UNCERTAIN)
 
 # The release build against SQLite alone and PostgreSQL alone; BENCH_RECORDS and BENCH_ROUNDS say how much.
 $(B)/tests/bench/%: $(B)/tests/bench/%.o

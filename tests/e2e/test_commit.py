@@ -82,6 +82,51 @@ class Operator(ledger.Keeper):
         assert self.added > 0
 
 
+class Unsure:
+    """A mixin for a program: a commit in ten of its database in SQLite reports an error, be it done or not."""
+    environment = {"TIDEMARK_UNCERTAIN": "10"}
+
+    def argv(self):
+        program, *rest = super().argv()
+        return [lab.BIN / "tests" / "uncertain" / program.name, *rest]
+
+    def wrong(self):
+        """How many were done, and how many not."""
+        text = self.log_text()
+        return text.count("uncertain done\n"), text.count("uncertain not\n")
+
+
+class UnsureLocal(Unsure, lab.Local):
+    pass
+
+
+class UnsureCentre(Unsure, lab.Centre):
+    pass
+
+
+def test_commits_of_unknown_outcome_to_sqlite(site):
+    """At either end.  Which commits it meets is left to chance, as the order of two threads is."""
+    locals_ = [site.adopt(UnsureLocal(site.path, name)) for name in ("a", "b")]
+    centre = site.adopt(UnsureCentre(site.path, locals_, options=["--poll-interval", "20ms"]))
+    books, began = ledger.Books(locals_, centre, 0), time.monotonic()
+    ends = {"locals": locals_, "centre": [centre]}
+
+    def counts(end):
+        return tuple(map(sum, zip(*(p.wrong() for p in ends[end]))))
+
+    lab.wait_until("as many as wanted", lambda: all(sum(counts(end)) >= COMMITS / 2 for end in ends) or not all(
+        k.is_alive() for k in books.all()), 60 + COMMITS)
+    acknowledged, unknown, kept, records = books.close()
+    for end in ends:
+        print("at the %s %d that were done and %d that were not" % (end, *counts(end)))
+        assert all(counts(end))
+    print(f"{acknowledged} writes acknowledged, {unknown} of unknown outcome, {kept} losers kept, {records} records, "
+          f"{time.monotonic() - began:.0f} s")
+    assert unknown > 0
+    kinds = {e["kind"] for e in centre.all_events()}
+    assert not kinds & FALSE_ALARMS, kinds
+
+
 def test_commits_of_unknown_outcome_to_postgresql(site, databases):
     seed = int(os.environ.get("TIDEMARK_SEED", random.randrange(1 << 32)))
     print(f"TIDEMARK_SEED={seed} TIDEMARK_COMMITS={COMMITS} tests/run e2e/test_commit.py")
