@@ -210,11 +210,10 @@ static const char *status_title(int status)
 static void PRINTF(4, 0)
 	problem(struct http_reply *r, const char *code, const char *members, const char *fmt, va_list args)
 {
-	static const char done[] = "; what was asked for is done, only the answer cannot be given";
-	char detail[512];
-	vsnprintf(detail, sizeof detail - sizeof done, fmt, args);
-	if (r->written)
-		strcat(detail, done);
+	char said[512], detail[600];
+	vsnprintf(said, sizeof said, fmt, args);
+	snprintf(detail, sizeof detail, "%s%s", said,
+		r->written ? "; what was asked for is done, only the answer cannot be given" : "");
 	utf8_mask(detail); /* it may quote a peer's bytes, or be cut inside a character */
 	int status = http_status_of(code);
 	r->status = status;

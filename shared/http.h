@@ -75,7 +75,7 @@ struct http_reply {
 	const char *allow;      /* for 405; static, or in the request's arena */
 	unsigned retry_after_s; /* 0 = none */
 	bool close;             /* end the connection afterwards */
-	bool written;           /* what was asked for is done: a problem from now on is one of the answer alone */
+	bool written;           /* what was asked for is done: a problem now is one of the answer alone */
 	const char *policy;     /* a page's Content-Security-Policy; static text, NULL = none */
 
 	/*

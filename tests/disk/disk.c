@@ -33,15 +33,16 @@ static struct {
 	struct image images[IMAGES_MAX];
 	int newest;
 	unsigned char *unflushed; /* per sector of the newest */
-	size_t *sectors, n;	  /* the same, as a list */
-	unsigned char *touched;	  /* per page: may hold something else than zeros */
+	size_t *sectors, n;       /* the same, as a list */
+	unsigned char *touched;   /* per page: may hold something else than zeros */
 	uint64_t chance;
 	bool still;
 } disk;
 
 static void *memory(size_t bytes)
 {
-	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *at =
+		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (at == MAP_FAILED)
 		abort();
@@ -267,7 +268,8 @@ static void serve(struct fuse_session *s)
 	struct fuse_buf b = {0};
 
 	for (;;) {
-		struct pollfd p[2] = {{.fd = 0, .events = POLLIN}, {.fd = fuse_session_fd(s), .events = POLLIN}};
+		struct pollfd p[2] = {
+			{.fd = 0, .events = POLLIN}, {.fd = fuse_session_fd(s), .events = POLLIN}};
 
 		if (poll(p, disk.still ? 1 : 2, -1) < 0 && errno != EINTR)
 			return;

@@ -10,7 +10,6 @@ import pytest
 
 import lab
 import ledger
-import pg
 import power
 
 CUTS = int(os.environ.get("TIDEMARK_CUTS", "20"))

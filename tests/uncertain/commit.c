@@ -26,7 +26,8 @@ static void tell(const char *line)
 
 int __wrap_sqlite3_step(struct sqlite3_stmt *s)
 {
-	static atomic_int seen; /* the first ones are those of opening: a program whose database fails then ends */
+	static atomic_int
+		seen; /* the first ones are those of opening: a program whose database fails then ends */
 	const char *every = getenv("TIDEMARK_UNCERTAIN");
 	uint64_t chance;
 

@@ -225,7 +225,8 @@ static void test_a_problem_after_the_write_says_that_it_is_done(void **state)
 	memset(longest, 'x', sizeof(longest) - 1);
 	longest[sizeof(longest) - 1] = 0;
 	http_problem(&r, "unavailable", "%s", longest);
-	assert_non_null(strstr(r.body.at, "xxx; what was asked for is done, only the answer cannot be given\""));
+	assert_non_null(
+		strstr(r.body.at, "xxx; what was asked for is done, only the answer cannot be given\""));
 	http_reply_done(&r);
 }
 
