@@ -86,6 +86,7 @@ static void add(struct centre *c, const char *name, const char *url, const char 
 	char token[96] = "";
 	enum err e = store_node_add(c->store, name, url, title ? title : "", &why);
 	tell_scheduler(c, name, e);
+	r->written = e == OK;
 	if (e == OK) {
 		log_change("node.added", name, url);
 		e = token_member(c, name, token, &why);
@@ -146,6 +147,7 @@ void api_edit_change(void *ctx, struct http_request *q, struct http_reply *r)
 		(!url || url_ok(c, url, r))) {
 		enum err e = store_node_edit(c->store, name, url, title, &why);
 		tell_scheduler(c, name, e);
+		r->written = e == OK;
 		if (e == OK) {
 			tell_change(c, name, url, title);
 			api_nodes_answer(c, name, 200, "", r);
@@ -258,6 +260,7 @@ void api_edit_do(void *ctx, struct http_request *q, struct http_reply *r)
 		centre_problem(r, e, &why);
 		return;
 	}
+	r->written = !asks;
 	if (!span_is(verb, "pause"))
 		scheduler_ask(c->scheduler, name);
 	api_nodes_answer(c, name, 202, "", r);
@@ -293,6 +296,7 @@ void api_edit_rotate(void *ctx, struct http_request *q, struct http_reply *r)
 		centre_problem(r, e, &why);
 		return;
 	}
+	r->written = true;
 	centre_tell(c->store, "node.rotated", name, "an operator made it another token");
 	api_edit_token(ctx, q, r);
 }

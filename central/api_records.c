@@ -125,6 +125,7 @@ void api_records_put(void *ctx, struct http_request *q, struct http_reply *r)
 		write_problem(r, e, &why);
 		return;
 	}
+	r->written = true;
 	if (w.changed)
 		push_to(c, owner);
 	answer(c, q, w.created ? 201 : 200, r);
@@ -144,6 +145,7 @@ void api_records_delete(void *ctx, struct http_request *q, struct http_reply *r)
 		write_problem(r, e, &why);
 		return;
 	}
+	r->written = true;
 	if (w.changed)
 		push_to(c, owner);
 	answer(c, q, 200, r);

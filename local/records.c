@@ -160,6 +160,7 @@ void records_put(void *local, struct http_request *q, struct http_reply *r)
 	}
 	d.id = id;
 	enum err e = local_write(l, put_drafts, &j, &why);
+	r->written = e == OK;
 	if (e == OK)
 		answer_record(l, id, w.created ? 201 : 200, q, r);
 	else
@@ -188,6 +189,7 @@ void records_delete(void *local, struct http_request *q, struct http_reply *r)
 	if (!read_id(q, &j.id, r) || !etag_precondition(q, &j.precondition, r))
 		return;
 	enum err e = local_write(l, delete_record, &j, &why);
+	r->written = e == OK;
 	if (e == OK)
 		answer_record(l, j.id, 200, q, r);
 	else

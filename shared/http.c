@@ -210,8 +210,10 @@ static const char *status_title(int status)
 static void PRINTF(4, 0)
 	problem(struct http_reply *r, const char *code, const char *members, const char *fmt, va_list args)
 {
-	char detail[512];
-	vsnprintf(detail, sizeof detail, fmt, args);
+	char said[512], detail[600];
+	vsnprintf(said, sizeof said, fmt, args);
+	snprintf(detail, sizeof detail, "%s%s", said,
+		r->written ? "; what was asked for is done, only the answer cannot be given" : "");
 	utf8_mask(detail); /* it may quote a peer's bytes, or be cut inside a character */
 	int status = http_status_of(code);
 	r->status = status;
@@ -229,6 +231,8 @@ static void PRINTF(4, 0)
 		buf_char(&r->body, ',');
 		buf_text(&r->body, members);
 	}
+	if (r->written)
+		buf_text(&r->body, ",\"outcome\":\"done\"");
 	buf_text(&r->body, "}\n");
 }
 
@@ -273,5 +277,10 @@ void http_problem_err(struct http_reply *r, enum err e, const struct reason *why
 {
 	assert(e != OK);
 	bool full = (e == RETRY || e == UNCERTAIN) && strstr(why->text, REASON_DISK_FULL);
-	http_problem(r, full ? "disk_full" : code_of(e), "%s", why->text);
+	const char *code = full ? "disk_full" : code_of(e);
+	if (e == UNCERTAIN && !r->written)
+		http_problem_with(r, code, "\"outcome\":\"unknown\"",
+			"%s; it may have been done: look before you repeat it", why->text);
+	else
+		http_problem(r, code, "%s", why->text);
 }

@@ -75,6 +75,7 @@ struct http_reply {
 	const char *allow;      /* for 405; static, or in the request's arena */
 	unsigned retry_after_s; /* 0 = none */
 	bool close;             /* end the connection afterwards */
+	bool written;           /* what was asked for is done: a problem now is one of the answer alone */
 	const char *policy;     /* a page's Content-Security-Policy; static text, NULL = none */
 
 	/*
@@ -105,7 +106,9 @@ void http_problem_with(struct http_reply *r, const char *code, const char *membe
 	PRINTF(4, 5);
 /*
  * For an err of a store: RETRY and UNCERTAIN → unavailable, INVALID → bad_request, GONE → not_found,
- * DENIED → forbidden, CONFLICT → conflict, INTERNAL → internal.
+ * DENIED → forbidden, CONFLICT → conflict, INTERNAL → internal.  After UNCERTAIN it says so, also to a program:
+ * "outcome":"unknown".  After r->written the other problems say that it is done: "outcome":"done".  Whatever else
+ * is refused was not done.
  */
 void http_problem_err(struct http_reply *r, enum err e, const struct reason *why);
 int http_status_of(const char *code); /* 500 for an unknown one */

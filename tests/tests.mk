@@ -15,7 +15,7 @@ $(B)/tests/contract/%: $(B)/tests/contract/%.o $(SUPPORT) $(CENTRAL) $(LOCAL) $(
 $(B)/tests/contract/test_replica_faults $(B)/tests/contract/test_writer $(B)/tests/contract/test_store_faults: LDFLAGS += -Wl,--wrap=sqlite3_step
 $(B)/tests/contract/test_store_faults: LDFLAGS += -Wl,--wrap=PQsendQueryPrepared,--wrap=PQsendQuery,--wrap=PQputCopyEnd,--wrap=PQgetResult
 $(B)/tests/contract/test_store_postgres: LDFLAGS += -Wl,--wrap=PQgetResult
-$(B)/tests/contract/test_api: LDFLAGS += -Wl,--wrap=store_ping,--wrap=store_push_backlog,--wrap=store_node_add
+$(B)/tests/contract/test_api: LDFLAGS += -Wl,--wrap=store_record,--wrap=store_ping,--wrap=store_push_backlog,--wrap=store_node_add
 $(B)/tests/contract/test_scheduler: LDFLAGS += -Wl,--wrap=store_node,--wrap=store_apply_pages,--wrap=store_events_add,--wrap=transfer_start,--wrap=log_event
 $(B)/tests/contract/test_resolver: LDFLAGS += -Wl,--wrap=getaddrinfo,--wrap=freeaddrinfo,--wrap=clock_mono_us
 $(B)/tests/contract/test_transfer: LDFLAGS += -Wl,--wrap=getaddrinfo,--wrap=freeaddrinfo
@@ -33,11 +33,23 @@ $(B)/tests/sim/sim: $(call objects,$(wildcard tests/sim/*.c)) $(CENTRAL) $(LOCAL
 $(B)/tests/crowd/crowd: $(call objects,$(wildcard tests/crowd/*.c)) $(SHARED)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
 
+# Both programs, whose commits to SQLite now and then report an error.
+UNCERTAIN := $(addprefix $(B)/tests/uncertain/tidemark-,local central)
+$(UNCERTAIN): $(B)/tests/uncertain/tidemark-%: $(B)/tests/uncertain/commit.o
+	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=sqlite3_step -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
+$(B)/tests/uncertain/tidemark-local: $(B)/local/main.o $(LOCAL) $(SHARED)
+$(B)/tests/uncertain/tidemark-central: $(B)/central/main.o $(CENTRAL) $(SHARED)
+
+# A disk that loses what was not flushed.
+$(B)/tests/disk/disk: tests/disk/disk.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(shell pkg-config --cflags fuse3) $(CFLAGS) $(LDFLAGS) -o $@ $< $(shell pkg-config --libs fuse3)
+
 #? make test                           all tests, as CI runs them; for some: tests/run NAME…
 #? make unit|contract|sim|e2e|lint     one kind of them (tests/README.md)
 #? make asan|tsan                      unit and contract under a sanitizer
 #? make nightly                        all of it for hours: more kills and seeds, TSan, valgrind, clang
-.PHONY: test unit contract sim e2e lint asan tsan nightly test-programs sim-program crowd-program
+.PHONY: test unit contract sim e2e lint asan tsan nightly test-programs sim-program crowd-program disk-program uncertain-programs
 test:
 	./tests/run
 unit contract sim e2e lint asan tsan:
@@ -47,6 +59,8 @@ nightly:
 test-programs: $(UNIT)
 sim-program: $(B)/tests/sim/sim
 crowd-program: $(B)/tests/crowd/crowd
+disk-program: $(B)/tests/disk/disk
+uncertain-programs: $(UNCERTAIN)
 
 # The release build against SQLite alone and PostgreSQL alone; BENCH_RECORDS and BENCH_ROUNDS say how much.
 $(B)/tests/bench/%: $(B)/tests/bench/%.o

@@ -313,8 +313,38 @@ static void test_a_node_that_may_have_been_added_is_looked_for(void **state)
 	struct desk *d = *state;
 	unsure = true;
 	EXPECT(d, 503, HTTP_POST, "/v1/nodes", "{\"name\":\"b\",\"url\":\"http://127.0.0.1:8\"}", NULL);
+	has(d, "\"outcome\":\"unknown\"");
+	has(d, "it may have been done");
 	EXPECT(d, 200, GET("/v1/nodes/b"));
 	has(d, "\"url\":\"http://127.0.0.1:8\"");
+}
+
+static bool unread; /* the database goes away after the write, before the answer is read from it */
+
+enum err __real_store_record(struct store *st, struct span owner, struct span id, struct record *ret,
+	struct arena *a, struct reason *why);
+enum err __wrap_store_record(struct store *st, struct span owner, struct span id, struct record *ret,
+	struct arena *a, struct reason *why);
+enum err __wrap_store_record(struct store *st, struct span owner, struct span id, struct record *ret,
+	struct arena *a, struct reason *why)
+{
+	return unread ? stand_in(why) : __real_store_record(st, owner, id, ret, a, why);
+}
+
+static void test_a_write_whose_answer_cannot_be_read_is_said_to_be_done(void **state)
+{
+	struct desk *d = *state;
+	unread = true;
+	EXPECT(d, 503, HTTP_PUT, "/v1/records/a/x", "{\"type\":\"t\",\"body\":1}", NULL);
+	has(d, "\"outcome\":\"done\"");
+	has(d, "the database is away; what was asked for is done");
+	EXPECT(d, 503, GET("/v1/records/a/x"));
+	assert_null(strstr(d->r.body.at, "outcome"));
+	EXPECT(d, 503, HTTP_DELETE, "/v1/records/a/x", NULL, NULL);
+	has(d, "\"outcome\":\"done\"");
+	unread = false;
+	EXPECT(d, 404, GET("/v1/records/a/x"));
+	has(d, "has been deleted");
 }
 
 /* What is cut to fit is cut between characters: half of one would make the answer no JSON, and no text for a database. */
@@ -503,6 +533,7 @@ int main(void)
 		TEST(test_without_the_store_the_rest_is_still_said),
 		TEST(test_why_and_safe_answer_with_or_without_the_store),
 		TEST(test_a_node_that_may_have_been_added_is_looked_for),
+		TEST(test_a_write_whose_answer_cannot_be_read_is_said_to_be_done),
 		TEST(test_an_event_is_cut_between_characters),
 		TEST(test_records_carry_their_version),
 		TEST(test_many_records_all_or_none),

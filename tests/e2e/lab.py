@@ -268,6 +268,15 @@ class Centre(Program):
     def conflicts(self):
         return self.get("/v1/conflicts?limit=1000").json["conflicts"]
 
+    def all_conflicts(self):
+        """Page by page."""
+        found, after = [], 0
+        while after is not None:
+            page = self.get(f"/v1/conflicts?limit=1000&after={after}").json
+            found += page["conflicts"]
+            after = page["next"]
+        return found
+
     def tool(self, *args, timeout=60.0, check=True, input=None):
         r = subprocess.run([BIN / "tidemark", "--central", self.url, *args], capture_output=True, text=True,
                            timeout=timeout, input=input)

@@ -203,8 +203,31 @@ static void test_problem_of_an_err(void **state)
 		snprintf(code, sizeof code, "\"code\":\"%s\"", cases[i].code);
 		assert_non_null(strstr(r.body.at, code));
 		assert_non_null(strstr(r.body.at, "the cause"));
+		bool unknown = cases[i].e == UNCERTAIN;
+		assert_true((strstr(r.body.at, "\"outcome\":\"unknown\"") != NULL) == unknown);
+		assert_true((strstr(r.body.at, "it may have been done") != NULL) == unknown);
 		http_reply_done(&r);
 	}
+}
+
+static void test_a_problem_after_the_write_says_that_it_is_done(void **state)
+{
+	(void)state;
+	struct http_reply r = {.written = true};
+	struct reason why = {"the cause"};
+	char longest[600];
+
+	http_problem_err(&r, UNCERTAIN, &why);
+	assert_int_equal(r.status, 503);
+	assert_non_null(strstr(r.body.at, "the cause; what was asked for is done"));
+	assert_non_null(strstr(r.body.at, ",\"outcome\":\"done\"}"));
+	assert_null(strstr(r.body.at, "unknown"));
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = 0;
+	http_problem(&r, "unavailable", "%s", longest);
+	assert_non_null(
+		strstr(r.body.at, "xxx; what was asked for is done, only the answer cannot be given\""));
+	http_reply_done(&r);
 }
 
 int main(void)
@@ -219,6 +242,7 @@ int main(void)
 		cmocka_unit_test(test_problem),
 		cmocka_unit_test(test_problem_masks_what_is_not_utf8),
 		cmocka_unit_test(test_problem_of_an_err),
+		cmocka_unit_test(test_a_problem_after_the_write_says_that_it_is_done),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
