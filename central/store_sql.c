@@ -105,7 +105,8 @@ static enum err refuse(struct store *st, struct reason *why)
 {
 	atomic_store(&st->lost, true);
 	return fail(INTERNAL, why,
-		"the store's file (or its -wal, -shm or .lock) was deleted or replaced while in use: nothing can be "
+		"the store's file (or its -wal, -shm or .lock) was deleted or replaced while in use: nothing "
+		"can be "
 		"stored; start the centre again on the file that is to be used");
 }
 

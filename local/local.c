@@ -43,12 +43,14 @@ static void watch_log(struct local *l)
 
 	if (contradictions > 0 && l->contradictions == 0)
 		log_event(LOG_WARN, "database.changed", "reason",
-			"its log no longer holds what was served from it: another copy was written over it, or it is "
+			"its log no longer holds what was served from it: another copy was written over it, "
+			"or it is "
 			"damaged",
 			NULL);
 	if (contradictions > 1) {
 		(void)fail(INTERNAL, &why,
-			"its log lost what was served from it, and lost it again after the repair: the database is "
+			"its log lost what was served from it, and lost it again after the repair: the "
+			"database is "
 			"damaged; put back a copy, or delete its files and let the centre refill it");
 		give_up(l, &why);
 	}

@@ -53,7 +53,8 @@ static struct lite_config lite_config_of(const char *path, bool writer)
 enum err replica_refuse(struct reason *why)
 {
 	return fail(INTERNAL, why,
-		"the database file (or its -wal, -shm or .lock) was removed or replaced while in use, or another "
+		"the database file (or its -wal, -shm or .lock) was removed or replaced while in use, or "
+		"another "
 		"copy was written over it: nothing can "
 		"be stored; start the program again on the file that is to be used");
 }

@@ -44,8 +44,8 @@ struct known {
 	bool awake_for_good;
 	struct heard heard[CENTRES_KEPT]; /* the latest first */
 	size_t n_heard;
-	uint64_t changes; /* of heard[] */
-	uint64_t stored;  /* `changes` when it was last written */
+	uint64_t changes;          /* of heard[] */
+	uint64_t stored;           /* `changes` when it was last written */
 	struct epoch served_epoch; /* of the last page that was served, and where it ended */
 	struct position served;
 	unsigned contradictions;

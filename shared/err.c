@@ -47,7 +47,8 @@ enum err(fail)(enum err e, struct reason *why, const char *fmt, ...)
 
 void err_out_of_memory(void)
 {
-	static const char words[] = "out of memory: the program ends; nothing that was acknowledged is lost, start it again\n";
+	static const char words[] =
+		"out of memory: the program ends; nothing that was acknowledged is lost, start it again\n";
 	ssize_t n = write(STDERR_FILENO, words, sizeof words - 1);
 	(void)n;
 	abort();

@@ -71,7 +71,7 @@ static struct ledger {
 	bool hit;          /* it came about */
 	bool armed;        /* the history is running */
 	char failure[512]; /* what did not hold; "" = all held */
-} *ledger;
+} * ledger;
 
 static char work[64];
 
@@ -100,12 +100,12 @@ static void edit(struct pair *p, write_fn *write, const char *id)
 		m->acknowledged = m->tried;
 }
 
-#define HOLDS(what, ...)                                                                  \
-	do {                                                                              \
-		if (!(what)) {                                                            \
-			snprintf(ledger->failure, sizeof(ledger->failure), __VA_ARGS__);  \
-			return false;                                                     \
-		}                                                                         \
+#define HOLDS(what, ...)                                                                 \
+	do {                                                                             \
+		if (!(what)) {                                                           \
+			snprintf(ledger->failure, sizeof(ledger->failure), __VA_ARGS__); \
+			return false;                                                    \
+		}                                                                        \
 	} while (0)
 
 /* --- the history --- */
@@ -192,8 +192,8 @@ static bool promises_are_kept(struct pair *p)
 		const struct promise *m = &ledger->ids[i];
 		unsigned n = value_of(p, m->id);
 
-		HOLDS(n >= m->acknowledged && n <= m->tried, "%s is %u, acknowledged was %u, tried %u", m->id, n,
-			m->acknowledged, m->tried);
+		HOLDS(n >= m->acknowledged && n <= m->tried, "%s is %u, acknowledged was %u, tried %u", m->id,
+			n, m->acknowledged, m->tried);
 	}
 	return true;
 }
@@ -208,14 +208,18 @@ static bool chain_holds(struct pair *p)
 
 	assert(sqlite3_open_v2(p->db, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK);
 	assert(sqlite3_prepare_v2(db,
-		       "WITH heads AS (SELECT seq, head FROM records UNION ALL SELECT seq, head FROM positions) "
-		       "SELECT r.seq, r.id, r.h0, r.h1, r.head, coalesce(h.head, zeroblob(16)) FROM records r "
+		       "WITH heads AS (SELECT seq, head FROM records UNION ALL SELECT seq, head FROM "
+		       "positions) "
+		       "SELECT r.seq, r.id, r.h0, r.h1, r.head, coalesce(h.head, zeroblob(16)) FROM records "
+		       "r "
 		       "LEFT JOIN heads h ON h.seq = r.seq - 1 WHERE h.seq NOTNULL OR r.seq = 1",
 		       -1, &q, NULL) == SQLITE_OK);
 	while (sqlite3_step(q) == SQLITE_ROW) {
-		struct hash own = {{(uint64_t)sqlite3_column_int64(q, 2), (uint64_t)sqlite3_column_int64(q, 3)}};
+		struct hash own = {
+			{(uint64_t)sqlite3_column_int64(q, 2), (uint64_t)sqlite3_column_int64(q, 3)}};
 		struct hash head = record_chain(hash_from_bytes(sqlite3_column_blob(q, 5)),
-			(uint64_t)sqlite3_column_int64(q, 0), span_of((const char *)sqlite3_column_text(q, 1)), own);
+			(uint64_t)sqlite3_column_int64(q, 0),
+			span_of((const char *)sqlite3_column_text(q, 1)), own);
 
 		holds = holds && hash_equal(head, hash_from_bytes(sqlite3_column_blob(q, 4)));
 		links++;
@@ -333,13 +337,13 @@ static bool hold_out(enum fault_kind kind, unsigned k, bool ever, unsigned *abor
 	int status = run_apart(kind, k, ever, said);
 	bool hit = ledger->hit || ledger->armed;
 	if (!ended_well(kind, status, said) || ledger->failure[0])
-		fail_msg("%s, k = %u%s: status %x, %s: %s", fault_names[kind], k, ever ? " and ever after" : "",
-			(unsigned)status, ledger->failure, said);
+		fail_msg("%s, k = %u%s: status %x, %s: %s", fault_names[kind], k,
+			ever ? " and ever after" : "", (unsigned)status, ledger->failure, said);
 	*aborts += ledger->armed;
 	pair_init(&p, work);
 	if (!well_again(&p))
-		fail_msg("%s, k = %u%s, then started again: %s", fault_names[kind], k, ever ? " and ever after" : "",
-			ledger->failure);
+		fail_msg("%s, k = %u%s, then started again: %s", fault_names[kind], k,
+			ever ? " and ever after" : "", ledger->failure);
 	return hit;
 }
 
@@ -368,7 +372,8 @@ static void sweep(enum fault_kind kind, bool ever)
 	unsigned calls = ledger->calls;
 	assert_true(calls > 20 && !ledger->hit);
 	unsigned step = n == 0 || n >= calls ? 1 : calls / n;
-	for (unsigned k = 1 + (step > 1 ? calls % step : 0); k <= calls; k += step + (step > 1 && tried % 2), tried++)
+	for (unsigned k = 1 + (step > 1 ? calls % step : 0); k <= calls;
+		k += step + (step > 1 && tried % 2), tried++)
 		if (!hold_out(kind, k, ever, &aborts) && step == 1)
 			break;
 	assert_false(hold_out(kind, calls * 2, ever, &aborts));
@@ -412,7 +417,8 @@ static void without_a_fault_the_history_is_whole(void **state)
 static int set_up(void **state)
 {
 	(void)state;
-	snprintf(work, sizeof(work), "%s/torture.XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	snprintf(
+		work, sizeof(work), "%s/torture.XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	if (!mkdtemp(work))
 		return -1;
 	ledger = mmap(NULL, sizeof(*ledger), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

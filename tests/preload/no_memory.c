@@ -22,7 +22,7 @@ void *__libc_realloc(void *at, size_t n);
 
 static struct {
 	_Atomic uint32_t at, calls, ever;
-} *control;
+} * control;
 
 /* Where it fell, into its log. */
 static void tell_fall(int signal)
@@ -37,7 +37,8 @@ __attribute__((constructor)) static void init(void)
 {
 	const char *path = getenv("TIDEMARK_NO_MEMORY");
 	int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
-	void *at = fd < 0 ? MAP_FAILED : mmap(NULL, sizeof *control, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	void *at =
+		fd < 0 ? MAP_FAILED : mmap(NULL, sizeof *control, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	if (at == MAP_FAILED)
 		abort();

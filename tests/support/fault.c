@@ -59,10 +59,10 @@ static sqlite3_file *under(sqlite3_file *f)
 	return ((struct file *)f)->under;
 }
 
-#define IO_FAILS(code)                  \
-	do {                            \
+#define IO_FAILS(code)                       \
+	do {                                 \
 		if (fault_strikes(FAULT_IO)) \
-			return code;    \
+			return code;         \
 	} while (0)
 
 static int file_close(sqlite3_file *f)

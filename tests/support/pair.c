@@ -143,7 +143,8 @@ bool pair_write_centre(struct pair *p, const char *id, unsigned value)
 static struct answer carry(struct pair *p, const struct exchange *x, struct buf *answer)
 {
 	int64_t now_us = clock_wall_us();
-	struct answer a = {.result = POLL_TIMEOUT, .took_us = 10, .t_sent_us = now_us - 10, .t_done_us = now_us};
+	struct answer a = {
+		.result = POLL_TIMEOUT, .took_us = 10, .t_sent_us = now_us - 10, .t_done_us = now_us};
 
 	if (p->replica && x->target.at) {
 		a.status = pair_call(p, x->method, x->target.at, buf_span(&x->body), answer);
