@@ -118,7 +118,8 @@ void applier_tell_states(struct applier *a, struct slot *const *slots, size_t n)
 			continue;
 		if (!evs)
 			evs = calloc(n, sizeof *evs);
-		assert(evs);
+		if (!evs)
+			err_out_of_memory();
 		evs[changed] = ev;
 		told[changed++] = slots[i];
 	}
@@ -258,7 +259,8 @@ void applier_finish(struct applier *a, struct slot *const *slots, size_t n)
 	assert(n <= APPLIER_BATCH_MAX);
 	struct batch *b = calloc(1, sizeof *b);
 	size_t bytes = 0;
-	assert(b);
+	if (!b)
+		err_out_of_memory();
 	for (size_t i = 0; i < n; i++) {
 		b->exchanges[i] = &slots[i]->exchange;
 		b->answers[i] = slots[i]->call.answer;

@@ -99,6 +99,14 @@ void stmt_blob(struct stmt q, int place, struct span v)
 	q.db->ops->bind_blob(q.db, q.id, place, v);
 }
 
+void stmt_bytes(struct stmt q, int place, const struct buf *b)
+{
+	if (buf_failed(b))
+		db_fail(q.db, RETRY, "out of memory");
+	else
+		stmt_blob(q, place, buf_span(b));
+}
+
 void stmt_null(struct stmt q, int place)
 {
 	q.db->ops->bind_null(q.db, q.id, place);

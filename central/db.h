@@ -45,7 +45,7 @@ enum err db_rollback_to(struct db *db, struct reason *why) MUST_USE;
  * back under it, or a standby have taken over.  Said once.
  */
 bool db_replaced(struct db *db);
-/* After a commit: was that into something nobody will see, a file that was deleted or replaced? */
+/* After a commit, and from any thread: is it something nobody will see, a file that was deleted or replaced? */
 bool db_lost(struct db *db);
 /*
  * Nobody else in a transaction of this store holds any of these keys until this transaction ends.  Rising keys
@@ -63,6 +63,7 @@ void stmt_i64(struct stmt q, int place, int64_t v);
 void stmt_u64(struct stmt q, int place, uint64_t v);     /* stored as the int64 of the same bits */
 void stmt_text(struct stmt q, int place, struct span v); /* borrowed until the statement is done */
 void stmt_blob(struct stmt q, int place, struct span v);
+void stmt_bytes(struct stmt q, int place, const struct buf *b); /* a blob; fails when it had no memory */
 void stmt_null(struct stmt q, int place);
 bool stmt_step(struct stmt q);                /* true: a row to read; false: the end or a failure */
 void stmt_done(struct stmt q);                /* always */

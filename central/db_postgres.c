@@ -208,7 +208,7 @@ static void lock(struct db *db, const uint64_t *keys, size_t n)
 	binary_array(&array, BINARY_BIGINT, n);
 	for (size_t i = 0; i < n; i++)
 		binary_put_u64(&array, keys[i]);
-	stmt_blob(q, 1, buf_span(&array));
+	stmt_bytes(q, 1, &array);
 	stmt_run(q);
 	buf_done(&array);
 }
@@ -428,7 +428,7 @@ struct db *db_postgres_new(struct postgres *p, bool writer)
 	struct connection *c = calloc(1, sizeof(*c));
 
 	if (!c)
-		abort();
+		err_out_of_memory();
 	c->db.ops = &ops;
 	c->server = p;
 	c->writer = writer;

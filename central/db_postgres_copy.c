@@ -41,6 +41,8 @@ static void copy_send(struct copy *copy)
 	struct connection *c = of(copy->db);
 	int put = 0;
 
+	if (buf_failed(&copy->row)) /* else what did not fit would silently be missing */
+		db_fail(copy->db, RETRY, "out of memory");
 	while (c->failed == OK && put == 0) {
 		put = PQputCopyData(c->conn, copy->row.at, (int)copy->row.len);
 		if (put < 0 || !postgres_flush(c->conn))

@@ -114,7 +114,7 @@ static PGconn *dial(const char *url)
 	values[n] = url;
 	conn = PQconnectdbParams(keys, values, 1);
 	if (!conn)
-		abort();
+		err_out_of_memory();
 	PQsetNoticeProcessor(conn, ignore_notice, NULL);
 	return conn;
 }
@@ -363,10 +363,12 @@ enum err postgres_open(struct postgres **ret, const char *url, struct reason *wh
 	if (e != OK)
 		return e;
 	p = calloc(1, sizeof(*p));
-	assert(p);
+	if (!p)
+		err_out_of_memory();
 	pthread_mutex_init(&p->lock, NULL);
 	p->url = strdup(url);
-	assert(p->url);
+	if (!p->url)
+		err_out_of_memory();
 	p->token = epoch_new();
 	*ret = p;
 	return OK;

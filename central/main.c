@@ -15,6 +15,7 @@
 #include "shared/stop.h"
 
 #define STORE_WAIT_MS 250
+#define STORE_WATCH_MS 1000
 
 struct program {
 	struct settings settings;
@@ -143,6 +144,18 @@ static void close_program(struct program *p)
 	buf_done(&p->secret);
 }
 
+/* Until it is to stop; INTERNAL: the store is not what its name names any more, also when nobody writes. */
+static enum err watch(struct program *p, struct reason *why)
+{
+	while (!stop_wait(STORE_WATCH_MS)) {
+		if (!store_is_lost(p->centre.store, why))
+			continue;
+		log_event(LOG_ERROR, "database.broken", "reason", why->text, NULL);
+		return INTERNAL;
+	}
+	return OK;
+}
+
 static enum err run(struct program *p, struct reason *why)
 {
 	log_event(LOG_INFO, "listening", "url", server_url(p->server), "store", store_kind(p->centre.store),
@@ -152,7 +165,7 @@ static enum err run(struct program *p, struct reason *why)
 	if (e == OK)
 		e = scheduler_start(p->centre.scheduler, why);
 	if (e == OK) {
-		stop_wait(-1);
+		e = watch(p, why);
 		log_event(LOG_INFO, "stopping", NULL);
 	}
 	return e;

@@ -108,7 +108,8 @@ static struct name *insert(struct resolver *r, const char *name)
 		r->n--;
 	}
 	struct name *n = calloc(1, sizeof *n);
-	assert(n);
+	if (!n)
+		err_out_of_memory();
 	(void)snprintf(n->name, sizeof n->name, "%s", name);
 	at = bucket_of(r, name);
 	n->next = *at;
@@ -254,7 +255,8 @@ static void start(struct resolver *r)
 struct resolver *resolver_new(resolver_news_fn *news, void *ctx)
 {
 	struct resolver *r = calloc(1, sizeof *r);
-	assert(r);
+	if (!r)
+		err_out_of_memory();
 	r->news = news;
 	r->ctx = ctx;
 	pthread_mutex_init(&r->lock, NULL);

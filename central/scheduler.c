@@ -246,7 +246,9 @@ enum err scheduler_open(struct scheduler **ret, const struct scheduler_config *c
 	if (e != OK)
 		return e;
 	struct scheduler *s = calloc(1, sizeof *s);
-	assert(s && c->workers <= WORKERS_MAX);
+	assert(c->workers <= WORKERS_MAX);
+	if (!s)
+		err_out_of_memory();
 	init_lock(s);
 	s->allowed = c->allowed;
 	s->n_workers = c->workers ? c->workers : 2;
@@ -384,7 +386,8 @@ void scheduler_views(struct scheduler *s, struct node_view **ret, size_t *ret_n)
 {
 	pthread_mutex_lock(&s->lock);
 	struct node_view *views = calloc(s->slots.n ? s->slots.n : 1, sizeof *views);
-	assert(views);
+	if (!views)
+		err_out_of_memory();
 	*ret_n = 0;
 	for (size_t i = 0; i < s->slots.n; i++)
 		if (!s->slots.at[i]->gone)

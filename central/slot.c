@@ -9,7 +9,8 @@
 struct slot *slot_new(const struct node *n, int64_t interval_ms)
 {
 	struct slot *s = calloc(1, sizeof *s);
-	assert(s);
+	if (!s)
+		err_out_of_memory();
 	memcpy(s->name, n->name, sizeof s->name);
 	s->spread = hash_of(span_of(s->name));
 	s->call.lane = (unsigned)s->spread.half[1];

@@ -74,7 +74,8 @@ void slots_insert(struct slots *s, struct slot *slot)
 		s->cap = s->cap ? 2 * s->cap : 16;
 		s->at = realloc(s->at, s->cap * sizeof *s->at);
 		s->waiting = realloc(s->waiting, s->cap * sizeof *s->waiting);
-		assert(s->at && s->waiting);
+		if (!s->at || !s->waiting)
+			err_out_of_memory();
 	}
 	memmove(s->at + i + 1, s->at + i, (s->n - i) * sizeof *s->at);
 	s->at[i] = slot;

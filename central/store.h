@@ -49,6 +49,11 @@ void store_close(struct store *st);             /* NULL is allowed */
 const char *store_kind(const struct store *st); /* "sqlite", "postgresql" */
 /* Somebody wants it now: a server that is away is tried again at the next call, whatever was to be waited for. */
 void store_hurry(struct store *st);
+/*
+ * Was the store's file deleted or replaced under us?  Then nobody will see what is written, and the program is to end.
+ * Always false in PostgreSQL.
+ */
+bool store_is_lost(struct store *st, struct reason *why);
 /* Can it write?  For readiness; cheap. */
 enum err store_ping(struct store *st, struct reason *why) MUST_USE;
 /* The id that locals keep acknowledgements under: made once, kept in the store. */

@@ -101,15 +101,26 @@ static enum err roll_back(struct db *db, enum err e, struct reason *why)
 	return stuck == OK ? e : fail(stuck, why, "%s", cause.text);
 }
 
+static enum err refuse(struct store *st, struct reason *why)
+{
+	atomic_store(&st->lost, true);
+	return fail(INTERNAL, why,
+		"the store's file (or its -wal, -shm or .lock) was deleted or replaced while in use: nothing "
+		"can be "
+		"stored; start the centre again on the file that is to be used");
+}
+
 enum err store_write_end(struct store *st, struct db *db, enum err e, struct reason *why)
 {
-	if (e == OK) {
+	if (e == OK && db_lost(db)) {
+		(void)db_rollback(db, NULL);
+		e = refuse(st, why);
+	} else if (e == OK) {
 		e = db_commit(db, why);
 		if (e == UNCERTAIN)
 			fresh_actor(st);
 		if (e == OK && db_lost(db))
-			e = fail(INTERNAL, why,
-				"the store's file was deleted or replaced; restart the centre");
+			e = refuse(st, why);
 	} else {
 		e = roll_back(db, e, why);
 	}
@@ -283,6 +294,15 @@ void store_hurry(struct store *st)
 {
 	if (st->postgres)
 		postgres_hurry(st->postgres);
+}
+
+bool store_is_lost(struct store *st, struct reason *why)
+{
+	if (!st->postgres && (atomic_load(&st->lost) || db_lost(st->writers.all[0]))) {
+		(void)refuse(st, why);
+		return true;
+	}
+	return false;
 }
 
 enum err store_ping(struct store *st, struct reason *why)

@@ -31,7 +31,7 @@ static void keep_standing(struct sorting *s, const struct standing *st)
 	if (s->hard.n % 64 == 0) {
 		s->standings = realloc(s->standings, (s->hard.n + 64) * sizeof(*s->standings));
 		if (!s->standings)
-			abort();
+			err_out_of_memory();
 	}
 	kept = &s->standings[s->hard.n];
 	*kept = *st;
@@ -85,7 +85,7 @@ static void look(struct sorting *s)
 	binary_array(&ids, BINARY_TEXT, asked.n);
 	for (size_t i = 0; i < asked.n; i++)
 		binary_put_bytes(&ids, asked.at[i]->id);
-	stmt_blob(q, 1, buf_span(&ids));
+	stmt_bytes(q, 1, &ids);
 	stmt_text(q, 2, s->page->records[0].owner);
 	while (stmt_step(q)) {
 		uint64_t place = stmt_col_u64(q, 0) - 1;

@@ -97,15 +97,18 @@ static bool same_content(const struct record *a, const struct record *b)
 	return a->deleted == b->deleted && span_equal(a->type, b->type) && span_equal(a->body, b->body);
 }
 
-static struct span one_line(struct span body, struct arena *a)
+static enum err one_line(struct span body, struct arena *a, struct span *ret, struct reason *why)
 {
 	struct buf line = {0};
-	struct span s;
+	enum err e = OK;
 
 	json_put_on_one_line(body, &line);
-	s = (struct span){arena_copy(a, line.at ? line.at : "", line.len), line.len};
+	if (buf_failed(&line))
+		e = fail(RETRY, why, "out of memory");
+	else
+		*ret = (struct span){arena_copy(a, line.at, line.len), line.len};
 	buf_done(&line);
-	return s;
+	return e;
 }
 
 static enum err put_one(struct editing *ed, const struct draft *d, const struct precondition *p,
@@ -124,9 +127,10 @@ static enum err put_one(struct editing *ed, const struct draft *d, const struct 
 	}
 	there = store_load_record(ed->db, r.owner, r.id, &present, &ed->arena);
 	e = check_precondition(p, there ? &present : NULL, why);
+	if (e == OK)
+		e = one_line(d->body, &ed->arena, &r.body, why);
 	if (e != OK)
 		return e;
-	r.body = one_line(d->body, &ed->arena);
 	r.created_at_us = there && !present.deleted ? present.created_at_us : ed->now_us;
 	start_written(ret, r.id, there ? &present : NULL);
 	if (!there || !same_content(&r, &present))

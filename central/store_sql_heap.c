@@ -187,7 +187,7 @@ static struct stmt begin_with_arrays(struct meeting *m, int statement, const str
 		binary_array(&arrays[k], columns[k].type, h->n);
 		for (size_t i = 0; i < h->n; i++)
 			columns[k].put(&arrays[k], h->at[i]);
-		stmt_blob(q, (int)k + 2, buf_span(&arrays[k]));
+		stmt_bytes(q, (int)k + 2, &arrays[k]);
 	}
 	stmt_text(q, (int)n_columns + 2, h->at[0]->owner);
 	return q;

@@ -194,7 +194,7 @@ enum err store_nodes(struct store *st, struct nodes *ret, struct reason *why)
 			room = room ? 2 * room : 16;
 			ns.at = realloc(ns.at, room * sizeof(*ns.at));
 			if (!ns.at)
-				abort();
+				err_out_of_memory();
 		}
 		read_node(st, q, &ns.at[ns.n++]);
 	}

@@ -35,6 +35,7 @@ struct store {
 
 	pthread_mutex_t minting;
 	struct dot last;           /* of this opening's own versions; actor 0 = none made yet */
+	atomic_bool lost;          /* the file is no longer ours */
 	atomic_uint_fast64_t life; /* see struct node_sync */
 	/* By the owner's hash: the last page held records that were there, so look before inserting (PostgreSQL). */
 	atomic_bool look_first[256];

@@ -192,7 +192,8 @@ enum err transfer_open(struct transfer **ret, const struct networks *allowed, st
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return fail(INTERNAL, why, "libcurl does not start");
 	struct transfer *t = calloc(1, sizeof *t);
-	assert(t);
+	if (!t)
+		err_out_of_memory();
 	t->allowed = allowed;
 	t->name_due_us = -1;
 	enum err e = transfer_loop_open(&t->loop, why);
@@ -233,10 +234,11 @@ void transfer_close(struct transfer *t)
 
 void transfer_start(struct transfer *t, struct transfer_call *call)
 {
-	assert(call->done && call->timeout_ms > 0 && call->max_bytes > 0 && !buf_failed(&call->url));
+	assert(call->done && call->timeout_ms > 0 && call->max_bytes > 0);
 	if (!call->own.easy)
 		call->own.easy = curl_easy_init();
-	assert(call->own.easy);
+	if (!call->own.easy || buf_failed(&call->url))
+		err_out_of_memory();
 	call->own.cancel = call->own.blocked = call->own.running = false;
 	call->own.allowed = t->allowed;
 	call->own.start_us = clock_mono_us();

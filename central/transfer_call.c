@@ -99,7 +99,8 @@ static void add_header(struct transfer_call *call, const char *name, const char 
 	struct buf line = {0};
 	buf_printf(&line, "%s%s", name, value);
 	struct curl_slist *longer = buf_failed(&line) ? NULL : curl_slist_append(call->own.headers, line.at);
-	assert(longer);
+	if (!longer)
+		err_out_of_memory();
 	call->own.headers = longer;
 	explicit_bzero(line.at, line.len);
 	buf_done(&line);
@@ -111,7 +112,8 @@ static void set_addresses(CURL *easy, struct transfer_call *call, const struct a
 	struct buf line = {0};
 	buf_printf(&line, "%s:%u:%s", call->own.name, call->own.port, found->text);
 	call->own.addresses = buf_failed(&line) ? NULL : curl_slist_append(NULL, line.at);
-	assert(call->own.addresses);
+	if (!call->own.addresses)
+		err_out_of_memory();
 	buf_done(&line);
 	curl_easy_setopt(easy, CURLOPT_RESOLVE, (struct curl_slist *)call->own.addresses);
 }

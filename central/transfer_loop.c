@@ -50,7 +50,8 @@ static int on_timer(CURLM *multi, long ms, void *ctx)
 static void lane_open(struct transfer_loop *l, struct transfer_lane *lane)
 {
 	*lane = (struct transfer_lane){.multi = curl_multi_init(), .loop = l, .due_us = -1};
-	assert(lane->multi);
+	if (!lane->multi)
+		err_out_of_memory();
 	curl_multi_setopt(lane->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_KEPT);
 	curl_multi_setopt(lane->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
 	curl_multi_setopt(lane->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
@@ -93,6 +94,8 @@ static struct transfer_lane *lane_of(struct transfer_loop *l, const struct trans
 void transfer_loop_add(struct transfer_loop *l, struct transfer_call *call)
 {
 	CURLMcode m = curl_multi_add_handle(lane_of(l, call)->multi, call->own.easy);
+	if (m == CURLM_OUT_OF_MEMORY)
+		err_out_of_memory();
 	assert(m == CURLM_OK);
 }
 
@@ -112,6 +115,8 @@ static void drive(struct transfer_lane *lane, curl_socket_t s, int what)
 {
 	int running;
 	CURLMcode m = curl_multi_socket_action(lane->multi, s, what, &running);
+	if (m == CURLM_OUT_OF_MEMORY)
+		err_out_of_memory();
 	assert(m == CURLM_OK);
 	lane->stirred = true;
 }

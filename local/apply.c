@@ -108,7 +108,7 @@ static void answer(struct local *l, enum err e, const struct apply_job *j, const
 		return;
 	}
 	if (e != OK) {
-		local_problem(r, e, why);
+		local_problem(l, r, e, why);
 		return;
 	}
 	log_applied(j);
@@ -180,7 +180,7 @@ static void rename_to(struct local *l, const struct http_request *q, struct http
 
 		basis_refuse(l, &basis, &served, r);
 	} else if (e != OK) {
-		local_problem(r, e, &why);
+		local_problem(l, r, e, &why);
 	} else {
 		if (j.result == RENAME_DONE)
 			log_event(LOG_WARN, "epoch.renamed", "from", request.from.hex, "to", request.to.hex,

@@ -12,7 +12,7 @@ static void answer(struct local *l, enum err e, const struct page_request *p,
 	if (e == INVALID) {
 		http_problem(r, "body_too_large", "%s", why->text);
 	} else if (e != OK) {
-		http_problem_err(r, e, why);
+		local_problem(l, r, e, why);
 	} else if (served->verdict != FEED_SERVED) {
 		basis_refuse(l, p, served, r);
 	} else {

@@ -68,10 +68,16 @@ static void get(struct local *l, const struct http_request *q, struct http_reply
 	enum err e = serve(l, &p, q->received_us, &served, &r->body, &why);
 	if (e != OK) {
 		buf_clear(&r->body);
-		http_problem_err(r, e, &why);
+		local_problem(l, r, e, &why);
 	} else if (served.verdict != FEED_SERVED) {
 		basis_refuse(l, &p, &served, r);
 	} else {
+		const struct page_damage *bad = &served.end.damage;
+
+		if (bad->records > 0)
+			local_tell_damage(l, "%llu records do not fit their hash; one is %s",
+				(unsigned long long)bad->records,
+				bad->first[0] ? bad->first : "not even readable");
 		if (served.records > 0)
 			log_event(LOG_DEBUG, "served", "centre", p.centre.hex, "records",
 				LOG_I64((int64_t)served.records), "seq", LOG_I64((int64_t)served.end.to.seq),

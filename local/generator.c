@@ -71,7 +71,8 @@ static enum err write_batch(void *ctx, struct replica *r, struct reason *why)
 		buf_clear(&body);
 		sensor_step(&j->g->sensors[entropy_below(sizeof(sensors) / sizeof(*sensors))], &body);
 		d.body = buf_span(&body);
-		e = replica_put(r, &d, &none, &w, why);
+		e = buf_failed(&body) ? fail(RETRY, why, "out of memory")
+				      : replica_put(r, &d, &none, &w, why);
 	}
 	buf_done(&body);
 	return e;

@@ -102,7 +102,8 @@ static int serve(struct site *site)
 			"db", site->settings.db, "version", TIDEMARK_VERSION, NULL);
 		e = chrony_start(&chrony, &why);
 		if (e == OK)
-			stop_wait(-1);
+			while (!stop_wait(LOCAL_WATCH_MS))
+				local_watch(&site->local);
 		log_event(LOG_INFO, "stopping", NULL);
 	}
 	chrony_stop();

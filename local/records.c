@@ -37,7 +37,7 @@ void records_list(void *local, struct http_request *q, struct http_reply *r)
 	enum err e = replica_list(l->replica, &query, &r->body, &why);
 	r->status = 200;
 	if (e != OK)
-		http_problem_err(r, e, &why);
+		local_problem(l, r, e, &why);
 }
 
 struct put_job {
@@ -96,7 +96,7 @@ void records_post(void *local, struct http_request *q, struct http_reply *r)
 		encode_written(j.written, j.n, &r->body);
 		r->status = 201;
 	} else {
-		local_problem(r, e, &why);
+		local_problem(l, r, e, &why);
 	}
 	drafts_done(&drafts);
 }
@@ -110,7 +110,7 @@ static void answer_record(
 	enum err e = replica_get(l->replica, id, &rec, &q->arena, &why);
 
 	if (e != OK) {
-		http_problem_err(r, e, &why);
+		local_problem(l, r, e, &why);
 		return;
 	}
 	record_encode(&rec, &r->body);
@@ -136,7 +136,7 @@ void records_get(void *local, struct http_request *q, struct http_reply *r)
 		snprintf(members, sizeof(members), "\"hash\":\"%s\"", hex);
 		http_problem_with(r, "not_found", members, "the record has been deleted");
 	} else if (e != OK) {
-		http_problem_err(r, e, &why);
+		local_problem(l, r, e, &why);
 	} else {
 		answer_record(l, id, 200, q, r);
 	}
@@ -164,7 +164,7 @@ void records_put(void *local, struct http_request *q, struct http_reply *r)
 	if (e == OK)
 		answer_record(l, id, w.created ? 201 : 200, q, r);
 	else
-		local_problem(r, e, &why);
+		local_problem(l, r, e, &why);
 }
 
 struct delete_job {
@@ -193,5 +193,5 @@ void records_delete(void *local, struct http_request *q, struct http_reply *r)
 	if (e == OK)
 		answer_record(l, j.id, 200, q, r);
 	else
-		local_problem(r, e, &why);
+		local_problem(l, r, e, &why);
 }

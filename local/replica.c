@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "gen/sql_local_migrations.h"
 
@@ -51,19 +50,13 @@ static struct lite_config lite_config_of(const char *path, bool writer)
 		.application_id = APPLICATION_ID};
 }
 
-static enum err refuse(struct reason *why)
+enum err replica_refuse(struct reason *why)
 {
 	return fail(INTERNAL, why,
-		"the database file was removed or replaced while in use: nothing can be stored");
-}
-
-/* The file the path names now; (0, 0) when it names none, as in memory. */
-static struct file_id file_at(const char *path)
-{
-	struct stat st;
-	if (stat(path, &st) != 0)
-		return (struct file_id){0, 0};
-	return (struct file_id){st.st_dev, st.st_ino};
+		"the database file (or its -wal, -shm or .lock) was removed or replaced while in use, or "
+		"another "
+		"copy was written over it: nothing can "
+		"be stored; start the program again on the file that is to be used");
 }
 
 /* Those that are open go on reading what the writer wrote; a new one must not read another file. */
@@ -72,11 +65,10 @@ enum err replica_open_reader(struct replica *r, struct lite **ret, struct reason
 	struct lite_config c = lite_config_of(r->path, false);
 	struct lite *l = NULL;
 	enum err e = lite_open(&l, &c, why);
-	struct file_id now = file_at(r->path);
-	if (now.dev != r->file.dev || now.ino != r->file.ino) {
-		atomic_store(&r->unusable, true);
-		lite_close(l);
-		return refuse(why);
+	if (replica_is_lost(r)) {
+		if (e == OK)
+			lite_close(l);
+		return replica_refuse(why);
 	}
 	if (e == OK)
 		*ret = l;
@@ -100,7 +92,6 @@ enum err replica_open(struct replica **ret, const struct replica_config *c, stru
 	struct lite_config lite = lite_config_of(c->path, true);
 	if (e == OK)
 		e = lite_open(&r->lite, &lite, why);
-	r->file = file_at(c->path);
 	if (e == OK)
 		e = load(r, why);
 	if (e != OK) {
@@ -125,6 +116,13 @@ void replica_close(struct replica *r)
 	free(r);
 }
 
+bool replica_is_lost(struct replica *r)
+{
+	if (lite_moved(r->lite))
+		atomic_store(&r->unusable, true);
+	return atomic_load(&r->unusable);
+}
+
 const char *replica_node(const struct replica *r)
 {
 	return r->node;
@@ -132,17 +130,30 @@ const char *replica_node(const struct replica *r)
 
 /* --- the write transaction --- */
 
+/* What became of a write tells whether the disk has room. */
+static void note_failure(struct replica *r, enum err e, const struct reason *why)
+{
+	if (e == OK || !strstr(why->text, REASON_DISK_FULL))
+		return;
+	r->full_free_bytes = lite_disk_free(r->path);
+	r->full = true;
+}
+
 enum err replica_write_begin(struct replica *r, struct reason *why)
 {
 	if (atomic_load(&r->unusable))
-		return refuse(why);
+		return replica_refuse(why);
 	r->changed = false;
 	r->overwritten = 0;
 	lite_begin(r->lite);
 	if (!state_read(r->lite, r->node, &r->tx))
 		lite_fail(r->lite, INTERNAL, "the database is damaged: its state is gone");
-	if (lite_failed(r->lite, NULL) != OK)
-		return lite_rollback(r->lite, why);
+	if (lite_failed(r->lite, NULL) != OK) {
+		struct reason cause = {""};
+		enum err e = lite_rollback(r->lite, &cause);
+		note_failure(r, e, &cause);
+		return fail(e, why, "%s", cause.text);
+	}
 	/* Somebody put other contents under us: their numbers may repeat ours. */
 	if (r->has_last && !position_equal(r->tx.head, r->last))
 		r->actor = 0;
@@ -188,28 +199,21 @@ static enum err commit_changes(struct replica *r, struct reason *why)
 	return e;
 }
 
-/* What became of a write tells whether the disk has room. */
-static void note_failure(struct replica *r, enum err e, const struct reason *why)
-{
-	if (e == OK || !strstr(why->text, REASON_DISK_FULL))
-		return;
-	r->full_free_bytes = replica_disk_free(r);
-	r->full = true;
-}
-
 enum err replica_write_commit(struct replica *r, struct reason *why)
 {
 	struct reason cause = {""};
+	if (replica_is_lost(r)) {
+		(void)lite_rollback(r->lite, NULL);
+		return replica_refuse(why);
+	}
 	enum err e = r->changed ? commit_changes(r, &cause) : lite_rollback(r->lite, &cause);
 	note_failure(r, e, &cause);
 	if (e == OK && r->changed)
 		r->full = false;
 	if (e != OK)
 		(void)fail(e, why, "%s", cause.text);
-	if (e == OK && lite_moved(r->lite)) {
-		atomic_store(&r->unusable, true);
-		return refuse(why);
-	}
+	if (e == OK && replica_is_lost(r)) /* while it was written */
+		return replica_refuse(why);
 	if (e == OK && r->changed)
 		known_head(&r->known, r->tx.head.seq);
 	return e;
@@ -235,6 +239,8 @@ void replica_job_end(struct replica *r, bool keep)
 		lite_release(r->lite);
 		return;
 	}
+	struct reason why = {""};
+	note_failure(r, lite_failed(r->lite, &why), &why);
 	lite_savepoint_rollback(r->lite);
 	r->tx = r->before_job;
 	r->changed = r->changed_before_job;

@@ -95,6 +95,19 @@ void replica_wait_news(struct replica *r, uint64_t after, int64_t timeout_ms);
 /* Lets all waiters go; `for_good` also all later ones (before stopping). */
 void replica_wake(struct replica *r, bool for_good);
 
+/* Has the file been deleted or replaced under us?  Then nothing is stored any more, and the program is to end.  Any thread. */
+bool replica_is_lost(struct replica *r);
+/* INTERNAL, in those words. */
+enum err replica_refuse(struct reason *why);
+
+/*
+ * How often in this run the log did not hold what this very process had served from it.  Once: another copy was written
+ * over the database, which the centre's repair sets right.  Again: it is damaged, and would be repaired for ever.  Any thread.
+ */
+unsigned replica_contradictions(struct replica *r);
+
+/* Free bytes where the database lies; -1: not known.  *ret_low: less than the next writes may need.  Any thread. */
+int64_t replica_room(const struct replica *r, bool *ret_low);
 /* Did the last write find no room on the disk?  Until one finds some, or some is seen.  Any thread. */
 bool replica_is_full(struct replica *r);
 
@@ -117,6 +130,7 @@ struct replica_status {
 	int64_t disk_free_bytes;          /* -1 = not known */
 	bool usable;
 	bool full; /* the last write found no room on the disk, and none has come since */
+	bool low;  /* there is less than the next writes may need */
 };
 enum err replica_status(struct replica *r, struct replica_status *ret, struct reason *why) MUST_USE;
 

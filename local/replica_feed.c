@@ -120,8 +120,15 @@ enum err replica_feed(struct replica *r, const struct page_request *q, int64_t t
 		served.verdict = FEED_REWOUND;
 	if (served.verdict == FEED_SERVED)
 		serve(r, l, &s, q, &served, out);
+	else if (served.verdict == FEED_REWOUND)
+		known_contradict(&r->known, &s.epoch, q->witness);
 	e = reader_end(r, l, out, why);
-	if (e == OK)
-		*ret = served;
-	return e;
+	if (e != OK)
+		return e;
+	if (replica_is_lost(r)) /* what nobody will find again is not served */
+		return replica_refuse(why);
+	if (served.verdict == FEED_SERVED)
+		known_serve(&r->known, &s.epoch, served.end.to);
+	*ret = served;
+	return OK;
 }

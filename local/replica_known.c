@@ -124,6 +124,34 @@ void known_head(struct known *k, uint64_t seq)
 	pthread_mutex_unlock(&k->lock);
 }
 
+/* --- what was served --- */
+
+void known_serve(struct known *k, const struct epoch *epoch, struct position end)
+{
+	pthread_mutex_lock(&k->lock);
+	k->served_epoch = *epoch;
+	k->served = end;
+	pthread_mutex_unlock(&k->lock);
+}
+
+void known_contradict(struct known *k, const struct epoch *epoch, struct position refused)
+{
+	pthread_mutex_lock(&k->lock);
+	if (epoch_equal(&k->served_epoch, epoch) && position_equal(k->served, refused)) {
+		k->contradictions++;
+		k->served = (struct position){0}; /* asked again it is the same one */
+	}
+	pthread_mutex_unlock(&k->lock);
+}
+
+unsigned replica_contradictions(struct replica *r)
+{
+	pthread_mutex_lock(&r->known.lock);
+	unsigned n = r->known.contradictions;
+	pthread_mutex_unlock(&r->known.lock);
+	return n;
+}
+
 void replica_wait_news(struct replica *r, uint64_t after, int64_t timeout_ms)
 {
 	struct known *k = &r->known;

@@ -14,7 +14,6 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/types.h>
 
 #include "gen/sql_local.h"
 #include "local/replica.h"
@@ -45,8 +44,11 @@ struct known {
 	bool awake_for_good;
 	struct heard heard[CENTRES_KEPT]; /* the latest first */
 	size_t n_heard;
-	uint64_t changes; /* of heard[] */
-	uint64_t stored;  /* `changes` when it was last written */
+	uint64_t changes;          /* of heard[] */
+	uint64_t stored;           /* `changes` when it was last written */
+	struct epoch served_epoch; /* of the last page that was served, and where it ended */
+	struct position served;
+	unsigned contradictions;
 };
 
 struct readers {
@@ -57,14 +59,8 @@ struct readers {
 	size_t n_open;
 };
 
-struct file_id {
-	dev_t dev;
-	ino_t ino;
-};
-
 struct replica {
 	char *path;
-	struct file_id file;
 	char node[RECORD_OWNER_MAX + 1];
 	uint64_t positions_kept;
 	int lock_fd;
@@ -131,6 +127,9 @@ bool known_oldest(struct known *k, struct heard *ret);
 uint64_t known_write(struct known *k, struct lite *l);
 void known_stored(struct known *k, uint64_t changes);
 void known_head(struct known *k, uint64_t seq);
+void known_serve(struct known *k, const struct epoch *epoch, struct position end);
+/* A place was asked about that is not in the log; counted if it is what was served last. */
+void known_contradict(struct known *k, const struct epoch *epoch, struct position refused);
 
 /* --- readers --- */
 
@@ -142,7 +141,6 @@ enum err reader_begin(
 /* A further connection; in replica.c, with the other things of the file. */
 enum err replica_open_reader(struct replica *r, struct lite **ret, struct reason *why) MUST_USE;
 int64_t reader_updated_after(struct lite *l, uint64_t seq); /* of the first record after seq; -1 = none */
-int64_t replica_disk_free(const struct replica *r);         /* where the database lies; -1 = not known */
 /* Ends the transaction; the first failure within it, or that `out` has no memory (`out` may be NULL). */
 enum err reader_end(struct replica *r, struct lite *l, const struct buf *out, struct reason *why) MUST_USE;
 

@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 /* So much more is free than when a write found no room: some was made. */
 #define ROOM_SEEN_BYTES 65536
@@ -161,17 +160,16 @@ int64_t reader_updated_after(struct lite *l, uint64_t seq)
 	return number(l, SQL_LOCAL_RECORD_UPDATED_AFTER, seq, -1);
 }
 
-int64_t replica_disk_free(const struct replica *r)
+int64_t replica_room(const struct replica *r, bool *ret_low)
 {
-	struct statvfs st;
-	if (statvfs(r->path, &st) != 0)
-		return -1;
-	return (int64_t)(st.f_bavail * st.f_frsize);
+	int64_t free_bytes = lite_disk_free(r->path);
+	*ret_low = free_bytes >= 0 && free_bytes < LITE_ROOM_BYTES;
+	return free_bytes;
 }
 
 bool replica_is_full(struct replica *r)
 {
-	return r->full && replica_disk_free(r) <= r->full_free_bytes + ROOM_SEEN_BYTES;
+	return r->full && lite_disk_free(r->path) <= r->full_free_bytes + ROOM_SEEN_BYTES;
 }
 
 enum err replica_status(struct replica *r, struct replica_status *ret, struct reason *why)
@@ -192,10 +190,10 @@ enum err replica_status(struct replica *r, struct replica_status *ret, struct re
 		.acknowledged_at_us = oldest.at_us,
 		.unacknowledged = upto == 0 ? s.digest.count : 0,
 		.oldest_unacknowledged_us = -1,
-		.disk_free_bytes = replica_disk_free(r),
 		.full = replica_is_full(r),
-		.usable = !atomic_load(&r->unusable),
+		.usable = !replica_is_lost(r),
 	};
+	status.disk_free_bytes = replica_room(r, &status.low);
 	if (upto < s.head.seq) {
 		if (upto > 0)
 			status.unacknowledged = (uint64_t)number(l, SQL_LOCAL_RECORD_COUNT_AFTER, upto, 0);

@@ -32,7 +32,10 @@ void status_readyz(void *local, struct http_request *q, struct http_reply *r)
 	if (replica_status(l->replica, &s, &why) != OK) {
 		http_problem(r, "unavailable", "%s", why.text);
 	} else if (!s.usable) {
-		http_problem(r, "unavailable", "the database file was deleted or replaced");
+		(void)replica_refuse(&why);
+		http_problem(r, "unavailable", "%s", why.text);
+	} else if (atomic_load(&l->damaged)) {
+		http_problem(r, "unavailable", "the database is damaged: see the log, and put back a copy");
 	} else if (s.full) {
 		http_problem(r, "unavailable", "no write is possible: %s", REASON_DISK_FULL);
 	} else {
@@ -48,7 +51,7 @@ static bool read_status(struct local *l, struct replica_status *ret, struct http
 	enum err e = replica_status(l->replica, ret, &why);
 
 	if (e != OK)
-		http_problem_err(r, e, &why);
+		local_problem(l, r, e, &why);
 	return e == OK;
 }
 
@@ -112,7 +115,7 @@ void status_get(void *local, struct http_request *q, struct http_reply *r)
 		buf_text(out, "null");
 	else
 		buf_i64(out, s.disk_free_bytes);
-	buf_printf(out, ",\"ok\":%s}}\n", s.usable && !s.full ? "true" : "false");
+	buf_printf(out, ",\"ok\":%s}}\n", s.usable && !s.full && !s.low ? "true" : "false");
 	r->status = 200;
 }
 

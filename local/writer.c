@@ -28,7 +28,7 @@ struct writer *writer_new(struct replica *r)
 {
 	struct writer *w = calloc(1, sizeof *w);
 	if (!w)
-		abort(); /* at start, before anything is promised */
+		err_out_of_memory(); /* at start, before anything is promised */
 	w->replica = r;
 	w->end = &w->first;
 	pthread_mutex_init(&w->lock, NULL);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/err.h"
+
 #define BLOCK_BYTES ((size_t)16 * 1024)
 
 struct arena_block {
@@ -30,7 +32,7 @@ static struct arena_block *add_block(struct arena *a, size_t bytes)
 	size_t size = bytes > BLOCK_BYTES / 4 ? bytes : BLOCK_BYTES;
 	struct arena_block *block = calloc(1, sizeof *block + size);
 	if (!block)
-		abort();
+		err_out_of_memory();
 	block->size = size;
 	if (a->blocks && size != BLOCK_BYTES) {
 		block->next = a->blocks->next;

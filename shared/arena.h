@@ -12,7 +12,7 @@ struct arena {
 };
 
 void arena_done(struct arena *a);
-/* Zeroed, aligned for any type; aborts when the system has no memory left. */
+/* Zeroed, aligned for any type; ends the program when there is no memory left (err_out_of_memory()). */
 void *arena_alloc(struct arena *a, size_t bytes);
 /* A NUL-terminated copy. */
 char *arena_copy(struct arena *a, const char *bytes, size_t len);

@@ -2,6 +2,8 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "shared/utf8.h"
 
@@ -41,4 +43,13 @@ enum err(fail)(enum err e, struct reason *why, const char *fmt, ...)
 		*why = text;
 	}
 	return e;
+}
+
+void err_out_of_memory(void)
+{
+	static const char words[] =
+		"out of memory: the program ends; nothing that was acknowledged is lost, start it again\n";
+	ssize_t n = write(STDERR_FILENO, words, sizeof words - 1);
+	(void)n;
+	abort();
 }

@@ -35,6 +35,12 @@ const char *err_name(enum err e);
 /* Sets `why` (which may be NULL) and returns `e`, so that a failure is one statement. */
 enum err fail(enum err e, struct reason *why, const char *fmt, ...) PRINTF(3, 4);
 
+/*
+ * For want of a few bytes that nobody could do without: says so on standard error and aborts.  Whoever asks for much, or can
+ * answer for it, returns RETRY instead.  What is durable stays so; a supervisor starts the program again.
+ */
+void err_out_of_memory(void) __attribute__((noreturn, cold));
+
 #ifdef __clang_analyzer__ /* which sees one file at a time: says that fail() gives back what it was given */
 #define fail(e, ...) ((void)fail(e, __VA_ARGS__), (e))
 #endif

@@ -59,6 +59,8 @@ static enum err decide(struct exporter *ex, const struct export_page *p, struct 
 	if (ex->format->kind == FORMAT_CSV) {
 		e = export_csv_decide(&ex->csv, p, why);
 		export_csv_header(&ex->csv, &ex->line);
+		if (e == OK && buf_failed(&ex->line))
+			e = fail(RETRY, why, "out of memory");
 		if (e == OK)
 			e = output_put(ex->config->out, buf_span(&ex->line), why);
 	}
@@ -118,6 +120,8 @@ static enum err do_page(struct exporter *ex, struct buf *after, struct reason *w
 		e = put_record(ex, &p.at[i], why);
 	buf_clear(after);
 	buf_put(after, p.next);
+	if (e == OK && buf_failed(after)) /* else it would look like the end */
+		e = fail(RETRY, why, "out of memory");
 	export_page_done(&p);
 	buf_done(&text);
 	if (ex->config->tick)
@@ -167,6 +171,8 @@ enum err exporter_run(const struct exporter_config *c, struct export_result *ret
 	if (c->format->prefix_given)
 		buf_printf(&ex.prefix, "%s:", c->format->prefix);
 	begin_after(&ex, &after);
+	if (buf_failed(&ex.prefix) || buf_failed(&after))
+		err_out_of_memory();
 	do
 		e = do_page(&ex, &after, why);
 	while (e == OK && after.len > 0);

@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 /* What somebody wants of the values; that a key is there twice is our own bug. */
 static enum err class_of_constraint(int rc)
@@ -193,18 +192,20 @@ void lite_savepoint_rollback(struct lite *l)
 		stick(l, rc, "roll back to savepoint");
 }
 
-bool lite_moved(struct lite *l)
+/*
+ * SQLite itself would look for the file alone (SQLITE_FCNTL_HAS_MOVED).  A log that is replaced takes what is written with it, and an index that is
+ * replaced leaves readers and the writer with one each.
+ */
+bool lite_moved(const struct lite *l)
 {
-	if (l->memory)
-		return false;
-	int moved = 0;
-	int rc = sqlite3_file_control(l->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
-	if (rc == SQLITE_OK && moved)
-		return true;
-	/* The log belongs to the file: SQLite itself does not look whether it is still there. */
-	struct stat st;
-	const char *file = sqlite3_db_filename(l->db, "main");
-	return l->writer && file && stat(sqlite3_filename_wal(file), &st) != 0;
+	for (size_t i = 0; i < LITE_FILES; i++) {
+		if (!l->name[i] || l->file[i].ino == 0)
+			continue;
+		struct lite_file now = lite_file_at(l->name[i]);
+		if (now.dev != l->file[i].dev || now.ino != l->file[i].ino)
+			return true;
+	}
+	return false;
 }
 
 /* --- statements --- */

@@ -60,8 +60,13 @@ void lite_fail(struct lite *l, enum err e, const char *fmt, ...) PRINTF(3, 4);
 void lite_savepoint(struct lite *l);
 void lite_release(struct lite *l);
 void lite_savepoint_rollback(struct lite *l);
-/* Has the file been deleted or replaced under us?  Ask before acknowledging. */
-bool lite_moved(struct lite *l);
+/* Has a writer's file, or what belongs to it, been deleted or replaced under us?  Ask before acknowledging.  Any thread. */
+bool lite_moved(const struct lite *l);
+
+/* Room for a write-ahead log as it is before its checkpoint, and for what that moves into the file. */
+#define LITE_ROOM_BYTES ((int64_t)8 << 20)
+/* Free bytes where the file lies; -1: not known, as in memory. */
+int64_t lite_disk_free(const char *path);
 
 /* A running statement: bind 1…, then step.  At most one run of each statement at a time. */
 struct query {

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define BUSY_TIMEOUT_MS 5000
@@ -64,6 +65,39 @@ void lite_unlock(int fd)
 	/* The name stays: removing it would let two processes lock two files. */
 	if (fd >= 0)
 		close(fd);
+}
+
+/* --- the files --- */
+
+struct lite_file lite_file_at(const char *name)
+{
+	struct stat st;
+	if (stat(name, &st) != 0)
+		return (struct lite_file){0, 0};
+	return (struct lite_file){st.st_dev, st.st_ino};
+}
+
+int64_t lite_disk_free(const char *path)
+{
+	struct statvfs st;
+	if (statvfs(path, &st) != 0)
+		return -1;
+	return (int64_t)(st.f_bavail * st.f_frsize);
+}
+
+/* What the names name now, with the log begun, is what they must name as long as the writer is open. */
+static enum err remember_files(struct lite *l, struct reason *why)
+{
+	static const char *const ends[LITE_FILES] = {"", "-wal", "-shm", ".lock"};
+	const char *file = sqlite3_db_filename(l->db, "main");
+	for (size_t i = 0; i < LITE_FILES; i++) {
+		if (asprintf(&l->name[i], "%s%s", file, ends[i]) < 0) {
+			l->name[i] = NULL;
+			return fail(RETRY, why, "out of memory");
+		}
+		l->file[i] = lite_file_at(l->name[i]);
+	}
+	return OK;
 }
 
 /* --- opening --- */
@@ -154,13 +188,16 @@ static enum err start_journal(struct lite *l, const struct lite_config *c, struc
 	int rc = sqlite3_prepare_v2(l->db, "PRAGMA journal_mode=WAL", -1, &s, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(s);
-	enum err e = OK;
-	if (rc != SQLITE_ROW)
-		e = lite_classify(l->db, rc, "journal_mode", why);
-	else if (strcmp((const char *)sqlite3_column_text(s, 0), "wal") != 0)
-		e = fail(INTERNAL, why, "%s: no write-ahead log is possible in this place", c->path);
+	const char *mode = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(s, 0) : NULL;
+	bool wal = mode && strcmp(mode, "wal") == 0;
+	if (rc == SQLITE_ROW)
+		rc = sqlite3_step(s); /* what it changes is committed only now */
 	sqlite3_finalize(s);
-	return e;
+	if (rc != SQLITE_DONE)
+		return lite_classify(l->db, rc, "journal_mode", why);
+	if (!wal)
+		return fail(INTERNAL, why, "%s: no write-ahead log is possible in this place", c->path);
+	return OK;
 }
 
 static enum err migrate_one(struct lite *l, const struct lite_config *c, size_t i, struct reason *why)
@@ -193,6 +230,8 @@ static enum err become_writer(
 		sqlite3_wal_autocheckpoint(l->db, c->autocheckpoint_pages);
 	for (size_t i = (size_t)version; e == OK && i < c->migrations->n; i++)
 		e = migrate_one(l, c, i, why);
+	if (e == OK && !l->memory)
+		e = remember_files(l, why);
 	return e;
 }
 
@@ -271,6 +310,8 @@ void lite_close(struct lite *l)
 		sqlite3_finalize(l->control[i]);
 	int rc = sqlite3_close(l->db);
 	assert(rc == SQLITE_OK); /* else somebody kept a statement */
+	for (size_t i = 0; i < LITE_FILES; i++)
+		free(l->name[i]);
 	free(l->stmt);
 	free(l);
 }

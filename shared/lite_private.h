@@ -5,6 +5,7 @@
 #define SHARED_LITE_PRIVATE_H
 
 #include <sqlite3.h>
+#include <sys/types.h>
 
 #include "shared/lite.h"
 
@@ -14,8 +15,18 @@
 enum { CONTROL_BEGIN, CONTROL_COMMIT, CONTROL_ROLLBACK, CONTROL_SAVEPOINT };
 #define LITE_CONTROLS (CONTROL_SAVEPOINT + 3 * LITE_NESTING)
 
+/* The file that a name names; (0, 0): none. */
+struct lite_file {
+	dev_t dev;
+	ino_t ino;
+};
+/* A database is four files: itself, its write-ahead log, the index of that, and the lock. */
+#define LITE_FILES 4
+
 struct lite {
 	sqlite3 *db;
+	char *name[LITE_FILES]; /* of a writer's file, in memory none; then what they named when it opened: */
+	struct lite_file file[LITE_FILES];
 	bool writer;
 	bool memory;
 	const struct statements *queries;
@@ -29,6 +40,8 @@ struct lite {
 
 /* Lives in memory only: no lock, no write-ahead log, nothing that could be moved. */
 bool lite_in_memory(const char *path);
+
+struct lite_file lite_file_at(const char *name);
 
 /* Classifies an SQLite code, and says why with the name of what was being done. */
 enum err lite_classify(sqlite3 *db, int rc, const char *doing, struct reason *why);

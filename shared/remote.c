@@ -270,7 +270,8 @@ static enum err page(void *ctx, struct span after, struct buf *out, struct reaso
 	put_member(&target, "type", span_of(o->type));
 	put_member(&target, "deleted", span_of(o->deleted ? "true" : NULL));
 	put_member(&target, "after", after);
-	enum err e = call(r, HTTP_GET, target.at, (struct span){0}, &reply, why);
+	enum err e = buf_failed(&target) ? fail(RETRY, why, "out of memory")
+					 : call(r, HTTP_GET, target.at, (struct span){0}, &reply, why);
 	buf_done(&target);
 	if (e != OK)
 		return e;

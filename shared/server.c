@@ -43,7 +43,8 @@ static void on_connection(
 	struct server *s = cls;
 	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
 		struct reaper_entry *e = calloc(1, sizeof *e);
-		assert(e);
+		if (!e)
+			err_out_of_memory();
 		int fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 		reaper_add(s->reaper, e, fd, clock_mono_us() + s->request_timeout_us);
 		*context = e;

@@ -14,6 +14,7 @@ $(B)/tests/contract/%: $(B)/tests/contract/%.o $(SUPPORT) $(CENTRAL) $(LOCAL) $(
 # Calls that a test stands in for, or makes fail.
 $(B)/tests/contract/test_replica_faults $(B)/tests/contract/test_writer $(B)/tests/contract/test_store_faults: LDFLAGS += -Wl,--wrap=sqlite3_step
 $(B)/tests/contract/test_store_faults: LDFLAGS += -Wl,--wrap=PQsendQueryPrepared,--wrap=PQsendQuery,--wrap=PQputCopyEnd,--wrap=PQgetResult
+$(B)/tests/contract/test_torture: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
 $(B)/tests/contract/test_store_postgres: LDFLAGS += -Wl,--wrap=PQgetResult
 $(B)/tests/contract/test_api: LDFLAGS += -Wl,--wrap=store_record,--wrap=store_ping,--wrap=store_push_backlog,--wrap=store_node_add
 $(B)/tests/contract/test_scheduler: LDFLAGS += -Wl,--wrap=store_node,--wrap=store_apply_pages,--wrap=store_events_add,--wrap=transfer_start,--wrap=log_event
@@ -44,6 +45,14 @@ $(B)/tests/uncertain/tidemark-central: $(B)/central/main.o $(CENTRAL) $(SHARED)
 $(B)/tests/disk/disk: tests/disk/disk.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(shell pkg-config --cflags fuse3) $(CFLAGS) $(LDFLAGS) -o $@ $< $(shell pkg-config --libs fuse3)
+
+# What is loaded before a real program.
+$(B)/tests/preload/%.so: tests/preload/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O1 -g -fPIC -shared -D_GNU_SOURCE $(WARN) -o $@ $<
+PRELOADS := $(patsubst %.c,$(B)/%.so,$(wildcard tests/preload/*.c))
+.PHONY: preloads
+preloads: $(PRELOADS)
 
 #? make test                           all tests, as CI runs them; for some: tests/run NAME…
 #? make unit|contract|sim|e2e|lint     one kind of them (tests/README.md)

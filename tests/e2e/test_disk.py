@@ -1,8 +1,14 @@
 """A disk that is full is said, refuses writes and nothing else, and heals when there is room again."""
+import concurrent.futures
+import os
 import pathlib
+import shutil
+import subprocess
+from types import SimpleNamespace
 
 import crowd
 import lab
+import pg
 
 SIZE_MIB = 24
 BODY = "x" * 60000
@@ -19,11 +25,13 @@ class SmallDisk:
     def disk(self):
         return pathlib.Path(f"/proc/{self.process.pid}/root{self.directory}")
 
-    def fill(self):
+    def fill(self, leave=0):
         with open(self.disk / "filler", "wb", buffering=0) as f:
             try:
                 while f.write(b"\0" * 4096) == 4096:
-                    pass
+                    st = os.statvfs(self.disk)
+                    if leave and st.f_bavail * st.f_frsize <= leave:
+                        break
             except OSError:
                 pass
 
@@ -82,6 +90,7 @@ def test_a_local_with_a_full_disk_reads_on_and_heals(site):
     assert local.post("/v1/records", {"id": "no", "type": "t", "body": BODY}).status == 507
 
     assert local.status()["disk"]["free_bytes"] < 1 << 20
+    lab.wait_until("that there is little room is said apart", lambda: local.log_text().count("disk.low") == 1)
     centre.tool("put", "a/from-the-centre", "--type", "t", "-", input="1")  # waits at the centre
     local.make_room()
     assert local.status()["disk"]["ok"] is True and local.get("/readyz").status == 200  # before any write
@@ -90,6 +99,34 @@ def test_a_local_with_a_full_disk_reads_on_and_heals(site):
     assert local.log_text().count("store.failed") == local.log_text().count("store.works") == 1
     centre.in_sync("a", seconds=60)
     assert lab.same_records(local, centre) == len(done) + 3
+
+
+def test_little_room_is_said_before_there_is_none(site):
+    local = small(site, SmallLocal, "a", "a")
+    assert local.status()["disk"]["ok"] is True
+    local.fill(leave=4 << 20)
+    assert local.status()["disk"]["ok"] is False
+    lab.wait_until("the log says so", lambda: "disk.low" in local.log_text())
+    local.write({"id": "still", "body": 1})
+    assert local.get("/readyz").status == 200 and "store.failed" not in local.log_text()
+    local.make_room()
+    lab.wait_until("and that there is room again", lambda: "disk.works" in local.log_text())
+    assert local.status()["disk"]["ok"] is True
+
+
+def test_writers_at_once_without_room_are_all_refused_and_it_is_said(site):
+    """In one commit of many writers each is undone alone."""
+    local = small(site, SmallLocal, "a", "a")
+    local.fill()
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        def post(i):
+            return local.post("/v1/records", {"id": f"r{i}", "type": "t", "body": "x" * 250000}).status
+
+        statuses = list(pool.map(post, range(160)))
+    assert set(statuses) <= {201, 507} and statuses[-8:] == [507] * 8, statuses
+    assert local.status()["disk"]["ok"] is False and "store.failed" in local.log_text()
+    assert local.get("/readyz").status == 503
+    assert len(local.records()) == statuses.count(201)
 
 
 def test_a_centre_with_a_full_disk_reads_on_and_heals(site):
@@ -116,3 +153,44 @@ def test_a_centre_with_a_full_disk_reads_on_and_heals(site):
     assert centre.get("/readyz").status == 200
     assert lab.call(f"{centre.url}/v1/records/b/x", "PUT", '{"type":"t","body":1}').status == 201
     assert centre.log_text().count("store.failed") == centre.log_text().count("store.works") == 1
+
+
+def test_a_postgresql_with_a_full_disk_is_waited_for_and_nothing_is_set_aside(site, tmp_path):
+    """53100 concerns the whole store, not a record: all of it is offered again."""
+    cluster = pg.Cluster(tmp_path / "pg")
+    place = cluster.home / "small"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE_MIB}m", "tmpfs", place], check=True)
+    try:
+        shutil.chown(place, cluster.home.owner(), cluster.home.group())
+        place.chmod(0o700)
+        cluster.sql(f"CREATE TABLESPACE small LOCATION '{place}'")
+        cluster.sql("CREATE DATABASE store TABLESPACE small")
+        store = SimpleNamespace(url=pg.with_database(cluster.server, "store"))
+        local = site.local("a")
+        centre = site.centre(local, store=store)
+        local.write({"id": "before", "body": 1})
+        centre.in_sync("a")
+        with open(place / "filler", "wb", buffering=0) as f:
+            try:
+                while f.write(b"\0" * 8192) == 8192:
+                    pass
+            except OSError:
+                pass
+        bodies = [os.urandom(30000).hex() for _ in range(40)]  # nothing that could be compressed
+        for i, body in enumerate(bodies):
+            local.write({"id": f"r{i}", "body": body})
+        seen = lab.wait_until("the node's state says so", lambda: (n := centre.node("a")) and "full" in n["reason"] and n)
+        assert seen["state"] == "catching_up" and seen["quarantined"] == 0, seen
+        assert "store.failed" in centre.log_text() and centre.get("/readyz").status == 503
+        assert centre.get("/v1/status").json["store"]["ok"] is False
+        assert len(centre.records("a")) == 1  # reads go on, and no part of a page is there
+        (place / "filler").unlink()
+        centre.in_sync("a", seconds=60)
+        assert lab.same_records(local, centre) == 41
+        assert centre.get("/readyz").status == 200
+        assert centre.log_text().count("store.failed") == centre.log_text().count("store.works") == 1
+        centre.stop()
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)
+        cluster.remove()

@@ -114,8 +114,12 @@ def test_a_silent_node_is_offline_and_delays_nobody(site):
         assert "no answer" in centre.node("a")["reason"]
         for _ in range(10):
             centre.in_sync("b", seconds=2)
+        for i in range(5):
+            centre.tool("put", f"a/edit{i}", "--type", "t", "-", input=str(i))
+        assert centre.node("a")["backlog"]["push"] == 5
     finally:
         os.kill(a.process.pid, signal.SIGCONT)
     a.write({"id": "x", "body": 1})
     centre.in_sync()
-    assert lab.same_records(a, centre) == 1
+    assert lab.same_records(a, centre) == 6
+    assert not [e for e in centre.events("a") if e["kind"] in ("WIPED", "REWOUND") or e["level"] == "error"]
