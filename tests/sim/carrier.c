@@ -259,7 +259,7 @@ static void tell(struct world *w, struct site *s, const struct exchange *x, cons
 	w->tally.applied += !o->stale && o->result == POLL_OK;
 	w->tally.stale += o->stale;
 	w->tally.doubts += o->proof == PROOF_DOUBTED;
-	if (o->proof == PROOF_DOUBTED && !s->damaged && !w->damaged)
+	if (o->proof == PROOF_DOUBTED && !s->lost)
 		world_fail(w, "%s: both ends are in doubt, and no row was taken from under either", s->name);
 	trace_line("%s done  %s%s%s%s%s took %u%s%s", s->name, poll_result_name(o->result),
 		a->result == POLL_OK && o->result != POLL_OK ? ": " : "",
