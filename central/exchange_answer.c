@@ -133,10 +133,10 @@ static void read_incompatible(const struct json_doc *d, const char *detail, stru
 	exchange_wrong(out, POLL_INCOMPATIBLE, "%s", words.text);
 }
 
-/* Does it refuse such a call itself, and would again? */
+/* Does it refuse such a call itself, and would again?  (400 may be of a request that was altered on its way.) */
 static bool is_refusal(int status)
 {
-	return status == 400 || status == 404 || status == 405 || status == 413;
+	return status == 404 || status == 405 || status == 413;
 }
 
 static enum answer_kind read_problem(const struct exchange *x, const struct answer *a,

@@ -563,7 +563,7 @@ static void test_a_local_that_cannot_compare(void **state)
 		enum poll_result result;
 	} rows[] = {
 		{404, "{\"code\":\"not_found\",\"detail\":\"no such call\"}", true, POLL_OK},
-		{400, "{\"code\":\"bad_request\",\"detail\":\"unknown name\"}", true, POLL_OK},
+		{400, "{\"code\":\"bad_request\",\"detail\":\"altered\"}", false, POLL_HTTP},
 		{405, "{\"code\":\"method_not_allowed\"}", true, POLL_OK},
 		{413, "{\"code\":\"body_too_large\"}", true, POLL_OK},
 		{400, "{\"code\":\"incompatible\",\"min\":8,\"max\":9}", false, POLL_INCOMPATIBLE},
