@@ -82,7 +82,7 @@ struct past {
 #define INTERVAL_MS 1000 /* between polls */
 
 /* How often at most, by one cause. */
-#define RESETS_MAX 3
+#define RESETS_MAX 4
 #define MERGES_MAX 2
 #define COPIES 4
 
