@@ -1,22 +1,23 @@
 #include "local/basis.h"
 
+#include <stdio.h>
+
 #include "shared/build.h"
 #include "shared/seal.h"
 
 bool basis_protocol(struct protocol_range centre, unsigned *ret, struct http_reply *r)
 {
 	struct protocol_range ours = protocol_ours();
-	struct buf members = {0};
+	char members[96]; /* on the stack: an answer about the basis must not lose its members */
 	struct reason words;
 
 	*ret = protocol_shared(ours, centre);
 	if (*ret)
 		return true;
 	protocol_say(ours, TIDEMARK_VERSION, centre, NULL, &words);
-	buf_printf(
-		&members, "\"min\":%u,\"max\":%u,\"version\":\"%s\"", ours.min, ours.max, TIDEMARK_VERSION);
-	http_problem_with(r, "incompatible", members.at ? members.at : "", "%s", words.text);
-	buf_done(&members);
+	snprintf(members, sizeof members, "\"min\":%u,\"max\":%u,\"version\":\"%s\"", ours.min, ours.max,
+		TIDEMARK_VERSION);
+	http_problem_with(r, "incompatible", members, "%s", words.text);
 	return false;
 }
 
@@ -80,16 +81,14 @@ bool basis_number(
 void basis_refuse(const struct local *l, const struct page_request *q, const struct feed_served *s,
 	struct http_reply *r)
 {
-	struct buf members = {0};
+	char members[96 + 2 * sizeof(struct epoch) + RECORD_OWNER_MAX];
 
-	buf_printf(&members, "\"epoch\":\"%s\",\"node\":\"%s\",\"request\":\"%s\"", s->epoch.hex,
+	snprintf(members, sizeof members, "\"epoch\":\"%s\",\"node\":\"%s\",\"request\":\"%s\"", s->epoch.hex,
 		replica_node(l->replica), q->request.hex);
 	if (s->verdict == FEED_EPOCH_CHANGED)
-		http_problem_with(
-			r, "epoch_changed", members.at, "this database's epoch is %s", s->epoch.hex);
+		http_problem_with(r, "epoch_changed", members, "this database's epoch is %s", s->epoch.hex);
 	else
-		http_problem_with(r, "rewound", members.at,
+		http_problem_with(r, "rewound", members,
 			"position %llu is not in this database's log as you know it",
 			(unsigned long long)q->witness.seq);
-	buf_done(&members);
 }

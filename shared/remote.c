@@ -226,7 +226,9 @@ static enum err remove_record(
 	buf_text(&target, which->owner.len ? "/" : "");
 	buf_put(&target, which->id);
 	/* Asked first, since an answered DELETE does not say whether there was something to delete. */
-	enum err e = call(r, HTTP_GET, target.at, (struct span){0}, &before, why);
+	enum err e = buf_failed(&target) /* cut short it would name another record */
+			     ? fail(RETRY, why, "out of memory")
+			     : call(r, HTTP_GET, target.at, (struct span){0}, &before, why);
 	if (e == OK && before.status == 404)
 		counts->unchanged++;
 	else if (e == OK)
