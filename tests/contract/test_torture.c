@@ -304,7 +304,8 @@ static int run_apart(enum fault_kind kind, unsigned k, bool ever, char said[stat
 	pid_t child = fork();
 	if (child == 0) {
 		assert(freopen(path, "w", stderr));
-		alarm(60); /* a hang */
+		signal(SIGSEGV, SIG_DFL); /* cmocka would go on with the next test */
+		alarm(60);                /* a hang */
 		try(kind, k, ever);
 		fflush(NULL);
 		exit(0);
@@ -436,7 +437,7 @@ static int tear_down(void **state)
 	return system(command);
 }
 
-/* test_torture KIND K [ever]: that one, in this process, for a debugger. */
+/* test_torture KIND K [ever] [running|edits]: that one, in this process, for a debugger. */
 static int alone(int argc, char **argv)
 {
 	unsigned kind = 0;
@@ -444,7 +445,11 @@ static int alone(int argc, char **argv)
 	while (kind < FAULT_KINDS && strcmp(fault_names[kind], argv[1]) != 0)
 		kind++;
 	assert(kind < FAULT_KINDS && set_up(NULL) == 0);
-	try((enum fault_kind)kind, (unsigned)strtoul(argv[2], NULL, 10), argc > 3);
+	bool ever = argc > 3 && strcmp(argv[3], "ever") == 0;
+	const char *when = argv[argc - 1];
+
+	during = strcmp(when, "running") == 0 ? RUNNING : strcmp(when, "edits") == 0 ? EDITS : ALL;
+	try((enum fault_kind)kind, (unsigned)strtoul(argv[2], NULL, 10), ever);
 	printf("%u calls; %s\n", ledger->calls, ledger->failure[0] ? ledger->failure : "all holds");
 	return tear_down(NULL);
 }

@@ -228,12 +228,9 @@ def test_a_byte_that_a_disk_changed_is_found_by_verify_and_named(site):
     lab.wait_until("the local names it", lambda: "database.damaged" in local.log_text())
     assert "r150" in local.log_text()
     assert local.get("/readyz").status == 503
-    assert centre.node("a")["state"] != "in_sync"
     local.stop()
     local.wipe()  # the cure: what the centre holds is pushed back
     local.start()
-    if centre.node("a")["state"] == "diverged":  # it was found twice: a person has to say that the cure was applied
-        centre.tool("node", "resume", "a")
     centre.in_sync("a")
     assert lab.same_records(local, centre) == 200
     assert local.records()[("a", "r150")]["body"] == "value-150-"
