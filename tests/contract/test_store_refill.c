@@ -242,6 +242,44 @@ STAGE_TEST(what_differed_before_the_reset_is_not_taken_for_held)
 	assert_int_equal(stage_conflicts(g, NULL), 0);
 }
 
+static struct digest_apply compare(struct stage *g, const struct far *f)
+{
+	struct node n = stage_node(g, "site-a");
+	struct sync_change c = {.to = n.sync};
+	struct digest_apply p;
+
+	sync_compare(&c.to, &f->epoch, f->head);
+	assert_int_equal(store_move_node(g->store, "site-a", &n.sync, &c, NULL, &g->why), OK);
+	assert_int_equal(stage_digest(g, f, &p), OK);
+	return p;
+}
+
+/* Also where buckets are compared, at the end and halfway. */
+STAGE_TEST(what_the_sweep_has_passed_is_believed)
+{
+	static struct far older;
+	struct push_page sent;
+	struct digest_apply p;
+	struct pull_apply pull;
+
+	lose_all(g, f);
+	sent = next_page(g, 5);
+	carry(g, f, &sent);
+	assert_int_equal(compare(g, f).verdict, APART_NONE);
+	older = *f;
+	refill(g, f);
+	assert_int_equal(compare(g, f).verdict, APART_NONE);
+	*f = older; /* and so is missed where the local has it no more */
+	p = compare(g, f);
+	assert_int_equal(p.verdict, APART_FEW);
+	while (p.apart.n > 0)
+		assert_int_equal(stage_fetch(g, f, &p.apart, APART_BUCKETS_MAX, &pull), OK);
+	assert_true(pull.to_push);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(f->n, LOST);
+	assert_int_equal(stage_conflicts(g, NULL), 0);
+}
+
 STAGE_TEST(nothing_is_read_ahead_of_a_basis_that_moved)
 {
 	struct node n;
@@ -268,6 +306,7 @@ int main(void)
 		cmocka_unit_test(what_is_read_ahead_is_what_comes_next),
 		cmocka_unit_test(an_edit_of_what_was_read_ahead_is_pushed_after_it),
 		cmocka_unit_test(what_differed_before_the_reset_is_not_taken_for_held),
+		cmocka_unit_test(what_the_sweep_has_passed_is_believed),
 		cmocka_unit_test(nothing_is_read_ahead_of_a_basis_that_moved),
 	};
 
