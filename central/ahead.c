@@ -45,10 +45,8 @@ static bool is_next(const struct ahead *a, const struct node_sync *s, const stru
 bool ahead_take(struct ahead *a, struct store *st, const struct node *n, const struct exchange_limits *limits,
 	struct exchange *x)
 {
-	bool taken = is_next(a, &n->sync, limits);
+	bool taken = is_next(a, &n->sync, limits) && exchange_begin_page(x, st, n, &a->page, &a->body);
 
-	if (taken)
-		exchange_begin_page(x, st, n, &a->page, &a->body);
 	ahead_done(a);
 	return taken;
 }

@@ -59,8 +59,8 @@ void exchange_done(struct exchange *x); /* again is harmless */
 enum err exchange_begin(struct exchange *x, struct store *st, const struct node *n, struct plan plan,
 	const struct exchange_limits *limits, struct reason *why) MUST_USE;
 
-/* A push of a page that has been read and encoded before: both move to `x`, which is to be sent. */
-void exchange_begin_page(
+/* A push of a page that has been read and encoded before: both move to `x`, which is to be sent.  False: no memory. */
+bool exchange_begin_page(
 	struct exchange *x, struct store *st, const struct node *n, struct push_page *page, struct buf *body);
 
 /* What came back, as the carrier saw it. */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "central/settle.h"
+#include "shared/seal.h"
 
 static void encode_target(struct exchange *x, struct store *st)
 {
@@ -17,7 +18,7 @@ static void encode_target(struct exchange *x, struct store *st)
 	push_request_encode(&q, &x->target);
 }
 
-void exchange_begin_page(
+bool exchange_begin_page(
 	struct exchange *x, struct store *st, const struct node *n, struct push_page *page, struct buf *body)
 {
 	*x = (struct exchange){.kind = PLAN_PUSH, .basis = n->sync, .request = epoch_new()};
@@ -27,6 +28,11 @@ void exchange_begin_page(
 	*page = (struct push_page){0};
 	*body = (struct buf){0};
 	encode_target(x, st);
+	seal_request(&x->target, buf_span(&x->body));
+	if (!buf_failed(&x->target))
+		return true;
+	exchange_done(x);
+	return false;
 }
 
 enum err exchange_begin_push(

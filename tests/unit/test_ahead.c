@@ -1,6 +1,7 @@
 /* The next page of a refill, read while the one before is on its way: only when it is the next one indeed. */
 #include "central/ahead.h"
 
+#include "shared/seal.h"
 #include "tests/unit/exchange_stage.h"
 
 static const struct exchange_limits limits = EXCHANGE_LIMITS_DEFAULT;
@@ -109,6 +110,8 @@ static void takes_it_only_as_foreseen(void **state)
 			assert_int_equal(next.kind, PLAN_PUSH);
 			assert_int_equal(next.sent.n, 1);
 			assert_non_null(strstr(next.target.at, "witness=9."));
+			assert_non_null(strstr(next.target.at, "&check="));
+			assert_true(seal_request_holds(buf_span(&next.target), buf_span(&next.body)));
 			assert_non_null(strstr(next.body.at, "\"id\":\"p1\""));
 			assert_int_equal(next.basis.witness.seq, 9);
 			assert_string_not_equal(next.request.hex, x.request.hex);
