@@ -102,9 +102,10 @@ void settle_change(const struct node_sync *now, struct node_sync *to)
 
 /* --- answers to items --- */
 
+/* likely: an item; answers mostly come in the order of what was sent. */
 static size_t item_of(const struct push_page *sent, struct span id, size_t likely)
 {
-	if (likely < sent->n && span_equal(sent->items[likely].record.id, id))
+	if (span_equal(sent->items[likely].record.id, id))
 		return likely;
 	for (size_t i = 0; i < sent->n; i++)
 		if (span_equal(sent->items[i].record.id, id))

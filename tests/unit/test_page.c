@@ -157,8 +157,8 @@ static void chrony_is_read_or_left(void **unused)
 /* What is only told decides nothing: what cannot be read of it is not known, and the page is taken. */
 static void damage_is_read_or_not_known(void **unused)
 {
-	static const char *const strange[] = {
-		"null", "7", "[]", "{}", "{\"records\":-1}", "{\"records\":\"1\"}"};
+	static const char *const strange[] = {"null", "7", "[]", "{}", "{\"records\":-1}",
+		"{\"records\":\"1\"}", "{\"records\":1,\"records\":2}"};
 	struct page_end end = end_at(12, 12), got;
 	struct buf out = {0};
 	struct reason why = {0};
@@ -194,6 +194,28 @@ static void damage_is_read_or_not_known(void **unused)
 	assert_int_equal(decode_end(&got, &out, &why), OK);
 	assert_int_equal(got.damage.records, 1);
 	assert_string_equal(got.damage.first, "");
+	buf_done(&out);
+}
+
+/* How many there are is told even where nobody can say which. */
+static void damage_is_counted_without_a_first_one(void **unused)
+{
+	static const char *const members[] = {"", ",\"first\":7"};
+	struct page_end end = end_at(12, 12), got;
+	struct buf out = {0};
+	struct reason why = {0};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+		buf_clear(&out);
+		page_encode_end(&end, &out);
+		out.len -= 2; /* }\n */
+		buf_printf(&out, ",\"damaged\":{\"records\":2%s}}\n", members[i]);
+		assert_int_equal(decode_end(&got, &out, &why), OK);
+		assert_true(got.damage.known);
+		assert_int_equal(got.damage.records, 2);
+		assert_string_equal(got.damage.first, "");
+	}
 	buf_done(&out);
 }
 
@@ -332,6 +354,31 @@ static void replace(struct buf *b, const char *old, const char *fresh)
 	*b = to;
 }
 
+/* As long as nobody says whose it must be. */
+static void takes_any_node_when_none_is_named(void **unused)
+{
+	struct buf b = {0};
+	struct page p;
+	struct reason why = {0};
+
+	(void)unused;
+	make(&b);
+	assert_int_equal(page_decode(&p, buf_span(&b), (struct span){0}, 2, &why), OK);
+	assert_string_equal(p.begin.node, "site-a");
+	page_done(&p);
+	buf_done(&b);
+}
+
+static void no_first_line_in_an_empty_answer(void **unused)
+{
+	struct page_begin got;
+	struct reason why = {0};
+
+	(void)unused;
+	assert_int_equal(page_decode_begin(&got, (struct span){0}, &why), INVALID);
+	assert_string_equal(why.text, "not a JSON object");
+}
+
 static void refuses_wrong_frames(void **unused)
 {
 	static const struct {
@@ -341,21 +388,41 @@ static void refuses_wrong_frames(void **unused)
 		{"\"site-a\"", "7", "line 1: node: not a text"},
 		{"\"site-a\"", "\"Site\"", "line 1: node: " RECORD_OWNER_RULE},
 		{EPOCH, "", "line 1: epoch: not 32 hex digits"},
+		{"\"epoch\":\"" EPOCH "\"", "\"epoch\":7", "line 1: epoch: not 32 hex digits"},
+		{"\"epoch\":\"" EPOCH "\",", "", "line 1: epoch: missing"},
 		{REQUEST, "xedcba9876543210fedcba9876543210", "line 1: request: not 32 hex digits"},
+		{"\"0.1.0\"", "1", "line 1: version: not a text"},
+		{"0.1.0", "\\u0041", "line 1: version: longer than 31 plain characters"},
 		{"\"version\":", "\"v\":", "line 1: version: missing"},
 		{"0.1.0", "01234567890123456789012345678901",
 			"line 1: version: longer than 31 plain characters"},
+		{",\"protocol\":1", "", "line 1: protocol: missing"},
+		{"\"protocol\":1", "\"protocol\":4294967297", "line 1: protocol: not a version"},
 		{"\"protocol\":1", "\"protocol\":2", "line 1: protocol: not a version that was offered"},
 		{"\"end\":true", "\"end\":false", "line 5: truncated: the page's end is missing"},
 		{"\"to_seq\":9", "\"to_seq\":-9",
 			"line 5: to_seq: not a whole number from 0 to 9223372036854775807"},
 		{"\"to_seq\":9", "\"to_seq\":10", "line 5: to_seq: past head_seq"},
+		{"\"head_seq\":9,", "", "line 5: head_seq: missing"},
+		{"\"more\":false", "\"more\":0", "line 5: more: not true or false"},
 		{"\"more\":false", "\"more\":true", "line 5: more: does not fit to_seq and head_seq"},
 		{"\"to_head\":\"01", "\"to_head\":\"0", "line 5: to_head: not 32 hex digits"},
+		{"\"to_head\":\"01000000000000000900000000000000\",", "", "line 5: to_head: missing"},
+		{"\"to_head\":\"01000000000000000900000000000000\"", "\"to_head\":1",
+			"line 5: to_head: not 32 hex digits"},
+		{"\"to_seq\":9", "\"to_seq\":0", "line 5: to_head: not zero at seq 0"},
+		{"\"digest\":", "\"d\":", "line 5: digest: missing"},
+		{"\"digest\":{", "\"digest\":7,\"d\":{", "line 5: digest: not an object"},
+		{"\"count\":3", "\"count\":3,\"count\":3", "line 5: digest: count: comes twice"},
+		{"\"sum\":", "\"s\":", "line 5: digest: sum: not 32 hex digits"},
+		{"\"sum\":\"", "\"sum\":7,\"s\":\"", "line 5: digest: sum: not 32 hex digits"},
 		{"\"count\":3", "\"count\":3.5",
 			"line 5: digest: count: not a whole number from 0 to 9223372036854775807"},
 		{"\"sum\":\"f", "\"sum\":\"F", "line 5: digest: sum: not 32 hex digits"},
 		{"\"oldest_after\":null", "\"oldest_after\":1", "line 5: oldest_after: not a time"},
+		{"\"t_recv_us\":5,", "", "line 5: t_recv_us: missing"},
+		{"\"clock_error_us\":null}\n", "\"clock_error_us\":\"\"}\n",
+			"line 5: clock_error_us: not a whole number from 0 to 9223372036854775807"},
 		{"\"t_send_us\":6", "\"t_send_us\":null", "line 5: t_send_us: not a whole number"},
 		{"\"digest\"", "\"more\":true,\"digest\"", "line 5: more: comes twice"},
 	};
@@ -369,6 +436,21 @@ static void refuses_wrong_frames(void **unused)
 		assert_refused(&b, 2, cases[i].reason);
 		buf_done(&b);
 	}
+}
+
+/* In the last line. */
+static void replace_last(struct buf *b, const char *old, const char *fresh)
+{
+	size_t at = b->len - 1;
+	struct buf line = {0};
+
+	while (at > 0 && b->at[at - 1] != '\n')
+		at--;
+	buf_text(&line, b->at + at);
+	replace(&line, old, fresh);
+	b->len = at;
+	buf_text(b, line.at);
+	buf_done(&line);
 }
 
 /* What a line lost decides whether it still says which record it is. */
@@ -419,6 +501,37 @@ static void a_broken_line_is_put_aside_or_refuses_the_page(void **unused)
 		page_done(&p);
 		buf_done(&b);
 	}
+}
+
+/* Each with its own reason, in the order they came. */
+static void many_broken_lines_are_all_put_aside(void **unused)
+{
+	const struct page_end end = end_at(99, 99);
+	struct buf b = {0};
+	struct page p;
+	struct reason why = {0};
+
+	(void)unused;
+	page_encode_begin(&begin, &b);
+	for (uint64_t seq = 1; seq <= 40; seq++) {
+		char id[24];
+
+		snprintf(id, sizeof id, "id-%llu", (unsigned long long)seq);
+		add_record(&b, id, seq);
+		if (seq % 8 != 0)
+			replace_last(&b, seq % 2 ? "\"type\":\"t\"" : "\"body\":",
+				seq % 2 ? "\"type\":\"T\"" : "\"body\":[");
+	}
+	page_encode_end(&end, &b);
+	assert_int_equal(decode(&p, &b, 0, &why), OK);
+	assert_int_equal(p.n, 5);
+	assert_int_equal(p.n_refused, 35);
+	for (size_t i = 0, seq = 1; i < p.n_refused; i++, seq += seq % 8 == 7 ? 2 : 1) {
+		assert_int_equal(p.refused[i].claim.seq, seq);
+		assert_true((strstr(p.refused[i].why.text, "type: ") != NULL) == (seq % 2 == 1));
+	}
+	page_done(&p);
+	buf_done(&b);
 }
 
 static void passes_over_new_members(void **unused)
@@ -487,14 +600,18 @@ int main(void)
 		cmocka_unit_test(says_the_lines_of_the_protocol),
 		cmocka_unit_test(chrony_is_read_or_left),
 		cmocka_unit_test(damage_is_read_or_not_known),
+		cmocka_unit_test(damage_is_counted_without_a_first_one),
 		cmocka_unit_test(reads_what_it_writes),
 		cmocka_unit_test(reads_an_empty_page),
 		cmocka_unit_test(refuses_every_cut),
 		cmocka_unit_test(names_the_line_of_a_cut),
 		cmocka_unit_test(refuses_disorder),
 		cmocka_unit_test(refuses_another_node),
+		cmocka_unit_test(takes_any_node_when_none_is_named),
+		cmocka_unit_test(no_first_line_in_an_empty_answer),
 		cmocka_unit_test(refuses_wrong_frames),
 		cmocka_unit_test(a_broken_line_is_put_aside_or_refuses_the_page),
+		cmocka_unit_test(many_broken_lines_are_all_put_aside),
 		cmocka_unit_test(passes_over_new_members),
 		cmocka_unit_test(refuses_too_many_records),
 		cmocka_unit_test(survives_random_pages),

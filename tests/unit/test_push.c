@@ -109,6 +109,52 @@ static void keeps_bad_lines_apart(void **unused)
 	buf_done(&body);
 }
 
+static void names_no_id_of_a_line_without_one(void **unused)
+{
+	static const char *const lines[] = {
+		"", "[{\"id\":\"x\"}]", "{\"id\":7}", "{\"type\":\"t\"}", "{\"new\":\"id\",\"id\":\"/\"}"};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		struct buf body = {0};
+		struct push p;
+		struct reason why;
+
+		buf_printf(&body, "%s\n", lines[i]);
+		assert_int_equal(push_decode(&p, buf_span(&body), owner, &why), OK);
+		assert_int_equal(p.n, 0);
+		assert_int_equal(p.n_bad, 1);
+		assert_span(p.bad[0].id, "");
+		push_done(&p);
+		buf_done(&body);
+	}
+}
+
+/* Nothing, or a hash: zero stands for nothing, and only null says so. */
+static void refuses_what_cannot_be_expected(void **unused)
+{
+	static const char *const wrong[] = {"\"\"", "7", "\"x" CENTRE "\"",
+		"\"x0112233445566778899aabbccddeeff\"", "\"00000000000000000000000000000000\"",
+		"[1234567890123456789012345678901]"};
+	const struct push_item item = item_of("a", (struct hash){0});
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		struct buf body = {0};
+		struct push p;
+		struct reason why;
+
+		record_encode_open(&item.record, &body);
+		buf_printf(&body, ",\"expected\":%s}\n", wrong[i]);
+		assert_int_equal(push_decode(&p, buf_span(&body), owner, &why), OK);
+		assert_int_equal(p.n, 0);
+		assert_span(p.bad[0].id, "a");
+		assert_string_equal(p.bad[0].why.text, "expected: neither null nor 32 hex digits");
+		push_done(&p);
+		buf_done(&body);
+	}
+}
+
 static void refuses_too_many(void **unused)
 {
 	struct buf body = {0};
@@ -208,6 +254,10 @@ static void refuses_wrong_answers(void **unused)
 	assert_line_refused("{\"id\":\"a\",\"result\":\"applied\"}", "line 2: hash: missing");
 	assert_line_refused(
 		"{\"id\":\"a\",\"result\":\"already\",\"hash\":\"1\"}", "line 2: hash: not 32 hex digits");
+	assert_line_refused(
+		"{\"id\":\"a\",\"result\":7}", "line 2: result: not applied, already, conflict or rejected");
+	assert_line_refused(
+		"{\"id\":\"a\",\"result\":\"applied\",\"hash\":7}", "line 2: hash: not 32 hex digits");
 	assert_line_refused("{\"id\":\"a\",\"result\":\"conflict\"}", "line 2: record: missing");
 	assert_line_refused(
 		"{\"id\":\"a\",\"result\":\"conflict\",\"record\":{}}", "line 2: record: id: missing");
@@ -325,6 +375,8 @@ int main(void)
 		cmocka_unit_test(says_the_request),
 		cmocka_unit_test(carries_records_and_what_is_expected),
 		cmocka_unit_test(keeps_bad_lines_apart),
+		cmocka_unit_test(names_no_id_of_a_line_without_one),
+		cmocka_unit_test(refuses_what_cannot_be_expected),
 		cmocka_unit_test(refuses_too_many),
 		cmocka_unit_test(carries_all_four_answers),
 		cmocka_unit_test(refuses_wrong_answers),
