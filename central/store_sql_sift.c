@@ -1,7 +1,8 @@
 /*
  * Which records of a page does the database refuse?  Parts of the page are parts of the transaction, undone where they
  * fail and then split: where the failure says which record it was, there, else in halves.  So one such record costs
- * about as much as the page, and no more than twice that.
+ * about as much as the page, and no more than twice that.  Where many are refused the parts are as short as what lies
+ * between them.
  */
 #include <string.h>
 
@@ -51,23 +52,23 @@ static enum err try(struct sieve *s, size_t from, size_t to, size_t *ret_culprit
 	struct page part = *s->page;
 	struct meeting before = *s->m;
 	struct node_sync sync = *s->m->sync;
-	struct arena arena;
 	enum err e;
 
 	part.records += from;
 	part.n = to - from;
 	s->m->culprit = NULL;
+	s->m->arena = (struct arena){0}; /* hundreds of parts may follow */
 	db_savepoint(s->m->db);
 	meet(s->m, &part);
+	arena_done(&s->m->arena);
 	if (db_failed(s->m->db, NULL) == OK) {
+		s->m->arena = before.arena;
 		db_release(s->m->db);
 		return db_failed(s->m->db, why);
 	}
 	e = db_rollback_to(s->m->db, why);
 	*ret_culprit = s->m->culprit ? (size_t)(s->m->culprit - s->page->records) : to;
-	arena = s->m->arena;
 	*s->m = before;
-	s->m->arena = arena;
 	*s->m->sync = sync;
 	return e;
 }
@@ -79,33 +80,32 @@ static bool may_split(enum err e, size_t n)
 }
 
 /*
- * What comes before the culprit is in order, as far as is known: so this goes deep only where it has to halve.
+ * What comes before the culprit is in order, as far as is known: so this goes deep only where it has to halve.  A wrong
+ * one costs two more parts.
  */
 static void sift(struct sieve *s, size_t from, size_t to)
 {
+	size_t most = to - from; /* at once: twice what went in or was passed last */
+
 	while (from < to && s->n <= QUARANTINE_MOST && db_failed(s->m->db, NULL) == OK) {
 		struct reason why = {""};
-		size_t culprit = to, part;
-		enum err e = try(s, from, to, &culprit, &why);
+		size_t end = to - from > most ? from + most : to, culprit = end, next = end;
+		enum err e = try(s, from, end, &culprit, &why);
 
-		if (e == OK)
-			return;
-		if (e == INVALID && to - from == 1) {
+		if (e == INVALID && end - from == 1) {
 			refuse(s, from, &why);
-			return;
-		}
-		if (!may_split(e, to - from)) {
+		} else if (e != OK && !may_split(e, end - from)) {
 			db_fail(s->m->db, e, "%s", why.text);
-			return;
+		} else if (e != OK && culprit < end) {
+			sift(s, from, culprit);
+			sift(s, culprit, culprit + 1);
+			next = culprit + 1;
+		} else if (e != OK) {
+			next = from + (end - from) / 2;
+			sift(s, from, next);
 		}
-		if (culprit > from && culprit < to)
-			part = culprit;
-		else if (culprit == from)
-			part = from + 1;
-		else
-			part = from + (to - from) / 2;
-		sift(s, from, part);
-		from = part;
+		most = 2 * (next - from);
+		from = next;
 	}
 }
 

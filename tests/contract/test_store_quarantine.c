@@ -1,4 +1,5 @@
 /* A store that refuses single records: the others go on, the proof holds, and nothing of them is lost. */
+#include "central/store_sql_private.h"
 #include "tests/support/backstage.h" /* before cmocka.h, which makes fail a macro */
 
 #include <setjmp.h>
@@ -12,6 +13,25 @@
 static const char *poison(const struct stage *g)
 {
 	return g->kind == STAGE_POSTGRES ? "body::text LIKE '%poison%'" : "body LIKE '%poison%'";
+}
+
+/* How many records were tried, one by one or together (--wrap). */
+static size_t met;
+
+void __real_store_meet(struct meeting *m, const struct record *l);
+void __wrap_store_meet(struct meeting *m, const struct record *l);
+void __wrap_store_meet(struct meeting *m, const struct record *l)
+{
+	met++;
+	__real_store_meet(m, l);
+}
+
+void __real_store_bulk_meet(struct meeting *m, const struct page *p, bool *ret_any_present);
+void __wrap_store_bulk_meet(struct meeting *m, const struct page *p, bool *ret_any_present);
+void __wrap_store_bulk_meet(struct meeting *m, const struct page *p, bool *ret_any_present)
+{
+	met += p->n;
+	__real_store_bulk_meet(m, p, ret_any_present);
 }
 
 static uint64_t count(struct stage *g, const char *owner)
@@ -354,6 +374,25 @@ STAGE_TEST(there_is_an_end_to_what_is_kept)
 	assert_int_equal(count(g, "site-a"), QUARANTINE_MOST);
 }
 
+STAGE_TEST(many_that_are_refused_cost_little_each)
+{
+	enum { MANY = 2000 };
+	struct pull_apply p;
+
+	backstage_forbid(g, poison(g));
+	for (unsigned i = 0; i < MANY; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "r%04u", i);
+		far_put(f, name, i % 5 == 4 ? "\"poison\"" : "1");
+	}
+	met = 0;
+	assert_int_equal(stage_pull(g, f, MANY, &p), OK);
+	assert_int_equal(p.taken, MANY / 5 * 4);
+	assert_int_equal(p.quarantine.in, MANY / 5);
+	assert_in_range(met, 1, 8 * MANY);
+}
+
 /* A key of their own that somebody wants to be unique, in what is known of the body. */
 STAGE_TEST(a_unique_index_that_somebody_added_refuses_one)
 {
@@ -447,6 +486,7 @@ int main(void)
 		cmocka_unit_test(a_whole_page_is_no_quarantine),
 		cmocka_unit_test(a_store_that_takes_nothing_at_all_quarantines_nothing),
 		cmocka_unit_test(there_is_an_end_to_what_is_kept),
+		cmocka_unit_test(many_that_are_refused_cost_little_each),
 		cmocka_unit_test(a_unique_index_that_somebody_added_refuses_one),
 		cmocka_unit_test(a_conflict_in_the_same_page_is_one),
 		cmocka_unit_test(a_line_that_is_no_record_is_kept_as_it_came),
