@@ -12,7 +12,7 @@ $(B)/tests/contract/%: $(B)/tests/contract/%.o $(SUPPORT) $(CENTRAL) $(LOCAL) $(
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS) $(LDLIBS)
 
 # Calls that a test stands in for, or makes fail.
-$(B)/tests/contract/test_replica_faults $(B)/tests/contract/test_writer $(B)/tests/contract/test_store_faults: LDFLAGS += -Wl,--wrap=sqlite3_step
+$(B)/tests/contract/test_apply $(B)/tests/contract/test_replica_faults $(B)/tests/contract/test_writer $(B)/tests/contract/test_store_faults: LDFLAGS += -Wl,--wrap=sqlite3_step
 $(B)/tests/contract/test_store_faults: LDFLAGS += -Wl,--wrap=PQsendQueryPrepared,--wrap=PQsendQuery,--wrap=PQputCopyEnd,--wrap=PQgetResult
 $(B)/tests/contract/test_torture: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
 $(B)/tests/contract/test_store_postgres: LDFLAGS += -Wl,--wrap=PQgetResult

@@ -28,7 +28,7 @@ static const struct epoch e3 = {"33333333333333333333333333333333"};
 
 struct store {
 	struct node_sync at[NODES]; /* of the nodes "a", "b", "c" */
-	enum err fails;
+	enum err fails, abandoned_fails;
 	const char *poison; /* a page of this node fails the whole transaction */
 	unsigned transactions, events;
 	struct sync_change change; /* the last one */
@@ -37,6 +37,7 @@ struct store {
 	struct position abandoned_witness;
 	size_t to_push;
 	bool left_to_push;
+	uint64_t conflicts, rejects;
 	bool follows; /* the cursor, what was pushed */
 	size_t not_applied;
 	enum proof_verdict proof;
@@ -75,6 +76,7 @@ enum err store_apply_pages(struct store *s, struct pull_apply *pages, size_t n, 
 		to->recount = s->recount_after;
 		pages[i].sync = *to;
 		pages[i].taken = pages[i].page->n;
+		pages[i].conflicts = s->conflicts;
 		pages[i].to_push = s->left_to_push;
 		pages[i].proof = s->proof;
 	}
@@ -138,6 +140,7 @@ enum err store_apply_push(struct store *s, struct push_apply *p, struct reason *
 	p->sync = *sync_of(p->node);
 	p->applied = p->answers->n - s->not_applied;
 	p->refused = s->not_applied;
+	p->rejected = s->rejects;
 	p->to_push = s->left_to_push;
 	return OK;
 }
@@ -164,6 +167,8 @@ enum err store_abandoned(struct store *s, const char *node, const struct epoch *
 	struct position *ret_witness, struct reason *why)
 {
 	(void)node;
+	if (s->abandoned_fails != OK)
+		return (fail)(s->abandoned_fails, why, "the store says no");
 	if (!epoch_equal(&s->abandoned, epoch))
 		return (fail)(GONE, why, "never abandoned");
 	*ret_witness = s->abandoned_witness;

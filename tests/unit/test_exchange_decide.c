@@ -289,6 +289,22 @@ static void test_resumed_identity(void **state)
 	assert_false(exchange_decide_resumed(&s, &c, &ev));
 }
 
+/* Nobody remembers another database: then it is the present one that is accepted, and none is left behind. */
+static void test_resumed_identity_without_another(void **state)
+{
+	struct node_sync s = known();
+	struct sync_change c;
+	struct event ev;
+
+	(void)state;
+	s.halt = HALT_IDENTITY;
+	assert_true(exchange_decide_resumed(&s, &c, &ev));
+	assert_reset(&s, &c, e1, 0);
+	assert_false(c.abandon);
+	assert_string_equal(c.forget.hex, e1.hex);
+	assert_int_equal(c.to.halt, HALT_NONE);
+}
+
 static void test_resumed_diverged(void **state)
 {
 	struct node_sync s = known();
@@ -327,6 +343,7 @@ int main(void)
 		cmocka_unit_test(test_probed_clone),
 		cmocka_unit_test(test_reread),
 		cmocka_unit_test(test_resumed_identity),
+		cmocka_unit_test(test_resumed_identity_without_another),
 		cmocka_unit_test(test_resumed_diverged),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -138,6 +138,9 @@ static void test_doubt(void **state)
 	assert_int_equal(delay_ms(&s, PLAN_PULL), 0);
 	note(&s); /* read anew, and doubted again: not more often than once an interval */
 	assert_int_equal(delay_ms(&s, PLAN_WAIT), INTERVAL_MS);
+	s.run.proof.known = false; /* of another database: the first doubt of this one */
+	note(&s);
+	assert_int_equal(delay_ms(&s, PLAN_PULL), 0);
 }
 
 static void test_failure(void **state)
@@ -446,6 +449,26 @@ static void test_what_was_found_is_fetched(void **state)
 	assert_int_equal(delay_ms(&s, PLAN_PULL), 0);
 }
 
+/* Everything is read again: what the buckets told is of no use any more. */
+static void test_a_comparison_given_up_is_forgotten(void **state)
+{
+	static const enum plan_step kinds[] = {PLAN_DIGEST, PLAN_FETCH};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+		struct scene s = comparison(kinds[i]);
+
+		s.run.apart.what = (struct apart){.bits_known = true, .bits = 4, .n = 3};
+		s.run.apart.failures = 2;
+		s.out = (struct outcome){.result = POLL_OK, .sync = s.n.sync, .sync_known = true};
+		s.out.sync.comparing = false;
+		note(&s);
+		assert_int_equal(s.run.apart.failures, 0);
+		assert_false(s.run.apart.what.bits_known);
+		assert_int_equal(delay_ms(&s, PLAN_PULL), 0);
+	}
+}
+
 static void test_failures_of_comparing_count(void **state)
 {
 	static const struct {
@@ -549,6 +572,7 @@ int main(void)
 		cmocka_unit_test(test_push_of_the_impossible_waits),
 		cmocka_unit_test(test_rename_in_vain_waits),
 		cmocka_unit_test(test_what_was_found_is_fetched),
+		cmocka_unit_test(test_a_comparison_given_up_is_forgotten),
 		cmocka_unit_test(test_failures_of_comparing_count),
 		cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_clock_nonsense),

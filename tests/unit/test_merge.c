@@ -143,12 +143,36 @@ static void a_successor_follows_both(void **state)
 	}
 }
 
+/* Two texts under one dot, as only a damaged end can have them: the next dot says all there is to know. */
+static void a_successor_of_one_dot_needs_no_vector(void **state)
+{
+	struct record l = {.owner = span_of("a"),
+			      .id = span_of("r"),
+			      .type = span_of("t"),
+			      .body = span_of("1"),
+			      .dot = {ACTOR_CENTRE_BIT | 99, 6}},
+		      c = l;
+	struct vector vv;
+
+	(void)state;
+	c.body = span_of("2");
+	l.hash = record_hash(&l);
+	c.hash = record_hash(&c);
+	assert_int_equal(merge_compare(&l, &c, false, POLICY_CENTRE).verdict, MERGE_CONFLICT_CENTRE_WINS);
+	struct record s = merge_successor(&c, &l, (struct dot){ACTOR_CENTRE_BIT | 99, 7}, 5000, 12, &vv);
+	assert_null(s.vv);
+	assert_true(span_is(s.body, "2"));
+	assert_int_equal(merge_compare(&l, &s, true, POLICY_OWNER).verdict, MERGE_KEEP);
+	assert_int_equal(merge_compare(&s, &c, true, POLICY_OWNER).verdict, MERGE_TAKE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_pair_of_small_versions),
 		cmocka_unit_test(absence_and_equality),
 		cmocka_unit_test(a_successor_follows_both),
+		cmocka_unit_test(a_successor_of_one_dot_needs_no_vector),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -312,6 +312,23 @@ static void a_full_reset_ends_a_comparison(void **state)
 	assert_int_equal(w.sync.resets, 3);
 }
 
+/* One end has nothing at all, and seq 0 tells nobody that it is doubted: the difference alone does. */
+static void an_empty_log_is_doubted_too(void **state)
+{
+	const struct page_end empty = {.head_seq = 0};
+
+	(void)state;
+	struct node_sync s = {.epoch = epoch, .digest = digest_of(5)};
+	assert_int_equal(proof_judge(&s, &empty, &(struct explained){0}, false), PROOF_DOUBTED);
+	assert_true(digest_equal(s.doubt_centre, digest_of(5)));
+	s.comparing = false; /* all was read again, and nothing has changed: the sums are wanted */
+	s.recount = false;
+	assert_int_equal(proof_judge(&s, &empty, &(struct explained){0}, false), PROOF_NONE);
+	assert_true(s.recount);
+	s.digest = (struct digest){0}; /* the sum: there were no rows */
+	assert_int_equal(proof_judge(&s, &empty, &(struct explained){0}, false), PROOF_EQUAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,6 +347,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_judged_while_both_ends_are_compared),
 		cmocka_unit_test(with_nothing_to_compare_everything_is_read),
 		cmocka_unit_test(a_full_reset_ends_a_comparison),
+		cmocka_unit_test(an_empty_log_is_doubted_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
