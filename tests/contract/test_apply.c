@@ -142,6 +142,59 @@ static void an_empty_push_only_asks(void **state)
 	http_reply_done(&r);
 }
 
+/* So many are decoded while the first are written already. */
+static void add_many(struct buf *out, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		char id[16];
+
+		snprintf(id, sizeof id, "m%04u", i);
+		add_item(out, id, i + 1, (struct hash){{0, 0}});
+	}
+}
+
+static void a_long_push_is_answered_in_its_order(void **state)
+{
+	struct site *s = *state;
+	const struct push_request basis = basis_of(s);
+	struct buf body = {0};
+	struct http_reply r;
+	struct push_answers a;
+
+	add_many(&body, 3000);
+	push(s, &basis, buf_span(&body), &r);
+	assert_int_equal(r.status, 200);
+	ASSERT_OK(push_answers_decode(&a, buf_span(&r.body), span_of("site-a"), &why));
+	assert_int_equal(a.n, 3000);
+	assert_int_equal(a.end.to.seq, 3000);
+	for (unsigned i = 0; i < a.n; i++) {
+		char id[16];
+
+		snprintf(id, sizeof id, "m%04u", i);
+		assert_true(span_is(a.answers[i].id, id));
+		assert_int_equal(a.answers[i].result, PUSH_APPLIED);
+	}
+	push_answers_done(&a);
+	http_reply_done(&r);
+	buf_done(&body);
+}
+
+/* Nothing of it is wanted any more, and nobody waits for the rest to be decoded. */
+static void a_long_push_on_another_basis_writes_nothing(void **state)
+{
+	struct site *s = *state;
+	struct push_request basis = basis_of(s);
+	struct buf body = {0};
+	struct http_reply r;
+
+	add_many(&body, PUSH_LIMIT_MAX);
+	basis.epoch = (struct epoch){REQUEST};
+	push(s, &basis, buf_span(&body), &r);
+	assert_problem(&r, 409, "\"code\":\"epoch_changed\"", site_status(s).epoch.hex);
+	assert_int_equal(site_status(s).head.seq, 0);
+	buf_done(&body);
+}
+
 /* It was meant for another database: not even what fits is written. */
 static void a_push_on_another_basis_writes_nothing(void **state)
 {
@@ -192,24 +245,27 @@ static void a_push_that_cannot_be_read_is_refused(void **state)
 /* Not applied is not acknowledged, wherever the disk gives out; with room again the same push goes in. */
 static void a_push_without_room_is_refused_whole(void **state)
 {
-	static const char *const statements[] = {"INSERT", "COMMIT"};
+	static const char *const statements[] = {"SELECT head FROM", "INSERT", "COMMIT"};
 	struct site *s = *state;
-	const struct push_request basis = basis_of(s);
+	struct push_request basis;
 	struct buf body = {0};
 	struct http_reply r;
 
+	site_put(s, "b", "2");
+	basis = basis_of(s);
+	site_put(s, "c", "3"); /* so that the witness has to be looked up */
 	add_item(&body, "a", 1, (struct hash){{0, 0}});
 	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
 		full_at = statements[i];
 		push(s, &basis, buf_span(&body), &r);
 		full_at = NULL;
 		assert_problem(&r, 507, "disk_full", "full");
-		assert_int_equal(site_status(s).head.seq, 0);
+		assert_int_equal(site_status(s).head.seq, 2);
 	}
 	push(s, &basis, buf_span(&body), &r);
 	assert_int_equal(r.status, 200);
 	http_reply_done(&r);
-	assert_int_equal(site_status(s).head.seq, 1);
+	assert_int_equal(site_status(s).head.seq, 3);
 	buf_done(&body);
 }
 
@@ -305,6 +361,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_MEMORY(a_push_is_answered_line_by_line),
 		IN_MEMORY(an_empty_push_only_asks),
+		IN_MEMORY(a_long_push_is_answered_in_its_order),
+		IN_MEMORY(a_long_push_on_another_basis_writes_nothing),
 		IN_MEMORY(a_push_on_another_basis_writes_nothing),
 		IN_MEMORY(a_push_that_cannot_be_read_is_refused),
 		IN_MEMORY(a_push_without_room_is_refused_whole),

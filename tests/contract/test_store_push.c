@@ -439,6 +439,62 @@ STAGE_TEST(the_backlog_counts_what_differs_and_what_the_sweep_has_left)
 	assert_int_equal(store_push_backlog(g->store, "nobody", &records, &oldest, &g->why), GONE);
 }
 
+/* What differs may be older than all that the sweep has left, or younger. */
+STAGE_TEST(the_oldest_of_the_backlog_is_that_of_both_parts)
+{
+	uint64_t records;
+	int64_t first, oldest, later;
+
+	stage_put(g, "site-a", "early", "1");
+	assert_int_equal(store_push_backlog(g->store, "site-a", &records, &first, &g->why), OK);
+	far_put_many(f, 3);
+	assert_int_equal(stage_pull(g, f, 10, NULL), OK);
+	stage_reset(g, f);
+	assert_int_equal(store_push_backlog(g->store, "site-a", &records, &oldest, &g->why), OK);
+	assert_int_equal(records, 4);
+	assert_true(oldest == first);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	stage_put(g, "site-a", "late", "1");
+	assert_int_equal(store_push_backlog(g->store, "site-a", &records, &later, &g->why), OK);
+	assert_true(later > first);
+	far_wipe(f);
+	stage_reset(g, f);
+	assert_int_equal(store_push_backlog(g->store, "site-a", &records, &oldest, &g->why), OK);
+	assert_int_equal(records, 5);
+	assert_true(oldest == first);
+}
+
+/* The first with a name and a reason, whatever else could not be read. */
+STAGE_TEST(of_several_rejections_one_is_told)
+{
+	struct push_answer given[] = {
+		{.result = PUSH_REJECTED, .reason = span_of("not JSON")},
+		{.result = PUSH_REJECTED, .reason = span_of("no such type")},
+		{.result = PUSH_REJECTED, .reason = span_of("too long")},
+	};
+	struct push_answers answers = {.answers = given, .n = 3};
+	struct push_page sent;
+	const struct event_query q = {.least_level = -1, .limit = 10};
+	struct push_apply p;
+	struct buf b = {0};
+
+	for (unsigned i = 0; i < 3; i++)
+		stage_put(g, "site-a", (const char *const[]){"a", "b", "c"}[i], "1");
+	sent = page_of(g, "site-a", 10, 1 << 20);
+	assert_int_equal(sent.n, 3);
+	given[1].id = span_of("b");
+	given[2].id = span_of("c");
+	answers.end.to = f->head;
+	assert_int_equal(apply(g, &sent, &answers, &p), OK);
+	assert_int_equal(p.rejected, 3);
+	assert_int_equal(stage_events(g, "rejected"), 1);
+	assert_int_equal(store_events(g->store, &q, &b, &g->why), OK);
+	assert_non_null(strstr(b.at, "rejected 3 records, first b: no such type"));
+	assert_int_equal(page_of(g, "site-a", 10, 1 << 20).n, 0); /* none is offered again */
+	buf_done(&b);
+	push_page_done(&sent);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -460,6 +516,8 @@ int main(void)
 		cmocka_unit_test(a_rejection_during_the_sweep_does_not_claim_equality),
 		cmocka_unit_test(a_stale_basis_is_refused),
 		cmocka_unit_test(the_backlog_counts_what_differs_and_what_the_sweep_has_left),
+		cmocka_unit_test(the_oldest_of_the_backlog_is_that_of_both_parts),
+		cmocka_unit_test(of_several_rejections_one_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -455,6 +455,44 @@ STAGE_TEST(a_line_that_is_no_record_is_kept_as_it_came)
 	assert_int_equal(count(g, "site-a"), 0);
 }
 
+/* A page that brings nothing but one line, of which only its id, hash and place can be read. */
+static void pull_a_broken_line(struct stage *g, const char *id, struct hash hash, uint64_t seq)
+{
+	struct page_refused refused = {.line = {"\xff", 1},
+		.claim = {.id = span_of(id), .hash = hash, .seq = seq},
+		.why = {"not UTF-8: \x7f\xff"}};
+	struct node n = stage_node(g, "site-a");
+	struct page page = {.refused = &refused, .n_refused = 1};
+	struct pull_apply p = {.node = "site-a", .basis = &n.sync, .page = &page};
+
+	page.end =
+		(struct page_end){.to = {.seq = seq}, .head_seq = seq + 1, .more = true}; /* no proof yet */
+	(void)snprintf(page.begin.node, sizeof(page.begin.node), "site-a");
+	assert_int_equal(store_apply_pages(g->store, &p, 1, &g->why), OK);
+	assert_int_equal(p.result, OK);
+}
+
+/* What cannot be read says nothing of what it was written over: nothing is thrown away for it. */
+STAGE_TEST(a_broken_line_leaves_what_it_replaces)
+{
+	backstage_forbid(g, poison(g));
+	far_put(f, "r0000", "\"poison\"");
+	far_put(f, "r0001", "\"poison\"");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(count(g, "site-a"), 2);
+	pull_a_broken_line(g, "r0000", (struct hash){{7, 8}}, 3);
+	assert_int_equal(count(g, "site-a"), 3);
+	assert_true(listed(g, "\"held\":false")); /* the poison of r0000, which can be taken yet */
+	assert_true(listed(g, "not UTF-8: ??"));
+	pull_a_broken_line(g, "r0000", (struct hash){{7, 8}}, 4); /* the same again, at another place */
+	assert_int_equal(count(g, "site-a"), 3);
+	assert_false(listed(g, "\"seq\":4"));
+	backstage_allow(g);
+	assert_int_equal(retry(g, first_entry(g)), OK);
+	assert_string_equal(stage_body(g, "site-a", "r0000"), "\"poison\"");
+	assert_int_equal(count(g, "site-a"), 2);
+}
+
 STAGE_TEST(an_idle_proof_beside_a_quarantine_writes_nothing)
 {
 	struct hash before;
@@ -490,6 +528,7 @@ int main(void)
 		cmocka_unit_test(a_unique_index_that_somebody_added_refuses_one),
 		cmocka_unit_test(a_conflict_in_the_same_page_is_one),
 		cmocka_unit_test(a_line_that_is_no_record_is_kept_as_it_came),
+		cmocka_unit_test(a_broken_line_leaves_what_it_replaces),
 		cmocka_unit_test(an_idle_proof_beside_a_quarantine_writes_nothing),
 	};
 
