@@ -424,6 +424,38 @@ STAGE_TEST(a_conflict_in_the_same_page_is_one)
 	assert_string_equal(stage_body(g, "site-a", "r0006"), "6");
 }
 
+/* No local does that; beside one that is refused both versions of it are taken one after the other. */
+STAGE_TEST(a_record_that_stands_twice_beside_a_refused_one_is_taken)
+{
+	struct record records[4];
+	struct page page;
+	struct pull_apply p = {.node = "site-a", .page = &page};
+	struct node n;
+
+	far_put(f, "a", "1");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	backstage_forbid(g, poison(g));
+	n = stage_node(g, "site-a");
+	p.basis = &n.sync;
+	far_put(f, "a", "2");
+	far_page(f, n.sync.cursor, 10, &page);
+	records[0] = page.records[0];
+	far_put(f, "a", "3");
+	far_put(f, "b", "\"poison\"");
+	far_put(f, "c", "1");
+	far_page(f, n.sync.cursor, 10, &page);
+	assert_int_equal(page.n, 3);
+	memcpy(records + 1, page.records, 3 * sizeof(records[0]));
+	page.records = records;
+	page.n = 4;
+	assert_int_equal(store_apply_pages(g->store, &p, 1, &g->why), OK);
+	assert_int_equal(p.quarantine.in, 1);
+	assert_string_equal(stage_body(g, "site-a", "a"), "3");
+	assert_string_equal(stage_body(g, "site-a", "c"), "1");
+	assert_int_equal(stage_conflicts(g, NULL), 0);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+}
+
 /* A line that is no record, as page_decode() gives it: any bytes, a hash that is not its own. */
 STAGE_TEST(a_line_that_is_no_record_is_kept_as_it_came)
 {
@@ -527,6 +559,7 @@ int main(void)
 		cmocka_unit_test(many_that_are_refused_cost_little_each),
 		cmocka_unit_test(a_unique_index_that_somebody_added_refuses_one),
 		cmocka_unit_test(a_conflict_in_the_same_page_is_one),
+		cmocka_unit_test(a_record_that_stands_twice_beside_a_refused_one_is_taken),
 		cmocka_unit_test(a_line_that_is_no_record_is_kept_as_it_came),
 		cmocka_unit_test(a_broken_line_leaves_what_it_replaces),
 		cmocka_unit_test(an_idle_proof_beside_a_quarantine_writes_nothing),
