@@ -312,21 +312,25 @@ static void a_full_reset_ends_a_comparison(void **state)
 	assert_int_equal(w.sync.resets, 3);
 }
 
-/* One end has nothing at all, and seq 0 tells nobody that it is doubted: the difference alone does. */
+/* Seq 0 tells nobody that it is doubted: the difference alone does, whichever end has the rows. */
 static void an_empty_log_is_doubted_too(void **state)
 {
-	const struct page_end empty = {.head_seq = 0};
+	const struct explained ex = {0};
 
 	(void)state;
-	struct node_sync s = {.epoch = epoch, .digest = digest_of(5)};
-	assert_int_equal(proof_judge(&s, &empty, &(struct explained){0}, false), PROOF_DOUBTED);
-	assert_true(digest_equal(s.doubt_centre, digest_of(5)));
-	s.comparing = false; /* all was read again, and nothing has changed: the sums are wanted */
-	s.recount = false;
-	assert_int_equal(proof_judge(&s, &empty, &(struct explained){0}, false), PROOF_NONE);
-	assert_true(s.recount);
-	s.digest = (struct digest){0}; /* the sum: there were no rows */
-	assert_int_equal(proof_judge(&s, &empty, &(struct explained){0}, false), PROOF_EQUAL);
+	for (int local_has = 0; local_has < 2; local_has++) {
+		struct node_sync s = {.epoch = epoch};
+		struct page_end empty = {.head_seq = 0};
+
+		*(local_has ? &empty.digest : &s.digest) = digest_of(5);
+		assert_int_equal(proof_judge(&s, &empty, &ex, false), PROOF_DOUBTED);
+		assert_true(digest_equal(local_has ? s.doubt_local : s.doubt_centre, digest_of(5)));
+		s.comparing = s.recount = false; /* read again and unchanged: now the rows are to be summed */
+		assert_int_equal(proof_judge(&s, &empty, &ex, false), PROOF_NONE);
+		assert_true(s.recount);
+		s.digest = empty.digest = (struct digest){0}; /* the sums: there are none */
+		assert_int_equal(proof_judge(&s, &empty, &ex, false), PROOF_EQUAL);
+	}
 }
 
 int main(void)
