@@ -81,9 +81,10 @@ struct past {
 #define LATES 3
 #define INTERVAL_MS 1000 /* between polls */
 
-/* How often at most, by one cause. */
+/* How often at most, by one cause.  Merges: with what an edit met on its way, with what was written after it, and with what
+ * comes out of quarantine. */
 #define RESETS_MAX 4
-#define MERGES_MAX 2
+#define MERGES_MAX 3
 #define COPIES 4
 
 struct site {
