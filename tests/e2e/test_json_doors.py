@@ -97,8 +97,9 @@ def test_members_that_nobody_wants(ends):
     """They are passed over, and must be JSON all the same; where cJSON reads, keys may not come twice either."""
     local, centre = ends
     fetch, nodes = Line(local), Line(centre)
+    basis = f"centre={'0' * 32}&request={'1' * 32}&protocol=1&epoch={local.status()['epoch']}&witness=0.{'0' * 32}"
     for verdict, text in CASES:
-        r = fetch.ask("POST", "/v1/fetch", b'{"bits":4,"news":%s,"buckets":[]}' % text)
+        r = fetch.ask("POST", "/v1/fetch?" + basis, b'{"bits":4,"news":%s,"buckets":[]}' % text)
         assert r.status == (200 if verdict == "yes" else 400), (text, r.body)
         if len(text) > 16000:
             continue  # too large for the next call, whatever it is

@@ -8,8 +8,9 @@ import pg
 
 BAD = re.compile(r"Seq Scan on records|Bitmap|Sort|Gather|Hash Join|Merge Join")
 # Without a part of each of these in the log nothing would be shown.
-ASKED = ("AND differs LIMIT 1", "refused IS NOT NULL LIMIT 1", "AND differs ORDER BY id", "AND NOT differs ORDER BY id",
-         "WITH ORDINALITY AS asked", "WITH ORDINALITY AS same", "SELECT owner, id, type")
+ASKED = ("SELECT 1 FROM records WHERE owner = $1 AND differs", "refused IS NOT NULL LIMIT 1", "AND id > $2 AND differs",
+         "AND NOT differs", "WITH ORDINALITY AS asked", "WITH ORDINALITY AS same", "SELECT owner, id, type",
+         "SELECT id, local_h0, local_h1")
 
 
 @pytest.fixture

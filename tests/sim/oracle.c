@@ -251,7 +251,9 @@ void oracle_check_proof(struct world *w, struct site *s, const struct flight *f,
 	if (n->sync.doubt_seq != 0 || n->sync.doubt_local.count != 0 || n->sync.doubt_centre.count != 0 ||
 		node_state(n, &s->run, clock_mono_us(), INTERVAL_MS, &why) != NODE_IN_SYNC)
 		return;
-	s->disturbed = oracle_lost_its_end(s);
+	/* What was proven may have been written past meanwhile, where its newest row had vanished. */
+	s->disturbed = oracle_lost_its_end(s) ||
+		       (s->damaged && !site_view_has(&s->view, w->view.nodes[s->place].witness));
 	s->lost = false;
 }
 
