@@ -44,17 +44,17 @@ static bool load_kept(struct db *db, uint64_t number, struct kept *ret, struct a
 static void meet_kept(struct meeting *m, const struct record *l, bool held)
 {
 	struct standing before;
+	struct known known = {.generation = m->sync->generation};
 
 	store_look(m->db, l->owner, l->id, &before);
-	if (before.present)
+	if (before.present) {
+		known = store_known(&before.known, &before.record, m->sync);
 		store_meet_present(m, l, &before);
-	else
+	} else {
 		store_meet(m, l);
-	if (held || db_failed(m->db, NULL) != OK)
-		return;
-	if (!before.present)
-		before.known = (struct known){.generation = m->sync->generation};
-	store_note_known(m->db, l, &before.known, false);
+	}
+	if (!held && db_failed(m->db, NULL) == OK)
+		store_note_known(m->db, l, &known, false);
 }
 
 static enum err try_kept(struct meeting *m, const struct kept *k, bool held, struct reason *why)

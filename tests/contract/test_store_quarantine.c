@@ -209,6 +209,26 @@ STAGE_TEST(what_a_wiped_local_had_is_kept_and_given_back)
 	assert_true(span_is(far_get(f, "r0000")->body, "\"poison\""));
 }
 
+/* The sweep gave the local the version before, and its place says so; what is released follows that. */
+STAGE_TEST(released_over_what_a_refill_sent_it_makes_no_conflict)
+{
+	far_put(f, "r0000", "1");
+	far_put(f, "r0001", "1");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	backstage_forbid(g, poison(g));
+	far_put(f, "r0000", "\"poison\"");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	far_wipe(f);
+	stage_reset(g, f);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_true(span_is(far_get(f, "r0000")->body, "1"));
+	backstage_allow(g);
+	assert_int_equal(retry(g, first_entry(g)), OK);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_true(span_is(far_get(f, "r0000")->body, "\"poison\""));
+	assert_int_equal(stage_conflicts(g, "site-a"), 0);
+}
+
 STAGE_TEST(what_nobody_holds_can_be_dropped)
 {
 	uint64_t id;
@@ -549,6 +569,7 @@ int main(void)
 		cmocka_unit_test(tried_again_it_is_refused_or_taken),
 		cmocka_unit_test(the_centres_version_is_not_pushed_over_it),
 		cmocka_unit_test(what_a_wiped_local_had_is_kept_and_given_back),
+		cmocka_unit_test(released_over_what_a_refill_sent_it_makes_no_conflict),
 		cmocka_unit_test(what_nobody_holds_can_be_dropped),
 		cmocka_unit_test(a_version_that_the_next_one_does_not_know_is_kept),
 		cmocka_unit_test(a_version_that_was_merged_by_a_centre_since_restored_is_kept),
