@@ -61,6 +61,8 @@ static void note_comparison(struct node_run *run, const struct exchange *x, cons
 
 	if (out->result != POLL_OK) {
 		run->apart.failures += exchange_speaks_against(x, out->result);
+		if (out->sync_known && !out->sync.comparing) /* given up: the next comparison begins anew */
+			run->apart.failures = 0;
 		return;
 	}
 	run->apart.failures = 0;

@@ -486,6 +486,12 @@ static void test_failures_of_comparing_count(void **state)
 		note(&s);
 		assert_int_equal(s.run.apart.failures, rows[i].expected);
 	}
+	struct scene last = comparison(PLAN_FETCH); /* too many: everything is read again */
+	last.run.apart.failures = 4;
+	last.out.result = POLL_TIMEOUT;
+	last.out.sync.comparing = false;
+	note(&last);
+	assert_int_equal(last.run.apart.failures, 0);
 	struct scene pull = idle_pull(1000); /* of nothing else */
 	pull.out = (struct outcome){.result = POLL_TIMEOUT};
 	note(&pull);
