@@ -72,7 +72,9 @@ static enum proof_verdict judge(struct db *db, struct pull_apply *p, struct node
 		p->to_push || p->fetched || not_counted || store_any(db, SQL_CENTRAL_PUSH_REFUSED, p->node);
 	struct explained ex = {0};
 
-	if (sync->recount && proof_is_due(sync, end, blocked))
+	if (!proof_is_due(sync, end, blocked))
+		return PROOF_NONE;
+	if (sync->recount)
 		store_sum_rows(db, p->node, &sync->digest);
 	if (sync->quarantined > 0)
 		store_quarantine_explained(db, p->node, &ex);

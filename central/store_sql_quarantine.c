@@ -213,7 +213,7 @@ void store_quarantine_settle(struct meeting *m, const struct page *page, const b
 	struct span owner = span_of(page->begin.node);
 	struct entries es = {0};
 
-	if (m->sync->quarantined > 0)
+	if (m->sync->quarantined > 0 && page->n + page->n_refused > 0)
 		load(m, owner, &es);
 	for (size_t i = 0; es.n > 0 && i < page->n; i++)
 		if (!refused || !refused[i])
