@@ -65,15 +65,31 @@ static const struct copy *pick(const struct copy copies[COPIES])
 	return c->bytes == NULL ? NULL : c;
 }
 
+/* Before its log goes back. */
+static void note_restored(const struct world *w, struct site *s)
+{
+	s->restored = true;
+	s->passed_over |= w->view.nodes[s->place].cursor < s->view.end.seq;
+}
+
 static void put_back_site(struct world *w, struct site *s, const struct copy *c)
 {
+	note_restored(w, s);
 	site_stop(s);
 	copy_put_back(c, &s->db);
-	s->restored = true;
 	site_start(w, s);
 	look_after(w, 1u << s->place, false);
 	trace_line("%s RESTORED to %llu of epoch %.4s", s->name, (unsigned long long)s->view.end.seq,
 		s->view.epoch.hex);
+}
+
+/* Its copy may be of the middle of a reading, whose end a local that was put back no longer has. */
+static void note_centre_restored(struct world *w)
+{
+	w->restored = true;
+	w->life++;
+	for (unsigned i = 0; i < w->rules.sites; i++)
+		w->sites[i].passed_over |= w->sites[i].restored;
 }
 
 static void put_back_centre(struct world *w, const struct copy *c)
@@ -81,8 +97,7 @@ static void put_back_centre(struct world *w, const struct copy *c)
 	centre_stop(w);
 	copy_put_back(c, &w->db);
 	poison_put(w);
-	w->restored = true;
-	w->life++;
+	note_centre_restored(w);
 	centre_start(w);
 	look_after(w, 0, true);
 	trace_line("centre RESTORED");
@@ -114,8 +129,8 @@ void accident_restore_under(struct world *w, struct site *s)
 	if (c == NULL)
 		return;
 	trace_line("%s unnoticed:", s->name);
+	note_restored(w, s);
 	copy_put_back(c, &s->db);
-	s->restored = true;
 	look_after(w, 1u << s->place, false);
 	trace_line("%s RESTORED to %llu of epoch %.4s", s->name, (unsigned long long)s->view.end.seq,
 		s->view.epoch.hex);
@@ -131,8 +146,7 @@ void accident_restore_centre_under(struct world *w)
 	database_end_sessions(&w->db);
 	copy_put_back(c, &w->db);
 	poison_put(w);
-	w->restored = true;
-	w->life++;
+	note_centre_restored(w);
 	look_after(w, 0, true);
 	trace_line("centre unnoticed: RESTORED");
 }

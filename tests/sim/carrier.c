@@ -251,13 +251,10 @@ static void check_witness(
 		(unsigned long long)end, (unsigned long long)w->view.nodes[s->place].witness.seq);
 }
 
-/*
- * A copy that was put back may be one of a time when a row was missing.  And a local that goes back to just where a page
- * ended, while the feed is read, has older versions before that place which the page left out for newer ones after it.
- */
-static bool copy_may_differ(const struct world *w, const struct site *s)
+/* A copy that was put back may be one of a time when a row was missing. */
+static bool copy_lacks_a_row(const struct world *w, const struct site *s)
 {
-	return s->restored || (w->restored && (s->damaged || w->damaged));
+	return (s->damaged || w->damaged) && (s->restored || w->restored);
 }
 
 static void tell(struct world *w, struct site *s, const struct exchange *x, const struct answer *a,
@@ -268,7 +265,7 @@ static void tell(struct world *w, struct site *s, const struct exchange *x, cons
 	w->tally.applied += !o->stale && o->result == POLL_OK;
 	w->tally.stale += o->stale;
 	w->tally.doubts += o->proof == PROOF_DOUBTED;
-	if (o->proof == PROOF_DOUBTED && !s->lost && !copy_may_differ(w, s))
+	if (o->proof == PROOF_DOUBTED && !s->lost && !s->passed_over && !copy_lacks_a_row(w, s))
 		world_fail(w, "%s: both ends are in doubt, and no row was taken from under either", s->name);
 	trace_line("%s done  %s%s%s%s%s took %u%s%s", s->name, poll_result_name(o->result),
 		a->result == POLL_OK && o->result != POLL_OK ? ": " : "",

@@ -254,7 +254,7 @@ void oracle_check_proof(struct world *w, struct site *s, const struct flight *f,
 	/* What was proven may have been written past meanwhile, where its newest row had vanished. */
 	s->disturbed = oracle_lost_its_end(s) ||
 		       (s->damaged && !site_view_has(&s->view, w->view.nodes[s->place].witness));
-	s->lost = false;
+	s->lost = s->passed_over = false;
 }
 
 void oracle_check_healed(struct world *w)

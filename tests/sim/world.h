@@ -100,7 +100,10 @@ struct site {
 	bool wiped, restored, damaged;    /* has it ever been? */
 	/* an accident here or at the centre since both ends were proven equal */
 	bool disturbed;
-	bool lost;          /* a record vanished since then: twice the same would rightly be given up */
+	bool lost; /* a record vanished since then: twice the same would rightly be given up */
+	/* since then a copy was put back while the centre read: a record that stood later in the log stands before what was
+	 * read, and is found by the proof alone */
+	bool passed_over;
 	unsigned accidents; /* here or at the centre */
 	/* since the last of them, or what else may cause one; merges: also since the last write of that record */
 	unsigned resets, merges[IDS_MAX];
