@@ -277,7 +277,7 @@ enum err store_quarantine_count(
  */
 enum err store_quarantine_retry(
 	struct store *st, uint64_t id, char ret_owner[RECORD_OWNER_MAX + 1], struct reason *why) MUST_USE;
-/* For ever.  CONFLICT: the node still holds that version, and would bring it again.  GONE. */
+/* For ever.  CONFLICT: the node, which was not removed, still holds that version, and would bring it again.  GONE. */
 enum err store_quarantine_drop(
 	struct store *st, uint64_t id, char ret_owner[RECORD_OWNER_MAX + 1], struct reason *why) MUST_USE;
 /* The entry after *id, 0 = the first; GONE: none. */

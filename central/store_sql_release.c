@@ -156,7 +156,7 @@ enum err store_quarantine_drop(
 
 	if (!open_kept(&m, id, &k, &n)) {
 		e = fail(GONE, why, "nothing in quarantine has the number %llu", (unsigned long long)id);
-	} else if (k.generation == n.sync.generation) {
+	} else if (n.url[0] && k.generation == n.sync.generation) {
 		e = fail(CONFLICT, why,
 			"%s still holds this version of %.*s, and would bring it again: write the record "
 			"anew there",

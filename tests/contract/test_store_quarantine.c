@@ -209,6 +209,27 @@ STAGE_TEST(what_a_wiped_local_had_is_kept_and_given_back)
 	assert_true(span_is(far_get(f, "r0000")->body, "\"poison\""));
 }
 
+/* What it holds it will bring again, should it ever come back; until then nobody could mend it there. */
+STAGE_TEST(of_a_removed_node_it_can_be_dropped)
+{
+	char url[512];
+
+	backstage_forbid(g, poison(g));
+	far_put(f, "r0000", "\"poison\"");
+	far_put(f, "r0001", "1");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(drop(g, first_entry(g)), CONFLICT);
+	memcpy(url, stage_node(g, "site-a").url, sizeof(url));
+	assert_int_equal(store_node_remove(g->store, "site-a", &g->why), OK);
+	assert_int_equal(drop(g, first_entry(g)), OK);
+	assert_int_equal(store_node_add(g->store, "site-a", url, "", &g->why), OK);
+	assert_int_equal(count(g, "site-a"), 0);
+	assert_int_equal(stage_settle(g, f), PROOF_DOUBTED);
+	stage_reset(g, f);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(count(g, "site-a"), 1);
+}
+
 /* The sweep gave the local the version before, and its place says so; what is released follows that. */
 STAGE_TEST(released_over_what_a_refill_sent_it_makes_no_conflict)
 {
@@ -569,6 +590,7 @@ int main(void)
 		cmocka_unit_test(tried_again_it_is_refused_or_taken),
 		cmocka_unit_test(the_centres_version_is_not_pushed_over_it),
 		cmocka_unit_test(what_a_wiped_local_had_is_kept_and_given_back),
+		cmocka_unit_test(of_a_removed_node_it_can_be_dropped),
 		cmocka_unit_test(released_over_what_a_refill_sent_it_makes_no_conflict),
 		cmocka_unit_test(what_nobody_holds_can_be_dropped),
 		cmocka_unit_test(a_version_that_the_next_one_does_not_know_is_kept),
