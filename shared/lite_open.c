@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 #include <unistd.h>
 
 #define BUSY_TIMEOUT_MS 5000
+#define LOCK_WAIT_MS 500
+#define LOCK_EVERY_MS 10
 
 /* SQLite's count of its memory, which nobody asks for, would take a lock at each allocation. */
 __attribute__((constructor)) static void init(void)
@@ -26,6 +29,20 @@ bool lite_in_memory(const char *path)
 }
 
 /* --- the lock --- */
+
+/*
+ * The lock of a process that was killed may outlive it for a moment: in a child that it was about to make another program
+ * of (chrony_ask.c), which has our descriptors until then.
+ */
+static bool take_lock(int fd)
+{
+	for (int waited_ms = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; waited_ms += LOCK_EVERY_MS) {
+		if (errno != EWOULDBLOCK || waited_ms >= LOCK_WAIT_MS)
+			return false;
+		poll(NULL, 0, LOCK_EVERY_MS);
+	}
+	return true;
+}
 
 enum err lite_lock(const char *path, int *ret_fd, struct reason *why)
 {
@@ -47,7 +64,7 @@ enum err lite_lock(const char *path, int *ret_fd, struct reason *why)
 	} else if (fd < 0) {
 		e = fail(errno == EACCES || errno == EROFS || errno == EPERM ? DENIED : INVALID, why,
 			"%s: %s", name, strerror(errno));
-	} else if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+	} else if (!take_lock(fd)) {
 		if (errno == EWOULDBLOCK)
 			e = fail(DENIED, why, "%s is in use by another process (%s is locked)", path, name);
 		else

@@ -1,5 +1,7 @@
 """kill -9 of any process at random moments under load: of what was acknowledged, at either end, nothing is lost or doubled."""
+import fcntl
 import os
+import pathlib
 import random
 import signal
 import time
@@ -9,8 +11,6 @@ import pytest
 import lab
 import ledger
 import pg
-
-pytestmark = pytest.mark.both_stores
 
 KILLS = int(os.environ.get("TIDEMARK_KILLS", "100"))
 ROUND = 500  # kills between two accounts
@@ -75,6 +75,23 @@ def cluster(tmp_path, store_kind):
         c.remove()
 
 
+def test_a_lock_that_outlives_a_killed_process_for_a_moment_is_waited_for(site):
+    """A child that the killed one was about to start has it until it has become another program."""
+    local = lab.Local(site.path, "late")
+    lock = f"{local.db}.lock"
+    with open(lock, "w", encoding="ascii") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        local.spawn()
+        try:
+            descriptors = pathlib.Path(f"/proc/{local.process.pid}/fd")
+            lab.wait_until("it has the file open", lambda: any(os.path.realpath(d) == lock for d in descriptors.iterdir()))
+            fcntl.flock(held, fcntl.LOCK_UN)
+            local.listens()
+        finally:
+            local.kill()
+
+
+@pytest.mark.both_stores
 def test_kill_9_of_any_process_under_load(site, cluster):
     seed = int(os.environ.get("TIDEMARK_SEED", random.randrange(1 << 32)))
     print(f"TIDEMARK_SEED={seed} TIDEMARK_KILLS={KILLS} tests/run e2e/test_kill.py")
