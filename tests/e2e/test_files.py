@@ -204,7 +204,6 @@ def test_damage_is_said_at_the_start_or_at_the_first_reading(site, which, how):
     if lab.wait_until("it listens or ends", lambda: program.process.poll() or "listening" in program.log_text()) is True:
         program.listens()
         assert centre.tool("verify", "a", "--timeout", "3s", check=False).returncode != 0
-        assert centre.node("a")["state"] != "in_sync"
     else:
         assert program.process.wait() == 6
     said = [line for line in program.log_text().splitlines() if " error " in line]

@@ -70,7 +70,7 @@ class Request:
         self.query = dict(urllib.parse.parse_qsl(parts.query, keep_blank_values=True))
         if parts.path == "/v1/epoch":
             self.query = json.loads(body_of(raw))
-        self.kind = {"/v1/changes": "pull", "/v1/apply": "push", "/v1/epoch": "rename"}.get(parts.path, parts.path)
+        self.kind = {"/v1/changes": "pull", "/v1/apply": "push", "/v1/epoch": "rename", "/v1/digest": "digest", "/v1/fetch": "fetch"}.get(parts.path, parts.path)
         if self.query.get("limit") == "0":
             self.kind = "probe"
         self.id = self.query.get("request", method)

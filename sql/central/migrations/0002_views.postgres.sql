@@ -242,6 +242,16 @@ COMMENT ON COLUMN tidemark.conflicts.at IS 'When it was put aside, by the centre
 COMMENT ON COLUMN tidemark.conflicts.record_id IS 'The record''s id.';
 COMMENT ON COLUMN tidemark.conflicts.why IS 'conflict: both ends had changed it; centre_restored or superseded: one end had lost what it knew.';
 COMMENT ON COLUMN tidemark.conflicts.deleted IS 'This version was a deletion.';
+COMMENT ON VIEW tidemark.quarantine IS 'Versions of a node''s records that the centre cannot keep, whole: tidemark quarantine retry ID tries one again.';
+COMMENT ON COLUMN tidemark.quarantine.id IS 'The entry''s number.';
+COMMENT ON COLUMN tidemark.quarantine.at IS 'When it was put aside, by the centre''s clock.';
+COMMENT ON COLUMN tidemark.quarantine.record_id IS 'The record''s id.';
+COMMENT ON COLUMN tidemark.quarantine.hash IS 'As the line says.';
+COMMENT ON COLUMN tidemark.quarantine.seq IS 'Its place in the node''s log.';
+COMMENT ON COLUMN tidemark.quarantine.reason IS 'Why it is refused, by the latest try.';
+COMMENT ON COLUMN tidemark.quarantine.attempts IS 'How often it was tried again.';
+COMMENT ON COLUMN tidemark.quarantine.tried_at IS 'When it was tried last; NULL: not since it came.';
+COMMENT ON COLUMN tidemark.quarantine.line IS 'The bytes as they came.';
 -- What has the same name is the same.
 DO $$
 DECLARE
@@ -250,7 +260,7 @@ BEGIN
 	FOR c IN SELECT a.attrelid::regclass AS view, a.attname AS name, col_description(known.attrelid, known.attnum) AS words
 		FROM pg_attribute AS a JOIN pg_attribute AS known USING (attname)
 		WHERE known.attrelid = 'tidemark.all_records'::regclass
-			AND a.attrelid IN ('tidemark.records'::regclass, 'tidemark.conflicts'::regclass)
+			AND a.attrelid IN ('tidemark.records'::regclass, 'tidemark.conflicts'::regclass, 'tidemark.quarantine'::regclass)
 			AND col_description(a.attrelid, a.attnum) IS NULL
 	LOOP
 		EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', c.view, c.name, c.words);
