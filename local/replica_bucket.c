@@ -42,9 +42,7 @@ static enum err look(
 	if (served.verdict == FEED_SERVED)
 		answer_look(k, l, &s, t_recv_us, &served, out);
 	e = reader_end(k->replica, l, out, why);
-	if (e == OK)
-		*ret = served;
-	return e;
+	return e == OK ? served_end(k->replica, q, &served, ret, why) : e;
 }
 
 /* --- digests --- */

@@ -83,6 +83,19 @@ void frame_end(struct page_end *end, struct buf *out)
 	page_encode_end(end, out);
 }
 
+enum err served_end(struct replica *r, const struct page_request *q, const struct feed_served *served,
+	struct feed_served *ret, struct reason *why)
+{
+	if (served->verdict == FEED_REWOUND)
+		known_contradict(&r->known, &served->epoch, q->witness);
+	if (replica_is_lost(r)) /* what nobody will find again is not served */
+		return replica_refuse(why);
+	if (served->verdict == FEED_SERVED)
+		known_serve(&r->known, &served->epoch, served->end.to);
+	*ret = *served;
+	return OK;
+}
+
 static void serve(struct replica *r, struct lite *l, const struct log_state *s, const struct page_request *q,
 	struct feed_served *ret, struct buf *out)
 {
@@ -120,15 +133,6 @@ enum err replica_feed(struct replica *r, const struct page_request *q, int64_t t
 		served.verdict = FEED_REWOUND;
 	if (served.verdict == FEED_SERVED)
 		serve(r, l, &s, q, &served, out);
-	else if (served.verdict == FEED_REWOUND)
-		known_contradict(&r->known, &s.epoch, q->witness);
 	e = reader_end(r, l, out, why);
-	if (e != OK)
-		return e;
-	if (replica_is_lost(r)) /* what nobody will find again is not served */
-		return replica_refuse(why);
-	if (served.verdict == FEED_SERVED)
-		known_serve(&r->known, &s.epoch, served.end.to);
-	*ret = served;
-	return OK;
+	return e == OK ? served_end(r, q, &served, ret, why) : e;
 }

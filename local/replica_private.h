@@ -115,6 +115,9 @@ void frame_begin(
 	const struct replica *r, const struct log_state *s, const struct page_request *q, struct buf *out);
 /* Adds the times and the clock, and writes the last line. */
 void frame_end(struct page_end *end, struct buf *out);
+/* After the reading: notes what was answered, and refuses where the file was lost meanwhile. */
+enum err served_end(struct replica *r, const struct page_request *q, const struct feed_served *served,
+	struct feed_served *ret, struct reason *why) MUST_USE;
 
 /* --- what is known --- */
 

@@ -186,6 +186,29 @@ static void buckets_cut_the_digest(void **state)
 	buckets_done(&eighths);
 }
 
+static void of_a_removed_file_nothing_is_told(void **state)
+{
+	struct site *s = *state;
+	const uint16_t all = 0;
+	const struct bucket_set whole = {.bits = 0, .at = &all, .n = 1};
+	struct feed_served served;
+	struct fetched_page p;
+	struct buf out = {0};
+	site_put(s, "a", "1");
+	struct page_request q = request_of(s, 0, site_status(s).head);
+	fetch(s, &q, &whole, &p); /* whose connection stays open */
+	assert_int_equal(p.e, OK);
+	fetched_done(&p);
+	assert_int_equal(unlink(s->path), 0);
+	assert_int_not_equal(replica_feed(s->r, &q, 17, &served, &out, &why), OK);
+	assert_int_not_equal(replica_buckets(s->r, &q, 0, 17, &served, &out, &why), OK);
+	assert_non_null(strstr(why.text, "removed or replaced"));
+	fetch(s, &q, &whole, &p);
+	assert_int_not_equal(p.e, OK);
+	fetched_done(&p);
+	buf_done(&out);
+}
+
 /* Both calls speak only of the log that the centre knows. */
 static void buckets_ask_for_the_basis(void **state)
 {
@@ -268,6 +291,8 @@ int main(void)
 		BOTH(a_list_is_bounded_in_bytes),
 		BOTH(buckets_cut_the_digest),
 		BOTH(buckets_ask_for_the_basis),
+		{"of_a_removed_file_nothing_is_told, on a file", of_a_removed_file_nothing_is_told,
+			site_on_file, site_gone, NULL},
 		BOTH(a_fetch_is_bounded_in_bytes),
 		BOTH(news_end_a_wait),
 	};
