@@ -67,12 +67,13 @@ static void say_position(const struct outlook_seen *s, struct buf *out)
 		buf_text(out, "nothing of its database is known");
 		return;
 	}
-	buf_printf(out, "its database is epoch %.8s; its log is read up to position %llu", y->epoch.hex,
-		llu(y->cursor));
-	if (!s->run->heard)
-		buf_text(out, "; where it ends is not known");
+	buf_printf(out, "its database is epoch %.8s; its log is read ", y->epoch.hex);
+	if (y->comparing) /* until then the cursor is nowhere, and nothing is known of the end */
+		buf_text(out, "on when both ends have been compared");
+	else if (!s->run->heard)
+		buf_printf(out, "up to position %llu; where it ends is not known", llu(y->cursor));
 	else
-		buf_printf(out, " of %llu, %s", llu(s->run->head_seq),
+		buf_printf(out, "up to position %llu of %llu, %s", llu(y->cursor), llu(s->run->head_seq),
 			s->current ? "its end" : "where it ended when the node was last heard");
 	buf_printf(out, "; the centre holds %llu of its records", llu(y->digest.count));
 }

@@ -89,6 +89,9 @@ static struct outlook_verdict judge_proof(
 	bool proven = run->proof.known && run->proof.equal && run->proof.poll > q->since && run->at_head &&
 		      !run->to_push && run->proof.seq == run->head_seq;
 
+	if (s->node->sync.comparing)
+		return SAY(UNSAFE, true,
+			"both ends are still compared: what the centre lacks of it could be lost");
 	if (in_repair(&s->node->sync))
 		return SAY(UNSAFE, true,
 			"both ends are still compared: what has not been read of it (position %llu of %llu) "

@@ -174,6 +174,12 @@ static void rereading(struct scene *s)
 	s->run.head_seq = 90;
 	s->run.pull_backlog = 85;
 }
+static void comparing(struct scene *s)
+{
+	rereading(s);
+	s->node.sync.comparing = true;
+	s->node.sync.cursor = 0;
+}
 static void sweeping(struct scene *s)
 {
 	rereading(s);
@@ -450,6 +456,9 @@ static const struct {
 	{refused, "position",
 		"its database is epoch 11111111; its log is read up to position 5 of 5, where it ended "
 		"when the node was last heard; the centre holds 0 of its records"},
+	{comparing, "position",
+		"its database is epoch 11111111; its log is read on when both ends have been compared; the "
+		"centre holds 0 of its records"},
 	{push_fails, "failures",
 		"2 pushes in a row failed, the last: 500 internal: no detail; in all http 2"},
 	{push_fails, "waiting", "to pull 0, to push 2"},
@@ -551,7 +560,8 @@ static const struct {
 	{diverged, OUTLOOK_UNSAFE, false, "both ends differ although everything was read"},
 	{renaming, OUTLOOK_UNSAFE, true, "both ends are still compared"},
 	{probing, OUTLOOK_UNSAFE, true, "both ends are still compared"},
-	{rereading, OUTLOOK_UNSAFE, true, "both ends are still compared"},
+	{rereading, OUTLOOK_UNSAFE, true, "both ends are still compared: what has not been read"},
+	{comparing, OUTLOOK_UNSAFE, true, "both ends are still compared: what the centre lacks of it"},
 	{doubted, OUTLOOK_UNSAFE, true, "(position 5 of 90) could be lost"},
 	{unequal, OUTLOOK_UNKNOWN, true, "has not been proven equal"},
 	{store_lost, OUTLOOK_UNKNOWN, false, "the centre's own store does not take what the node has"},
