@@ -143,7 +143,7 @@ static struct span first_line(const char *text)
 }
 
 /* A key that is there twice is ours to deal with, but for one that somebody added to the records. */
-static bool is_foreign_key_twice(const PGresult *r, const char *state)
+static bool is_added_key_twice(const PGresult *r, const char *state)
 {
 	const char *table = PQresultErrorField(r, PG_DIAG_TABLE_NAME);
 	const char *constraint = PQresultErrorField(r, PG_DIAG_CONSTRAINT_NAME);
@@ -164,6 +164,6 @@ enum err postgres_classify(const PGconn *conn, const PGresult *r, const char *do
 		return fail(RETRY, why, "%s: PostgreSQL: %.*s", doing, (int)line.len, line.at);
 	if (strcmp(state, "53100") == 0)
 		return fail(RETRY, why, "%s: %s", doing, REASON_DISK_FULL);
-	return fail(is_foreign_key_twice(r, state) ? INVALID : class_of(state), why,
-		"%s: PostgreSQL %s: %.*s", doing, state, (int)line.len, line.at);
+	return fail(is_added_key_twice(r, state) ? INVALID : class_of(state), why, "%s: PostgreSQL %s: %.*s",
+		doing, state, (int)line.len, line.at);
 }
