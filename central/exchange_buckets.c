@@ -62,7 +62,7 @@ enum err exchange_begin_fetch(
 
 	x->compare.buckets = calloc(n, sizeof x->compare.buckets[0]);
 	if (!x->compare.buckets)
-		abort();
+		err_out_of_memory();
 	memcpy(x->compare.buckets, apart->buckets, n * sizeof x->compare.buckets[0]);
 	x->compare.fetched = (struct fetched){
 		.buckets = {.bits = apart->bits, .at = x->compare.buckets, .n = n},

@@ -116,7 +116,7 @@ static void add_id(struct ids *s, struct span id)
 		s->room = s->room ? 2 * s->room : 64;
 		s->at = realloc(s->at, s->room * sizeof(*s->at));
 		if (!s->at)
-			abort();
+			err_out_of_memory();
 	}
 	s->at[s->n++] = id;
 }

@@ -41,7 +41,7 @@ enum err decoder_start(struct decoder **ret, struct span body, struct span owner
 	struct decoder *d = calloc(1, sizeof *d);
 
 	if (!d)
-		abort();
+		err_out_of_memory();
 	enum err e = push_begin(&d->push, body, owner, why);
 	if (e != OK) {
 		free(d);
