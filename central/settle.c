@@ -275,6 +275,7 @@ unsigned settle_push_events(
 			"the local rejected %llu record%s, first %.*s: %.*s", (unsigned long long)p->rejected,
 			plural(p->rejected), (int)id.len, id.at, (int)cause.len, cause.at);
 	}
+	tell_quarantine(ret, &n, p->node, &p->quarantine);
 	tell_conflicts(ret, &n, p->node, p->conflicts);
 	tell_restored(ret, &n, p->node, p->centre_restored);
 	return n;

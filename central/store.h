@@ -200,6 +200,7 @@ struct push_apply {
 	 * judged meanwhile.
 	 */
 	uint64_t applied, already, refused, rejected, conflicts, archived, centre_restored;
+	struct quarantine_moves quarantine; /* of what the local holds in the place of what was pushed */
 	bool to_push;
 };
 /* CONFLICT: stale.  INVALID: the answers are not to what was sent, each once; nothing is applied. */

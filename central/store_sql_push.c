@@ -1,5 +1,6 @@
 #include "central/store_sql_private.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "central/settle.h"
@@ -203,6 +204,7 @@ struct answering {
 	const struct push_answer *rejection; /* the first */
 	const struct record **held;          /* what the local says to hold now */
 	size_t n_held;
+	struct page told; /* what the local holds where it took nothing, as a page would bring it */
 };
 
 /* Not offered again in this generation, unless it has been edited since it was sent. */
@@ -238,7 +240,9 @@ static void note_answer(struct answering *a, const struct push_item *item, const
 	case PUSH_CONFLICT:
 		a->p->refused++;
 		if (answer->has_record)
-			store_meet(&a->meeting, &answer->record);
+			a->told.records[a->told.n++] = answer->record;
+		else if (answer->broken)
+			a->told.refused[a->told.n_refused++] = *answer->broken;
 		else
 			store_note_known(db, &item->record, &(struct known){.generation = generation}, false);
 		break;
@@ -283,7 +287,34 @@ static void note_held(struct answering *a, size_t of_differing)
 			&(struct known){true, a->held[i]->hash, m->sync->generation}, false);
 }
 
-static void apply_answers(struct answering *a, const struct push_answer *const *by_item)
+/* `sifting`: the database refuses something of it. */
+static void meet_told(struct answering *a, bool sifting)
+{
+	struct meeting *m = &a->meeting;
+	bool *refused = arena_alloc(&m->arena, a->told.n + 1);
+	struct page_refused *found = NULL;
+	size_t n = 0;
+
+	if (sifting && a->told.n > 0)
+		store_sift(m, &a->told, refused, &found, &n);
+	for (size_t i = 0; !sifting && i < a->told.n && db_failed(m->db, NULL) == OK; i++)
+		store_meet(m, &a->told.records[i]);
+	store_quarantine_settle(m, &a->told, found ? refused : NULL, found, n);
+	a->p->quarantine = m->quarantine;
+}
+
+static void prepare(struct answering *a)
+{
+	size_t most = a->p->sent->n + 1;
+	struct arena *arena = &a->meeting.arena;
+
+	a->held = arena_alloc(arena, most * sizeof(*a->held));
+	a->told.records = arena_alloc(arena, most * sizeof(*a->told.records));
+	a->told.refused = arena_alloc(arena, most * sizeof(*a->told.refused));
+	(void)snprintf(a->told.begin.node, sizeof(a->told.begin.node), "%s", a->p->node);
+}
+
+static void apply_answers(struct answering *a, const struct push_answer *const *by_item, bool sifting)
 {
 	struct push_apply *p = a->p;
 	struct meeting *m = &a->meeting;
@@ -292,13 +323,14 @@ static void apply_answers(struct answering *a, const struct push_answer *const *
 	size_t of_differing = 0;
 	unsigned n;
 
-	a->held = arena_alloc(&m->arena, (p->sent->n + 1) * sizeof(*a->held));
+	prepare(a);
 	for (size_t i = 0; i < p->sent->n && db_failed(m->db, NULL) == OK; i++) {
 		note_answer(a, &p->sent->items[i], by_item[i]);
 		if (i < p->sent->differing)
 			of_differing = a->n_held;
 	}
 	note_held(a, of_differing);
+	meet_told(a, sifting);
 	p->conflicts = m->conflicts;
 	p->archived = m->archived;
 	p->centre_restored = m->centre_restored;
@@ -312,29 +344,44 @@ static void apply_answers(struct answering *a, const struct push_answer *const *
 		store_tell(m->st, m->db, &events[i]);
 }
 
+static enum err apply_push(struct store *st, struct push_apply *p, const struct push_answer *const *by_item,
+	bool sifting, struct reason *why)
+{
+	struct push_apply tried = {
+		.node = p->node, .basis = p->basis, .sent = p->sent, .answers = p->answers};
+	struct answering a = {.p = &tried};
+	struct db *db = store_write_begin(st);
+	struct node n;
+	enum err e;
+
+	store_lock_owner(db, span_of(p->node));
+	e = store_check_basis(st, db, p->node, p->basis, &n, why);
+	if (e == OK) {
+		tried.sync = n.sync;
+		a.meeting.st = st;
+		a.meeting.db = db;
+		a.meeting.sync = &tried.sync;
+		apply_answers(&a, by_item, sifting);
+	}
+	e = store_write_end(st, db, e, why);
+	arena_done(&a.meeting.arena);
+	*p = tried;
+	return e;
+}
+
 enum err store_apply_push(struct store *st, struct push_apply *p, struct reason *why)
 {
-	struct answering a = {.p = p};
+	struct arena arena = {0};
 	const struct push_answer **by_item =
-		arena_alloc(&a.meeting.arena, (p->sent->n + 1) * sizeof(struct push_answer *));
+		arena_alloc(&arena, (p->sent->n + 1) * sizeof(struct push_answer *));
 	enum err e = settle_match(p->sent, p->answers, by_item, why);
-	struct node n;
 
 	if (e == OK) {
-		struct db *db = store_write_begin(st);
-
-		store_lock_owner(db, span_of(p->node));
-		e = store_check_basis(st, db, p->node, p->basis, &n, why);
-		if (e == OK) {
-			p->sync = n.sync;
-			a.meeting.st = st;
-			a.meeting.db = db;
-			a.meeting.sync = &p->sync;
-			apply_answers(&a, by_item);
-		}
-		e = store_write_end(st, db, e, why);
+		e = apply_push(st, p, by_item, false, why);
+		if (e == INVALID)
+			e = apply_push(st, p, by_item, true, why);
 	}
-	arena_done(&a.meeting.arena);
+	arena_done(&arena);
 	return e;
 }
 

@@ -230,6 +230,21 @@ static enum err take_hash(const struct members *m, struct hash *ret, struct reas
 	return OK;
 }
 
+/* As in a page: a broken record that says which it is holds up no other. */
+static enum err take_broken(const struct members *m, struct arena *a, struct push_answer *ret,
+	const struct reason *broken, struct reason *why)
+{
+	struct page_refused r = {.line = m->values[OF_RECORD].raw, .why = *broken};
+	struct page_refused *kept;
+
+	if (!record_claim(r.line, &r.claim, a) || !span_equal(r.claim.id, ret->id))
+		return members_refuse(m, OF_RECORD, why, broken->text);
+	kept = arena_alloc(a, sizeof(*kept));
+	*kept = r;
+	ret->broken = kept;
+	return OK;
+}
+
 static enum err take_record(const struct members *m, struct span owner, struct arena *a,
 	struct push_answer *ret, struct reason *why)
 {
@@ -241,7 +256,7 @@ static enum err take_record(const struct members *m, struct span owner, struct a
 	if (m->values[OF_RECORD].kind == JSON_NULL)
 		return OK;
 	if (record_decode(&ret->record, m->values[OF_RECORD].raw, &how, a, &inner))
-		return members_refuse(m, OF_RECORD, why, inner.text);
+		return take_broken(m, a, ret, &inner, why);
 	if (!span_equal(ret->record.id, ret->id))
 		return members_refuse(m, OF_RECORD, why, "of another id");
 	ret->has_record = true;

@@ -50,9 +50,10 @@ struct push_answer {
 	struct span id;
 	enum push_result result;
 	struct hash hash; /* applied, already: the version now held */
-	bool has_record;  /* conflict: the local holds this one; else it holds none */
+	bool has_record;  /* conflict: the local holds this one; else, unless `broken`, it holds none */
 	struct record record;
-	struct span reason; /* rejected */
+	const struct page_refused *broken; /* conflict: what it holds is no record; NULL = it is */
+	struct span reason;                /* rejected */
 };
 
 /*

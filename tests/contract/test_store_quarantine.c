@@ -449,6 +449,39 @@ STAGE_TEST(a_unique_index_that_somebody_added_refuses_one)
 	assert_string_equal(stage_body(g, "site-a", "r0002"), "2");
 }
 
+/* A local may hold what no pull brings any more, when it went back to just where a page had ended: then the answer to a
+ * push is what tells, and it may be refused as a page may. */
+STAGE_TEST(the_answer_to_a_push_is_sifted_too)
+{
+	struct push_apply p;
+
+	far_put(f, "r0000", "1");
+	far_put(f, "r0001", "1");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	backstage_forbid(g, poison(g));
+	far_put(f, "r0000", "\"poison\"");
+	far_put(f, "r0001", "\"well\"");
+	stage_put(g, "site-a", "r0000", "\"edit\"");
+	stage_put(g, "site-a", "r0001", "\"edit too\"");
+	stage_put(g, "site-a", "r0002", "\"new\"");
+	assert_int_equal(stage_push(g, f, 10, &p), OK);
+	assert_int_equal(p.refused, 2);
+	assert_int_equal(p.conflicts, 1);
+	assert_int_equal(p.applied, 1);
+	assert_int_equal(p.quarantine.in, 1);
+	assert_int_equal(count(g, "site-a"), 1);
+	assert_true(listed(g, "\"held\":true"));
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(count(g, "site-a"), 1);
+	assert_true(span_is(far_get(f, "r0000")->body, "\"poison\""));
+	assert_true(span_is(far_get(f, "r0001")->body, "\"well\""));
+	assert_true(span_is(far_get(f, "r0002")->body, "\"new\""));
+	backstage_allow(g);
+	assert_int_equal(retry(g, first_entry(g)), OK);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_string_equal(stage_body(g, "site-a", "r0000"), "\"poison\"");
+}
+
 /* A conflict within the page and a refused record: both are dealt with. */
 STAGE_TEST(a_conflict_in_the_same_page_is_one)
 {
@@ -601,6 +634,7 @@ int main(void)
 		cmocka_unit_test(there_is_an_end_to_what_is_kept),
 		cmocka_unit_test(many_that_are_refused_cost_little_each),
 		cmocka_unit_test(a_unique_index_that_somebody_added_refuses_one),
+		cmocka_unit_test(the_answer_to_a_push_is_sifted_too),
 		cmocka_unit_test(a_conflict_in_the_same_page_is_one),
 		cmocka_unit_test(a_record_that_stands_twice_beside_a_refused_one_is_taken),
 		cmocka_unit_test(a_line_that_is_no_record_is_kept_as_it_came),

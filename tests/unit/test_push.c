@@ -277,6 +277,37 @@ static void refuses_a_conflict_about_another_id(void **unused)
 	buf_done(&line);
 }
 
+/* Damaged at the local, it is kept aside as one of a page is, and holds up no other. */
+static void a_conflict_with_a_broken_record_says_which(void **unused)
+{
+	struct push_answer a = {.id = span_of("a"), .result = PUSH_CONFLICT, .has_record = true};
+	const struct page_begin begin = {
+		.node = "site-a", .epoch = {EPOCH}, .request = {REQUEST}, .version = "0.1.0", .protocol = 1};
+	const struct page_end end = {.oldest_after_us = -1, .clock_error_us = -1};
+	struct push_answers p = {0};
+	struct buf body = {0};
+	struct reason why = {0};
+	char *hash;
+
+	(void)unused;
+	a.record = item_of("a", (struct hash){0}).record;
+	a.record.seq = 7;
+	page_encode_begin(&begin, &body);
+	push_answer_encode(&a, &body);
+	page_encode_end(&end, &body);
+	hash = strstr(body.at, "\"hash\":\"") + strlen("\"hash\":\"");
+	*hash = *hash == '0' ? '1' : '0';
+	assert_int_equal(push_answers_decode(&p, buf_span(&body), owner, &why), OK);
+	assert_int_equal(p.n, 1);
+	assert_false(p.answers[0].has_record);
+	assert_non_null(p.answers[0].broken);
+	assert_true(span_is(p.answers[0].broken->claim.id, "a"));
+	assert_int_equal(p.answers[0].broken->claim.seq, 7);
+	assert_string_equal(p.answers[0].broken->why.text, "hash: does not fit the record");
+	push_answers_done(&p);
+	buf_done(&body);
+}
+
 static void refuses_every_cut(void **unused)
 {
 	struct buf body = {0};
@@ -381,6 +412,7 @@ int main(void)
 		cmocka_unit_test(carries_all_four_answers),
 		cmocka_unit_test(refuses_wrong_answers),
 		cmocka_unit_test(refuses_a_conflict_about_another_id),
+		cmocka_unit_test(a_conflict_with_a_broken_record_says_which),
 		cmocka_unit_test(refuses_every_cut),
 		cmocka_unit_test(renames),
 		cmocka_unit_test(refuses_wrong_renames),
