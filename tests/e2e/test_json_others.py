@@ -5,6 +5,7 @@ The texts are the table's and mutations of them; a PUT under a condition that do
 import json
 import os
 import random
+import re
 import sqlite3
 import subprocess
 
@@ -119,6 +120,7 @@ KNOWN = {
     "sqlite": ({}, {
         "it ends at a NUL": lambda t: b"\x00" in t,
         "it looks at no UTF-8": lambda t: not is_utf8(t),
+        "a key may be what ends with a string": lambda t: re.search(rb"[{,]\s*[\[{]", t),
     }),
 }
 
@@ -126,7 +128,7 @@ KNOWN = {
 def test_others_agree(tmp_path, databases):
     chance = random.Random(SEED)
     print("TIDEMARK_SEED", SEED)
-    table = [t for _, t in json_cases.cases()]
+    table = [t for _, t in json_cases.cases()] + [b'{["a"]:1}']  # which mutations make now and then
     small = [(v, t) for v, t in json_cases.table() if len(t) < 300]
     texts = list(dict.fromkeys(table + list(mutations(chance, [t for _, t in small], [t for v, t in small if v == "yes"], TEXTS))))
     verdicts = list(ours(texts, tmp_path))
