@@ -36,6 +36,13 @@ static void sum_believed(
 	stmt_done(q);
 }
 
+/* A wiped local holds nothing: every bucket differs, and a look at a million ids would only keep it waiting. */
+static void differ_all(unsigned bits, struct digest *sums)
+{
+	for (size_t i = 0; i < (size_t)1 << bits; i++)
+		sums[i].count = 1;
+}
+
 /* In a transaction that reads: it may take a second for a million records, and keeps nobody waiting. */
 static enum err judge(struct store *st, struct digest_apply *p, struct digest *sums, struct reason *why)
 {
@@ -43,7 +50,9 @@ static enum err judge(struct store *st, struct digest_apply *p, struct digest *s
 	struct node n;
 	enum err e = store_check_basis(st, db, p->node, p->basis, &n, why);
 
-	if (e == OK)
+	if (e == OK && p->told->n == 0 && n.sync.digest.count > 0)
+		differ_all(p->told->bits, sums);
+	else if (e == OK)
 		sum_believed(db, p->node, &n.sync, p->told->bits, sums);
 	e = store_read_end(st, db, e, why);
 	if (e == OK)

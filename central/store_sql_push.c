@@ -303,14 +303,19 @@ static void meet_told(struct answering *a, bool sifting)
 	a->p->quarantine = m->quarantine;
 }
 
-static void prepare(struct answering *a)
+/* Room for what there is: that for a whole page of conflicts would be megabytes for each page of a refill. */
+static void prepare(struct answering *a, const struct push_answer *const *by_item)
 {
-	size_t most = a->p->sent->n + 1;
+	size_t n = a->p->sent->n, records = 0, broken = 0;
 	struct arena *arena = &a->meeting.arena;
 
-	a->held = arena_alloc(arena, most * sizeof(*a->held));
-	a->told.records = arena_alloc(arena, most * sizeof(*a->told.records));
-	a->told.refused = arena_alloc(arena, most * sizeof(*a->told.refused));
+	for (size_t i = 0; i < n; i++) {
+		records += by_item[i] && by_item[i]->has_record;
+		broken += by_item[i] && by_item[i]->broken != NULL;
+	}
+	a->held = arena_alloc(arena, (n + 1) * sizeof(*a->held));
+	a->told.records = arena_alloc(arena, (records + 1) * sizeof(*a->told.records));
+	a->told.refused = arena_alloc(arena, (broken + 1) * sizeof(*a->told.refused));
 	(void)snprintf(a->told.begin.node, sizeof(a->told.begin.node), "%s", a->p->node);
 }
 
@@ -323,7 +328,7 @@ static void apply_answers(struct answering *a, const struct push_answer *const *
 	size_t of_differing = 0;
 	unsigned n;
 
-	prepare(a);
+	prepare(a, by_item);
 	for (size_t i = 0; i < p->sent->n && db_failed(m->db, NULL) == OK; i++) {
 		note_answer(a, &p->sent->items[i], by_item[i]);
 		if (i < p->sent->differing)
