@@ -115,6 +115,9 @@ void store_note_known(struct db *db, const struct record *r, const struct known 
 /* False: this version is archived already. */
 bool store_archive(struct db *db, const struct record *r, const char *cause);
 bool store_any(struct db *db, int statement, const char *owner);
+/* What the statement `of` counts for an owner, `all` where that is NULL. */
+enum err store_count(
+	struct store *st, int all, int of, const char *owner, uint64_t *ret, struct reason *why) MUST_USE;
 
 /* --- one record of a local meets the store's (store_sql_meet.c) --- */
 

@@ -118,10 +118,10 @@ enum err store_conflicts(struct store *st, const char *owner, uint64_t after, un
 	return store_read_end(st, db, OK, why);
 }
 
-enum err store_conflict_count(struct store *st, const char *owner, uint64_t *ret, struct reason *why)
+enum err store_count(struct store *st, int all, int of, const char *owner, uint64_t *ret, struct reason *why)
 {
 	struct db *db = store_read_begin(st);
-	struct stmt q = stmt_begin(db, owner ? SQL_CENTRAL_CONFLICTS_COUNT_OF : SQL_CENTRAL_CONFLICTS_COUNT);
+	struct stmt q = stmt_begin(db, owner ? of : all);
 	uint64_t n = 0;
 	enum err e;
 
@@ -134,4 +134,9 @@ enum err store_conflict_count(struct store *st, const char *owner, uint64_t *ret
 	if (e == OK)
 		*ret = n;
 	return e;
+}
+
+enum err store_conflict_count(struct store *st, const char *owner, uint64_t *ret, struct reason *why)
+{
+	return store_count(st, SQL_CENTRAL_CONFLICTS_COUNT, SQL_CENTRAL_CONFLICTS_COUNT_OF, owner, ret, why);
 }

@@ -230,19 +230,6 @@ enum err store_quarantine(struct store *st, const char *owner, uint64_t after, u
 
 enum err store_quarantine_count(struct store *st, const char *owner, uint64_t *ret, struct reason *why)
 {
-	struct db *db = store_read_begin(st);
-	struct stmt q =
-		stmt_begin(db, owner ? SQL_CENTRAL_QUARANTINE_COUNT_OF : SQL_CENTRAL_QUARANTINE_COUNT);
-	uint64_t n = 0;
-	enum err e;
-
-	if (owner)
-		stmt_text(q, 1, span_of(owner));
-	if (stmt_step(q))
-		n = stmt_col_u64(q, 0);
-	stmt_done(q);
-	e = store_read_end(st, db, OK, why);
-	if (e == OK)
-		*ret = n;
-	return e;
+	return store_count(
+		st, SQL_CENTRAL_QUARANTINE_COUNT, SQL_CENTRAL_QUARANTINE_COUNT_OF, owner, ret, why);
 }
