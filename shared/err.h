@@ -24,7 +24,7 @@ enum err {
 
 /* Why, for people: one line of UTF-8 without a full stop at the end, cut at its size. */
 struct reason {
-	char text[240];
+	char text[400]; /* room for a long path and what to do about it */
 };
 
 /* Stands in the reason when there is no room left, so that a reply can say so (507). */

@@ -190,7 +190,7 @@ static enum err check_kind(
 		return fail(INVALID, why, "%s is not a database of this program", c->path);
 	if (version > (int64_t)c->migrations->n)
 		return fail(INVALID, why,
-			"%.80s was written by a newer version of this program: its schema is %lld, this one "
+			"%.240s was written by a newer version of this program: its schema is %lld, this one "
 			"knows up to %zu; start the newer one, or put back a copy from before the upgrade",
 			c->path, (long long)version, c->migrations->n);
 	if (!c->writer && version < (int64_t)c->migrations->n)

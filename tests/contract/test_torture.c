@@ -67,10 +67,10 @@ struct promise {
 static struct ledger {
 	struct promise ids[IDS];
 	unsigned n, value;
-	unsigned calls;    /* that the fault concerned */
-	bool hit;          /* it came about */
-	bool armed;        /* the history is running */
-	char failure[512]; /* what did not hold; "" = all held */
+	unsigned calls;     /* that the fault concerned */
+	bool hit;           /* it came about */
+	bool armed;         /* the history is running */
+	char failure[1024]; /* what did not hold; "" = all held */
 } * ledger;
 
 static char work[64];
