@@ -6,15 +6,15 @@
 static const char *const remedies[POLL_RESULTS] = {
 	[POLL_REFUSED] =
 		"nobody listens at {url}: start tidemark-local there, or tell the centre where it is now "
-		"(start it "
-		"with --node {name}=URL); it is asked again by itself, at once by `tidemark pull {name}`",
+		"(`tidemark node set {name} --url URL`); it is asked again by itself, at once by `tidemark "
+		"pull {name}`",
 	[POLL_TIMEOUT] = "does `curl {url}/healthz` answer from the centre's machine? If not, look at the "
 			 "network and the "
 			 "machine (a firewall that drops, a machine that hangs); if so, it is overloaded or "
 			 "its disk is slow",
 	[POLL_RESOLVE] =
 		"the host in {url} has no address: check the name and the name server, or give an address "
-		"instead (start the centre with --node {name}=URL)",
+		"instead (`tidemark node set {name} --url URL`)",
 	[POLL_TLS] =
 		"no encrypted connection to {url}: check the certificate there, and whether the other end "
 		"speaks http or https",
@@ -29,11 +29,11 @@ static const char *const remedies[POLL_RESULTS] = {
 		"and start "
 		"it anew; where it said 403, let {url} name it as it knows itself, or by its address",
 	[POLL_NOT_TIDEMARK] =
-		"something else listens at {url}: correct the URL (start the centre with --node "
-		"{name}=URL), or free that port for tidemark-local",
+		"something else listens at {url}: correct the URL (`tidemark node set {name} --url "
+		"URL`), or free that port for tidemark-local",
 	[POLL_WRONG_NODE] =
-		"{url} is the address of another node: correct the URL (start the centre with --node "
-		"{name}=URL), or --node of the tidemark-local there",
+		"{url} is the address of another node: correct the URL (`tidemark node set {name} --url "
+		"URL`), or --node of the tidemark-local there",
 	[POLL_BAD_BODY] = "nothing of its answer was taken: check what stands between (a proxy that cuts or "
 			  "changes answers), "
 			  "the versions of the programs, and the node's disk; it is asked again by itself",

@@ -15,7 +15,9 @@ static const struct command {
 	{"status", command_status, 0, "status [--check]",
 		"one screen; --check exits as a monitoring plugin does"},
 	{"nodes", command_nodes, 0, "nodes", "a line per node, worst first"},
-	{"node", command_node, 3, "node NAME | add NAME URL | rm|pause|resume|token|rotate NAME",
+	{"node", command_node, 3,
+		"node NAME | add NAME URL | set NAME --url URL --title TEXT | rm|pause|resume|token|rotate "
+		"NAME",
 		"everything about one node, or change it; add, token and rotate print its token"},
 	{"pull", command_pull, 1, "pull NODE", "pull now, and wait until both ends are proven equal"},
 	{"push", command_push, 1, "push NODE", "push now, and wait until both ends are proven equal"},
@@ -126,7 +128,9 @@ static enum err read_options(
 		{"force", OPTION_FLAG, &t->force, NULL, 0, 0, NULL, NULL, "backup: replace FILE"},
 		{"level", OPTION_CHOICE, &t->level, NULL, 0, 0, "error warn info debug", NULL,
 			"events: this level and worse"},
-		{"title", OPTION_TEXT, &t->title, NULL, 0, 0, NULL, "TEXT", "node add: a name for people"},
+		{"title", OPTION_TEXT, &t->title, NULL, 0, 0, NULL, "TEXT",
+			"node add, set: a name for people"},
+		{"url", OPTION_TEXT, &t->url, NULL, 0, 0, NULL, "URL", "node set: where it is from now on"},
 		FORMAT_OPTIONS(&t->format),
 	};
 	struct options o = {.program = "tidemark",

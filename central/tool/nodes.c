@@ -274,19 +274,23 @@ static bool print_token(const struct tool *t, const struct client_reply *reply, 
 	return printed;
 }
 
+/* ,"key":text where there is one. */
+static void put_member(struct buf *body, const char *key, const char *text)
+{
+	if (!text)
+		return;
+	buf_printf(body, "%s\"%s\":", body->len ? "," : "{", key);
+	buf_json_text(body, span_of(text));
+}
+
 static int add_node(struct tool *t, const char *name, const char *url)
 {
 	struct buf body = {0};
 	struct client_reply reply;
 
-	buf_text(&body, "{\"name\":");
-	buf_json_text(&body, span_of(name));
-	buf_text(&body, ",\"url\":");
-	buf_json_text(&body, span_of(url));
-	if (t->title) {
-		buf_text(&body, ",\"title\":");
-		buf_json_text(&body, span_of(t->title));
-	}
+	put_member(&body, "name", name);
+	put_member(&body, "url", url);
+	put_member(&body, "title", t->title);
 	buf_char(&body, '}');
 	int code = tool_call(t, HTTP_POST, "/v1/nodes", buf_span(&body), &reply);
 	buf_done(&body);
@@ -295,6 +299,28 @@ static int add_node(struct tool *t, const char *name, const char *url)
 	(void)print_token(t, &reply, "added; the centre has no secret, so the node needs no token");
 	client_reply_done(&reply);
 	return EXIT_OK;
+}
+
+static int set_node(struct tool *t, const char *name)
+{
+	struct buf body = {0}, target = {0};
+	struct client_reply reply = {0};
+
+	put_member(&body, "url", t->url);
+	put_member(&body, "title", t->title);
+	if (!body.len)
+		return tool_usage("node set NAME what? --url URL, --title TEXT");
+	buf_char(&body, '}');
+	tool_node_target(&target, name, "");
+	int code = tool_call(t, HTTP_PATCH, target.at, buf_span(&body), &reply);
+	if (code == EXIT_OK && t->json)
+		fwrite(reply.body.at, 1, reply.body.len, stdout);
+	else if (code == EXIT_OK)
+		printf("%s changed; it is asked at once\n", name);
+	client_reply_done(&reply);
+	buf_done(&target);
+	buf_done(&body);
+	return code;
 }
 
 /* The verbs that take a node's name alone. */
@@ -317,9 +343,7 @@ static int change_node(struct tool *t, const struct verb *how, const char *name)
 	struct buf target = {0};
 	struct client_reply reply = {0};
 
-	buf_text(&target, "/v1/nodes/");
-	buf_percent(&target, span_of(name));
-	buf_text(&target, how->path);
+	tool_node_target(&target, name, how->path);
 	int code = tool_call(t, how->method, target.at, (struct span){0}, &reply);
 	if (code == EXIT_OK && how->shows_token) {
 		if (!print_token(t, &reply, "the centre has no secret, so the node needs no token"))
@@ -345,14 +369,16 @@ int command_node(struct tool *t)
 			return change_node(t, &verbs[i], args[1]);
 	if (!strcmp(verb, "add"))
 		return t->args.n == 3 ? add_node(t, args[1], args[2]) : tool_usage("node add takes NAME URL");
+	if (!strcmp(verb, "set"))
+		return t->args.n == 2 ? set_node(t, args[1])
+				      : tool_usage("node set takes NAME, and --url or --title");
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
 		if (t->args.n == 1 && !strcmp(verb, verbs[i].name))
 			return tool_usage("node %s takes NAME", verb);
 	if (t->args.n != 1)
-		return tool_usage(
-			"node takes NAME; or add NAME URL; or rm, pause, resume, token or rotate and a NAME");
-	buf_text(&target, "/v1/nodes/");
-	buf_percent(&target, span_of(verb));
+		return tool_usage("node takes NAME; or add NAME URL; or set NAME and what; or rm, pause, "
+				  "resume, token or rotate and a NAME");
+	tool_node_target(&target, verb, "");
 	int code = show_node(t, target.at);
 	buf_done(&target);
 	return code;

@@ -19,7 +19,7 @@ struct tool {
 	bool json, quiet;
 	/* of single commands */
 	bool check, in_sync, follow, deleted, force;
-	const char *owner, *type, *after, *title, *node, *level;
+	const char *owner, *type, *after, *title, *url, *node, *level;
 	int64_t limit;
 	struct format_options format; /* of import and export; what other commands have too stands above */
 

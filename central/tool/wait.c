@@ -21,6 +21,14 @@ static void pause_ms(long ms)
 	nanosleep(&t, NULL);
 }
 
+static int refuse_paused(const char *name)
+{
+	fprintf(stderr,
+		"tidemark: %s is paused: nothing is exchanged with it\nTry: tidemark node resume %s\n", name,
+		name);
+	return EXIT_REFUSED;
+}
+
 int wait_begin(struct tool *t, struct awaited *w, const char *name, const char *verb)
 {
 	struct buf target = {0};
@@ -33,7 +41,11 @@ int wait_begin(struct tool *t, struct awaited *w, const char *name, const char *
 	if (code == EXIT_OK) {
 		w->begun = tool_u64(d, "polls.begun");
 		w->records = tool_u64(d, "records");
-		tool_node_target(&target, name, verb);
+		if (verb && !strcmp(tool_text(d, "state"), "paused"))
+			code = refuse_paused(name);
+	}
+	if (code == EXIT_OK) {
+		tool_node_target(&target, name, verb ? verb : "/pull");
 		code = tool_call(t, HTTP_POST, target.at, (struct span){0}, &reply);
 	}
 	client_reply_done(&reply);
@@ -212,14 +224,14 @@ int command_wait(struct tool *t)
 	if (!t->in_sync)
 		return tool_usage("wait what for? --in-sync");
 	if (t->args.n)
-		return do_nodes(t, t->args.at, t->args.n, "/pull");
+		return do_nodes(t, t->args.at, t->args.n, NULL);
 	int code = all_names(t, &all);
 	const char **names = calloc(all.n + 1, sizeof(*names));
 	const char *at = all.text.at;
 	for (size_t i = 0; names && i < all.n; i++, at += strlen(at) + 1)
 		names[i] = at;
 	if (code == EXIT_OK)
-		code = names ? do_nodes(t, names, all.n, "/pull") : EXIT_FAILED;
+		code = names ? do_nodes(t, names, all.n, NULL) : EXIT_FAILED;
 	free(names);
 	buf_done(&all.text);
 	return code;

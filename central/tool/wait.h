@@ -9,7 +9,7 @@ struct awaited {
 	char name[64];
 	bool counts;    /* the proof must sum the rows themselves */
 	uint64_t begun; /* polls when we began: only a proof of a later one counts */
-	char state[24], reason[256];
+	char state[24], reason[400];
 	uint64_t left, most; /* records that wait, now and at the worst */
 	bool done, differs;
 	uint64_t records, quarantined, rejected; /* as the centre counts them */
@@ -17,7 +17,10 @@ struct awaited {
 	char damaged_first[72];
 };
 
-/* Remembers how many polls there were and asks for `verb` ("/pull") now. */
+/*
+ * Remembers how many polls there were and asks for `verb` ("/pull") now.  EXIT_REFUSED of a paused node, which would do
+ * nothing; with NULL it is only waited for, and that somebody resumes it.
+ */
 int wait_begin(struct tool *t, struct awaited *w, const char *name, const char *verb);
 /* Until this node is proven equal anew, differs, or time is up (monotonic): EXIT_OK, EXIT_DIFFERS, EXIT_TIMEOUT, … */
 int wait_until_equal(struct tool *t, struct awaited *w, int64_t until_us);

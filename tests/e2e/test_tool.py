@@ -99,6 +99,21 @@ def test_followed_events_keep_up(site):
     assert ids == sorted(set(ids))
 
 
+def test_a_node_that_moved_is_found_again(site):
+    a = site.local("a")
+    centre = site.centre(options=["--node", "a=http://127.0.0.1:9"])
+    lab.wait_until("offline", lambda: centre.node("a")["state"] in ("offline", "never_seen") and "refused" in centre.node("a")["reason"])
+    assert "tidemark node set a --url URL" in centre.tool("why", "a", check=False).stdout
+    assert "asked at once" in centre.tool("node", "set", "a", "--url", a.url, "--title", "Laden „A“").stdout
+    centre.in_sync("a")
+    assert (centre.node("a")["url"], centre.node("a")["title"]) == (a.url, "Laden „A“")
+    for args, code, words in ((("a",), 2, "--url URL, --title TEXT"), (("a", "b", "--url", a.url), 2, "takes NAME"),
+                              (("a", "--url", "ftp://127.0.0.1/"), 1, "url: "), (("b", "--url", a.url), 1, "no node b")):
+        r = centre.tool("node", "set", *args, check=False)
+        assert r.returncode == code and words in r.stderr, r
+    assert (centre.node("a")["url"], centre.node("a")["title"]) == (a.url, "Laden „A“")
+
+
 @pytest.mark.both_stores
 def test_nodes_are_added_paused_resumed_and_removed(site):
     a, b = site.local("a"), site.local("b")
@@ -113,6 +128,9 @@ def test_nodes_are_added_paused_resumed_and_removed(site):
     b.write({"id": "y", "body": 2})
     assert centre.tool("wait", "--in-sync", "--timeout", "1s", "b", check=False).returncode == 5
     assert centre.get("/v1/records/b/y").status == 404
+    for verb in "pull", "push", "verify":
+        r = centre.tool(verb, "b", check=False)
+        assert r.returncode == 6 and "is paused" in r.stderr and "Try: tidemark node resume b" in r.stderr
     centre.tool("node", "resume", "b")
     centre.in_sync("b")
     assert centre.get("/v1/records/b/y").status == 200
