@@ -41,6 +41,15 @@ static void put_polls(struct buf *out, const struct node_view *v, size_t n)
 					(unsigned long long)v[i].results[k]);
 }
 
+/* Only the present word has a series: a node that changes leaves one behind, which goes stale at the next scrape. */
+static void put_words(struct buf *out, const struct node_view *v, size_t n)
+{
+	begin(out, "tidemark_node_state", "gauge", "The node's present state, as its label; always 1.");
+	for (size_t i = 0; i < n; i++)
+		buf_printf(out, "tidemark_node_state{node=\"%s\",state=\"%s\"} 1\n", v[i].node.name,
+			node_state_name(v[i].state));
+}
+
 /* One figure a node; false = not known. */
 typedef bool figure_fn(const struct node_view *v, double *ret);
 
@@ -121,6 +130,12 @@ static bool figure_synchronised(const struct node_view *v, double *ret)
 	return v->run.clock.told;
 }
 
+static bool figure_quarantined(const struct node_view *v, double *ret)
+{
+	*ret = (double)v->node.sync.quarantined;
+	return true;
+}
+
 static const struct figure {
 	const char *name, *type, *help;
 	figure_fn *get;
@@ -131,6 +146,8 @@ static const struct figure {
 	{"tidemark_records_pushed_total", "counter", "Records given to the node in this run.", figure_pushed},
 	{"tidemark_records", "gauge", "Records of the node at the centre, tombstones included.",
 		figure_records},
+	{"tidemark_node_quarantined", "gauge", "Records of the node that are kept apart.",
+		figure_quarantined},
 	{"tidemark_lag_seconds", "gauge", "Age of the oldest record not pulled yet.", figure_lag},
 	{"tidemark_proof_age_seconds", "gauge", "Time since both ends were last proven equal.",
 		figure_proof_age},
@@ -198,6 +215,7 @@ static void put_all(struct centre *c, const struct node_view *v, size_t n, struc
 	put_build(out);
 	chrony_put_metrics(out);
 	put_states(out, v, n);
+	put_words(out, v, n);
 	put_polls(out, v, n);
 	for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
 		put_figure(out, &figures[i], v, n);

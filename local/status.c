@@ -124,31 +124,48 @@ static void put_metric(struct buf *out, const char *name, const char *type, cons
 	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", name, help, name, type, name, value);
 }
 
+static void put_replica_metrics(const struct replica_status *s, struct buf *out)
+{
+	int64_t age_us = clock_wall_us() - s->oldest_unacknowledged_us;
+
+	put_metric(out, "tidemark_head_seq", "gauge", "The end of the log.", (double)s->head.seq);
+	put_metric(out, "tidemark_records", "gauge", "Records held, tombstones included.",
+		(double)s->digest.count);
+	put_metric(out, "tidemark_unacknowledged_records", "gauge", "Records no centre is known to hold yet.",
+		(double)s->unacknowledged);
+	put_metric(out, "tidemark_unacknowledged_oldest_seconds", "gauge",
+		"Age of the oldest record no centre is known to hold yet; 0 when there is none.",
+		s->oldest_unacknowledged_us >= 0 && age_us > 0 ? (double)age_us / 1e6 : 0);
+	put_metric(out, "tidemark_disk_ok", "gauge", "1 when there is room where the database lies.",
+		!s->full && !s->low);
+	if (s->disk_free_bytes >= 0)
+		put_metric(out, "tidemark_disk_free_bytes", "gauge", "Free bytes where the database lies.",
+			(double)s->disk_free_bytes);
+}
+
+/* Answers whatever the database does: that it is not usable is what somebody wants to be told. */
 void status_metrics(void *local, struct http_request *q, struct http_reply *r)
 {
 	struct local *l = local;
-	struct replica_status s;
+	struct replica_status s = {0};
+	struct reason why;
 	struct buf *out = &r->body;
+	bool told = replica_status(l->replica, &s, &why) == OK;
 
 	(void)q;
-	if (!read_status(l, &s, r))
-		return;
 	buf_printf(out,
 		"# HELP tidemark_build_info The running program.\n# TYPE tidemark_build_info gauge\n"
 		"tidemark_build_info{version=\"%s\",node=\"%s\"} 1\n",
 		TIDEMARK_VERSION, replica_node(l->replica));
 	chrony_put_metrics(out);
-	put_metric(out, "tidemark_head_seq", "gauge", "The end of the log.", (double)s.head.seq);
-	put_metric(out, "tidemark_records", "gauge", "Records held, tombstones included.",
-		(double)s.digest.count);
-	put_metric(out, "tidemark_unacknowledged_records", "gauge", "Records no centre is known to hold yet.",
-		(double)s.unacknowledged);
+	put_metric(out, "tidemark_database_up", "gauge",
+		"1 when the database answered just now and is not known to be damaged or gone.",
+		told && s.usable && !atomic_load(&l->damaged));
 	put_metric(out, "tidemark_generated_records_total", "counter",
 		"Records the generator wrote in this run.",
 		(double)(l->generator ? generator_written(l->generator) : 0));
-	if (s.disk_free_bytes >= 0)
-		put_metric(out, "tidemark_disk_free_bytes", "gauge", "Free bytes where the database lies.",
-			(double)s.disk_free_bytes);
+	if (told)
+		put_replica_metrics(&s, out);
 	r->status = 200;
 	r->content_type = "text/plain; version=0.0.4; charset=utf-8";
 }
