@@ -4,6 +4,7 @@
 
 #include "central/backlog.h"
 #include "central/centre.h"
+#include "central/clocks.h"
 #include "shared/build.h"
 #include "shared/chrony.h"
 #include "shared/clock.h"
@@ -124,6 +125,13 @@ static bool figure_skewed(const struct node_view *v, double *ret)
 	return true;
 }
 
+static bool figure_disagrees(const struct node_view *v, double *ret)
+{
+	int disagrees = clocks_disagree(&v->run);
+	*ret = disagrees == 1;
+	return disagrees >= 0;
+}
+
 static bool figure_synchronised(const struct node_view *v, double *ret)
 {
 	*ret = v->run.clock.error_us >= 0;
@@ -155,6 +163,8 @@ static const struct figure {
 	{"tidemark_clock_offset_error_seconds", "gauge", "How far that may be wrong.", figure_offset_error},
 	{"tidemark_clock_skewed", "gauge", "1 when the node's clock is farther off than it should be.",
 		figure_skewed},
+	{"tidemark_clock_disagrees", "gauge",
+		"1 when the node's clock is off by more than both clocks' keepers say is possible.", figure_disagrees},
 	{"tidemark_node_clock_synchronised", "gauge", "1 when something keeps the node's clock.",
 		figure_synchronised},
 };

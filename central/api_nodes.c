@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "central/backlog.h"
+#include "central/clocks.h"
 #include "shared/clock.h"
 
 /* Worst first. */
@@ -87,45 +88,6 @@ static void put_counted(struct buf *out, const struct node_run *run)
 	buf_char(out, '}');
 }
 
-static void put_measure(struct buf *out, const struct offset_reading *m)
-{
-	buf_text(out, ",\"clock\":{\"offset_us\":");
-	centre_put_known(out, m, m ? m->offset_us : 0);
-	buf_text(out, ",\"error_us\":");
-	centre_put_known(out, m, m ? m->error_us : 0);
-	buf_text(out, ",\"rtt_us\":");
-	centre_put_known(out, m, m ? m->rtt_us : 0);
-	buf_text(out, ",\"age_s\":");
-	centre_put_seconds(out, m ? (double)m->age_us / 1e6 : -1);
-	buf_printf(out, ",\"skewed\":%s", !m ? "null" : offset_is_skewed(m) ? "true" : "false");
-}
-
-static void put_clock(struct buf *out, const struct node_run *run)
-{
-	struct offset_reading m;
-	struct reason words;
-	bool known = offset_read(&run->clock.measured, clock_mono_us(), &m), told = run->clock.told;
-	enum offset_kept node = !told                     ? OFFSET_NOT_TOLD
-				: run->clock.error_us < 0 ? OFFSET_FREE
-							  : OFFSET_SYNCHRONISED;
-	const char *source = told ? chrony_source_of(&run->clock.chrony, run->clock.error_us) : NULL;
-	offset_describe(
-		known ? &m : NULL, node, clock_error_us() < 0 ? OFFSET_FREE : OFFSET_SYNCHRONISED, &words);
-	put_measure(out, known ? &m : NULL);
-	buf_text(out, ",\"reason\":");
-	buf_json_text(out, span_of(words.text));
-	buf_printf(out, ",\"synchronised\":%s,\"own_error_us\":",
-		!told                         ? "null"
-		: node == OFFSET_SYNCHRONISED ? "true"
-					      : "false");
-	centre_put_known(out, node == OFFSET_SYNCHRONISED, run->clock.error_us);
-	buf_text(out, ",\"source\":");
-	centre_put_text(out, source ? source : "");
-	buf_text(out, ",\"chrony\":");
-	chrony_put(&run->clock.chrony, out);
-	buf_char(out, '}');
-}
-
 static void put_history(struct buf *out, const struct history *h)
 {
 	for (unsigned i = 0; i < history_count(h); i++) {
@@ -176,7 +138,7 @@ static void put_node(struct store **st, const struct node_view *v, const struct 
 	backlog_put(out, &b);
 	put_proof(out, &v->run);
 	put_counted(out, &v->run);
-	put_clock(out, &v->run);
+	clocks_put(out, &v->run);
 	put_polls(out, &v->run, h);
 	buf_text(out, ",\"conflicts\":");
 	centre_put_known(out, *st, (int64_t)conflicts);

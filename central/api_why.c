@@ -1,6 +1,7 @@
 #include "central/api_why.h"
 
 #include "central/backlog.h"
+#include "central/clocks.h"
 #include "shared/clock.h"
 
 /* A node as it is seen now, with what the sentences borrow. */
@@ -47,7 +48,7 @@ static bool look(struct centre *c, struct http_request *q, struct sight *ret, st
 		.wall_us = clock_wall_us(),
 		.due_us = v->next_attempt_us,
 		.current = b.pull_known,
-		.clock_kept = clock_error_us() >= 0,
+		.clock = clocks_own(),
 		.push = {.known = b.push_known, .n = b.push},
 		.conflicts = count(&st, name, store_conflict_count),
 		.rejected = count(&st, name, store_rejected_count),

@@ -14,6 +14,7 @@ static void note_clock(struct node_run *run, const struct answer *a, const struc
 	run->clock.told = true;
 	run->clock.error_us = e->clock_error_us;
 	run->clock.chrony = e->chrony;
+	run->clock.told_us = now_us;
 }
 
 static void note_proof(struct node_run *run, const struct exchange *x, const struct answer *a,

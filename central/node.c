@@ -66,6 +66,15 @@ bool node_sync_same_basis(const struct node_sync *a, const struct node_sync *b)
 	       a->halt == b->halt && a->life == b->life;
 }
 
+struct offset_claim node_clock_claim(const struct node_run *run)
+{
+	if (!run->clock.told)
+		return (struct offset_claim){OFFSET_NOT_TOLD, -1};
+	if (run->clock.error_us < 0)
+		return (struct offset_claim){OFFSET_FREE, -1};
+	return (struct offset_claim){OFFSET_SYNCHRONISED, run->clock.error_us};
+}
+
 /* Sets the reason as fail() does, and gives the state. */
 #define SAY(state, why, ...) ((void)fail(OK, (why), __VA_ARGS__), (state))
 

@@ -143,6 +143,7 @@ struct node_run {
 		bool told;              /* the rest is valid: what the node last said of its own clock */
 		int64_t error_us;       /* -1: it is not synchronised */
 		struct chrony chrony;
+		int64_t told_us; /* monotonic: when */
 	} clock;
 	char version[32]; /* of the local's program; "" = not known */
 	uint64_t polls_begun, polls_ok, polls_failed, pulled, pushed;
@@ -154,6 +155,9 @@ struct node_run {
 	struct reason push_reason;
 	int64_t next_push_us; /* monotonic */
 };
+
+/* What the node last said of its own clock. */
+struct offset_claim node_clock_claim(const struct node_run *run);
 
 /* Pure.  `reason` gets a sentence for people.  now and interval: monotonic µs, ms. */
 enum node_state node_state(const struct node *n, const struct node_run *run, int64_t now_us,

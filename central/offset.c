@@ -78,6 +78,14 @@ bool offset_is_skewed(const struct offset_reading *r)
 	return llabs(r->offset_us) > r->error_us + OFFSET_SKEW_US;
 }
 
+bool offset_disagrees(
+	const struct offset_reading *r, const struct offset_claim *node, const struct offset_claim *centre)
+{
+	if (node->error_us < 0 || centre->error_us < 0)
+		return false;
+	return llabs(r->offset_us) > r->error_us + SLACK_US + node->error_us + centre->error_us;
+}
+
 /* --- in words --- */
 
 struct words {
@@ -114,8 +122,25 @@ static const char *advise(enum offset_kept node, enum offset_kept centre)
 	return "both say they are synchronised: do they follow the same time?";
 }
 
-void offset_describe(
-	const struct offset_reading *r, enum offset_kept node, enum offset_kept centre, struct reason *ret)
+/* What both claim, and what to look at where that cannot be. */
+static void dispute(const struct offset_claim *node, const struct offset_claim *centre, struct reason *ret)
+{
+	struct words there = say_span(node->error_us), here = say_span(centre->error_us);
+	size_t from = strlen(ret->text);
+	const char *ask = centre->kept == OFFSET_FREE ? "the centre serves its own time: does the node follow that?"
+						      : "do both follow the same time?";
+
+	if (centre->error_us > 0)
+		(void)snprintf(ret->text + from, sizeof ret->text - from,
+			"; yet the node claims to be right to within %s, the centre to within %s: %s",
+			there.text, here.text, ask);
+	else
+		(void)snprintf(ret->text + from, sizeof ret->text - from,
+			"; yet the node claims to be right to within %s: %s", there.text, ask);
+}
+
+void offset_describe(const struct offset_reading *r, const struct offset_claim *node,
+	const struct offset_claim *centre, struct reason *ret)
 {
 	if (!r) {
 		(void)snprintf(ret->text, sizeof ret->text, "not measured yet");
@@ -123,7 +148,11 @@ void offset_describe(
 	}
 	struct words off = say_span(llabs(r->offset_us)), error = say_span(r->error_us);
 	bool skewed = offset_is_skewed(r);
+	bool disagrees = offset_disagrees(r, node, centre);
 	(void)snprintf(ret->text, sizeof ret->text, "%s %s the centre's clock, measured to within %s%s%s",
-		off.text, r->offset_us < 0 ? "behind" : "ahead of", error.text, skewed ? "; " : "",
-		skewed ? advise(node, centre) : "");
+		off.text, r->offset_us < 0 ? "behind" : "ahead of", error.text,
+		skewed && !disagrees ? "; " : "",
+		skewed && !disagrees ? advise(node->kept, centre->kept) : "");
+	if (disagrees)
+		dispute(node, centre, ret);
 }

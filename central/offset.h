@@ -54,13 +54,25 @@ bool offset_read(const struct offset *o, int64_t now_us, struct offset_reading *
 
 bool offset_is_skewed(const struct offset_reading *r);
 
-/* What each end says of its own clock. */
+/* What an end says of its own clock. */
 enum offset_kept { OFFSET_NOT_TOLD, OFFSET_FREE, OFFSET_SYNCHRONISED };
+struct offset_claim {
+	enum offset_kept kept;
+	int64_t error_us; /* how far it may be off by its own account; -1 = it does not say */
+};
 
 /*
- * A sentence for people, and for a skewed clock what to do.  `r` NULL: not measured.
+ * Is the measure more than all three errors away from what both ends claim?  Then one of the claims is not true, however
+ * small the offset is: an end follows another time, or shows another clock than it keeps.  False where an end
+ * claims nothing.
  */
-void offset_describe(
-	const struct offset_reading *r, enum offset_kept node, enum offset_kept centre, struct reason *ret);
+bool offset_disagrees(
+	const struct offset_reading *r, const struct offset_claim *node, const struct offset_claim *centre);
+
+/*
+ * A sentence for people, and for a clock that is skewed or disagrees what to do.  `r` NULL: not measured.
+ */
+void offset_describe(const struct offset_reading *r, const struct offset_claim *node,
+	const struct offset_claim *centre, struct reason *ret);
 
 #endif

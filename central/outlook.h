@@ -37,7 +37,7 @@ struct outlook_seen {
 	int64_t due_us;  /* wall: when a wait ends; -1: it does not wait */
 	bool current;    /* what it last said of itself still holds */
 	bool store_ok;   /* the centre's own store can be read and written */
-	bool clock_kept; /* the centre's own clock is synchronised */
+	struct offset_claim clock; /* the centre's own */
 	/* rejected: it cannot hold them.  quarantined: the centre could not take them. */
 	struct outlook_count push, conflicts, rejected, quarantined;
 };

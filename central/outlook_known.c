@@ -180,11 +180,9 @@ static void say_clock(const struct outlook_seen *s, struct buf *out)
 	struct offset_reading m;
 	struct reason words;
 	bool known = offset_read(&run->clock.measured, s->now_us, &m);
-	enum offset_kept node = !run->clock.told          ? OFFSET_NOT_TOLD
-				: run->clock.error_us < 0 ? OFFSET_FREE
-							  : OFFSET_SYNCHRONISED;
+	struct offset_claim node = node_clock_claim(run);
 
-	offset_describe(known ? &m : NULL, node, s->clock_kept ? OFFSET_SYNCHRONISED : OFFSET_FREE, &words);
+	offset_describe(known ? &m : NULL, &node, &s->clock, &words);
 	buf_printf(out, "%s (shown only: nothing depends on it)", words.text);
 }
 

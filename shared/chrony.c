@@ -1,5 +1,6 @@
 #include "shared/chrony_private.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* The reference id of `local`: chronyd follows itself. */
@@ -34,6 +35,21 @@ const char *chrony_source_of(const struct chrony *c, int64_t error_us)
 	if (error_us < 0)
 		return NULL;
 	return c->state == CHRONY_SYNCHRONISED ? "chrony" : "kernel";
+}
+
+void chrony_describe(const struct chrony *c, int64_t error_us, struct reason *ret)
+{
+	const char *source = c->source[0] ? c->source : "a source";
+	char age[48] = "";
+
+	if (c->state != CHRONY_SYNCHRONISED) {
+		(void)snprintf(ret->text, sizeof ret->text, "%s%s", chrony_state_words(c->state),
+			error_us >= 0 ? "; the kernel still vouches for the clock" : "");
+		return;
+	}
+	if (c->age_s >= 0)
+		(void)snprintf(age, sizeof age, ", which told it %lld s ago", (long long)c->age_s);
+	(void)snprintf(ret->text, sizeof ret->text, "chronyd follows %s, stratum %u%s", source, c->stratum, age);
 }
 
 /* The fields, in chronyc's order. */
@@ -169,6 +185,7 @@ static void take_numbers(const int64_t n[FIELDS], struct chrony *c)
 	c->frequency_ppb = n[FREQUENCY];
 	c->skew_ppb = n[SKEW];
 	c->updated_at_us = n[UPDATED];
+	c->age_s = -1; /* one line knows no now */
 }
 
 enum err chrony_parse(struct span line, struct chrony *ret, struct reason *why)

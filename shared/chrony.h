@@ -45,6 +45,7 @@ struct chrony {
 	int64_t frequency_ppb,
 		skew_ppb;      /* how far off the clock runs by itself (+ fast), and how well that is known */
 	int64_t updated_at_us; /* wall clock: when the source last told */
+	int64_t age_s;         /* how long ago that was when this is read; -1 = not known */
 };
 
 /*
@@ -64,6 +65,10 @@ bool chrony_take(struct span object, struct chrony *ret) MUST_USE;
  * `stop_fd` becomes readable.  No shell.  Always fills *ret; unless that is a reading, `why` says more.
  */
 void chrony_ask(const char *program, int64_t timeout_ms, int stop_fd, struct chrony *ret, struct reason *why);
+
+/* A clause on who keeps a clock that is known to within error_us (-1 = not): "chronyd follows 10.0.0.1, stratum 3, which
+ * told it 4 s ago". */
+void chrony_describe(const struct chrony *c, int64_t error_us, struct reason *ret);
 
 #define CHRONY_EVERY_MS 10000
 #define CHRONY_TIMEOUT_MS 4000

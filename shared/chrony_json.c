@@ -54,6 +54,7 @@ void chrony_put(const struct chrony *c, struct buf *out)
 	} else {
 		buf_text(out, "null");
 	}
+	put_number(out, "age_s", known && c->age_s >= 0, c->age_s);
 	buf_char(out, '}');
 }
 
@@ -72,6 +73,7 @@ enum name {
 	OF_SKEW,
 	OF_LEAP,
 	OF_UPDATED,
+	OF_AGE,
 	NAMES,
 };
 
@@ -88,6 +90,7 @@ static const struct span member_names[NAMES] = {
 	[OF_SKEW] = MEMBER("skew_ppb"),
 	[OF_LEAP] = MEMBER("leap"),
 	[OF_UPDATED] = MEMBER("updated_at"),
+	[OF_AGE] = MEMBER("age_s"),
 };
 
 /* The bytes between a text's quotes, escapes and all: what has one fits nothing that is looked for. */
@@ -150,6 +153,21 @@ static bool take_source(const struct members *m, struct chrony *c)
 	return true;
 }
 
+/* A local from before there was one says none. */
+static bool take_age(const struct members *m, int64_t *ret)
+{
+	uint64_t age;
+
+	if (members_null(m, OF_AGE)) {
+		*ret = -1;
+		return true;
+	}
+	if (!take_count(m, OF_AGE, UINT32_MAX, &age))
+		return false;
+	*ret = (int64_t)age;
+	return true;
+}
+
 static bool take_numbers(const struct members *m, struct chrony *c)
 {
 	static const uint64_t max_us = INT64_MAX;
@@ -161,7 +179,7 @@ static bool take_numbers(const struct members *m, struct chrony *c)
 		!take_count(m, OF_ERROR, max_us, &error) || !take_count(m, OF_DELAY, max_us, &delay) ||
 		!take_count(m, OF_DISPERSION, max_us, &dispersion) ||
 		!take_count(m, OF_SKEW, max_us, &skew) || !take_word(m, OF_LEAP, leaps, 3, &leap) ||
-		!raw_text(m, OF_UPDATED, &updated))
+		!raw_text(m, OF_UPDATED, &updated) || !take_age(m, &c->age_s))
 		return false;
 	c->error_us = (int64_t)error;
 	c->root_delay_us = (int64_t)delay;

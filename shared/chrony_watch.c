@@ -38,6 +38,8 @@ static void keep(const struct chrony *c)
 	pthread_mutex_lock(&watch.mutex);
 	watch.last = *c;
 	watch.last_us = clock_mono_us();
+	int64_t age_us = clock_wall_us() - c->updated_at_us;
+	watch.last.age_s = age_us >= 0 ? age_us / 1000000 : -1; /* the clock may have been set since */
 	pthread_mutex_unlock(&watch.mutex);
 	clock_tell_error_us(c->state == CHRONY_SYNCHRONISED ? c->error_us : -1);
 }
@@ -111,6 +113,8 @@ void chrony_now(struct chrony *ret)
 	pthread_mutex_unlock(&watch.mutex);
 	if (ret->state != CHRONY_UNKNOWN && age_us > CLOCK_TOLD_KEPT_US)
 		*ret = (struct chrony){.state = CHRONY_UNKNOWN};
+	if (ret->age_s >= 0)
+		ret->age_s += age_us / 1000000;
 }
 
 void chrony_put_clock(struct buf *out)

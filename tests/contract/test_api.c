@@ -181,9 +181,9 @@ static void test_unknown_values_are_null(void **state)
 	       "null,\"digest\":"
 	       "null}");
 	has(d, "\"clock\":{\"offset_us\":null,\"error_us\":null,\"rtt_us\":null,\"age_s\":null,\"skewed\":"
-	       "null,"
+	       "null,\"disagrees\":null,"
 	       "\"reason\":\"not measured yet\",\"synchronised\":null,\"own_error_us\":null,\"source\":null,"
-	       "\"chrony\":null}");
+	       "\"keeper\":\"not told yet\",\"chrony\":null}");
 	has(d, "\"last_ms\":null,\"history\":[]");
 	has(d, "\"counted\":{\"at\":null,\"poll\":null,\"damaged\":null,\"first\":null}");
 	has(d, "\"rejected\":0,\"quarantined\":0,");
@@ -515,7 +515,7 @@ static void test_metrics_are_well_formed(void **state)
 		assert_int_equal(strncmp(line, name, strlen(name)), 0);
 		assert_int_equal(sscanf(strrchr(line, ' '), "%lf", &value), 1);
 	}
-	assert_int_equal(families, 22);
+	assert_int_equal(families, 23);
 	has(d, "tidemark_nodes{state=\"never_seen\"} 1\n");
 	has(d, "tidemark_node_up{node=\"a\"} 0\n");
 	has(d, "tidemark_node_state{node=\"a\",state=\"never_seen\"} 1\n");

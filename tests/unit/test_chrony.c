@@ -192,15 +192,17 @@ static void writes_what_it_knows_and_null(void **state)
 	static const char nothing[] =
 		",\"source\":null,\"reference_id\":null,\"stratum\":%s,\"offset_us\":null,\"error_us\":null,"
 		"\"root_delay_us\":null,\"root_dispersion_us\":null,\"frequency_ppb\":null,\"skew_ppb\":null,"
-		"\"leap\":null,\"updated_at\":null}";
+		"\"leap\":null,\"updated_at\":null,\"age_s\":null}";
 	struct buf out = {0}, want = {0};
 	struct chrony c = parse(FOLLOWS);
+	assert_int_equal(c.age_s, -1);
+	c.age_s = 7;
 	chrony_put(&c, &out);
 	assert_string_equal(out.at,
 		"{\"state\":\"synchronised\",\"source\":\"192.168.1.1\",\"reference_id\":\"C0A80101\","
 		"\"stratum\":3,\"offset_us\":1,\"error_us\":6,\"root_delay_us\":6,"
 		"\"root_dispersion_us\":2,\"frequency_ppb\":-21,\"skew_ppb\":67,"
-		"\"leap\":\"normal\",\"updated_at\":\"2026-11-26T15:40:39.069743Z\"}");
+		"\"leap\":\"normal\",\"updated_at\":\"2026-11-26T15:40:39.069743Z\",\"age_s\":7}");
 	for (int s = 0; s < CHRONY_STATES; s++) {
 		if (s == CHRONY_SYNCHRONISED)
 			continue;
@@ -225,9 +227,13 @@ static void takes_what_it_writes(void **state)
 		struct chrony c = {.state = (enum chrony_state)s, .stratum = s == CHRONY_ALONE ? 10 : 0}, got;
 		if (s == CHRONY_SYNCHRONISED)
 			c = parse(FOLLOWS);
+		if (s == CHRONY_SYNCHRONISED)
+			c.age_s = 4000000000;
 		buf_clear(&out);
 		chrony_put(&c, &out);
 		assert_true(chrony_take(buf_span(&out), &got));
+		if (s == CHRONY_SYNCHRONISED)
+			assert_int_equal(got.age_s, 4000000000);
 		assert_int_equal(got.state, c.state);
 		assert_int_equal(got.stratum, c.stratum);
 		assert_int_equal(got.reference_id, c.reference_id);
@@ -250,7 +256,7 @@ static void takes_nothing_else(void **state)
 	(void)state;
 	static const char *const names[] = {"state", "source", "reference_id", "stratum", "offset_us",
 		"error_us", "root_delay_us", "root_dispersion_us", "frequency_ppb", "skew_ppb", "leap",
-		"updated_at"};
+		"updated_at", "age_s"};
 	static const char *const wrong[] = {
 		"true", "\"\\u0041\"", "\"a\\\"b\"", "-9223372036854775809", "1.5", "{}"};
 	struct chrony c = parse(FOLLOWS), got = {.state = CHRONY_SILENT};
@@ -275,8 +281,31 @@ static void takes_nothing_else(void **state)
 	assert_false(chrony_take(span_of("{\"state\":\"silent\",\"state\":\"silent\"}"), &got));
 	assert_int_equal(got.state, CHRONY_SILENT);
 	assert_true(chrony_take(span_of("{\"new\":[1],\"state\":\"missing\"}"), &got));
+	*strstr(whole.at, ",\"age_s\"") = '}'; /* a local from before there was an age */
+	assert_true(chrony_take((struct span){whole.at, strcspn(whole.at, "}") + 1}, &got));
+	assert_int_equal(got.age_s, -1);
 	buf_done(&whole);
 	buf_done(&bad);
+}
+
+static void says_who_keeps_the_clock(void **state)
+{
+	(void)state;
+	struct chrony c = parse(FOLLOWS);
+	struct reason got;
+	chrony_describe(&c, 6, &got);
+	assert_string_equal(got.text, "chronyd follows 192.168.1.1, stratum 3");
+	c.age_s = 12;
+	chrony_describe(&c, 6, &got);
+	assert_string_equal(got.text, "chronyd follows 192.168.1.1, stratum 3, which told it 12 s ago");
+	c.source[0] = '\0';
+	chrony_describe(&c, 6, &got);
+	assert_string_equal(got.text, "chronyd follows a source, stratum 3, which told it 12 s ago");
+	c.state = CHRONY_SILENT;
+	chrony_describe(&c, -1, &got);
+	assert_string_equal(got.text, "chronyd does not answer: is it running?");
+	chrony_describe(&c, 0, &got);
+	assert_string_equal(got.text, "chronyd does not answer: is it running?; the kernel still vouches for the clock");
 }
 
 static void the_bound_has_a_source(void **state)
@@ -300,6 +329,7 @@ int main(void)
 		cmocka_unit_test(writes_what_it_knows_and_null),
 		cmocka_unit_test(takes_what_it_writes),
 		cmocka_unit_test(takes_nothing_else),
+		cmocka_unit_test(says_who_keeps_the_clock),
 		cmocka_unit_test(the_bound_has_a_source),
 	};
 	return cmocka_run_group_tests_name("chrony", tests, NULL, NULL);

@@ -158,33 +158,68 @@ static void skewed_is_beyond_the_error_and_the_threshold(void **state)
 	}
 }
 
-static void says_it_in_words(void **state)
+static void a_claim_that_the_measure_contradicts(void **state)
 {
 	(void)state;
 	static const struct {
+		int64_t offset_us, error_us, node_us, centre_us;
+		bool disagrees;
+	} rows[] = {
+		{0, 100, 500, 200, false},
+		{1800, 100, 500, 200, false}, /* 1 ms is forgiven: clocks are slewed meanwhile */
+		{1801, 100, 500, 200, true},
+		{-1800, 100, 500, 200, false},
+		{-1801, 100, 500, 200, true},
+		{2500000, 100, 500, 200, true},
+		{2500000, 100, 2600000, 200, false},
+		{2500000, 2600000, 500, 200, false},
+		{2500000, 100, -1, 200, false}, /* who claims nothing is not contradicted */
+		{2500000, 100, 500, -1, false},
+		{2500000, 100, -1, -1, false},
+		{3653 * DAY, 100, 500, 0, true},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct offset_reading r = {.offset_us = rows[i].offset_us, .error_us = rows[i].error_us};
+		struct offset_claim node = {OFFSET_SYNCHRONISED, rows[i].node_us},
+				    centre = {OFFSET_SYNCHRONISED, rows[i].centre_us};
+		assert_int_equal(offset_disagrees(&r, &node, &centre), rows[i].disagrees);
+	}
+}
+
+static void says_it_in_words(void **state)
+{
+	(void)state;
+	static const struct offset_claim free_ = {OFFSET_FREE, -1}, serves = {OFFSET_FREE, 0},
+					 not_told = {OFFSET_NOT_TOLD, -1}, right = {OFFSET_SYNCHRONISED, 900},
+					 vague = {OFFSET_SYNCHRONISED, 15 * S};
+	static const struct {
 		int64_t offset_us, error_us;
-		enum offset_kept node, centre;
+		const struct offset_claim *node, *centre;
 		const char *words;
 	} rows[] = {
-		{-64, 90, OFFSET_FREE, OFFSET_FREE,
-			"64 us behind the centre's clock, measured to within 90 us"},
-		{1500, 999, OFFSET_FREE, OFFSET_FREE,
-			"1.5 ms ahead of the centre's clock, measured to within 999 us"},
-		{2500013, 120, OFFSET_FREE, OFFSET_SYNCHRONISED,
+		{-64, 90, &free_, &free_, "64 us behind the centre's clock, measured to within 90 us"},
+		{1500, 999, &right, &serves, "1.5 ms ahead of the centre's clock, measured to within 999 us"},
+		{2500013, 120, &free_, &right,
 			"2.500 s ahead of the centre's clock, measured to within 120 us; "
 			"the node's is not synchronised: let chronyd keep it"},
-		{-2500013, 120, OFFSET_SYNCHRONISED, OFFSET_FREE,
+		{-2500013, 120, &right, &free_,
 			"2.500 s behind the centre's clock, measured to within 120 us; "
 			"the centre's own is not synchronised and may be the wrong one: let chronyd keep it"},
-		{3 * 3600 * S, 1000, OFFSET_FREE, OFFSET_FREE,
+		{3 * 3600 * S, 1000, &free_, &free_,
 			"3.0 hours ahead of the centre's clock, measured to within 1.0 ms; "
 			"neither clock is synchronised: let chronyd keep both"},
-		{-3653 * DAY, 1000, OFFSET_SYNCHRONISED, OFFSET_SYNCHRONISED,
-			"3653.0 days behind the centre's clock, measured to within 1.0 ms; "
+		{10 * S, 1000, &vague, &vague,
+			"10.000 s ahead of the centre's clock, measured to within 1.0 ms; "
 			"both say they are synchronised: do they follow the same time?"},
-		{10 * S, 1000, OFFSET_NOT_TOLD, OFFSET_SYNCHRONISED,
+		{10 * S, 1000, &not_told, &right,
 			"10.000 s ahead of the centre's clock, measured to within 1.0 ms; see that chronyd "
 			"keeps both"},
+		{-3653 * DAY, 1000, &right, &right,
+			"3653.0 days behind the centre's clock, measured to within 1.0 ms; yet the node claims to "
+			"be right to within 900 us, the centre to within 900 us: do both follow the same time?"},
+		{20000, 100, &right, &serves,
+			"20.0 ms ahead of the centre's clock, measured to within 100 us; yet the node claims to "
+			"be right to within 900 us: the centre serves its own time: does the node follow that?"},
 	};
 	struct reason got;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -192,7 +227,7 @@ static void says_it_in_words(void **state)
 		offset_describe(&r, rows[i].node, rows[i].centre, &got);
 		assert_string_equal(got.text, rows[i].words);
 	}
-	offset_describe(NULL, OFFSET_FREE, OFFSET_FREE, &got);
+	offset_describe(NULL, &free_, &free_, &got);
 	assert_string_equal(got.text, "not measured yet");
 }
 
@@ -207,6 +242,7 @@ int main(void)
 		cmocka_unit_test(a_clock_that_was_set_is_seen_at_once),
 		cmocka_unit_test(what_cannot_be_is_passed_over),
 		cmocka_unit_test(skewed_is_beyond_the_error_and_the_threshold),
+		cmocka_unit_test(a_claim_that_the_measure_contradicts),
 		cmocka_unit_test(says_it_in_words),
 	};
 	return cmocka_run_group_tests_name("offset", tests, NULL, NULL);
