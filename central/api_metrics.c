@@ -164,7 +164,8 @@ static const struct figure {
 	{"tidemark_clock_skewed", "gauge", "1 when the node's clock is farther off than it should be.",
 		figure_skewed},
 	{"tidemark_clock_disagrees", "gauge",
-		"1 when the node's clock is off by more than both clocks' keepers say is possible.", figure_disagrees},
+		"1 when the node's clock is off by more than both clocks' keepers say is possible.",
+		figure_disagrees},
 	{"tidemark_node_clock_synchronised", "gauge", "1 when something keeps the node's clock.",
 		figure_synchronised},
 };

@@ -14,7 +14,8 @@ struct offset_claim clocks_own(void)
 	return (struct offset_claim){OFFSET_FREE, c.state == CHRONY_ALONE ? 0 : -1};
 }
 
-static int disagree(const struct offset_reading *m, const struct offset_claim *node, const struct offset_claim *own)
+static int disagree(
+	const struct offset_reading *m, const struct offset_claim *node, const struct offset_claim *own)
 {
 	if (!m || node->error_us < 0 || own->error_us < 0)
 		return -1;

@@ -127,8 +127,9 @@ static void dispute(const struct offset_claim *node, const struct offset_claim *
 {
 	struct words there = say_span(node->error_us), here = say_span(centre->error_us);
 	size_t from = strlen(ret->text);
-	const char *ask = centre->kept == OFFSET_FREE ? "the centre serves its own time: does the node follow that?"
-						      : "do both follow the same time?";
+	const char *ask = centre->kept == OFFSET_FREE
+				  ? "the centre serves its own time: does the node follow that?"
+				  : "do both follow the same time?";
 
 	if (centre->error_us > 0)
 		(void)snprintf(ret->text + from, sizeof ret->text - from,

@@ -34,9 +34,9 @@ struct outlook_seen {
 	struct plan plan, then; /* then: after a WAIT */
 	int64_t now_us;         /* monotonic */
 	int64_t wall_us;
-	int64_t due_us;  /* wall: when a wait ends; -1: it does not wait */
-	bool current;    /* what it last said of itself still holds */
-	bool store_ok;   /* the centre's own store can be read and written */
+	int64_t due_us;            /* wall: when a wait ends; -1: it does not wait */
+	bool current;              /* what it last said of itself still holds */
+	bool store_ok;             /* the centre's own store can be read and written */
 	struct offset_claim clock; /* the centre's own */
 	/* rejected: it cannot hold them.  quarantined: the centre could not take them. */
 	struct outlook_count push, conflicts, rejected, quarantined;

@@ -49,7 +49,8 @@ void chrony_describe(const struct chrony *c, int64_t error_us, struct reason *re
 	}
 	if (c->age_s >= 0)
 		(void)snprintf(age, sizeof age, ", which told it %lld s ago", (long long)c->age_s);
-	(void)snprintf(ret->text, sizeof ret->text, "chronyd follows %s, stratum %u%s", source, c->stratum, age);
+	(void)snprintf(
+		ret->text, sizeof ret->text, "chronyd follows %s, stratum %u%s", source, c->stratum, age);
 }
 
 /* The fields, in chronyc's order. */

@@ -120,6 +120,7 @@ void chrony_now(struct chrony *ret)
 void chrony_put_clock(struct buf *out)
 {
 	struct chrony c;
+	struct reason words;
 	int64_t error_us = clock_error_us();
 	chrony_now(&c);
 	const char *source = chrony_source_of(&c, error_us);
@@ -129,7 +130,8 @@ void chrony_put_clock(struct buf *out)
 	else
 		buf_text(out, "null,\"source\":null");
 	buf_text(out, ",\"reason\":");
-	buf_json_text(out, span_of(chrony_state_words(c.state)));
+	chrony_describe(&c, error_us, &words);
+	buf_json_text(out, span_of(words.text));
 	buf_text(out, ",\"chrony\":");
 	chrony_put(&c, out);
 	buf_char(out, '}');

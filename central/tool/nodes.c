@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "central/tool/clocks.h"
 #include "central/tool/commands.h"
 #include "central/tool/list.h"
 
@@ -20,28 +21,6 @@ static int severity(const char *state)
 	return 2;
 }
 
-/* Does the centre call the clock of this node skewed?  The threshold is the centre's. */
-static bool is_skewed(const struct json_doc *node)
-{
-	bool skewed = false;
-	struct reason why;
-
-	return json_doc_bool(node, "clock.skewed", &skewed, &why) == OK && skewed;
-}
-
-/* The centre's own. */
-static void print_clock(const struct json_doc *s)
-{
-	double error_us;
-	struct reason why;
-
-	if (json_doc_number(s, "clock.error_us", &error_us, &why) == OK)
-		printf("clock      synchronised to within %.3f ms, says %s\n", error_us / 1000,
-			!strcmp(tool_text(s, "clock.source"), "chrony") ? "chronyd" : "the kernel");
-	else
-		printf("clock      not synchronised: %s\n", tool_text(s, "clock.reason"));
-}
-
 static void print_summary(const struct json_doc *s)
 {
 	struct buf line = {0};
@@ -56,7 +35,7 @@ static void print_summary(const struct json_doc *s)
 	tool_put_number(&line, s, "quarantined", 0, "");
 	puts(line.at);
 	buf_clear(&line);
-	print_clock(s);
+	clocks_print_own(s);
 	buf_text(&line, "backlog    pull ");
 	tool_put_number(&line, s, "backlog.pull", 0, "");
 	buf_text(&line, ", push ");
@@ -91,7 +70,7 @@ static void look_at_node(void *ctx, struct span item)
 		snprintf(a->first, sizeof(a->first), "%s is %s: %s", tool_text(d, "name"),
 			tool_text(d, "state"), tool_text(d, "reason"));
 	}
-	if (d && is_skewed(d)) {
+	if (d && clocks_alarm(d)) {
 		buf_printf(
 			&a->text, "~  %-10s clock: %s\n", tool_text(d, "name"), tool_text(d, "clock.reason"));
 		if (a->worst == 0)
@@ -158,13 +137,6 @@ static void put_proof(struct buf *out, const struct json_doc *d)
 		buf_printf(out, "%s %.19s", equal ? "equal" : "UNEQUAL", tool_text(d, "proof.at"));
 }
 
-static void put_clock(struct buf *out, const struct json_doc *d)
-{
-	if (is_skewed(d))
-		buf_text(out, "SKEWED ");
-	tool_put_number(out, d, "clock.offset_us", 0, " us");
-}
-
 static void number_cell(struct table *table, const struct json_doc *d, const char *path, const char *unit)
 {
 	struct buf text = {0};
@@ -183,7 +155,7 @@ static void add_row(void *ctx, struct span item)
 	if (json_doc_parse(&d, item, NULL) != OK)
 		return;
 	put_proof(&proof, d);
-	put_clock(&clock, d);
+	clocks_put(&clock, d);
 	table_cell(table, "%s", tool_text(d, "name"));
 	table_cell(table, "%s", tool_text(d, "state"));
 	number_cell(table, d, "records", "");
@@ -220,7 +192,7 @@ static void print_field(const struct json_doc *d, const char *label, const char 
 	bool flag;
 	struct reason why;
 
-	printf("%-16s ", label);
+	printf("%-18s ", label);
 	if (json_doc_bool(d, path, &flag, &why) == OK)
 		puts(flag ? "yes" : "no");
 	else if (json_doc_number(d, path, &number, &why) == OK)
@@ -237,10 +209,13 @@ static int show_node(struct tool *t, const char *target)
 		{"head", "head_seq"}, {"records", "records"}, {"to pull", "backlog.pull"},
 		{"to push", "backlog.push"}, {"proof equal", "proof.equal"}, {"proof at", "proof.at"},
 		{"proof position", "proof.seq"}, {"clock", "clock.reason"}, {"clock skewed", "clock.skewed"},
-		{"clock offset us", "clock.offset_us"}, {"clock error us", "clock.error_us"},
-		{"clock kept", "clock.synchronised"}, {"clock kept by", "clock.source"},
-		{"chronyd", "clock.chrony.state"}, {"chrony source", "clock.chrony.source"},
-		{"polls ok", "polls.ok"}, {"polls failed", "polls.failed"}, {"last poll ms", "polls.last_ms"},
+		{"clock disagrees", "clock.disagrees"}, {"clock offset us", "clock.offset_us"},
+		{"clock error us", "clock.error_us"}, {"clock kept", "clock.synchronised"},
+		{"clock kept by", "clock.source"}, {"clock own error us", "clock.own_error_us"},
+		{"clock keeper", "clock.keeper"}, {"chronyd", "clock.chrony.state"},
+		{"chrony source", "clock.chrony.source"}, {"chrony stratum", "clock.chrony.stratum"},
+		{"chrony age s", "clock.chrony.age_s"}, {"polls ok", "polls.ok"},
+		{"polls failed", "polls.failed"}, {"last poll ms", "polls.last_ms"},
 		{"conflicts", "conflicts"}, {"quarantined", "quarantined"}, {"version", "version"}};
 	struct json_doc *d = NULL;
 

@@ -249,9 +249,10 @@ static void is_watched_as_it_changes(void **state)
 	assert_in_range(clock_error_us(), 500, 600);
 	chrony_put_clock(&out);
 	assert_non_null(strstr(out.at, "{\"synchronised\":true,\"error_us\":5"));
-	assert_non_null(strstr(out.at,
-		",\"source\":\"chrony\",\"reason\":\"chronyd follows a source\",\"chrony\":{\"state\":"
-		"\"synchronised\",\"source\":\"192.168.1.1\""));
+	assert_non_null(strstr(out.at, ",\"source\":\"chrony\",\"reason\":\"chronyd follows 192.168.1.1, "
+				       "stratum 3, which told it "));
+	assert_non_null(strstr(out.at, " s ago\",\"chrony\":{\"state\":"
+				       "\"synchronised\",\"source\":\"192.168.1.1\""));
 	write_file(b->state, "506 Cannot talk to daemon\n", 0600);
 	wait_for(CHRONY_SILENT);
 	assert_int_equal(clock_error_us(), -1); /* the kernel's word again */

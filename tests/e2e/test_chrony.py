@@ -1,91 +1,24 @@
 """The clocks' keeper for real: two chronyd, the configurations of deploy/chrony, and what the programs read of them.
 
-Both run without touching the machine's clock (-x), as the user that runs the tests, on ports of their own; so chronyc is
-called by a script that names the port.
+Over a network, and what becomes of a chronyd that dies: test_clocks_apart.py.
 """
-import os
-import pwd
 import re
-import shutil
-import socket
 import subprocess
 
 import pytest
 
 import lab
-
-CONF = lab.TOP / "deploy" / "chrony"
-
-
-def chronyd():
-    found = shutil.which("chronyd", path=os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin")
-    assert found, "chronyd is not installed: deploy/deps test"
-    return found
-
-
-def free_udp_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-class Chronyd(lab.Program):
-    """One chronyd with a configuration of deploy/chrony, and `chronyc` for it."""
-
-    def __init__(self, directory, name, text, serves):
-        super().__init__(directory, name)
-        self.text, self.serves = text, serves
-        self.chronyc = self.directory / f"{name}-chronyc"
-
-    def argv(self):
-        self.port, self.command_port = (free_udp_port() if self.serves else 0), free_udp_port()
-        conf = self.directory / f"{self.name}.conf"
-        conf.write_text(self.text + f"""
-port {self.port}
-allow 127.0.0.0/8
-bindaddress 127.0.0.1
-cmdport {self.command_port}
-bindcmdaddress 127.0.0.1
-bindcmdaddress /
-pidfile {self.directory}/{self.name}.pid
-""")
-        self.chronyc.write_text(f'#!/bin/sh\nexec chronyc -h 127.0.0.1 -p {self.command_port} "$@"\n')
-        self.chronyc.chmod(0o700)
-        return [chronyd(), "-U", "-x", "-d", "-u", pwd.getpwuid(os.geteuid()).pw_name, "-f", conf]
-
-    def listens(self):
-        """Again on other ports where somebody took one first."""
-        def answers():
-            if self.process.poll() is not None and "Could not" in self.log_text():
-                self.spawn()
-            assert self.process.poll() is None, f"chronyd ended: {self.log_text()}"
-            return self.tracking().startswith(("0", "7"))
-
-        lab.wait_until(f"{self.name} answers", answers)
-        return self
-
-    def tracking(self):
-        return subprocess.run([self.chronyc, "-c", "-n", "tracking"], capture_output=True, text=True, timeout=20).stdout
-
-    def follows(self):
-        """Its first words are of a bound of a second: until it knows better."""
-        def close():
-            fields = self.tracking().strip().split(",")
-            return fields[-1] == "Normal" and float(fields[11]) < 0.01
-        lab.wait_until(f"{self.name} follows", close, 30)
+from chronyd import CONF, Chronyd, follows_text, program
 
 
 @pytest.fixture
 def keepers(tmp_path):
     """The centre's chronyd and a site's that follows it."""
-    centre = Chronyd(tmp_path, "chronyd-centre", (CONF / "centre.conf").read_text(), serves=True)
-    site = Chronyd(tmp_path, "chronyd-site", "", serves=False)
+    centre = Chronyd(tmp_path, "chronyd-centre", (CONF / "centre.conf").read_text(), address="127.0.0.1")
+    site = Chronyd(tmp_path, "chronyd-site", "")
     try:
         centre.start()
-        text = (CONF / "local.conf").read_text()
-        assert text.count("\nserver centre.example ") == 1
-        # asked more often than is polite, so that the test need not wait
-        site.text = text.replace("\nserver centre.example ", f"\nserver 127.0.0.1 port {centre.port} minpoll -4 maxpoll 0 ")
+        site.text = follows_text(f"127.0.0.1 port {centre.port}")
         site.start()
         yield centre, site
     finally:
@@ -99,12 +32,12 @@ def keepers(tmp_path):
     ("local.conf", ["server centre.example iburst prefer", "makestep 1 3"]),
 ])
 def test_the_configurations_are_what_chronyd_understands(name, holds, tmp_path):
-    r = subprocess.run([chronyd(), "-p", "-f", CONF / name], capture_output=True, text=True, timeout=20)
+    r = subprocess.run([program(), "-p", "-f", CONF / name], capture_output=True, text=True, timeout=20)
     assert r.returncode == 0, r.stdout + r.stderr
     assert [line for line in r.stdout.splitlines() if line and not line.startswith("#")] == holds
     wrong = tmp_path / "wrong.conf"
     wrong.write_text((CONF / name).read_text() + "alow 10.0.0.0/8\n")  # that it can fail
-    assert subprocess.run([chronyd(), "-p", "-f", wrong], capture_output=True, timeout=20).returncode != 0
+    assert subprocess.run([program(), "-p", "-f", wrong], capture_output=True, timeout=20).returncode != 0
 
 
 def test_a_site_follows_the_centre_and_both_show_it(site, keepers):
@@ -142,24 +75,3 @@ def test_a_site_follows_the_centre_and_both_show_it(site, keepers):
     assert centre.get("/v1/records/a/x").json["clock_error_us"] == record["clock_error_us"]
     shown = centre.tool("node", "a").stdout
     assert re.search(r"^clock kept by +chrony$", shown, re.M) and re.search(r"^chrony source +127\.0\.0\.1$", shown, re.M), shown
-
-
-def test_a_chronyd_that_dies_is_noticed_and_a_new_one_too(site, keepers):
-    _, keeper = keepers
-    keeper.follows()
-    l = site.local("a", options=["--chronyc", keeper.chronyc])
-    centre = site.centre(l, options=["--chronyc", ""])
-    assert centre.get("/v1/status").json["clock"]["chrony"] is None  # never asked
-    lab.wait_until("the centre hears of it", lambda: (centre.node("a")["clock"]["chrony"] or {}).get("state") == "synchronised")
-    keeper.kill()
-    lab.wait_until("it is missed", lambda: l.status()["clock"]["chrony"]["state"] == "silent", 30)
-    clock = l.status()["clock"]
-    assert clock["source"] in (None, "kernel") and clock["chrony"]["offset_us"] is None and clock["chrony"]["stratum"] is None
-    assert clock["reason"] == "chronyd does not answer: is it running?"
-    assert clock["synchronised"] is (clock["source"] == "kernel") and (clock["error_us"] is None) is (clock["source"] is None)
-    lab.wait_until("at the centre too", lambda: centre.node("a")["clock"]["chrony"]["state"] == "silent")
-    assert re.search(r" warn clock chrony=silent reason=", l.log_text())
-    keeper.start()
-    lab.wait_until("the new one is seen", lambda: l.status()["clock"]["source"] == "chrony", 30)
-    assert len(re.findall(r" clock chrony=", l.log_text())) <= 5  # told when it changes, not at every reading
-    assert centre.events(node="a") and {e["kind"] for e in centre.events(node="a")} <= {"node.added", "node.state"}

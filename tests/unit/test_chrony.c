@@ -305,7 +305,8 @@ static void says_who_keeps_the_clock(void **state)
 	chrony_describe(&c, -1, &got);
 	assert_string_equal(got.text, "chronyd does not answer: is it running?");
 	chrony_describe(&c, 0, &got);
-	assert_string_equal(got.text, "chronyd does not answer: is it running?; the kernel still vouches for the clock");
+	assert_string_equal(
+		got.text, "chronyd does not answer: is it running?; the kernel still vouches for the clock");
 }
 
 static void the_bound_has_a_source(void **state)

@@ -215,11 +215,15 @@ static void says_it_in_words(void **state)
 			"10.000 s ahead of the centre's clock, measured to within 1.0 ms; see that chronyd "
 			"keeps both"},
 		{-3653 * DAY, 1000, &right, &right,
-			"3653.0 days behind the centre's clock, measured to within 1.0 ms; yet the node claims to "
-			"be right to within 900 us, the centre to within 900 us: do both follow the same time?"},
+			"3653.0 days behind the centre's clock, measured to within 1.0 ms; yet the node "
+			"claims to "
+			"be right to within 900 us, the centre to within 900 us: do both follow the same "
+			"time?"},
 		{20000, 100, &right, &serves,
-			"20.0 ms ahead of the centre's clock, measured to within 100 us; yet the node claims to "
-			"be right to within 900 us: the centre serves its own time: does the node follow that?"},
+			"20.0 ms ahead of the centre's clock, measured to within 100 us; yet the node claims "
+			"to "
+			"be right to within 900 us: the centre serves its own time: does the node follow "
+			"that?"},
 	};
 	struct reason got;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
