@@ -167,7 +167,7 @@ def test_prometheus_scrapes_both_and_the_alerts_see_what_is_wrong(site):
     (of,) = server.query("tidemark_node_up == 0")
     assert dict(of)["node"] == "b"
     lab.wait_until("its own target is down", lambda: ("tidemark-local", "down") in server.targets())
-    assert {k for k in server.alerts() if k[0] == "TidemarkLocalDown"}
+    lab.wait_until("and said to be", lambda: {k for k in server.alerts() if k[0] == "TidemarkLocalDown"})
     assert not [s for s in server.alerts().values() if "<" in s], server.alerts()  # <no value>, <error …>
     b.start()
     lab.wait_until("it is over", lambda: not {k for k in server.alerts() if k[1]})
