@@ -86,6 +86,15 @@ $(B)/gen/openapi_%.h: %/openapi.yaml shared/embed.awk
 $(B)/gen/openapi_%.c: %/openapi.yaml shared/embed.awk
 	@mkdir -p $(@D)
 	awk -v name=openapi_$* -v out=source -f shared/embed.awk $< > $@.new && mv $@.new $@
+# The page goes in byte for byte, by the assembler.
+PAGE := $(sort $(wildcard central/page/*.*))
+GEN += $(B)/gen/dashboard
+$(B)/gen/dashboard.h: central/embed_page.awk
+	@mkdir -p $(@D)
+	awk -v out=header -f central/embed_page.awk > $@.new && mv $@.new $@
+$(B)/gen/dashboard.c: central/embed_page.awk $(PAGE) central/page
+	@mkdir -p $(@D)
+	awk -v out=source -f central/embed_page.awk $(PAGE) > $@.new && mv $@.new $@
 .PHONY: generated
 generated: $(GEN:=.h)
 .SECONDARY: $(GEN:=.c) $(GEN:=.h)
@@ -99,7 +108,7 @@ $(B)/%.o: %.c | $(GEN:=.h)
 $(SHARED): $(call objects,$(call sources,shared))
 $(LOCAL): $(call objects,$(call sources,local)) $(B)/gen/sql_local.o $(B)/gen/sql_local_migrations.o $(B)/gen/openapi_local.o
 $(CENTRAL): $(call objects,$(call sources,central)) $(addprefix $(B)/gen/,sql_central.o sql_central_migrations.o \
-	sql_postgres.o sql_postgres_copy.o sql_postgres_migrations.o openapi_central.o)
+	sql_postgres.o sql_postgres_copy.o sql_postgres_migrations.o openapi_central.o dashboard.o)
 $(B)/%.a:
 	@mkdir -p $(@D) && rm -f $@
 	ar rcs $@ $^

@@ -1,12 +1,19 @@
 #include "shared/etag.h"
 
 #include <stdio.h>
+#include <string.h>
 
 void etag_set(struct http_reply *r, struct hash h)
 {
 	char hex[33];
 	hash_hex(h, hex);
 	snprintf(r->etag, sizeof r->etag, "\"%s\"", hex);
+}
+
+bool etag_is_known(const struct http_request *q, const struct http_reply *r)
+{
+	struct span known = q->if_none_match;
+	return known.at && (span_is(known, "*") || memmem(known.at, known.len, r->etag, strlen(r->etag)));
 }
 
 bool etag_precondition(const struct http_request *q, struct precondition *ret, struct http_reply *r)

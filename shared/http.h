@@ -29,6 +29,7 @@ struct http_request {
 	struct span target; /* as on the request line: path and query, still encoded */
 	struct span body;
 	struct span content_type, content_encoding, if_match, if_none_match, authorization, origin, host;
+	struct span accept, last_event_id;
 	unsigned framing_errors; /* what the rim saw, HTTP_FRAMING_… */
 	bool loopback;           /* the peer's address is a loopback one */
 	int64_t received_us;     /* wall clock when the request's head had come */
@@ -77,6 +78,8 @@ struct http_reply {
 	bool close;             /* end the connection afterwards */
 	bool written;           /* what was asked for is done: a problem now is one of the answer alone */
 	const char *policy;     /* a page's Content-Security-Policy; static text, NULL = none */
+	const char *cache;      /* Cache-Control; static text, NULL = no-store */
+	const char *vary;       /* static text, NULL = none */
 
 	/*
 	 * A body that goes on (server-sent events, a large file): when not NULL it is called again and again on the
@@ -91,8 +94,8 @@ struct http_reply {
 		stream_bytes; /* of `body` and the stream together, when that is known (then announced); 0 = not */
 };
 /*
- * The rim adds Content-Length (no stream), Cache-Control: no-store, X-Content-Type-Options: nosniff, and to a
- * 401 WWW-Authenticate: Bearer.
+ * The rim adds Content-Length (no stream), X-Content-Type-Options: nosniff, Referrer-Policy: no-referrer,
+ * and to a 401 WWW-Authenticate: Bearer.
  */
 void http_reply_done(struct http_reply *r);
 

@@ -123,6 +123,7 @@ static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const cha
 		{"If-None-Match", &q->if_none_match},
 		{"Authorization", &q->authorization},
 		{"Origin", &q->origin},
+		{"Last-Event-ID", &q->last_event_id},
 	};
 	struct span value = {text ? text : "", text ? strlen(text) : 0};
 	(void)kind;
@@ -136,6 +137,8 @@ static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const cha
 			h->length = INT64_MAX;
 	} else if (strcasecmp(name, "Transfer-Encoding") == 0) {
 		h->encodings++;
+	} else if (strcasecmp(name, "Accept") == 0) {
+		q->accept = value;
 	} else if (strcasecmp(name, "Host") == 0) {
 		h->hosts++;
 		q->host = value;
