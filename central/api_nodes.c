@@ -171,61 +171,77 @@ void api_nodes_get(void *ctx, struct http_request *q, struct http_reply *r)
 
 /* --- the list --- */
 
-static int compare_views(const void *a, const void *b)
+/* What is asked for; the place after which it begins is "RANK.NAME", as `next` gave it. */
+struct list_wish {
+	bool by_name; /* else the worst first */
+	bool by_state;
+	enum node_state state;
+	struct span q;
+	int rank; /* -1: from the beginning */
+	char name[RECORD_OWNER_MAX + 1];
+	unsigned limit;
+};
+
+static int rank(const struct list_wish *w, const struct node_view *v)
+{
+	return w->by_name ? 0 : rank_of[v->state];
+}
+
+static int compare_views(const void *a, const void *b, void *wish)
 {
 	const struct node_view *x = a, *y = b;
-	int by_rank = rank_of[x->state] - rank_of[y->state];
+	int by_rank = rank(wish, x) - rank(wish, y);
 	return by_rank ? by_rank : strcmp(x->node.name, y->node.name);
 }
 
-/* "RANK.NAME", as `next` gave it. */
-struct list_key {
-	int rank;
-	char name[RECORD_OWNER_MAX + 1];
-};
-
-static bool read_key(struct span text, struct list_key *ret, struct http_reply *r)
+static char lower(char c)
 {
-	struct list_key k = {.rank = -1};
-	if (text.at) {
-		if (text.len < 3 || text.at[0] < '0' || text.at[0] > '8' || text.at[1] != '.' ||
-			!record_owner_ok((struct span){text.at + 2, text.len - 2})) {
-			http_problem(r, "bad_request", "after: not what `next` said");
-			return false;
-		}
-		k.rank = text.at[0] - '0';
-		memcpy(k.name, text.at + 2, text.len - 2);
-	}
-	*ret = k;
-	return true;
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-static bool is_after(const struct node_view *v, const struct list_key *k)
+/* Does the text hold the word somewhere, with the letters of ASCII in either case?  The empty word is in all. */
+static bool has_word(const char *text, struct span word)
 {
-	int rank = rank_of[v->state];
-	return rank != k->rank ? rank > k->rank : strcmp(v->node.name, k->name) > 0;
+	for (;; text++) {
+		size_t i = 0;
+		while (i < word.len && text[i] && lower(text[i]) == lower(word.at[i]))
+			i++;
+		if (i == word.len)
+			return true;
+		if (!*text)
+			return false;
+	}
+}
+
+static bool is_wanted(const struct list_wish *w, const struct node_view *v)
+{
+	int r = rank(w, v);
+	if (w->by_state && v->state != w->state)
+		return false;
+	if (!has_word(v->node.name, w->q) && !has_word(v->node.title, w->q))
+		return false;
+	return r != w->rank ? r > w->rank : strcmp(v->node.name, w->name) > 0;
 }
 
 /* Keeps what is asked for, in order; returns how many. */
-static size_t select_views(
-	struct node_view *views, size_t n, const enum node_state *state, const struct list_key *after)
+static size_t select_views(struct node_view *views, size_t n, struct list_wish *w)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < n; i++)
-		if ((!state || views[i].state == *state) && is_after(&views[i], after))
+		if (is_wanted(w, &views[i]))
 			views[kept++] = views[i];
-	qsort(views, kept, sizeof *views, compare_views);
+	qsort_r(views, kept, sizeof *views, compare_views, w);
 	return kept;
 }
 
 static void put_list(
-	struct centre *c, const struct node_view *views, size_t n, unsigned limit, struct buf *out)
+	struct centre *c, const struct node_view *views, size_t n, const struct list_wish *w, struct buf *out)
 {
 	struct store *st = c->store;
 	size_t shown = 0;
 	const char *comma = "";
 	buf_text(out, "{\"nodes\":[");
-	for (size_t i = 0; i < n && i < limit; i++, shown++) {
+	for (size_t i = 0; i < n && i < w->limit; i++, shown++) {
 		struct node_view v;
 		struct history h;
 		if (!scheduler_view(c->scheduler, views[i].node.name, &v, &h))
@@ -237,29 +253,54 @@ static void put_list(
 	}
 	buf_text(out, "],\"next\":");
 	if (n > shown && shown > 0)
-		buf_printf(out, "\"%d.%s\"}\n", rank_of[views[shown - 1].state], views[shown - 1].node.name);
+		buf_printf(out, "\"%d.%s\"}\n", rank(w, &views[shown - 1]), views[shown - 1].node.name);
 	else
 		buf_text(out, "null}\n");
+}
+
+static bool read_place(struct span text, struct list_wish *w, struct http_reply *r)
+{
+	w->rank = -1;
+	if (!text.at)
+		return true;
+	if (text.len < 3 || text.at[0] < '0' || text.at[0] > '8' || text.at[1] != '.' ||
+		!record_owner_ok((struct span){text.at + 2, text.len - 2})) {
+		http_problem(r, "bad_request", "after: not what `next` said");
+		return false;
+	}
+	w->rank = text.at[0] - '0';
+	memcpy(w->name, text.at + 2, text.len - 2);
+	return true;
+}
+
+static bool read_wish(const struct http_request *q, struct list_wish *w, struct http_reply *r)
+{
+	struct span order = http_query(q, "order"), state = http_query(q, "state");
+	w->q = http_query(q, "q");
+	w->by_name = span_is(order, "name");
+	w->by_state = state.at;
+	if (order.at && !w->by_name && !span_is(order, "worst")) {
+		http_problem(r, "bad_request", "order: worst or name");
+		return false;
+	}
+	if (state.at && !node_state_parse(state, &w->state)) {
+		http_problem(r, "bad_request", "state: not one of the states of a node");
+		return false;
+	}
+	return centre_limit(q, &w->limit, r) && read_place(http_query(q, "after"), w, r);
 }
 
 void api_nodes_list(void *ctx, struct http_request *q, struct http_reply *r)
 {
 	struct centre *c = ctx;
-	struct span word = http_query(q, "state");
-	enum node_state state;
-	struct list_key after;
+	struct list_wish w = {.rank = -1};
 	struct node_view *views;
-	unsigned limit;
 	size_t n;
-	if (!centre_limit(q, &limit, r) || !read_key(http_query(q, "after"), &after, r))
+	if (!read_wish(q, &w, r))
 		return;
-	if (word.at && !node_state_parse(word, &state)) {
-		http_problem(r, "bad_request", "state: not one of the states of a node");
-		return;
-	}
 	scheduler_views(c->scheduler, &views, &n);
-	n = select_views(views, n, word.at ? &state : NULL, &after);
-	put_list(c, views, n, limit, &r->body);
+	n = select_views(views, n, &w);
+	put_list(c, views, n, &w, &r->body);
 	free(views);
 	r->status = 200;
 }
