@@ -4,7 +4,7 @@
 
 #include "central/centre.h"
 
-static bool read_level(struct span word, int *ret, struct http_reply *r)
+bool api_events_level(struct span word, int *ret, struct http_reply *r)
 {
 	static const char *const words[] = {"error", "warn", "info", "debug"};
 	*ret = -1;
@@ -25,8 +25,9 @@ void api_events_list(void *ctx, struct http_request *q, struct http_reply *r)
 	struct centre *c = ctx;
 	struct event_query query = {.node = centre_query_name(q, "node")};
 	struct reason why;
-	if (!read_level(http_query(q, "level"), &query.least_level, r) || !centre_limit(q, &query.limit, r) ||
-		!centre_number(q, "after", &query.after, r) || !centre_number(q, "before", &query.before, r))
+	if (!api_events_level(http_query(q, "level"), &query.least_level, r) ||
+		!centre_limit(q, &query.limit, r) || !centre_number(q, "after", &query.after, r) ||
+		!centre_number(q, "before", &query.before, r))
 		return;
 	enum err e = store_events(c->store, &query, &r->body, &why);
 	r->status = 200;

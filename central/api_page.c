@@ -48,7 +48,8 @@ static void answer(const struct http_request *q, struct span name, struct http_r
 	struct span text = {f->at, (size_t)(f->end - f->at)};
 	r->content_type = type_of(f->name);
 	r->policy = policy;
-	r->cache = "no-cache"; /* to be kept, and asked for again: another version of the program has others */
+	r->cache =
+		"no-cache"; /* to be kept, and asked for again: another version of the program has others */
 	etag_set(r, hash_of(text));
 	r->status = etag_is_known(q, r) ? 304 : 200;
 	if (r->status == 200)

@@ -4,7 +4,8 @@
 
 #include "shared/router.h"
 
-route_fn api_page_front; /* the page, for whoever does not rather accept text or JSON: then the list of calls */
-route_fn api_page_file;  /* {name} */
+route_fn
+	api_page_front; /* the page, for whoever does not rather accept text or JSON: then the list of calls */
+route_fn api_page_file; /* {name} */
 
 #endif

@@ -103,17 +103,14 @@ static void put_sums(struct buf *out, const struct sums *s, size_t total)
 	backlog_put(out, &s->backlog);
 }
 
-void api_status(void *ctx, struct http_request *q, struct http_reply *r)
+void api_status_put(struct centre *c, struct buf *out)
 {
-	struct centre *c = ctx;
 	struct node_view *views;
 	struct store *st = c->store;
-	struct buf *out = &r->body;
 	struct sums s;
 	struct reason why;
 	uint64_t conflicts = 0, quarantined = 0;
 	size_t n;
-	(void)q;
 	scheduler_views(c->scheduler, &views, &n);
 	sum_nodes(&st, views, n, &s);
 	free(views);
@@ -133,5 +130,11 @@ void api_status(void *ctx, struct http_request *q, struct http_reply *r)
 	buf_text(out, ",\"quarantined\":");
 	centre_put_known(out, counted, (int64_t)quarantined);
 	buf_printf(out, ",\"rates\":{\"pull_s\":%.1f,\"push_s\":%.1f}}\n", t.pulled_per_s, t.pushed_per_s);
+}
+
+void api_status(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	(void)q;
+	api_status_put(ctx, &r->body);
 	r->status = 200;
 }

@@ -14,6 +14,7 @@ struct centre {
 	const char *store_url;
 	struct backup_turn backup;
 	struct scheduler *scheduler;
+	struct stream *stream; /* stream.h; NULL: what happens is not told as it happens */
 	const struct networks *allowed;
 	struct span secret; /* empty: none */
 	int64_t interval_ms;

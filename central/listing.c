@@ -80,14 +80,19 @@ static const char *level_name(enum log_level level)
 	return "info";
 }
 
+void listing_put_event(struct buf *out, const struct listed_event *e)
+{
+	add_head(out, e->id, e->at_us);
+	add_text(out, ",\"level\":", span_of(level_name(e->level)));
+	add_text(out, ",\"kind\":", e->kind);
+	add_text(out, ",\"node\":", e->node);
+	add_text(out, ",\"text\":", e->text);
+	buf_char(out, '}');
+}
+
 void listing_event(struct listing *g, const struct listed_event *e)
 {
-	add_head(g->out, e->id, e->at_us);
-	add_text(g->out, ",\"level\":", span_of(level_name(e->level)));
-	add_text(g->out, ",\"kind\":", e->kind);
-	add_text(g->out, ",\"node\":", e->node);
-	add_text(g->out, ",\"text\":", e->text);
-	buf_char(g->out, '}');
+	listing_put_event(g->out, e);
 }
 
 void listing_conflict(struct listing *g, const struct listed_conflict *c)

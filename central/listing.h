@@ -28,6 +28,7 @@ struct listed_event {
 	struct span kind, node, text; /* node.at NULL: of the centre */
 };
 void listing_event(struct listing *g, const struct listed_event *e);
+void listing_put_event(struct buf *out, const struct listed_event *e); /* the object alone */
 
 struct listed_conflict {
 	uint64_t id;

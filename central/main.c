@@ -6,6 +6,7 @@
 
 #include "central/routes.h"
 #include "central/settings.h"
+#include "central/stream.h"
 #include "shared/backoff.h"
 #include "shared/build.h"
 #include "shared/chrony.h"
@@ -131,6 +132,9 @@ static enum err open_program(struct program *p, struct reason *why)
 	p->router.app_token = buf_span(&p->secret);
 	p->router.hosts = server_listen_is_loopback(p->settings.listen) ? "" : NULL;
 	e = scheduler_open(&p->centre.scheduler, &scheduler, why);
+	const struct stream_config stream = {.centre = &p->centre};
+	if (e == OK)
+		e = stream_open(&p->centre.stream, &stream, why);
 	return e == OK ? server_open(&p->server, &server, why) : e;
 }
 
@@ -138,8 +142,10 @@ static void close_program(struct program *p)
 {
 	atomic_store(&p->centre.backup.stopping, true);
 	chrony_stop();
+	stream_stop(p->centre.stream);
 	server_close(p->server);
 	scheduler_close(p->centre.scheduler);
+	stream_close(p->centre.stream);
 	store_close(p->centre.store);
 	buf_done(&p->secret);
 }

@@ -9,6 +9,7 @@
 #include "central/api_quarantine.h"
 #include "central/api_records.h"
 #include "central/api_status.h"
+#include "central/api_stream.h"
 #include "central/api_why.h"
 
 #define RECORDS_BODY_MAX (8 * 1024 * 1024)
@@ -26,7 +27,7 @@ static const struct route routes[] = {
 	{HTTP_GET, "/v1/status", ROUTE_APP, 0, api_status, NULL},
 	{HTTP_GET, "/v1/backup", ROUTE_APP, 0, api_backup, NULL},
 	/* nodes */
-	{HTTP_GET, "/v1/nodes", ROUTE_APP, 0, api_nodes_list, "state after limit "},
+	{HTTP_GET, "/v1/nodes", ROUTE_APP, 0, api_nodes_list, "state order q after limit "},
 	{HTTP_POST, "/v1/nodes", ROUTE_APP, SMALL_BODY_MAX, api_edit_add, NULL},
 	{HTTP_GET, "/v1/nodes/{name}", ROUTE_APP, 0, api_nodes_get, NULL},
 	{HTTP_PATCH, "/v1/nodes/{name}", ROUTE_APP, SMALL_BODY_MAX, api_edit_change, NULL},
@@ -45,6 +46,7 @@ static const struct route routes[] = {
 	{HTTP_DELETE, "/v1/records/{owner}/{id}", ROUTE_APP, 0, api_records_delete, NULL},
 	/* what happened */
 	{HTTP_GET, "/v1/events", ROUTE_APP, 0, api_events_list, "node level after before limit "},
+	{HTTP_GET, "/v1/events/stream", ROUTE_APP, 0, api_stream, "node level after "},
 	{HTTP_GET, "/v1/conflicts", ROUTE_APP, 0, api_conflicts_list, "owner after limit "},
 	{HTTP_POST, "/v1/conflicts/{id}/promote", ROUTE_APP, 0, api_conflicts_promote, NULL},
 	{HTTP_GET, "/v1/quarantine", ROUTE_APP, 0, api_quarantine_list, "owner after limit "},

@@ -96,10 +96,21 @@ struct event_query {
 	int least_level;        /* -1 = any; else this enum log_level and worse */
 	uint64_t after, before; /* 0 = not given; neither = the newest */
 	unsigned limit;
+	bool oldest; /* without `after` the oldest ones */
 };
 /* Appends {"events":[{id, at, level, kind, node, text}…],"next":…}. */
 enum err store_events(
 	struct store *st, const struct event_query *q, struct buf *out, struct reason *why) MUST_USE;
+/* The same, one by one, within a transaction that reads: `each` must not call the store. */
+struct listed_event;
+typedef void store_event_fn(void *ctx, const struct listed_event *e);
+enum err store_events_each(struct store *st, const struct event_query *q, store_event_fn *each, void *ctx,
+	struct reason *why) MUST_USE;
+/*
+ * `told` is called after each commit that stored events (or may have), by whichever thread it was, which holds nothing
+ * of the store.  Set before there are other threads.
+ */
+void store_on_events(struct store *st, void (*told)(void *ctx), void *ctx);
 
 /* --- exchanges --- */
 

@@ -88,9 +88,21 @@ static struct db *begin(struct store *st, struct pool *p)
 	return db;
 }
 
+bool *store_tells(struct store *st, const struct db *db)
+{
+	unsigned i = 0;
+
+	while (st->writers.all[i] != db)
+		i++;
+	return &st->tells[i];
+}
+
 struct db *store_write_begin(struct store *st)
 {
-	return begin(st, &st->writers);
+	struct db *db = begin(st, &st->writers);
+
+	*store_tells(st, db) = false;
+	return db;
 }
 
 static enum err roll_back(struct db *db, enum err e, struct reason *why)
@@ -112,6 +124,8 @@ static enum err refuse(struct store *st, struct reason *why)
 
 enum err store_write_end(struct store *st, struct db *db, enum err e, struct reason *why)
 {
+	bool tells = *store_tells(st, db);
+
 	if (e == OK && db_lost(db)) {
 		(void)db_rollback(db, NULL);
 		e = refuse(st, why);
@@ -125,6 +139,8 @@ enum err store_write_end(struct store *st, struct db *db, enum err e, struct rea
 		e = roll_back(db, e, why);
 	}
 	pool_return(&st->writers, db);
+	if (tells && st->told && (e == OK || e == UNCERTAIN))
+		st->told(st->told_ctx);
 	return e;
 }
 

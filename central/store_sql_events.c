@@ -20,6 +20,7 @@ void store_tell(struct store *st, struct db *db, const struct event *ev)
 	struct stmt q = stmt_begin(db, SQL_CENTRAL_EVENT_ADD);
 	uint64_t id = 0;
 
+	*store_tells(st, db) = true;
 	stmt_i64(q, 1, clock_wall_us());
 	stmt_i64(q, 2, ev->level);
 	stmt_text(q, 3, span_of(ev->kind));
@@ -65,28 +66,58 @@ static struct stmt begin_events(struct db *db, const struct event_query *e, bool
 	return q;
 }
 
+static struct listed_event read_event(struct stmt q)
+{
+	return (struct listed_event){
+		.id = stmt_col_u64(q, 0),
+		.at_us = stmt_col_i64(q, 1),
+		.level = (enum log_level)stmt_col_i64(q, 2),
+		.kind = stmt_col_text(q, 3),
+		.node = stmt_col_null(q, 4) ? (struct span){0} : stmt_col_text(q, 4),
+		.text = stmt_col_text(q, 5),
+	};
+}
+
+static bool wants_newest(const struct event_query *e)
+{
+	return e->after == 0 && !e->oldest;
+}
+
 /* Rising ids; what comes after the newest is nothing, so only a rising walk has a `next`. */
 enum err store_events(struct store *st, const struct event_query *e, struct buf *out, struct reason *why)
 {
 	struct db *db = store_read_begin(st);
-	struct stmt q = begin_events(db, e, e->after == 0);
+	struct stmt q = begin_events(db, e, wants_newest(e));
 	struct listed_event row = {0};
 	struct listing g;
 
 	listing_begin(&g, "events", e->limit, out);
 	while (stmt_step(q) && listing_room(&g)) {
-		row = (struct listed_event){
-			.id = stmt_col_u64(q, 0),
-			.at_us = stmt_col_i64(q, 1),
-			.level = (enum log_level)stmt_col_i64(q, 2),
-			.kind = stmt_col_text(q, 3),
-			.text = stmt_col_text(q, 5),
-		};
-		if (!stmt_col_null(q, 4))
-			row.node = stmt_col_text(q, 4);
+		row = read_event(q);
 		listing_event(&g, &row);
 	}
 	listing_end_number(&g, row.id);
 	stmt_done(q);
 	return store_read_end(st, db, OK, why);
+}
+
+enum err store_events_each(
+	struct store *st, const struct event_query *e, store_event_fn *each, void *ctx, struct reason *why)
+{
+	struct db *db = store_read_begin(st);
+	struct stmt q = begin_events(db, e, wants_newest(e));
+
+	for (unsigned n = 0; n < e->limit && stmt_step(q); n++) {
+		struct listed_event row = read_event(q);
+
+		each(ctx, &row);
+	}
+	stmt_done(q);
+	return store_read_end(st, db, OK, why);
+}
+
+void store_on_events(struct store *st, void (*told)(void *ctx), void *ctx)
+{
+	st->told = told;
+	st->told_ctx = ctx;
 }

@@ -30,8 +30,11 @@ struct store {
 	uint64_t events_kept;
 	struct epoch centre_id;
 	struct pool writers, readers; /* SQLite has one writer, which alone checkpoints */
-	int lock_fd;                  /* SQLite; else -1 */
-	struct postgres *postgres;    /* or NULL */
+	bool tells[POOL_MAX];         /* this writer's transaction holds events; its user's */
+	void (*told)(void *ctx);      /* or NULL */
+	void *told_ctx;
+	int lock_fd;               /* SQLite; else -1 */
+	struct postgres *postgres; /* or NULL */
 
 	pthread_mutex_t minting;
 	struct dot last;           /* of this opening's own versions; actor 0 = none made yet */
@@ -69,6 +72,7 @@ enum err store_check_basis(struct store *st, struct db *db, const char *name, co
 	struct node *n, struct reason *why) MUST_USE;
 void store_save_sync(struct db *db, const char *name, const struct node_sync *s);
 void store_tell(struct store *st, struct db *db, const struct event *ev);
+bool *store_tells(struct store *st, const struct db *db); /* of a writer */
 
 /* --- records (store_sql_rows.c) --- */
 

@@ -25,7 +25,7 @@ def ask(program, d, method, path, body=None, query="", headers=None, status=None
     data = body if body is None or isinstance(body, (bytes, str)) else json.dumps(body)
     r = lab.call(program.url + target, method.upper(), data, headers=headers)
     assert status is None or r.status == status, (target, r.status, r.body)
-    d.check_answer(method, path, r)
+    d.check_answer("get" if method == "head" else method, path, r)
     return r
 
 
@@ -55,8 +55,14 @@ def test_the_centre_answers_as_its_document_says(site):
     centre = site.centre(a)
     d = document(centre, "central", "tidemark-central")
     a.write(*({"id": f"r{i}", "body": i} for i in range(5)))
-    for path in ("/healthz", "/readyz", "/", "/metrics", "/v1/status", "/openapi.yaml", "/v1/backup"):
+    for path in ("/healthz", "/readyz", "/", "/v1", "/metrics", "/v1/status", "/openapi.yaml", "/v1/backup"):
         ask(centre, d, "get", path, status=200)
+    ask(centre, d, "get", "/", headers={"Accept": "text/plain"}, status=200)
+    for f in (lab.TOP / "central" / "page").iterdir():
+        assert ask(centre, d, "get", "/page/{name}", name=f.name, status=200).body == f.read_bytes()
+    ask(centre, d, "get", "/page/{name}", name="none.js", status=404)
+    ask(centre, d, "head", "/v1/events/stream", status=200)
+    ask(centre, d, "get", "/v1/events/stream", query="?after=x", status=400)
     b = {"name": "b", "url": "http://127.0.0.1:9", "title": "away"}
     ask(centre, d, "post", "/v1/nodes", b, status=201)
     ask(centre, d, "post", "/v1/nodes", b, status=409)
@@ -66,6 +72,8 @@ def test_the_centre_answers_as_its_document_says(site):
     ask(centre, d, "get", "/v1/nodes", status=200)
     assert ask(centre, d, "get", "/v1/nodes", query="?limit=1", status=200).json["next"]
     ask(centre, d, "get", "/v1/nodes", query="?state=nonsense", status=400)
+    ask(centre, d, "get", "/v1/nodes", query="?order=name&q=A", status=200)
+    ask(centre, d, "get", "/v1/nodes", query="?order=best", status=400)
     ask(centre, d, "get", "/v1/nodes/{name}", name="a", status=200)
     ask(centre, d, "get", "/v1/nodes/{name}", name="nobody", status=404)
     for path in ("/v1/nodes/{name}/why", "/v1/nodes/{name}/safe"):

@@ -1,0 +1,77 @@
+#include "central/api_stream.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "central/api_events.h"
+#include "central/stream.h"
+
+#define RETRY_AFTER_S 5
+
+static bool go_on(void *ctx, struct buf *out)
+{
+	return stream_read(ctx, out);
+}
+
+static void leave(void *ctx)
+{
+	stream_leave(ctx);
+	free(ctx);
+}
+
+/* Where somebody begins: what it last saw, as its browser says when it comes back, or as it asks itself. */
+static bool read_start(const struct http_request *q, struct stream_reader *rd, struct http_reply *r)
+{
+	struct span after = http_query(q, "after");
+	if (q->last_event_id.at)
+		after = q->last_event_id;
+	rd->from_past = after.at;
+	if (after.at && !span_to_u64(after, INT64_MAX - 1, &rd->wish.after)) {
+		http_problem(r, "bad_request", "%s: not a whole number",
+			q->last_event_id.at ? "Last-Event-ID" : "after");
+		return false;
+	}
+	return true;
+}
+
+static bool read_wish(const struct http_request *q, struct stream_reader *rd, struct http_reply *r)
+{
+	struct span node = http_query(q, "node");
+	return (!node.at || centre_node_name(node, rd->wish.node, r)) &&
+	       api_events_level(http_query(q, "level"), &rd->wish.least_level, r) && read_start(q, rd, r);
+}
+
+static void join(struct centre *c, struct stream_reader *rd, struct http_reply *r)
+{
+	struct reason why;
+	if (!c->stream)
+		http_problem(r, "unavailable", "not running");
+	else if (stream_join(c->stream, rd, &why) != OK)
+		http_problem(r, "unavailable", "%s", why.text);
+	else
+		return;
+	r->retry_after_s = RETRY_AFTER_S;
+}
+
+void api_stream(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	struct stream_reader *rd = calloc(1, sizeof *rd);
+	if (!rd) {
+		http_problem(r, "unavailable", "out of memory");
+		return;
+	}
+	if (read_wish(q, rd, r) && q->method != HTTP_HEAD)
+		join(ctx, rd, r);
+	if (r->status == 0) {
+		r->content_type = "text/event-stream";
+		r->status = 200;
+	}
+	if (!rd->stream) {
+		free(rd);
+		return;
+	}
+	buf_text(&r->body, "retry: 2000\n\n");
+	r->stream = go_on;
+	r->stream_done = leave;
+	r->stream_ctx = rd;
+}
