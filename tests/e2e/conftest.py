@@ -71,3 +71,27 @@ def site(tmp_path, store_kind, databases):
         w.close()
     for p in started:
         assert "Sanitizer" not in p.log.read_text(), f"{p.name}: see {p.log}"
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """One for all tests of this process that want one."""
+    import page  # only where it is needed: it takes a while
+    b = page.Browser()
+    yield b
+    b.quit()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if call.when == "call":
+        item.call_failed = report.failed
+
+
+@pytest.fixture
+def browser(request, site, chromium):
+    """On an empty page, and gone from it before the site ends; fails the test where the console has an error, or the page's policy was violated."""
+    chromium.begin()
+    yield chromium
+    chromium.end(request.node.name, getattr(request.node, "call_failed", False))
