@@ -189,7 +189,7 @@ static void test_pipelining(void **state)
 }
 
 /* Requests after which nobody can say where the next one begins: refused, closed, and what follows never
- * served. */
+ * served. Where 411 is ours, libmicrohttpd 1.0 itself says 400 to some. */
 static void test_framing(void **state)
 {
 	struct fixture *f = *state;
@@ -221,7 +221,7 @@ static void test_framing(void **state)
 		wire_open(&w, server_url(f->server));
 		wire_say(&w, "%s\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n", cases[i].head);
 		wire_take(&w, false, &a);
-		if (a.status != cases[i].status)
+		if (a.status != cases[i].status && a.status != 400)
 			fail_msg("%s: %d", cases[i].head, a.status);
 		assert_true(wire_has(&a, "Connection: close"));
 		assert_true(wire_ended(&w));
@@ -323,13 +323,17 @@ static void test_targets(void **state)
 	}
 }
 
-/* libmicrohttpd would serve /healthz here. */
+/* libmicrohttpd 0.9 would serve /healthz here; 1.0 ends the connection before anybody sees the request. */
 static void test_raw_nul(void **state)
 {
 	struct fixture *f = *state;
+	struct wire_answer a;
 	static const char request[] = "GET /smuggled\0/../x HTTP/1.1\r\nHost: localhost\r\n\r\n";
 	assert_true(wire_put(&f->w, request, sizeof request - 1));
-	expect(&f->w, 400, "NUL");
+	wire_take(&f->w, false, &a);
+	if (a.status)
+		assert_true(a.status == 400 && strstr(a.body.at, "NUL") != NULL);
+	wire_answer_done(&a);
 	assert_true(wire_ended(&f->w));
 	assert_int_equal(smuggled, 0);
 	expect_alive(f);
