@@ -1,7 +1,11 @@
+import pathlib
+import shutil
+import tempfile
 import uuid
 
 import pytest
 
+import guide
 import lab
 import pg
 import wire
@@ -95,3 +99,16 @@ def browser(request, site, chromium):
     chromium.begin()
     yield chromium
     chromium.end(request.node.name, getattr(request.node, "call_failed", False))
+
+
+@pytest.fixture
+def machine():
+    """For what a guide says: guide.Machine."""
+    top = pathlib.Path(tempfile.mkdtemp(prefix="tidemark-guide."))
+    top.chmod(0o755)  # PostgreSQL's user is to reach its archive
+    m = guide.Machine(top)
+    m.backups.chmod(0o755)
+    (m.backups / "wal").chmod(0o777)
+    yield m
+    m.end()
+    shutil.rmtree(top)

@@ -116,7 +116,7 @@ def test_the_views_show_what_the_api_shows(site, databases):
 
 def test_what_the_readme_says(centre):
     centre.put('{"sensor":"a","value":1.5,"unit":"°C"}', '{"sensor":"a","value":2.5,"unit":"°C"}', type="reading")
-    (text,) = re.findall(r"```sql\n(.*?)```", (lab.TOP / "README.md").read_text(), re.S)
+    (text,) = re.findall(r"```sql\n(.*?)```", (lab.TOP / "deploy/guide/user.md").read_text(), re.S)
     records, events, made, readings = (centre.sql(s) for s in text.strip().split("\n"))
     assert records[0].startswith("far|reading|2|") and "node.added" in events[-1]
     assert made == ["tidemark.reading"] and readings == ["far|a|°C|2.0000000000000000"]

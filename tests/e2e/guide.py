@@ -1,0 +1,123 @@
+"""A guide's commands, run as they stand, but for where things lie, at which URLs, and who starts the programs."""
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+
+import lab
+
+FENCE = re.compile(r"^```(\w*)(?: (\S+))?\n(.*?)^```$", re.M | re.S)
+
+
+class Guide:
+    """A document of deploy/guide: the blocks of shell in it, in their order, and what it says that they print."""
+
+    def __init__(self, name):
+        self.text = (lab.TOP / "deploy" / "guide" / name).read_text()
+        fences = FENCE.findall(self.text)
+        self.blocks = {name: text for kind, name, text in fences if kind == "sh"}
+        self.shown = {name: text for kind, name, text in fences if kind == "text"}
+        assert len(self.blocks) == len([1 for kind, _, _ in fences if kind == "sh"]), "two blocks of one name"
+        assert set(self.shown) <= set(self.blocks), "an output without its commands"
+
+
+def expect(shown, said):
+    """Each line shown is in what was said, in that order; "…" is anything, blanks are any number of them."""
+    at = 0
+    for line in shown.splitlines():
+        words = re.escape(line.strip()).replace("…", ".*")
+        m = re.compile(r"^.*" + re.sub(r"(\\ )+", r"\\s+", words) + r".*$", re.M).search(said, at)
+        assert m, f"not printed: {line}\nbut:\n{said}"
+        at = m.end()
+
+
+SYSTEMCTL = r"""#!/bin/sh
+# What systemd would do: start returns when the program says that it listens, stop when it has ended.
+cd "$STATE" || exit 1
+case $1 in
+stop)
+	kill "$(cat "$2.pid")" && tail --pid="$(cat "$2.pid")" -f /dev/null && rm "$2.pid" ;;
+start)
+	: >"$2.log"
+	setsid sh -c "exec $(cat "$2.command")" </dev/null >>"$2.log" 2>&1 &
+	echo $! >"$2.pid"
+	for _ in $(seq 400); do
+		! grep -q ' listening ' "$2.log" || exit 0
+		kill -0 "$(cat "$2.pid")" || break
+		sleep 0.05
+	done
+	cat "$2.log" >&2
+	exit 1 ;;
+esac
+"""
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Machine:
+    """/var/lib/tidemark, /var/backups/tidemark and /etc/tidemark elsewhere, and a systemctl of its own."""
+
+    def __init__(self, top):
+        self.top, self.cwd = top, "/"
+        self.lib, self.backups, self.etc, self.state, self.bin = (top / d for d in ("lib", "backups", "etc", "state", "bin"))
+        for d in (self.lib, self.backups, self.etc, self.state, self.bin, self.backups / "wal"):
+            d.mkdir()
+        # What the guides say, and what it is here.
+        self.places = {"/var/lib/tidemark": self.lib, "/var/backups/tidemark": self.backups, "/etc/tidemark": self.etc}
+        (self.bin / "systemctl").write_text(SYSTEMCTL)
+        (self.bin / "systemctl").chmod(0o755)
+        self.env = {**os.environ, "STATE": str(self.state), "PATH": f"{self.bin}:{lab.BIN}:{os.environ['PATH']}"}
+
+    def service(self, name, argv):
+        (self.state / f"{name}.command").write_text(shlex.join(map(str, argv)))
+        self.sh(f"systemctl start {name}")
+
+    def here(self, text):
+        for there, place in self.places.items():
+            text = text.replace(there, str(place))
+        return text
+
+    def sh(self, script, owner=None, flags="-eux", **env):
+        """What it printed."""
+        script = self.here(script)
+        argv = ["sh", flags, "-c", script]
+        if owner and os.geteuid() == 0:
+            argv = ["setpriv", f"--reuid={owner}", f"--regid={owner}", "--init-groups", *argv]
+        with open(self.state / "said", "w+b") as said:  # a server that stays would hold a pipe open
+            r = subprocess.run(argv, env={**self.env, **env}, cwd=self.cwd, stdout=said, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                               timeout=120)
+            said.seek(0)
+            text = said.read().decode()
+        assert r.returncode == 0, f"{script}\n{text}"
+        return text
+
+    def follow(self, guide, name, **kw):
+        """Runs a block, which is to print what the guide shows."""
+        said = self.sh(guide.blocks[name], flags="-eu", **kw)
+        expect(self.here(guide.shown.get(name, "")), said)
+        return said
+
+    def ends(self, store):
+        """A local shop-1 and the centre, as services."""
+        self.local_port, self.central_port = free_port(), free_port()
+        local = lab.Local(self.lib, "shop-1", port=self.local_port)
+        centre = lab.Centre(self.lib, name="centre", port=self.central_port, options=["--store", store] if store else [])
+        local.url, centre.url = (f"http://127.0.0.1:{p}" for p in (self.local_port, self.central_port))
+        self.env["TIDEMARK_CENTRAL"] = centre.url
+        self.service("tidemark-local", local.argv())
+        centre.locals = [local]
+        self.service("tidemark-central", centre.argv())
+        return local, centre
+
+    def end(self):
+        for f in self.state.glob("*.pid"):
+            try:
+                os.kill(int(f.read_text()), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
