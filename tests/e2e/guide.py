@@ -37,11 +37,13 @@ SYSTEMCTL = r"""#!/bin/sh
 # What systemd would do: start returns when the program says that it listens, stop when it has ended.
 cd "$STATE" || exit 1
 case $1 in
+restart)
+	"$0" stop "$2" && exec "$0" start "$2" ;;
 stop)
-	kill "$(cat "$2.pid")" && tail --pid="$(cat "$2.pid")" -f /dev/null && rm "$2.pid" ;;
+	kill "$(cat "$2.pid")" && tail --pid="$(cat "$2.pid")" -s 0.02 -f /dev/null && rm "$2.pid" ;;
 start)
 	: >"$2.log"
-	setsid sh -c "exec $(cat "$2.command")" </dev/null >>"$2.log" 2>&1 &
+	env -u TIDEMARK_CENTRAL -u TIDEMARK_TOKEN_FILE setsid sh -c "exec $(cat "$2.command")" </dev/null >>"$2.log" 2>&1 &
 	echo $! >"$2.pid"
 	for _ in $(seq 400); do
 		! grep -q ' listening ' "$2.log" || exit 0
@@ -74,8 +76,11 @@ class Machine:
         (self.bin / "systemctl").chmod(0o755)
         self.env = {**os.environ, "STATE": str(self.state), "PATH": f"{self.bin}:{lab.BIN}:{os.environ['PATH']}"}
 
-    def service(self, name, argv):
+    def unit(self, name, argv):
         (self.state / f"{name}.command").write_text(shlex.join(map(str, argv)))
+
+    def service(self, name, argv):
+        self.unit(name, argv)
         self.sh(f"systemctl start {name}")
 
     def here(self, text):
