@@ -58,14 +58,20 @@ preloads: $(PRELOADS)
 #? make test                           all tests, as CI runs them; for some: tests/run NAME…
 #? make unit|contract|sim|e2e|lint     one kind of them (tests/README.md)
 #? make asan|tsan                      unit and contract under a sanitizer
+#? make programme                      the test programme, made from the tests: build/programme.md
+#? make lint-report                    what the checks of the sources say, as a page: build/lint/index.html
 #? make nightly                        all of it for hours: more kills and seeds, TSan, valgrind, clang
-.PHONY: test unit contract sim e2e lint asan tsan nightly test-programs sim-program crowd-program disk-program uncertain-programs
+.PHONY: test unit contract sim e2e lint asan tsan nightly programme lint-report test-programs sim-program crowd-program disk-program uncertain-programs
 test:
 	./tests/run
 unit contract sim e2e lint asan tsan:
 	./tests/run $@
 nightly:
 	./tests/nightly
+programme:
+	tests/programme
+lint-report:
+	tests/lint/report
 test-programs: $(UNIT)
 sim-program: $(B)/tests/sim/sim
 crowd-program: $(B)/tests/crowd/crowd

@@ -71,6 +71,7 @@ def test_a_path_too_long_or_odd_for_a_socket_is_got_round(made):
 
 
 def test_durable_and_not(made):
+    """A cluster is quick and loses at a power cut, unless --durable is asked for."""
     assert made.cluster("quick").sql("SHOW fsync") == ["off"]
     r = pg.run("start", "--durable", made("durable"))
     assert pg.sql(r.stdout.strip(), "SHOW fsync") == ["on"]
@@ -107,6 +108,7 @@ def test_a_standby_follows_and_is_promoted(made):
 
 
 def test_what_it_refuses(made, tmp_path):
+    """Directories that are none of its own, and wrong words, are refused and stay as they are."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "precious").write_text("x")
     for args, status, words in (

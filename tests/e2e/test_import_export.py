@@ -107,6 +107,7 @@ def test_export_then_import_changes_nothing(site):
 
 @pytest.mark.both_stores
 def test_at_the_centre(site):
+    """What is imported at the centre is pushed to its owner, and comes back by export."""
     a, b = site.local("a"), site.local("b")
     centre = site.centre(a, b)
     write_csv(site.path / "x.csv", 12_000, 3)
@@ -140,6 +141,7 @@ def test_at_the_centre(site):
 
 
 def test_arrays_inside_documents(site):
+    """--each takes the members of an array inside a document: all of iso-codes."""
     a = site.local("a")
     files = sorted(ISO.glob("iso_*.json"))
     assert files, "Debian's iso-codes is not installed: run deploy/deps test"
@@ -213,6 +215,7 @@ def test_refusals_say_what_to_do(site):
 
 
 def test_tokens(site):
+    """An import into a running local wants the applications' token, and says so."""
     token = site.path / "app.token"
     token.write_text("x" * 40 + "\n")
     token.chmod(0o600)
@@ -279,6 +282,7 @@ def test_what_comes_slowly_is_written_when_it_comes(site):
 
 
 def test_progress(site):
+    """A terminal is shown how far it is; a pipe, or a short import, nothing."""
     a = site.local("a")
     f = site.path / "x.csv"
     write_csv(f, 400_000, 7)
@@ -294,6 +298,7 @@ def test_progress(site):
 
 
 def test_memory_stays_bounded(site):
+    """A file that is larger than the memory allowed goes in and out all the same."""
     db = ("--node", "a", "--db", site.path / "a.db")
     f = site.path / "x.ndjson"
     with open(f, "w", encoding="utf-8") as out:

@@ -198,6 +198,7 @@ def imported(local, text, *options):
 
 
 def test_values_in_files(ends):
+    """What the table calls JSON is taken from a file, and nothing else is."""
     local, _ = ends
     good = [t for v, t in CASES if v == "yes"]
     r = imported(local, b"[" + b",\n".join(good) + b"]", "--format", "json", "--type", "doc", "--id-prefix", "doc")

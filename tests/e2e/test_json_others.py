@@ -126,6 +126,7 @@ KNOWN = {
 
 
 def test_others_agree(tmp_path, databases):
+    """Other readers give each mutated text the same verdict, or it is explained."""
     chance = random.Random(SEED)
     print("TIDEMARK_SEED", SEED)
     table = [t for _, t in json_cases.cases()] + [b'{["a"]:1}']  # which mutations make now and then

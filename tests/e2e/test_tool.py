@@ -189,6 +189,7 @@ def test_status_and_verify_and_events(site):
 
 
 def test_tokens(site):
+    """With a secret the centre answers nobody who does not show it; the tool shows it by --token-file."""
     secret = site.path / "secret"
     secret.write_text("a-long-secret-of-the-centre\n")
     os.chmod(secret, 0o600)
