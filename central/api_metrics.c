@@ -185,13 +185,32 @@ static void put_backlogs(struct store **st, struct buf *out, const struct node_v
 	for (size_t i = 0; i < n; i++) {
 		struct backlog b;
 		backlog_of(st, &v[i], &b);
-		if (b.pull_known)
+		if (b.pull.known)
 			buf_printf(out, "tidemark_backlog_records{node=\"%s\",direction=\"pull\"} %llu\n",
-				v[i].node.name, (unsigned long long)b.pull);
-		if (b.push_known)
+				v[i].node.name, (unsigned long long)b.pull.records);
+		if (b.push.known)
 			buf_printf(out, "tidemark_backlog_records{node=\"%s\",direction=\"push\"} %llu\n",
-				v[i].node.name, (unsigned long long)b.push);
+				v[i].node.name, (unsigned long long)b.push.records);
 	}
+}
+
+/* Only what there is: one line for each ailment of each node. */
+static void put_ailing(struct buf *out, const struct node_view *v, size_t n)
+{
+	begin(out, "tidemark_node_unwell", "gauge",
+		"1 for what is wrong with a node though it is up, by kind.");
+	for (size_t i = 0; i < n; i++)
+		for (int a = 0; a < AILMENTS; a++)
+			if (v[i].ailing & AILMENT_BIT(a))
+				buf_printf(out, "tidemark_node_unwell{node=\"%s\",kind=\"%s\"} 1\n",
+					v[i].node.name, ailment_name((enum ailment)a));
+}
+
+static void put_own_ailment(void *ctx, enum ailment a, int64_t since_us, struct span text)
+{
+	(void)since_us;
+	(void)text;
+	buf_printf(ctx, "tidemark_unwell{kind=\"%s\"} 1\n", ailment_name(a));
 }
 
 static void put_histogram(struct buf *out, const struct histogram *h)
@@ -231,6 +250,9 @@ static void put_all(struct centre *c, const struct node_view *v, size_t n, struc
 	for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
 		put_figure(out, &figures[i], v, n);
 	put_backlogs(&st, out, v, n);
+	put_ailing(out, v, n);
+	begin(out, "tidemark_unwell", "gauge", "1 for what is wrong with the centre itself, by kind.");
+	selfcheck_each(&c->self, put_own_ailment, out);
 	put_histogram(out, &t.applied);
 	put_kept(&st, out, "tidemark_conflicts",
 		"Versions that lost a conflict, or were put aside, and are kept.", store_conflict_count);

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "central/backlog.h"
 #include "central/clocks.h"
+#include "central/sight.h"
 #include "shared/clock.h"
 
 /* Worst first. */
@@ -112,38 +112,66 @@ static void put_polls(struct buf *out, const struct node_run *run, const struct 
 		(unsigned long long)run->pushed);
 }
 
-/* What its local could not hold.  Where a proof was judged there is none: not asked for each node in step. */
-static void put_rejected(struct store **st, const struct node_view *v, struct buf *out)
+static void put_unwell(struct buf *out, const struct sight *s)
 {
-	struct reason why;
-	uint64_t n = 0;
-	bool asks = v->state != NODE_IN_SYNC;
-	if (asks && *st && !centre_knows(store_rejected_count(*st, v->node.name, &n, &why), &why))
-		*st = NULL;
-	buf_text(out, ",\"rejected\":");
-	centre_put_known(out, !asks || *st, (int64_t)n);
+	const char *comma = "";
+	struct buf text = {0};
+	buf_text(out, ",\"unwell\":[");
+	for (int i = 0; i < AILMENTS; i++) {
+		enum ailment a = (enum ailment)i;
+		if (!(s->view->ailing & AILMENT_BIT(a)))
+			continue;
+		buf_clear(&text);
+		outlook_say_ailment(&s->seen, a, &text);
+		buf_text(out, comma);
+		centre_put_ailment(out, a, s->view->ailing_since_us[a], buf_span(&text));
+		comma = ",";
+	}
+	buf_char(out, ']');
+	buf_done(&text);
+}
+
+/* What comes, and what somebody can do. */
+static void put_outlook(struct buf *out, const struct sight *s)
+{
+	struct buf next = {0}, unblock = {0};
+	outlook_next(&s->seen, &next);
+	buf_text(out, ",\"next\":");
+	buf_json_text(out, buf_span(&next));
+	buf_text(out, ",\"unblock\":");
+	if (outlook_unblock(&s->seen, &unblock))
+		buf_json_text(out, buf_span(&unblock));
+	else
+		buf_text(out, "null");
+	buf_done(&next);
+	buf_done(&unblock);
+}
+
+static void put_count(struct buf *out, const char *name, const struct outlook_count *c)
+{
+	buf_printf(out, ",\"%s\":", name);
+	centre_put_known(out, c->known, (int64_t)c->n);
 }
 
 /* All but the object's end.  *st becomes NULL when it fails: what it cannot say now is null. */
 static void put_node(struct store **st, const struct node_view *v, const struct history *h, struct buf *out)
 {
-	struct backlog b;
-	struct reason why;
-	uint64_t conflicts = 0;
-	backlog_of(st, v, &b);
-	if (*st && !centre_knows(store_conflict_count(*st, v->node.name, &conflicts, &why), &why))
-		*st = NULL;
+	struct sight s;
+	sight_of(st, v, &s);
 	put_identity(out, v);
 	put_position(out, v);
-	backlog_put(out, &b);
+	backlog_put(out, &s.backlog);
+	buf_printf(out, ",\"rates\":{\"pull_s\":%.1f,\"push_s\":%.1f}", v->pull_s, v->push_s);
 	put_proof(out, &v->run);
 	put_counted(out, &v->run);
 	clocks_put(out, &v->run);
 	put_polls(out, &v->run, h);
-	buf_text(out, ",\"conflicts\":");
-	centre_put_known(out, *st, (int64_t)conflicts);
-	put_rejected(st, v, out);
-	buf_printf(out, ",\"quarantined\":%llu,\"version\":", (unsigned long long)v->node.sync.quarantined);
+	put_count(out, "conflicts", &s.seen.conflicts);
+	put_count(out, "rejected", &s.seen.rejected);
+	put_count(out, "quarantined", &s.seen.quarantined);
+	put_unwell(out, &s);
+	put_outlook(out, &s);
+	buf_text(out, ",\"version\":");
 	centre_put_text(out, v->run.version);
 }
 

@@ -67,27 +67,32 @@ struct sums {
 	uint64_t states[NODE_STATES];
 	uint64_t records;
 	struct backlog backlog;
+	uint64_t unwell;  /* nodes with something that needs somebody */
 	uint64_t unknown; /* nodes that are asked, and whose backlog is not known */
 };
 
+static void add_way(struct backlog_way *sum, const struct backlog_way *w)
+{
+	sum->records += w->records;
+	sum->oldest_us = backlog_older(sum->oldest_us, w->oldest_us);
+}
+
 static void sum_nodes(struct store **st, const struct node_view *views, size_t n, struct sums *ret)
 {
-	struct sums s = {.backlog = {.pull_known = true, .oldest_us = -1}};
+	struct sums s = {.backlog = {.pull = {.oldest_us = -1}, .push = {.oldest_us = -1}}};
 	for (size_t i = 0; i < n; i++) {
 		struct backlog b;
 		backlog_of(st, &views[i], &b);
 		s.states[views[i].state]++;
 		s.records += views[i].node.sync.digest.count;
-		s.backlog.pull += b.pull;
-		s.backlog.push += b.push;
-		if (b.oldest_us >= 0 && (s.backlog.oldest_us < 0 || b.oldest_us < s.backlog.oldest_us))
-			s.backlog.oldest_us = b.oldest_us;
-		if (!b.pull_known && !views[i].node.paused)
+		s.unwell += (views[i].ailing & OUTLOOK_AILING_LOUD) != 0;
+		add_way(&s.backlog.pull, &b.pull);
+		add_way(&s.backlog.push, &b.push);
+		if (!b.pull.known && !views[i].node.paused)
 			s.unknown++;
 	}
-	s.backlog.pull_known = s.unknown == 0;
-	s.backlog.push_known = *st;
-	s.backlog.oldest_us = *st ? s.backlog.oldest_us : -1;
+	s.backlog.pull.known = s.unknown == 0;
+	s.backlog.push.known = *st;
 	*ret = s;
 }
 
@@ -103,6 +108,27 @@ static void put_sums(struct buf *out, const struct sums *s, size_t total)
 	backlog_put(out, &s->backlog);
 }
 
+struct list {
+	struct buf *out;
+	const char *comma;
+};
+
+static void put_own_ailment(void *ctx, enum ailment a, int64_t since_us, struct span text)
+{
+	struct list *l = ctx;
+	buf_text(l->out, l->comma);
+	centre_put_ailment(l->out, a, since_us, text);
+	l->comma = ",";
+}
+
+static void put_unwell(struct centre *c, uint64_t nodes, struct buf *out)
+{
+	struct list l = {.out = out, .comma = ""};
+	buf_printf(out, ",\"nodes_unwell\":%llu,\"unwell\":[", (unsigned long long)nodes);
+	selfcheck_each(&c->self, put_own_ailment, &l);
+	buf_text(out, "]}\n");
+}
+
 void api_status_put(struct centre *c, struct buf *out)
 {
 	struct node_view *views;
@@ -114,10 +140,12 @@ void api_status_put(struct centre *c, struct buf *out)
 	scheduler_views(c->scheduler, &views, &n);
 	sum_nodes(&st, views, n, &s);
 	free(views);
+	struct scheduler_totals t = scheduler_totals(c->scheduler);
+	s.backlog.pull.pace = t.pull_pace;
+	s.backlog.push.pace = t.push_pace;
 	bool counted = st && centre_knows(store_conflict_count(st, NULL, &conflicts, &why), &why);
 	counted = counted && centre_knows(store_quarantine_count(st, NULL, &quarantined, &why), &why);
 	bool store_ok = counted && centre_store_works(c, &why);
-	struct scheduler_totals t = scheduler_totals(c->scheduler);
 	buf_printf(out, "{\"version\":\"%s\",\"uptime_s\":%lld,\"store\":{\"kind\":\"%s\",\"ok\":%s},",
 		TIDEMARK_VERSION, (long long)((clock_mono_us() - c->started_us) / 1000000),
 		store_kind(c->store), store_ok ? "true" : "false");
@@ -129,7 +157,8 @@ void api_status_put(struct centre *c, struct buf *out)
 	centre_put_known(out, counted, (int64_t)conflicts);
 	buf_text(out, ",\"quarantined\":");
 	centre_put_known(out, counted, (int64_t)quarantined);
-	buf_printf(out, ",\"rates\":{\"pull_s\":%.1f,\"push_s\":%.1f}}\n", t.pulled_per_s, t.pushed_per_s);
+	buf_printf(out, ",\"rates\":{\"pull_s\":%.1f,\"push_s\":%.1f}", t.pulled_per_s, t.pushed_per_s);
+	put_unwell(c, s.unwell, out);
 }
 
 void api_status(void *ctx, struct http_request *q, struct http_reply *r)

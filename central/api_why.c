@@ -1,58 +1,21 @@
 #include "central/api_why.h"
 
-#include "central/backlog.h"
-#include "central/clocks.h"
+#include "central/sight.h"
 #include "shared/clock.h"
 
-/* A node as it is seen now, with what the sentences borrow. */
-struct sight {
-	struct node_view view;
-	struct outlook_seen seen;
-};
-
-/* What the store cannot say is not known; *st is then NULL, and not asked any more. */
-typedef enum err count_fn(struct store *st, const char *node, uint64_t *ret, struct reason *why);
-
-static struct outlook_count count(struct store **st, const char *node, count_fn *how)
-{
-	struct outlook_count c = {0};
-	struct reason why;
-	c.known = *st && centre_knows(how(*st, node, &c.n, &why), &why);
-	if (!c.known)
-		*st = NULL;
-	return c;
-}
-
 /* False: the reply has been filled. */
-static bool look(struct centre *c, struct http_request *q, struct sight *ret, struct http_reply *r)
+static bool look(struct centre *c, struct http_request *q, struct node_view *v, struct sight *ret,
+	struct http_reply *r)
 {
 	struct store *st = c->store;
-	struct backlog b;
 	char name[RECORD_OWNER_MAX + 1];
 	if (!centre_node_name(http_param(q, "name"), name, r))
 		return false;
-	if (!scheduler_view(c->scheduler, name, &ret->view, NULL)) {
+	if (!scheduler_view(c->scheduler, name, v, NULL)) {
 		http_problem(r, "not_found", "there is no node %s", name);
 		return false;
 	}
-	struct node_view *v = &ret->view;
-	backlog_of(&st, v, &b);
-	ret->seen = (struct outlook_seen){.node = &v->node,
-		.run = &v->run,
-		.results = v->results,
-		.state = v->state,
-		.turn = v->next.turn,
-		.plan = v->next.plan,
-		.then = v->next.then,
-		.now_us = clock_mono_us(),
-		.wall_us = clock_wall_us(),
-		.due_us = v->next_attempt_us,
-		.current = b.pull_known,
-		.clock = clocks_own(),
-		.push = {.known = b.push_known, .n = b.push},
-		.conflicts = count(&st, name, store_conflict_count),
-		.rejected = count(&st, name, store_rejected_count),
-		.quarantined = {.known = true, .n = v->node.sync.quarantined}};
+	sight_of(&st, v, ret);
 	return true;
 }
 
@@ -92,12 +55,13 @@ static void put_head(struct buf *out, const struct node_view *v)
 
 void api_why_get(void *ctx, struct http_request *q, struct http_reply *r)
 {
+	struct node_view v;
 	struct sight s;
 	struct buf next = {0}, unblock = {0};
 	struct list known = {.out = &r->body, .comma = ""};
-	if (!look(ctx, q, &s, r))
+	if (!look(ctx, q, &v, &s, r))
 		return;
-	put_head(&r->body, &s.view);
+	put_head(&r->body, &v);
 	buf_text(&r->body, ",\"known\":[");
 	outlook_known(&s.seen, put_fact, &known);
 	buf_char(&r->body, ']');
@@ -126,24 +90,25 @@ static const char *word_of(enum outlook_safety s)
 void api_why_safe(void *ctx, struct http_request *q, struct http_reply *r)
 {
 	struct centre *c = ctx;
+	struct node_view view;
 	struct sight s;
 	struct reason why;
 	struct buf text = {0};
-	if (!look(c, q, &s, r))
+	if (!look(c, q, &view, &s, r))
 		return;
 	struct outlook_question asked = {
-		.since = s.view.run.polls_begun, .again = http_query(q, "position").at};
+		.since = view.run.polls_begun, .again = http_query(q, "position").at};
 	if (!centre_number(q, "since", &asked.since, r) || !centre_number(q, "position", &asked.position, r))
 		return;
 	s.seen.store_ok = centre_store_works(c, &why);
 	struct outlook_verdict v = outlook_safe(&s.seen, &asked, &text);
 	bool is_safe = v.safety == OUTLOOK_SAFE;
-	put_head(&r->body, &s.view);
+	put_head(&r->body, &view);
 	buf_printf(&r->body, ",\"polls_begun\":%llu,\"safe\":%s,\"pending\":%s,\"position\":",
-		(unsigned long long)s.view.run.polls_begun, word_of(v.safety), v.pending ? "true" : "false");
-	centre_put_known(&r->body, is_safe, (int64_t)s.view.run.proof.seq);
+		(unsigned long long)view.run.polls_begun, word_of(v.safety), v.pending ? "true" : "false");
+	centre_put_known(&r->body, is_safe, (int64_t)view.run.proof.seq);
 	buf_text(&r->body, ",\"at\":");
-	centre_put_time(&r->body, is_safe ? s.view.run.proof.at_us : -1);
+	centre_put_time(&r->body, is_safe ? view.run.proof.at_us : -1);
 	put_sentence(&r->body, "text", true, &text);
 	buf_text(&r->body, "}\n");
 	buf_done(&text);

@@ -1,5 +1,6 @@
 #include "central/applier_private.h"
 
+#include "central/own_clock.h"
 #include "shared/clock.h"
 
 #include <assert.h>
@@ -44,30 +45,119 @@ static enum log_level state_level(enum node_state s)
 	return LOG_INFO;
 }
 
-/*
- * A change of the word is one log line and one event.  True: *ret is to be stored, which is tried again with the
- * node's next turn until it is done.
- */
-static bool state_event(struct applier *a, struct slot *s, struct event *ret)
+/* The events of several nodes, to be stored at once. */
+struct telling {
+	struct event *evs;
+	size_t n;
+	struct slot *of[APPLIER_BATCH_MAX]; /* whose they are */
+	size_t n_of;
+};
+#define EVENTS_OF_ONE (1 + AILMENTS)
+
+static struct event *place_for_event(struct telling *t)
 {
+	if (!t->evs)
+		t->evs = calloc((size_t)APPLIER_BATCH_MAX * EVENTS_OF_ONE, sizeof *t->evs);
+	if (!t->evs)
+		err_out_of_memory();
+	return &t->evs[t->n++];
+}
+
+/* A node's words at one moment, out of the lock. */
+struct words {
+	enum node_state now, told, stored;
+	struct reason state;
+	unsigned ailing, ailing_told, ailing_stored;
+	struct reason ailment[AILMENTS];
+};
+
+/* How an ailment began, or for how long there was one. */
+static void say_ailment(const struct slot *s, enum ailment a, struct reason *ret)
+{
+	const struct outlook_seen seen = {
+		.node = &s->node, .run = &s->run, .now_us = clock_mono_us(), .clock = own_clock_claim()};
+	struct buf text = {0};
+	if (s->ailing.now & AILMENT_BIT(a)) {
+		outlook_say_ailment(&seen, a, &text);
+	} else {
+		buf_text(&text, "it is over, after ");
+		outlook_put_age(&text, clock_wall_us() - s->ailing.since_us[a]);
+	}
+	(void)fail(OK, ret, "%s: %.*s", ailment_name(a), (int)text.len, text.at);
+	buf_done(&text);
+}
+
+/* Takes a node's words; from now on they are told. */
+static bool take_words(struct applier *a, struct slot *s, struct words *ret)
+{
+	struct words w = {0};
 	pthread_mutex_lock(a->lock);
 	slot_settle(s, a->interval_ms);
-	enum node_state now = s->state, told = s->told_state, stored = s->stored_state;
-	struct reason text = s->why;
-	s->told_state = now;
-	if (now == stored)
+	w.now = s->state, w.told = s->told_state, w.stored = s->stored_state;
+	w.state = s->why;
+	w.ailing = s->ailing.now, w.ailing_told = s->ailing.told, w.ailing_stored = s->ailing.stored;
+	unsigned moved = (w.ailing ^ w.ailing_told) | (w.ailing ^ w.ailing_stored);
+	for (int i = 0; i < AILMENTS; i++)
+		if (moved & AILMENT_BIT(i))
+			say_ailment(s, (enum ailment)i, &w.ailment[i]);
+	s->told_state = w.now;
+	s->ailing.told = w.ailing;
+	bool owed = w.now != w.stored || w.ailing != w.ailing_stored;
+	if (!owed)
 		applier_told(a, s);
 	bool can_store = a->health.lost == 0;
 	pthread_mutex_unlock(a->lock);
-	if (now != told)
-		log_event(state_level(now), "node.state", "node", s->name, "state", node_state_name(now),
-			"was", node_state_name(told), "reason", text.text, NULL);
-	if (now == stored || !can_store)
-		return false;
-	*ret = (struct event){.level = state_level(now), .kind = "node.state", .node = s->name};
-	(void)fail(OK, &ret->text, "%s (was %s): %.180s", node_state_name(now), node_state_name(stored),
-		text.text);
-	return true;
+	*ret = w;
+	return owed && can_store;
+}
+
+static void log_words(const struct slot *s, const struct words *w)
+{
+	if (w->now != w->told)
+		log_event(state_level(w->now), "node.state", "node", s->name, "state",
+			node_state_name(w->now), "was", node_state_name(w->told), "reason", w->state.text,
+			NULL);
+	for (int i = 0; i < AILMENTS; i++) {
+		bool has = w->ailing & AILMENT_BIT(i);
+		if (has != !!(w->ailing_told & AILMENT_BIT(i)))
+			log_event(has ? ailment_level((enum ailment)i) : LOG_INFO,
+				has ? "node.unwell" : "node.recovered", "node", s->name, "text",
+				w->ailment[i].text, NULL);
+	}
+}
+
+static void add_events(struct telling *t, const struct slot *s, const struct words *w)
+{
+	if (w->now != w->stored) {
+		struct event *ev = place_for_event(t);
+		*ev = (struct event){.level = state_level(w->now), .kind = "node.state", .node = s->name};
+		(void)fail(OK, &ev->text, "%s (was %s): %.180s", node_state_name(w->now),
+			node_state_name(w->stored), w->state.text);
+	}
+	for (int i = 0; i < AILMENTS; i++) {
+		bool has = w->ailing & AILMENT_BIT(i);
+		if (has == !!(w->ailing_stored & AILMENT_BIT(i)))
+			continue;
+		*place_for_event(t) = (struct event){.level = has ? ailment_level((enum ailment)i) : LOG_INFO,
+			.kind = has ? "node.unwell" : "node.recovered",
+			.node = s->name,
+			.text = w->ailment[i]};
+	}
+}
+
+/*
+ * A change of the word, or of what is wrong, is one log line and one event, which is tried again with the node's next
+ * turn until it is stored.
+ */
+static void tell(struct applier *a, struct slot *s, struct telling *t)
+{
+	struct words w;
+	bool store = take_words(a, s, &w);
+	log_words(s, &w);
+	if (!store)
+		return;
+	add_events(t, s, &w);
+	t->of[t->n_of++] = s;
 }
 
 void applier_taken(struct applier *a, struct slot *s)
@@ -88,7 +178,8 @@ void applier_told(struct applier *a, struct slot *s)
 static void note_stored(struct applier *a, struct slot *s, enum err e, const struct reason *why)
 {
 	if (e == OK) {
-		s->stored_state = s->told_state; /* only this worker moves it */
+		s->stored_state = s->told_state;   /* only this worker moves it, */
+		s->ailing.stored = s->ailing.told; /* and that */
 		applier_told(a, s);
 	} else if (!s->untold) {
 		health_untold(&a->health, why);
@@ -96,36 +187,25 @@ static void note_stored(struct applier *a, struct slot *s, enum err e, const str
 	}
 }
 
-static void keep_events(struct applier *a, struct slot **told, const struct event *evs, size_t n)
+static void keep_events(struct applier *a, const struct telling *t)
 {
 	struct reason why;
-	enum err e = store_events_add(a->store, evs, n, &why);
+	enum err e = store_events_add(a->store, t->evs, t->n, &why);
 	pthread_mutex_lock(a->lock);
-	for (size_t i = 0; i < n; i++)
-		note_stored(a, told[i], e, &why);
+	for (size_t i = 0; i < t->n_of; i++)
+		note_stored(a, t->of[i], e, &why);
 	pthread_mutex_unlock(a->lock);
 }
 
 void applier_tell_states(struct applier *a, struct slot *const *slots, size_t n)
 {
 	assert(n > 0 && n <= APPLIER_BATCH_MAX);
-	struct slot *told[APPLIER_BATCH_MAX];
-	struct event *evs = NULL;
-	size_t changed = 0;
-	for (size_t i = 0; i < n; i++) {
-		struct event ev;
-		if (!state_event(a, slots[i], &ev))
-			continue;
-		if (!evs)
-			evs = calloc(n, sizeof *evs);
-		if (!evs)
-			err_out_of_memory();
-		evs[changed] = ev;
-		told[changed++] = slots[i];
-	}
-	if (changed > 0)
-		keep_events(a, told, evs, changed);
-	free(evs);
+	struct telling t = {0};
+	for (size_t i = 0; i < n; i++)
+		tell(a, slots[i], &t);
+	if (t.n > 0)
+		keep_events(a, &t);
+	free(t.evs);
 	applier_tell_health(a);
 }
 
@@ -210,6 +290,13 @@ void applier_note(
 		s->changed = true;
 	rate_add(&a->pulled, out->taken, now);
 	rate_add(&a->pushed, out->pushed, now);
+	rate_add(&s->pulled, out->taken, now);
+	rate_add(&s->pushed, out->pushed, now);
+	if (out->pulled && s->exchange.kind == PLAN_PULL) { /* also what was known already */
+		uint64_t read = out->end.to.seq - s->exchange.basis.cursor;
+		rate_add(&a->read, read, now);
+		rate_add(&s->read, read, now);
+	}
 	history_add(&s->history, (struct poll_seen){.at_us = clock_wall_us(),
 					 .ms = answer->took_us / 1000,
 					 .result = out->result,

@@ -30,7 +30,7 @@ struct applier {
 	struct health health;
 	bool healed;     /* an answer was stored where the one before was not: others may try as well */
 	unsigned shrink; /* pages are halved this often: the store is slow */
-	struct rate pulled, pushed;
+	struct rate pulled, pushed, read; /* records; places of logs */
 	struct histogram applied;
 	pthread_cond_t read_ahead; /* a slot's `ahead` is no longer busy */
 };

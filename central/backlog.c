@@ -16,34 +16,59 @@ static bool count_push(struct store *st, const char *node, uint64_t *ret, int64_
 
 void backlog_of(struct store **st, const struct node_view *v, struct backlog *ret)
 {
-	struct backlog b = {.pull_known = backlog_is_current(v), .push_known = true, .oldest_us = -1};
-	int64_t push_oldest_us = -1;
-	if (b.pull_known) {
-		b.pull = v->run.pull_backlog;
-		b.oldest_us = v->run.oldest_us;
+	struct backlog b = {.pull = {.known = backlog_is_current(v), .oldest_us = -1, .pace = v->pull_pace},
+		.push = {.known = true, .oldest_us = -1, .pace = v->push_pace}};
+	if (b.pull.known) {
+		b.pull.records = v->run.pull_backlog;
+		b.pull.oldest_us = v->run.oldest_us;
 	}
 	if (!v->run.heard || v->run.to_push)
-		b.push_known = count_push(*st, v->node.name, &b.push, &push_oldest_us);
-	if (!b.push_known) {
+		b.push.known = count_push(*st, v->node.name, &b.push.records, &b.push.oldest_us);
+	if (!b.push.known)
 		*st = NULL;
-		b.oldest_us = -1;
-	}
-	if (push_oldest_us >= 0 && (b.oldest_us < 0 || push_oldest_us < b.oldest_us))
-		b.oldest_us = push_oldest_us;
 	*ret = b;
+}
+
+int64_t backlog_older(int64_t a_us, int64_t b_us)
+{
+	return a_us >= 0 && (b_us < 0 || a_us < b_us) ? a_us : b_us;
+}
+
+double backlog_left_s(const struct backlog_way *w)
+{
+	if (!w->known)
+		return -1;
+	if (w->records == 0)
+		return 0;
+	return w->pace > 0 ? (double)w->records / w->pace : -1;
+}
+
+static void put_age(struct buf *out, const char *name, int64_t since_us)
+{
+	int64_t age_us = clock_wall_us() - since_us;
+	buf_printf(out, ",\"%s\":", name);
+	centre_put_seconds(out, since_us < 0 ? -1 : age_us > 0 ? (double)age_us / 1e6 : 0);
+}
+
+static void put_left(struct buf *out, const char *name, const struct backlog_way *w)
+{
+	buf_printf(out, ",\"%s\":", name);
+	centre_put_seconds(out, backlog_left_s(w));
 }
 
 void backlog_put(struct buf *out, const struct backlog *b)
 {
 	buf_text(out, "\"backlog\":{\"pull\":");
-	centre_put_known(out, b->pull_known, (int64_t)b->pull);
+	centre_put_known(out, b->pull.known, (int64_t)b->pull.records);
 	buf_text(out, ",\"push\":");
-	centre_put_known(out, b->push_known, (int64_t)b->push);
-	buf_text(out, ",\"oldest_s\":");
-	int64_t age_us = clock_wall_us() - b->oldest_us;
-	if (b->oldest_us < 0)
-		buf_text(out, "null");
-	else
-		buf_printf(out, "%.3f", age_us > 0 ? (double)age_us / 1e6 : 0.0);
+	centre_put_known(out, b->push.known, (int64_t)b->push.records);
+	/* Of what is known: so long at least. */
+	int64_t pull_us = b->pull.known ? b->pull.oldest_us : -1,
+		push_us = b->push.known ? b->push.oldest_us : -1;
+	put_age(out, "oldest_s", backlog_older(pull_us, push_us));
+	put_age(out, "pull_oldest_s", pull_us);
+	put_age(out, "push_oldest_s", push_us);
+	put_left(out, "pull_left_s", &b->pull);
+	put_left(out, "push_left_s", &b->push);
 	buf_char(out, '}');
 }

@@ -1,13 +1,18 @@
-/* backlog - how much of a node waits to be pulled and pushed, and since when.  Unknown is not 0. */
+/* backlog - how much of a node waits to be pulled and pushed, since when, and for how long still.  Unknown is not 0. */
 #ifndef CENTRAL_BACKLOG_H
 #define CENTRAL_BACKLOG_H
 
 #include "central/centre.h"
 
+/* One direction. */
+struct backlog_way {
+	bool known;
+	uint64_t records;  /* to pull: at most; places of the log may have been written over */
+	int64_t oldest_us; /* wall: since when the oldest of them waits; -1 = nothing waits, or not known */
+	double pace;       /* of them a second, as they move now; 0: they do not */
+};
 struct backlog {
-	bool pull_known, push_known;
-	uint64_t pull, push;
-	int64_t oldest_us; /* wall: when the oldest of both was written; -1 = nothing waits, or not known */
+	struct backlog_way pull, push;
 };
 
 /* Does what the node last said of itself still hold?  One that is not asked or does not answer may have
@@ -18,7 +23,11 @@ bool backlog_is_current(const struct node_view *v);
  * request does not wait for it once a node; with NULL it is not asked, and that is not known.
  */
 void backlog_of(struct store **st, const struct node_view *v, struct backlog *ret);
-/* Appends "backlog":{"pull":…,"push":…,"oldest_s":…} */
+/* The older of two times of which -1 is none. */
+int64_t backlog_older(int64_t a_us, int64_t b_us);
+/* How long until nothing of it waits, in seconds; -1 = not known. */
+double backlog_left_s(const struct backlog_way *w);
+/* Appends "backlog":{"pull":…,"push":…,"oldest_s":…,…} */
 void backlog_put(struct buf *out, const struct backlog *b);
 
 #endif

@@ -4,6 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shared/chrony.h"
+#include "shared/clock.h"
+#include "shared/lite.h"
+
 #define LIMIT_DEFAULT 100
 #define LIMIT_MAX 1000
 
@@ -96,6 +100,16 @@ void centre_put_text(struct buf *out, const char *text)
 		buf_text(out, "null");
 }
 
+void centre_put_ailment(struct buf *out, enum ailment a, int64_t since_us, struct span text)
+{
+	buf_printf(out, "{\"kind\":\"%s\",\"level\":\"%s\",\"since\":", ailment_name(a),
+		log_level_name(ailment_level(a)));
+	centre_put_time(out, since_us);
+	buf_text(out, ",\"text\":");
+	buf_json_text(out, text);
+	buf_char(out, '}');
+}
+
 bool centre_knows(enum err e, const struct reason *why)
 {
 	if (e == INTERNAL)
@@ -109,6 +123,22 @@ bool centre_store_works(struct centre *c, struct reason *why)
 	if (e == OK && scheduler_totals(c->scheduler).store_failed)
 		e = fail(RETRY, why, "the last write of an exchange failed");
 	return e == OK;
+}
+
+void centre_watch(struct centre *c)
+{
+	struct scheduler_totals t = scheduler_totals(c->scheduler);
+	struct chrony chrony;
+	chrony_now(&chrony);
+	bool embedded = store_url_kind(c->store_url) == STORE_SQLITE;
+	const struct selfcheck_seen seen = {.store_failed = t.store_failed,
+		.store_why = &t.store_why,
+		.free_bytes = embedded ? lite_disk_free(c->store_url + strlen("sqlite:")) : -1,
+		.clock_kept = clock_error_us() >= 0,
+		.clock_asked = chrony.state != CHRONY_UNKNOWN,
+		.clock_words = chrony_state_words(chrony.state),
+		.wall_us = clock_wall_us()};
+	selfcheck_look(&c->self, &seen, c->store);
 }
 
 void centre_problem(struct http_reply *r, enum err e, const struct reason *why)

@@ -7,12 +7,14 @@
 #include "central/backup.h"
 #include "central/exchange.h"
 #include "central/scheduler.h"
+#include "central/selfcheck.h"
 #include "shared/http.h"
 
 struct centre {
 	struct store *store;
 	const char *store_url;
 	struct backup_turn backup;
+	struct selfcheck self;
 	struct scheduler *scheduler;
 	struct stream *stream; /* stream.h; NULL: what happens is not told as it happens */
 	const struct networks *allowed;
@@ -48,11 +50,15 @@ void centre_put_time(struct buf *out, int64_t us);             /* a quoted time;
 void centre_put_seconds(struct buf *out, double s);            /* three digits; negative = null */
 void centre_put_known(struct buf *out, bool known, int64_t n); /* or null */
 void centre_put_text(struct buf *out, const char *text);       /* quoted; "" = null */
+/* {"kind":…,"level":…,"since":…,"text":…} */
+void centre_put_ailment(struct buf *out, enum ailment a, int64_t since_us, struct span text);
 
 /* Was a call of the store good?  Logs INTERNAL.  For answers that leave out what the store cannot say now. */
 bool centre_knows(enum err e, const struct reason *why);
 /* Can it be written?  What the last exchange saw counts as well: a full disk may still take a page. */
 bool centre_store_works(struct centre *c, struct reason *why);
+/* Looks at the centre itself (selfcheck.h).  One thread. */
+void centre_watch(struct centre *c);
 /* The answer to a failed call of the store: logs INTERNAL, passes the others on. */
 void centre_problem(struct http_reply *r, enum err e, const struct reason *why);
 

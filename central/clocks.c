@@ -1,18 +1,8 @@
 #include "central/clocks.h"
 
 #include "central/centre.h"
+#include "central/own_clock.h"
 #include "shared/clock.h"
-
-struct offset_claim clocks_own(void)
-{
-	struct chrony c;
-	int64_t error_us = clock_error_us();
-
-	if (error_us >= 0)
-		return (struct offset_claim){OFFSET_SYNCHRONISED, error_us};
-	chrony_now(&c);
-	return (struct offset_claim){OFFSET_FREE, c.state == CHRONY_ALONE ? 0 : -1};
-}
 
 static int disagree(
 	const struct offset_reading *m, const struct offset_claim *node, const struct offset_claim *own)
@@ -25,7 +15,7 @@ static int disagree(
 int clocks_disagree(const struct node_run *run)
 {
 	struct offset_reading m;
-	struct offset_claim node = node_clock_claim(run), own = clocks_own();
+	struct offset_claim node = node_clock_claim(run), own = own_clock_claim();
 	bool known = offset_read(&run->clock.measured, clock_mono_us(), &m);
 
 	return disagree(known ? &m : NULL, &node, &own);
@@ -78,7 +68,7 @@ void clocks_put(struct buf *out, const struct node_run *run)
 {
 	struct offset_reading m;
 	struct reason words;
-	struct offset_claim node = node_clock_claim(run), own = clocks_own();
+	struct offset_claim node = node_clock_claim(run), own = own_clock_claim();
 	bool known = offset_read(&run->clock.measured, clock_mono_us(), &m);
 
 	offset_describe(known ? &m : NULL, &node, &own, &words);

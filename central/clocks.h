@@ -8,10 +8,6 @@
 
 #include "central/node.h"
 
-/* What this machine's clock claims.  A chronyd that serves its own time is right by definition: those that follow it
- * should agree with it. */
-struct offset_claim clocks_own(void);
-
 /* 1: the measure is more than both claims allow; 0: it is not; -1: nothing was measured, or an end claims nothing. */
 int clocks_disagree(const struct node_run *run);
 

@@ -90,7 +90,9 @@ struct outcome {
 	enum proof_verdict proof;
 	uint64_t taken, conflicts, archived, pushed;
 	uint64_t refused;  /* pushed, but the local held another version */
-	uint64_t rejected; /* pushed, but the local cannot hold such a record */
+	uint64_t rejected; /* pushed, but the local cannot hold such a record; then the first one and why: */
+	char rejected_id[RECORD_ID_MAX + 1];
+	struct reason rejected_why;
 	struct event
 		event; /* already stored, this is for the log; kind NULL = nothing; its node is x->node */
 };

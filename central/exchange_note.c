@@ -28,6 +28,7 @@ static void note_proof(struct node_run *run, const struct exchange *x, const str
 	case PROOF_DIVERGED:
 		break;
 	}
+	run->rejected.any = false; /* where something is rejected, none is judged */
 	run->proof.known = true;
 	run->proof.equal = out->proof == PROOF_EQUAL;
 	run->proof.at_us = a->t_done_us;
@@ -44,7 +45,14 @@ static void note_page(struct node_run *run, const struct exchange *x, const stru
 
 	run->head_seq = end->head_seq;
 	run->pull_backlog = end->head_seq - end->to.seq;
-	run->oldest_us = end->more ? end->oldest_after_us : -1;
+	if (run->pull_backlog >
+		end->digest.count) /* places of the log that were written over hold no record */
+		run->pull_backlog = end->digest.count;
+	/* By the local's own clock, whatever that says, it waits for so long; from here on by ours. */
+	int64_t waits_us = end->t_send_us - end->oldest_after_us;
+	run->oldest_us = -1;
+	if (end->more && end->oldest_after_us >= 0)
+		run->oldest_us = a->t_done_us - (waits_us > 0 ? waits_us : 0);
 	run->pulled += out->taken;
 	note_proof(run, x, a, out, now_us);
 	if (end->damage.known) {
@@ -52,7 +60,17 @@ static void note_page(struct node_run *run, const struct exchange *x, const stru
 		run->counted.at_us = a->t_done_us;
 		run->counted.poll = x->poll;
 	}
+	run->unwell = end->unwell;
 	note_clock(run, a, end, now_us);
+}
+
+static void note_rejection(struct node_run *run, const struct outcome *out)
+{
+	if (out->rejected == 0)
+		return;
+	run->rejected.any = true;
+	(void)snprintf(run->rejected.first, sizeof run->rejected.first, "%s", out->rejected_id);
+	run->rejected.why = out->rejected_why;
 }
 
 /* What a comparison found is remembered with what it was found at. */
@@ -173,9 +191,12 @@ static void note_success(struct node_run *run, const struct exchange *x, const s
 		!epoch_equal(&out->sync.epoch, &x->basis.epoch)) { /* said of another database */
 		run->proof.known = false;
 		run->counted.damage.known = false;
+		run->unwell.kinds = 0;
+		run->rejected.any = false;
 		run->head_seq = run->pull_backlog = 0;
 		run->oldest_us = -1;
 	}
+	note_rejection(run, out);
 	if (out->pulled)
 		note_page(run, x, a, out, now_us);
 }

@@ -69,6 +69,16 @@ static bool may_push_on(const struct push_apply *p)
 	       p->sync.cursor == p->answers->end.to.seq;
 }
 
+static void told_rejection(const struct push_answer *first, struct outcome *out)
+{
+	if (!first)
+		return;
+	if (record_id_ok(first->id))
+		(void)snprintf(
+			out->rejected_id, sizeof out->rejected_id, "%.*s", (int)first->id.len, first->id.at);
+	(void)fail(OK, &out->rejected_why, "%.*s", (int)first->reason.len, first->reason.at);
+}
+
 static void told(const struct push_apply *p, const struct push_answers *answers, struct outcome *out)
 {
 	struct event events[SETTLE_EVENTS];
@@ -83,6 +93,7 @@ static void told(const struct push_apply *p, const struct push_answers *answers,
 	out->pushed = p->applied + p->already;
 	out->refused = p->refused;
 	out->rejected = p->rejected;
+	told_rejection(first_rejection(answers), out);
 	exchange_tell(out, events, settle_push_events(p, first_rejection(answers), events));
 }
 

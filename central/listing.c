@@ -65,25 +65,10 @@ static void add_head(struct buf *out, uint64_t id, int64_t at_us)
 	buf_char(out, '"');
 }
 
-static const char *level_name(enum log_level level)
-{
-	switch (level) {
-	case LOG_ERROR:
-		return "error";
-	case LOG_WARN:
-		return "warn";
-	case LOG_INFO:
-		return "info";
-	case LOG_DEBUG:
-		return "debug";
-	}
-	return "info";
-}
-
 void listing_put_event(struct buf *out, const struct listed_event *e)
 {
 	add_head(out, e->id, e->at_us);
-	add_text(out, ",\"level\":", span_of(level_name(e->level)));
+	add_text(out, ",\"level\":", span_of(log_level_name(e->level)));
 	add_text(out, ",\"kind\":", e->kind);
 	add_text(out, ",\"node\":", e->node);
 	add_text(out, ",\"text\":", e->text);

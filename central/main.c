@@ -116,6 +116,7 @@ static enum err open_data(struct program *p, struct reason *why)
 static enum err open_program(struct program *p, struct reason *why)
 {
 	const struct server_config server = {.listen = p->settings.listen, .router = &p->router};
+	selfcheck_init(&p->centre.self);
 	enum err e = open_data(p, why);
 	if (e != OK)
 		return e;
@@ -147,6 +148,7 @@ static void close_program(struct program *p)
 	scheduler_close(p->centre.scheduler);
 	stream_close(p->centre.stream);
 	store_close(p->centre.store);
+	selfcheck_done(&p->centre.self);
 	buf_done(&p->secret);
 }
 
@@ -154,8 +156,10 @@ static void close_program(struct program *p)
 static enum err watch(struct program *p, struct reason *why)
 {
 	while (!stop_wait(STORE_WATCH_MS)) {
-		if (!store_is_lost(p->centre.store, why))
+		if (!store_is_lost(p->centre.store, why)) {
+			centre_watch(&p->centre);
 			continue;
+		}
 		log_event(LOG_ERROR, "database.broken", "reason", why->text, NULL);
 		return INTERNAL;
 	}

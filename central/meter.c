@@ -2,6 +2,9 @@
 
 #include <assert.h>
 
+/* What came within less says little of the pace. */
+#define PACE_LEAST_US 250000
+
 const double histogram_bounds[HISTOGRAM_BUCKETS] = {
 	0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10};
 
@@ -22,6 +25,8 @@ void rate_add(struct rate *r, uint64_t n, int64_t now_us)
 {
 	rate_move(r, now_us);
 	r->counts[r->second % (RATE_WINDOW_S + 1)] += n;
+	if (r->begun == 0 && n > 0)
+		r->begun = r->second;
 }
 
 double rate_per_s(struct rate *r, int64_t now_us)
@@ -31,7 +36,26 @@ double rate_per_s(struct rate *r, int64_t now_us)
 	for (int64_t i = 0; i <= RATE_WINDOW_S; i++)
 		if (i != r->second % (RATE_WINDOW_S + 1)) /* the present second is not over */
 			sum += r->counts[i];
-	return (double)sum / RATE_WINDOW_S;
+	int64_t lived = r->begun > 0 ? r->second - r->begun : 0;
+	if (lived == 0)
+		return 0;
+	return (double)sum / (double)(lived < RATE_WINDOW_S ? lived : RATE_WINDOW_S);
+}
+
+double rate_pace(struct rate *r, int64_t now_us)
+{
+	uint64_t sum = 0;
+	int64_t first = -1;
+	rate_move(r, now_us);
+	for (int64_t s = r->second - RATE_WINDOW_S; s <= r->second; s++) {
+		uint64_t n = s < 0 ? 0 : r->counts[s % (RATE_WINDOW_S + 1)];
+		first = first < 0 && n > 0 ? s : first;
+		sum += n;
+	}
+	int64_t took_us = now_us - first * 1000000;
+	if (first < 0)
+		return 0;
+	return (double)sum * 1e6 / (double)(took_us < PACE_LEAST_US ? PACE_LEAST_US : took_us);
 }
 
 void histogram_add(struct histogram *h, double seconds)

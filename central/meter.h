@@ -7,14 +7,17 @@
 
 #include "central/node.h"
 
-/* Events per second over the last RATE_WINDOW_S whole seconds. */
+/* Events per second over the last RATE_WINDOW_S whole seconds, or over those since the first. */
 #define RATE_WINDOW_S 10
 struct rate {
 	uint64_t counts[RATE_WINDOW_S + 1];
 	int64_t second; /* the one counts[second % …] belongs to */
+	int64_t begun;  /* the second of the first; 0 = none yet */
 };
 void rate_add(struct rate *r, uint64_t n, int64_t now_us); /* monotonic */
 double rate_per_s(struct rate *r, int64_t now_us);
+/* Since the first of them in that window, the present second included: how fast it goes now that it goes.  0: it does not. */
+double rate_pace(struct rate *r, int64_t now_us);
 
 /* Seconds in buckets, as Prometheus counts them: each bucket holds what is not above its bound. */
 #define HISTOGRAM_BUCKETS 12

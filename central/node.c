@@ -124,6 +124,16 @@ static enum node_state state_of_comparison(
 		a->n, all);
 }
 
+/* What was pushed and cannot be held keeps a proof from being judged, whatever else goes on. */
+static enum node_state state_of_rejection(enum node_state s, const struct node_run *run, struct reason *why)
+{
+	return SAY(s, why,
+		"it cannot hold records of the centre, so nothing is proven; one is %s: %.70s; change or "
+		"delete that one, or "
+		"upgrade the node",
+		run->rejected.first[0] ? run->rejected.first : "without an id", run->rejected.why.text);
+}
+
 static enum node_state state_of_repair(
 	const struct node_sync *s, const struct node_run *run, struct reason *why)
 {
@@ -142,6 +152,8 @@ static enum node_state state_of_repair(
 	if (run->to_push && run->push_failures > 0)
 		return SAY(NODE_RECONCILING, why, "what it lacks could not be pushed: %.160s",
 			run->push_reason.text);
+	if (run->rejected.any && !run->to_push)
+		return state_of_rejection(NODE_RECONCILING, run, why);
 	if (run->to_push)
 		return SAY(NODE_RECONCILING, why,
 			"the node has been read to its end; what it lacks is being pushed");
@@ -157,27 +169,46 @@ static bool proof_is_fresh(const struct node_run *run, int64_t now_us, int64_t i
 	return run->proof.known && run->proof.equal && now_us - run->proof.mono_us <= most;
 }
 
+/* Proven equal, and nothing came since. */
+static enum node_state state_of_proof(
+	const struct node_sync *s, const struct node_run *run, int64_t age_s, struct reason *why)
+{
+	const struct page_damage *d = &run->counted.damage;
+	const char *records = run->proof.digest.count == 1 ? "record" : "records";
+
+	if (d->known && d->records > 0)
+		return SAY(NODE_IN_SYNC, why,
+			"both ends name the same %" PRIu64 " %s, proven %" PRId64
+			" s ago, but at the node the bytes of %" PRIu64
+			" are damaged, one is %s: wipe its database (the centre refills it), or write each "
+			"anew there",
+			run->proof.digest.count, records, age_s, d->records,
+			d->first[0] ? d->first : "without an id");
+	if (s->quarantined > 0)
+		return SAY(NODE_IN_SYNC, why,
+			"both ends hold the same, proven %" PRId64 " s ago, but for %" PRIu64
+			" in quarantine",
+			age_s, s->quarantined);
+	return SAY(NODE_IN_SYNC, why, "both ends hold the same %" PRIu64 " %s, proven %" PRId64 " s ago",
+		run->proof.digest.count, records, age_s);
+}
+
 /* Neither failed nor in repair: how much is left? */
 static enum node_state state_of_progress(
 	const struct node_sync *s, const struct node_run *run, int64_t now_us, bool fresh, struct reason *why)
 {
 	int64_t age_s = run->proof.known ? (now_us - run->proof.mono_us) / 1000000 : 0;
 
-	if (fresh && !run->to_push && s->quarantined > 0)
-		return SAY(NODE_IN_SYNC, why,
-			"both ends hold the same, proven %" PRId64 " s ago, but for %" PRIu64
-			" in quarantine",
-			age_s, s->quarantined);
-	if (fresh && !run->to_push)
-		return SAY(NODE_IN_SYNC, why,
-			"both ends hold the same %" PRIu64 " record%s, proven %" PRId64 " s ago",
-			run->proof.digest.count, run->proof.digest.count == 1 ? "" : "s", age_s);
+	if (fresh && !run->to_push && !run->rejected.any)
+		return state_of_proof(s, run, age_s, why);
 	if (run->pull_backlog > 0)
 		return SAY(NODE_CATCHING_UP, why, "%" PRIu64 " change%s left to pull", run->pull_backlog,
 			run->pull_backlog == 1 ? "" : "s");
 	if (run->to_push && run->push_failures > 0)
 		return SAY(NODE_CATCHING_UP, why, "records of the centre could not be pushed: %.160s",
 			run->push_reason.text);
+	if (run->rejected.any && !run->to_push)
+		return state_of_rejection(NODE_CATCHING_UP, run, why);
 	if (run->to_push)
 		return SAY(NODE_CATCHING_UP, why, "it is being sent what is left to push, if anything");
 	if (run->proof.known && run->proof.equal)

@@ -122,8 +122,8 @@ struct node_run {
 		unsigned failures; /* of comparing, in a row */
 	} apart;
 	uint64_t head_seq;     /* as last told; valid if heard */
-	uint64_t pull_backlog; /* records after the cursor, as far as known */
-	int64_t oldest_us;     /* updated_at of the oldest record not pulled yet; -1 = none */
+	uint64_t pull_backlog; /* records after the cursor, at most */
+	int64_t oldest_us;     /* wall clock of the centre: since when the oldest of them waits; -1 = none */
 	struct {
 		bool known, equal;
 		int64_t at_us;   /* wall, to show */
@@ -138,6 +138,13 @@ struct node_run {
 		int64_t at_us; /* wall */
 		uint64_t poll; /* which of polls_begun */
 	} counted;
+	struct ailments unwell; /* as the local last told of itself */
+	/* The last push of which it could not hold something; until a proof is judged. */
+	struct {
+		bool any;
+		char first[RECORD_ID_MAX + 1];
+		struct reason why;
+	} rejected;
 	struct {
 		struct offset measured; /* against the centre's */
 		bool told;              /* the rest is valid: what the node last said of its own clock */

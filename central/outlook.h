@@ -46,6 +46,16 @@ struct outlook_seen {
 typedef void outlook_fact_fn(void *ctx, const char *topic, struct span text);
 void outlook_known(const struct outlook_seen *s, outlook_fact_fn *each, void *ctx);
 
+/* What is wrong with a node that may be in step all the same: AILMENT_BIT() of each.  As last heard. */
+unsigned outlook_ailing(const struct node *n, const struct node_run *run, int64_t now_us,
+	const struct offset_claim *own_clock);
+/* Those that are more than info. */
+#define OUTLOOK_AILING_LOUD (AILMENT_BIT(AILMENT_CLOCK_FREE) - 1)
+/* A clause about one of them; of `s` it needs node, run, now_us and clock. */
+void outlook_say_ailment(const struct outlook_seen *s, enum ailment a, struct buf *out);
+/* The node's clock against the centre's: offset_describe(). */
+void outlook_clock(const struct outlook_seen *s, struct reason *ret);
+
 /* Each appends one sentence without a full stop. */
 void outlook_next(const struct outlook_seen *s, struct buf *out);
 /* False, and nothing appended: nobody needs to do anything. */

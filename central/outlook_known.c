@@ -174,16 +174,37 @@ static void say_conflicts(const struct outlook_seen *s, struct buf *out)
 	say_kept(out, &s->conflicts, "of its versions lost a conflict, or were put aside, and are kept");
 }
 
-static void say_clock(const struct outlook_seen *s, struct buf *out)
+void outlook_clock(const struct outlook_seen *s, struct reason *ret)
 {
 	const struct node_run *run = s->run;
 	struct offset_reading m;
-	struct reason words;
 	bool known = offset_read(&run->clock.measured, s->now_us, &m);
 	struct offset_claim node = node_clock_claim(run);
 
-	offset_describe(known ? &m : NULL, &node, &s->clock, &words);
+	offset_describe(known ? &m : NULL, &node, &s->clock, ret);
+}
+
+static void say_clock(const struct outlook_seen *s, struct buf *out)
+{
+	struct reason words;
+
+	outlook_clock(s, &words);
 	buf_printf(out, "%s (shown only: nothing depends on it)", words.text);
+}
+
+/* What the node says of itself; the rest has sentences of its own. */
+static void say_unwell(const struct outlook_seen *s, struct buf *out)
+{
+	unsigned kinds = s->run->unwell.kinds;
+
+	if (s->run->counted.damage.records > 0) /* say_damaged() says more */
+		kinds &= ~AILMENT_BIT(AILMENT_DAMAGED);
+	for (int a = 0; a < AILMENTS_TOLD; a++) {
+		if (!(kinds & AILMENT_BIT(a)))
+			continue;
+		buf_text(out, out->len ? "; " : "");
+		outlook_say_ailment(s, (enum ailment)a, out);
+	}
 }
 
 static const struct {
@@ -195,6 +216,7 @@ static const struct {
 	{"position", say_position},
 	{"waiting", say_waiting},
 	{"proof", say_proof},
+	{"unwell", say_unwell},
 	{"damaged", say_damaged},
 	{"repair", say_repair},
 	{"quarantined", say_quarantined},

@@ -68,6 +68,15 @@ static const char damaged[] = "its disk or somebody changed records beneath the 
 			      "centre gives it all of them back (check the disk first), or write each anew "
 			      "there; `tidemark verify {name}` looks "
 			      "again";
+static const char writes_fail[] =
+	"look at the disk and the file system under the database of the tidemark-local at {url} (read-only, "
+	"failing, "
+	"wrong owner?) and at its log; it takes writes again by itself when they work";
+static const char low[] =
+	"make room where the tidemark-local of {name} keeps its database, before it is full";
+static const char skewed[] =
+	"set the clocks right: let chronyd keep both (deploy/chrony); `tidemark node {name}` shows who "
+	"keeps which. Nothing depends on it";
 static const char quarantined[] =
 	"`tidemark quarantine --node {name}` shows them and why; mend the cause, then "
 	"`tidemark quarantine retry ID`";
@@ -99,6 +108,26 @@ static bool says_full(const struct reason *why)
 	return strstr(why->text, "507 ") || strstr(why->text, REASON_DISK_FULL);
 }
 
+/* NULL also for what nothing depends on. */
+static const char *remedy_of_ailment(unsigned ailing)
+{
+	static const char *const of[AILMENTS] = {
+		[AILMENT_DAMAGED] = damaged,
+		[AILMENT_WRITES_FAIL] = writes_fail,
+		[AILMENT_DISK_FULL] = full,
+		[AILMENT_DISK_LOW] = low,
+		[AILMENT_REJECTED] = rejected,
+		[AILMENT_QUARANTINED] = quarantined,
+		[AILMENT_CLOCK_SKEWED] = skewed,
+		[AILMENT_CLOCK_DISAGREES] = skewed,
+	};
+
+	for (int a = 0; a < AILMENTS; a++)
+		if (ailing & AILMENT_BIT(a) && of[a])
+			return of[a];
+	return NULL;
+}
+
 /* The worst comes first: the next one shows when that is mended.  NULL: nobody needs to do anything. */
 static const char *remedy_of(const struct outlook_seen *s)
 {
@@ -116,11 +145,7 @@ static const char *remedy_of(const struct outlook_seen *s)
 		return says_full(&run->push_reason) ? full : push_failing;
 	if (s->rejected.known && s->rejected.n > 0)
 		return rejected;
-	if (run->counted.damage.known && run->counted.damage.records > 0)
-		return damaged;
-	if (s->quarantined.known && s->quarantined.n > 0)
-		return quarantined;
-	return NULL;
+	return remedy_of_ailment(outlook_ailing(s->node, run, s->now_us, &s->clock));
 }
 
 bool outlook_unblock(const struct outlook_seen *s, struct buf *out)

@@ -374,7 +374,13 @@ static void view_slot(struct scheduler *s, struct slot *slot, struct node_view *
 		.since_us = slot->since_us,
 		.reason = slot->why,
 		.next_attempt_us = -1,
-		.next = slot_plan(slot, now, s->applier.interval_ms)};
+		.next = slot_plan(slot, now, s->applier.interval_ms),
+		.ailing = slot->ailing.now,
+		.pull_s = rate_per_s(&slot->pulled, now),
+		.push_s = rate_per_s(&slot->pushed, now),
+		.pull_pace = rate_pace(&slot->read, now),
+		.push_pace = rate_pace(&slot->pushed, now)};
+	memcpy(ret->ailing_since_us, slot->ailing.since_us, sizeof ret->ailing_since_us);
 	if (s->applier.health.lost > 0 && ret->next.turn != OUTLOOK_UNDER_WAY)
 		ret->next.turn = OUTLOOK_STORE;
 	if (slot->place == SLOT_WAITING && wait > 0)
@@ -416,8 +422,11 @@ struct scheduler_totals scheduler_totals(struct scheduler *s)
 	int64_t now = clock_mono_us();
 	struct scheduler_totals t = {.pulled_per_s = rate_per_s(&s->applier.pulled, now),
 		.pushed_per_s = rate_per_s(&s->applier.pushed, now),
+		.pull_pace = rate_pace(&s->applier.read, now),
+		.push_pace = rate_pace(&s->applier.pushed, now),
 		.applied = s->applier.applied,
-		.store_failed = s->applier.health.failed};
+		.store_failed = s->applier.health.failed,
+		.store_why = s->applier.health.why};
 	pthread_mutex_unlock(&s->lock);
 	return t;
 }

@@ -49,6 +49,10 @@ struct node_view {
 	struct reason reason;
 	int64_t next_attempt_us; /* wall; -1 = not waiting */
 	struct slot_plan next;
+	unsigned ailing;                   /* AILMENT_BIT() of each, */
+	int64_t ailing_since_us[AILMENTS]; /* wall */
+	double pull_s, push_s;             /* records a second, over the last RATE_WINDOW_S */
+	double pull_pace, push_pace;       /* while they move: rate_pace() */
 	uint64_t results[POLL_RESULTS];
 };
 /* All of them by name; free() the array. */
@@ -59,8 +63,10 @@ bool scheduler_view(
 
 struct scheduler_totals {
 	double pulled_per_s, pushed_per_s;
+	double pull_pace, push_pace;
 	struct histogram applied;
 	bool store_failed;
+	struct reason store_why; /* where it failed */
 };
 struct scheduler_totals scheduler_totals(struct scheduler *s);
 

@@ -1,5 +1,6 @@
 #include "central/slot.h"
 
+#include "central/own_clock.h"
 #include "shared/clock.h"
 
 #include <assert.h>
@@ -46,10 +47,32 @@ int64_t slot_park_ms(const struct slot *s, int64_t now_us, int64_t period_ms)
 	return turn_ms <= period_ms / 8 ? period_ms : turn_ms;
 }
 
+static void settle_ailing(struct slot *s, int64_t now_us)
+{
+	struct slot_ailing *a = &s->ailing;
+	struct offset_claim own = own_clock_claim();
+	unsigned now = outlook_ailing(&s->node, &s->run, now_us, &own);
+	if (s->run.clock.chrony.state == CHRONY_UNKNOWN &&
+		s->run.clock.error_us < 0) /* started anew: soon known again */
+		now |= a->now & AILMENT_BIT(AILMENT_CLOCK_FREE);
+	unsigned begun = now & ~a->now;
+	for (int i = 0; i < AILMENTS; i++)
+		if (begun & AILMENT_BIT(i))
+			a->since_us[i] = clock_wall_us();
+	a->now = now;
+	if (a->clock_heard || !s->run.clock.told || s->run.clock.chrony.state == CHRONY_UNKNOWN)
+		return;
+	a->clock_heard = true;
+	a->told |= now & AILMENT_BIT(AILMENT_CLOCK_FREE);
+	a->stored |= now & AILMENT_BIT(AILMENT_CLOCK_FREE);
+}
+
 void slot_settle(struct slot *s, int64_t interval_ms)
 {
 	struct reason why = {""};
-	enum node_state now = node_state(&s->node, &s->run, clock_mono_us(), interval_ms, &why);
+	int64_t now_us = clock_mono_us();
+	enum node_state now = node_state(&s->node, &s->run, now_us, interval_ms, &why);
+	settle_ailing(s, now_us);
 	s->why = why;
 	if (now == s->state)
 		return;

@@ -23,6 +23,13 @@
 #include "central/room.h"
 #include "central/transfer.h"
 
+/* Which ailments there are, since when, and which of them were told. */
+struct slot_ailing {
+	unsigned now, told, stored; /* AILMENT_BIT(): as it is; as last logged; of the last events stored */
+	bool clock_heard;           /* a clock that nobody kept from the start is no news */
+	int64_t since_us[AILMENTS]; /* wall; of those in `now` */
+};
+
 enum slot_place { SLOT_IDLE, SLOT_WAITING, SLOT_READY, SLOT_WORKING, SLOT_HELD, SLOT_TRANSFER };
 
 struct slot {
@@ -56,7 +63,9 @@ struct slot {
 		stored_state; /* as it is; as last logged; of the last event stored */
 	int64_t since_us;     /* wall */
 	struct reason why;
+	struct slot_ailing ailing;
 	uint64_t results[POLL_RESULTS];
+	struct rate pulled, pushed, read; /* records; places of its log */
 	struct history history;
 };
 
@@ -70,7 +79,7 @@ int64_t slot_turn_ms(const struct slot *s, int64_t now_us, int64_t period_ms);
  * near, since it may have come back a little early. */
 int64_t slot_park_ms(const struct slot *s, int64_t now_us, int64_t period_ms);
 
-/* Follows the word from what is known; `since` moves when it changes. */
+/* Follows the word, and what is wrong, from what is known; `since` moves when it changes. */
 void slot_settle(struct slot *s, int64_t interval_ms);
 
 /* What is under way, or else what plan_next() says now; `then` is what follows a wait. */

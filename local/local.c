@@ -85,6 +85,7 @@ void local_tell_damage(struct local *l, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof text, fmt, args);
 	va_end(args);
+	replica_note_damage(l->replica, text);
 	log_event(LOG_ERROR, "database.damaged", "reason", text, NULL);
 }
 

@@ -87,6 +87,7 @@ enum err replica_open(struct replica **ret, const struct replica_config *c, stru
 	memcpy(r->node, c->node, strlen(c->node) + 1);
 	known_init(&r->known);
 	readers_init(&r->readers);
+	pthread_mutex_init(&r->complaints.lock, NULL);
 	r->path = strdup(c->path);
 	enum err e = r->path ? lite_lock(c->path, &r->lock_fd, why) : fail(RETRY, why, "out of memory");
 	struct lite_config lite = lite_config_of(c->path, true);
@@ -107,6 +108,7 @@ void replica_close(struct replica *r)
 	if (!r)
 		return;
 	readers_done(&r->readers);
+	pthread_mutex_destroy(&r->complaints.lock);
 	lite_close(r->lite); /* the last to close: it empties the write-ahead log */
 	lite_unlock(r->lock_fd);
 	known_done(&r->known);
@@ -130,9 +132,25 @@ const char *replica_node(const struct replica *r)
 
 /* --- the write transaction --- */
 
-/* What became of a write tells whether the disk has room. */
+/* Something was written. */
+static void note_written(struct replica *r)
+{
+	r->full = false;
+	pthread_mutex_lock(&r->complaints.lock);
+	r->complaints.writes_fail = false;
+	pthread_mutex_unlock(&r->complaints.lock);
+}
+
+/* What became of a write tells whether the database takes any, and whether the disk has room. */
 static void note_failure(struct replica *r, enum err e, const struct reason *why)
 {
+	struct complaints *c = &r->complaints;
+	if (e == RETRY || e == UNCERTAIN || e == DENIED) {
+		pthread_mutex_lock(&c->lock);
+		c->writes_fail = true;
+		c->write_why = *why;
+		pthread_mutex_unlock(&c->lock);
+	}
 	if (e == OK || !strstr(why->text, REASON_DISK_FULL))
 		return;
 	r->full_free_bytes = lite_disk_free(r->path);
@@ -209,7 +227,7 @@ enum err replica_write_commit(struct replica *r, struct reason *why)
 	enum err e = r->changed ? commit_changes(r, &cause) : lite_rollback(r->lite, &cause);
 	note_failure(r, e, &cause);
 	if (e == OK && r->changed)
-		r->full = false;
+		note_written(r);
 	if (e != OK)
 		(void)fail(e, why, "%s", cause.text);
 	if (e == OK && replica_is_lost(r)) /* while it was written */

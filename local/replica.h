@@ -106,10 +106,18 @@ enum err replica_refuse(struct reason *why);
  */
 unsigned replica_contradictions(struct replica *r);
 
-/* Free bytes where the database lies; -1: not known.  *ret_low: less than the next writes may need.  Any thread. */
-int64_t replica_room(const struct replica *r, bool *ret_low);
+/*
+ * Free bytes where the database lies; -1: not known.  *ret_low: less than the next writes may need, until there is
+ * clearly more.  Any thread.
+ */
+int64_t replica_room(struct replica *r, bool *ret_low);
 /* Did the last write find no room on the disk?  Until one finds some, or some is seen.  Any thread. */
 bool replica_is_full(struct replica *r);
+
+/* Somebody found it damaged; it stays so in this run.  Any thread. */
+void replica_note_damage(struct replica *r, const char *what);
+/* What is wrong with it though it serves.  Any thread. */
+void replica_ailments(struct replica *r, struct ailments *ret);
 
 /* A record and its bytes, in `a`.  GONE when there is none; a tombstone is returned as one. */
 enum err replica_get(

@@ -25,7 +25,7 @@ static void answer_look(struct look *k, struct lite *l, const struct log_state *
 	frame_begin(k->replica, s, k->request, out);
 	k->answer(k, l, out);
 	ret->records = k->records;
-	frame_end(&ret->end, out);
+	frame_end(k->replica, &ret->end, out);
 }
 
 static enum err look(

@@ -75,8 +75,9 @@ void frame_begin(
 	page_encode_begin(&begin, out);
 }
 
-void frame_end(struct page_end *end, struct buf *out)
+void frame_end(struct replica *r, struct page_end *end, struct buf *out)
 {
+	replica_ailments(r, &end->unwell);
 	end->clock_error_us = clock_error_us();
 	chrony_now(&end->chrony);
 	end->t_send_us = clock_wall_us(); /* last: what comes after it blurs the centre's measure */
@@ -116,7 +117,7 @@ static void serve(struct replica *r, struct lite *l, const struct log_state *s, 
 	end->more = end->to.seq < s->head.seq;
 	/* Only a page that ends at the head is a proof: no scan of all rows for each page on the way there. */
 	end->digest = q->recount && !end->more ? recount(r, l, &end->damage) : s->digest;
-	frame_end(end, out);
+	frame_end(r, end, out);
 }
 
 enum err replica_feed(struct replica *r, const struct page_request *q, int64_t t_recv_us,

@@ -59,6 +59,13 @@ struct readers {
 	size_t n_open;
 };
 
+/* What of the database is not as it should be; for replica_ailments().  Any thread. */
+struct complaints {
+	pthread_mutex_t lock;
+	bool writes_fail, damaged;
+	struct reason write_why, damage_why;
+};
+
 struct replica {
 	char *path;
 	char node[RECORD_OWNER_MAX + 1];
@@ -67,6 +74,8 @@ struct replica {
 	atomic_bool unusable;            /* the file is no longer ours */
 	atomic_bool full;                /* the last write found no room on the disk, */
 	_Atomic int64_t full_free_bytes; /* which then had so much left */
+	atomic_bool low;                 /* as replica_room() last said */
+	struct complaints complaints;
 	struct known known;
 	struct readers readers;
 
@@ -113,8 +122,8 @@ enum feed_verdict position_verdict(
 
 void frame_begin(
 	const struct replica *r, const struct log_state *s, const struct page_request *q, struct buf *out);
-/* Adds the times and the clock, and writes the last line. */
-void frame_end(struct page_end *end, struct buf *out);
+/* Adds the times, the clock and what is wrong here, and writes the last line. */
+void frame_end(struct replica *r, struct page_end *end, struct buf *out);
 /* After the reading: notes what was answered, and refuses where the file was lost meanwhile. */
 enum err served_end(struct replica *r, const struct page_request *q, const struct feed_served *served,
 	struct feed_served *ret, struct reason *why) MUST_USE;

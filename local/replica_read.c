@@ -5,6 +5,8 @@
 
 /* So much more is free than when a write found no room: some was made. */
 #define ROOM_SEEN_BYTES 65536
+/* So much more than what is low is room again: a disk at the edge is not told of again and again. */
+#define ROOM_AGAIN_BYTES ((int64_t)1 << 20)
 
 /* --- the pool --- */
 
@@ -160,16 +162,52 @@ int64_t reader_updated_after(struct lite *l, uint64_t seq)
 	return number(l, SQL_LOCAL_RECORD_UPDATED_AFTER, seq, -1);
 }
 
-int64_t replica_room(const struct replica *r, bool *ret_low)
+int64_t replica_room(struct replica *r, bool *ret_low)
 {
 	int64_t free_bytes = lite_disk_free(r->path);
-	*ret_low = free_bytes >= 0 && free_bytes < LITE_ROOM_BYTES;
+	int64_t least = LITE_ROOM_BYTES + (atomic_load(&r->low) ? ROOM_AGAIN_BYTES : 0);
+	*ret_low = free_bytes >= 0 && free_bytes < least;
+	atomic_store(&r->low, *ret_low);
 	return free_bytes;
 }
 
 bool replica_is_full(struct replica *r)
 {
 	return r->full && lite_disk_free(r->path) <= r->full_free_bytes + ROOM_SEEN_BYTES;
+}
+
+void replica_note_damage(struct replica *r, const char *what)
+{
+	struct complaints *c = &r->complaints;
+
+	pthread_mutex_lock(&c->lock);
+	if (!c->damaged)
+		(void)fail(OK, &c->damage_why, "%s", what);
+	c->damaged = true;
+	pthread_mutex_unlock(&c->lock);
+}
+
+void replica_ailments(struct replica *r, struct ailments *ret)
+{
+	struct complaints *c = &r->complaints;
+	struct ailments s = {0};
+	bool low, full = replica_is_full(r);
+	int64_t free_bytes = replica_room(r, &low);
+
+	pthread_mutex_lock(&c->lock);
+	if (c->damaged)
+		ailments_add(&s, AILMENT_DAMAGED, "%s", c->damage_why.text);
+	if (c->writes_fail && !full && !strstr(c->write_why.text, REASON_DISK_FULL))
+		ailments_add(&s, AILMENT_WRITES_FAIL, "its database takes no writes: %s", c->write_why.text);
+	pthread_mutex_unlock(&c->lock);
+	if (full)
+		ailments_add(&s, AILMENT_DISK_FULL,
+			"the last write found no room on the disk; %lld KiB are free",
+			(long long)(free_bytes / 1024));
+	else if (low)
+		ailments_add(&s, AILMENT_DISK_LOW, "only %lld KiB are free where its database lies",
+			(long long)(free_bytes / 1024));
+	*ret = s;
 }
 
 enum err replica_status(struct replica *r, struct replica_status *ret, struct reason *why)

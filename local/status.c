@@ -83,6 +83,26 @@ static void put_generator(const struct generator *g, struct buf *out)
 		(unsigned long long)(g ? generator_written(g) : 0));
 }
 
+static void put_unwell(struct local *l, struct buf *out)
+{
+	struct ailments s;
+	const char *comma = "";
+
+	replica_ailments(l->replica, &s);
+	buf_text(out, ",\"unwell\":[");
+	for (int i = 0; i < AILMENTS_TOLD; i++) {
+		enum ailment a = (enum ailment)i;
+		if (!(s.kinds & AILMENT_BIT(a)))
+			continue;
+		buf_printf(out, "%s{\"kind\":\"%s\",\"level\":\"%s\",\"text\":", comma, ailment_name(a),
+			log_level_name(ailment_level(a)));
+		buf_json_text(out, span_of(s.text[a]));
+		buf_char(out, '}');
+		comma = ",";
+	}
+	buf_char(out, ']');
+}
+
 void status_get(void *local, struct http_request *q, struct http_reply *r)
 {
 	struct local *l = local;
@@ -115,7 +135,9 @@ void status_get(void *local, struct http_request *q, struct http_reply *r)
 		buf_text(out, "null");
 	else
 		buf_i64(out, s.disk_free_bytes);
-	buf_printf(out, ",\"ok\":%s}}\n", s.usable && !s.full && !s.low ? "true" : "false");
+	buf_printf(out, ",\"ok\":%s}", s.usable && !s.full && !s.low ? "true" : "false");
+	put_unwell(l, out);
+	buf_text(out, "}\n");
 	r->status = 200;
 }
 
@@ -143,6 +165,18 @@ static void put_replica_metrics(const struct replica_status *s, struct buf *out)
 			(double)s->disk_free_bytes);
 }
 
+static void put_unwell_metric(struct local *l, struct buf *out)
+{
+	struct ailments s;
+
+	replica_ailments(l->replica, &s);
+	buf_text(out, "# HELP tidemark_unwell 1 for what is wrong with this local though it is up, by kind.\n"
+		      "# TYPE tidemark_unwell gauge\n");
+	for (int a = 0; a < AILMENTS_TOLD; a++)
+		if (s.kinds & AILMENT_BIT(a))
+			buf_printf(out, "tidemark_unwell{kind=\"%s\"} 1\n", ailment_name((enum ailment)a));
+}
+
 /* Answers whatever the database does: that it is not usable is what somebody wants to be told. */
 void status_metrics(void *local, struct http_request *q, struct http_reply *r)
 {
@@ -166,6 +200,7 @@ void status_metrics(void *local, struct http_request *q, struct http_reply *r)
 		(double)(l->generator ? generator_written(l->generator) : 0));
 	if (told)
 		put_replica_metrics(&s, out);
+	put_unwell_metric(l, out);
 	r->status = 200;
 	r->content_type = "text/plain; version=0.0.4; charset=utf-8";
 }

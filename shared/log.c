@@ -34,6 +34,11 @@ enum log_level log_level_parse(const char *name)
 	return LOG_INFO;
 }
 
+const char *log_level_name(enum log_level level)
+{
+	return level_names[level];
+}
+
 struct log_text log_i64(int64_t n)
 {
 	struct log_text ret;

@@ -15,6 +15,7 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 void log_init(enum log_level least, int json);    /* before any thread; the only global state */
 enum log_level log_level_parse(const char *name); /* "error" … "debug" */
+const char *log_level_name(enum log_level level);
 
 /* Ends with a NULL key: log_event(LOG_INFO, "node.state", "node", name, "state", word, NULL). Values are
  * texts. */

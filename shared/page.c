@@ -123,6 +123,7 @@ enum end_name {
 	OF_CLOCK_ERROR,
 	OF_CHRONY,
 	OF_DAMAGED,
+	OF_UNWELL,
 	END_NAMES,
 };
 
@@ -139,6 +140,7 @@ static const struct span end_names[END_NAMES] = {
 	[OF_CLOCK_ERROR] = MEMBER("clock_error_us"),
 	[OF_CHRONY] = MEMBER("chrony"),
 	[OF_DAMAGED] = MEMBER("damaged"),
+	[OF_UNWELL] = MEMBER("unwell"),
 };
 
 void page_encode_end(const struct page_end *e, struct buf *out)
@@ -174,6 +176,10 @@ void page_encode_end(const struct page_end *e, struct buf *out)
 			",\"damaged\":{\"records\":%llu,\"first\":", (unsigned long long)e->damage.records);
 		buf_json_text(out, span_of(e->damage.first));
 		buf_char(out, '}');
+	}
+	if (e->unwell.kinds) {
+		buf_text(out, ",\"unwell\":");
+		ailments_put(&e->unwell, out);
 	}
 	buf_text(out, "}\n");
 }
@@ -282,6 +288,8 @@ enum err page_decode_end(struct page_end *ret, struct span line, struct reason *
 		return e;
 	if (values[OF_DAMAGED].kind == JSON_OBJECT)
 		(void)take_damage(values[OF_DAMAGED].raw, &end.damage);
+	if (values[OF_UNWELL].kind == JSON_OBJECT && !ailments_take(values[OF_UNWELL].raw, &end.unwell))
+		end.unwell.kinds = 0;
 	*ret = end;
 	return OK;
 }

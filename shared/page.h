@@ -7,6 +7,7 @@
 #ifndef SHARED_PAGE_H
 #define SHARED_PAGE_H
 
+#include "shared/ailment.h"
 #include "shared/arena.h"
 #include "shared/chrony.h"
 #include "shared/position.h"
@@ -55,6 +56,7 @@ struct page_end {
 	int64_t t_recv_us, t_send_us; /* the local's wall clock around its work */
 	int64_t clock_error_us;       /* -1: not synchronised */
 	struct chrony chrony;         /* what keeps the local's clock; unknown: not told, or not readable */
+	struct ailments unwell;       /* what the local says is wrong with it; for people */
 };
 
 struct page_begin {

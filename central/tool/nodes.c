@@ -46,12 +46,28 @@ static void print_summary(const struct json_doc *s)
 	buf_done(&line);
 }
 
-/* What is not in sync, worst first as the centre lists it, and whose clock is wrong. */
+/* What is not in sync, worst first as the centre lists it, and what is unwell. */
 struct attention {
 	struct buf text; /* a sentence a line */
 	int worst;       /* the worst severity */
 	char first[256]; /* who and why, for one line */
 };
+
+/* What needs somebody at a node, or at the centre, though it is up. */
+static void look_at_unwell(struct attention *a, const struct json_doc *d, const char *name)
+{
+	for (unsigned i = 0; i < json_doc_count(d, "unwell"); i++) {
+		if (!strcmp(tool_text(d, "unwell.%u.level", i), "info")) /* `node NAME` tells it */
+			continue;
+		buf_printf(&a->text, "~  %-10s %s since %.19s: %s\n", name, tool_text(d, "unwell.%u.kind", i),
+			tool_text(d, "unwell.%u.since", i), tool_text(d, "unwell.%u.text", i));
+		if (a->worst > 0)
+			continue;
+		a->worst = 1;
+		snprintf(a->first, sizeof(a->first), "%s: %s: %s", name, tool_text(d, "unwell.%u.kind", i),
+			tool_text(d, "unwell.%u.text", i));
+	}
+}
 
 static void look_at_node(void *ctx, struct span item)
 {
@@ -70,14 +86,8 @@ static void look_at_node(void *ctx, struct span item)
 		snprintf(a->first, sizeof(a->first), "%s is %s: %s", tool_text(d, "name"),
 			tool_text(d, "state"), tool_text(d, "reason"));
 	}
-	if (d && clocks_alarm(d)) {
-		buf_printf(
-			&a->text, "~  %-10s clock: %s\n", tool_text(d, "name"), tool_text(d, "clock.reason"));
-		if (a->worst == 0)
-			snprintf(a->first, sizeof(a->first), "the clock of %s: %s", tool_text(d, "name"),
-				tool_text(d, "clock.reason"));
-		a->worst = a->worst ? a->worst : 1;
-	}
+	if (d)
+		look_at_unwell(a, d, tool_text(d, "name"));
 	json_doc_free(d);
 }
 
@@ -109,6 +119,8 @@ int command_status(struct tool *t)
 	if (t->json && !t->check)
 		return tool_print_raw(t, "/v1/status");
 	int code = tool_get(t, "/v1/status", &status);
+	if (code == EXIT_OK)
+		look_at_unwell(&a, status, "(centre)");
 	if (code == EXIT_OK)
 		code = list_each(t, ALL_NODES, "nodes", look_at_node, &a);
 	if (code == EXIT_OK && t->json) {
@@ -146,11 +158,20 @@ static void number_cell(struct table *table, const struct json_doc *d, const cha
 	buf_done(&text);
 }
 
+/* What needs somebody, after the reason. */
+static void put_unwell(struct buf *out, const struct json_doc *d)
+{
+	for (unsigned i = 0; i < json_doc_count(d, "unwell"); i++)
+		if (strcmp(tool_text(d, "unwell.%u.level", i), "info") != 0)
+			buf_printf(out, "%s%s",
+				out->len ? ", " : "; unwell: ", tool_text(d, "unwell.%u.kind", i));
+}
+
 static void add_row(void *ctx, struct span item)
 {
 	struct table *table = ctx;
 	struct json_doc *d = NULL;
-	struct buf proof = {0}, clock = {0};
+	struct buf proof = {0}, clock = {0}, unwell = {0};
 
 	if (json_doc_parse(&d, item, NULL) != OK)
 		return;
@@ -163,9 +184,11 @@ static void add_row(void *ctx, struct span item)
 	number_cell(table, d, "backlog.push", "");
 	table_cell(table, "%s", proof.at);
 	table_cell(table, "%s", clock.at);
-	table_cell(table, "%s", tool_text(d, "reason"));
+	put_unwell(&unwell, d);
+	table_cell(table, "%s%s", tool_text(d, "reason"), unwell.at ? unwell.at : "");
 	buf_done(&proof);
 	buf_done(&clock);
+	buf_done(&unwell);
 	json_doc_free(d);
 }
 
@@ -205,10 +228,14 @@ static int show_node(struct tool *t, const char *target)
 {
 	static const char *const fields[][2] = {{"name", "name"}, {"title", "title"}, {"url", "url"},
 		{"state", "state"}, {"since", "since"}, {"reason", "reason"},
-		{"next attempt", "next_attempt_at"}, {"epoch", "epoch"}, {"cursor", "cursor"},
-		{"head", "head_seq"}, {"records", "records"}, {"to pull", "backlog.pull"},
-		{"to push", "backlog.push"}, {"proof equal", "proof.equal"}, {"proof at", "proof.at"},
-		{"proof position", "proof.seq"}, {"clock", "clock.reason"}, {"clock skewed", "clock.skewed"},
+		{"next attempt", "next_attempt_at"}, {"next", "next"}, {"to unblock it", "unblock"},
+		{"epoch", "epoch"}, {"cursor", "cursor"}, {"head", "head_seq"}, {"records", "records"},
+		{"to pull", "backlog.pull"}, {"to push", "backlog.push"},
+		{"oldest to pull s", "backlog.pull_oldest_s"}, {"oldest to push s", "backlog.push_oldest_s"},
+		{"left to pull s", "backlog.pull_left_s"}, {"left to push s", "backlog.push_left_s"},
+		{"pulled a second", "rates.pull_s"}, {"pushed a second", "rates.push_s"},
+		{"proof equal", "proof.equal"}, {"proof at", "proof.at"}, {"proof position", "proof.seq"},
+		{"clock", "clock.reason"}, {"clock skewed", "clock.skewed"},
 		{"clock disagrees", "clock.disagrees"}, {"clock offset us", "clock.offset_us"},
 		{"clock error us", "clock.error_us"}, {"clock kept", "clock.synchronised"},
 		{"clock kept by", "clock.source"}, {"clock own error us", "clock.own_error_us"},
@@ -226,6 +253,9 @@ static int show_node(struct tool *t, const char *target)
 		return code;
 	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
 		print_field(d, fields[i][0], fields[i][1]);
+	for (unsigned i = 0; i < json_doc_count(d, "unwell"); i++)
+		printf("%-16s %s since %.19s: %s\n", "unwell", tool_text(d, "unwell.%u.kind", i),
+			tool_text(d, "unwell.%u.since", i), tool_text(d, "unwell.%u.text", i));
 	json_doc_free(d);
 	return EXIT_OK;
 }

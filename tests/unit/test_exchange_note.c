@@ -112,16 +112,58 @@ static void test_backlog(void **state)
 	(void)state;
 	s.out.end.head_seq = 70;
 	s.out.end.more = true;
-	s.out.end.oldest_after_us = 123;
+	s.out.end.digest.count = 1000;
+	s.out.end.oldest_after_us =
+		s.out.end.t_send_us - 7000000; /* it waits for 7 s, whatever that clock says */
+	s.out.end.t_recv_us += 3600000000;
+	s.out.end.t_send_us += 3600000000;
+	s.out.end.oldest_after_us += 3600000000;
 	s.out.at_head = false;
 	s.out.proof = PROOF_NONE;
 	note(&s);
 	assert_int_equal(s.run.head_seq, 70);
 	assert_int_equal(s.run.pull_backlog, 61);
-	assert_int_equal(s.run.oldest_us, 123);
+	assert_int_equal(s.run.oldest_us, s.a.t_done_us - 7000000);
 	assert_false(s.run.at_head);
 	assert_false(s.run.proof.known);
 	assert_int_equal(delay_ms(&s, PLAN_PULL), 0);
+	s.out.end.digest.count = 5; /* the other places of the log were written over */
+	note(&s);
+	assert_int_equal(s.run.pull_backlog, 5);
+}
+
+static void test_what_the_node_says_of_itself(void **state)
+{
+	struct scene s = idle_pull(1000);
+
+	(void)state;
+	ailments_add(&s.out.end.unwell, AILMENT_DISK_LOW, "only 5 KiB");
+	note(&s);
+	assert_int_equal(s.run.unwell.kinds, AILMENT_BIT(AILMENT_DISK_LOW));
+	assert_string_equal(s.run.unwell.text[AILMENT_DISK_LOW], "only 5 KiB");
+	s.out.end.unwell.kinds = 0;
+	note(&s);
+	assert_int_equal(s.run.unwell.kinds, 0);
+}
+
+static void test_a_rejection_stands_until_a_proof_is_judged(void **state)
+{
+	struct scene s = idle_pull(1000), pull = s;
+
+	(void)state;
+	s.x.kind = PLAN_PUSH;
+	s.out = (struct outcome){.rejected = 1, .rejected_id = "r4"};
+	note(&s);
+	assert_true(s.run.rejected.any);
+	assert_string_equal(s.run.rejected.first, "r4");
+	s.x = pull.x;
+	s.out = pull.out;
+	s.out.proof = PROOF_NONE;
+	note(&s);
+	assert_true(s.run.rejected.any);
+	s.out.proof = PROOF_EQUAL;
+	note(&s);
+	assert_false(s.run.rejected.any);
 }
 
 static void test_doubt(void **state)
@@ -564,6 +606,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_success),
 		cmocka_unit_test(test_backlog),
+		cmocka_unit_test(test_what_the_node_says_of_itself),
+		cmocka_unit_test(test_a_rejection_stands_until_a_proof_is_judged),
 		cmocka_unit_test(test_doubt),
 		cmocka_unit_test(test_failure),
 		cmocka_unit_test(test_store_failure),

@@ -15,16 +15,30 @@ static void test_a_rate_counts_whole_seconds_and_forgets(void **state)
 	struct rate r = {0};
 	(void)state;
 	rate_add(&r, 50, 1000 * S);
-	assert_true(rate_per_s(&r, 1000 * S) == 0); /* not over yet */
-	assert_true(rate_per_s(&r, 1001 * S) == 50.0 / RATE_WINDOW_S);
+	assert_true(rate_per_s(&r, 1000 * S) == 0);    /* not over yet */
+	assert_true(rate_per_s(&r, 1001 * S) == 50.0); /* the only one so far */
 	rate_add(&r, 30, 1005 * S + 7);
 	rate_add(&r, 20, 1005 * S + 9);
-	assert_true(rate_per_s(&r, 1006 * S) == 100.0 / RATE_WINDOW_S);
+	assert_true(rate_per_s(&r, 1006 * S) == 100.0 / 6);
 	assert_true(rate_per_s(&r, 1010 * S) == 100.0 / RATE_WINDOW_S);
 	assert_true(rate_per_s(&r, 1011 * S) == 50.0 / RATE_WINDOW_S);
 	assert_true(rate_per_s(&r, 1016 * S) == 0);
 	rate_add(&r, 10, 5000 * S);
 	assert_true(rate_per_s(&r, 5001 * S) == 10.0 / RATE_WINDOW_S);
+}
+
+static void test_a_pace_is_that_since_it_began_to_move(void **state)
+{
+	struct rate r = {0};
+	(void)state;
+	assert_true(rate_pace(&r, 1000 * S) == 0);
+	rate_add(&r, 50, 1003 * S + S / 10);
+	assert_true(rate_pace(&r, 1003 * S + S / 10) == 200); /* not 500: so short a time says little */
+	assert_true(rate_pace(&r, 1003 * S + S / 2) == 100);
+	rate_add(&r, 150, 1004 * S);
+	assert_true(rate_pace(&r, 1005 * S) == 100);
+	assert_true(rate_pace(&r, 1014 * S) == 15); /* what is older has left the window */
+	assert_true(rate_pace(&r, 1015 * S) == 0);
 }
 
 static void test_buckets_hold_what_is_not_above_them(void **state)
@@ -58,6 +72,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_rate_counts_whole_seconds_and_forgets),
+		cmocka_unit_test(test_a_pace_is_that_since_it_began_to_move),
 		cmocka_unit_test(test_buckets_hold_what_is_not_above_them),
 		cmocka_unit_test(test_the_ring_keeps_the_last),
 	};

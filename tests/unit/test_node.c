@@ -186,6 +186,35 @@ static void stale_answer(struct node *n, struct node_run *run)
 	run->last_result = POLL_STALE;
 }
 
+static void damaged(struct node *n, struct node_run *run)
+{
+	(void)n;
+	run->counted.damage = (struct page_damage){.known = true, .records = 2, .first = "r7"};
+}
+static void counted_whole(struct node *n, struct node_run *run)
+{
+	(void)n;
+	run->counted.damage.known = true;
+}
+static void quarantined(struct node *n, struct node_run *run)
+{
+	(void)run;
+	n->sync.quarantined = 3;
+}
+/* Its proof is still fresh, but of before that. */
+static void rejecting(struct node *n, struct node_run *run)
+{
+	(void)n;
+	run->rejected.any = true;
+	strcpy(run->rejected.first, "r4");
+	(void)(fail)(OK, &run->rejected.why, "%s", "its hash does not fit");
+}
+static void rejecting_in_a_repair(struct node *n, struct node_run *run)
+{
+	rejecting(n, run);
+	n->sync.reconciling = true;
+}
+
 static const struct {
 	const char *what;
 	void (*change)(struct node *n, struct node_run *run);
@@ -221,6 +250,12 @@ static const struct {
 	{"edited centrally", edited_centrally, NODE_CATCHING_UP, "left to push"},
 	{"no proof", unproven, NODE_CATCHING_UP, "no proof yet"},
 	{"unequal", unequal, NODE_CATCHING_UP, "no proof yet"},
+	{"damaged", damaged, NODE_IN_SYNC, "the bytes of 2 are damaged, one is r7: wipe its database"},
+	{"counted, and whole", counted_whole, NODE_IN_SYNC, "hold the same 12 records"},
+	{"some in quarantine", quarantined, NODE_IN_SYNC, "but for 3 in quarantine"},
+	{"rejecting", rejecting, NODE_CATCHING_UP,
+		"one is r4: its hash does not fit; change or delete that one"},
+	{"rejecting in a repair", rejecting_in_a_repair, NODE_RECONCILING, "one is r4"},
 	{"a discarded answer", stale_answer, NODE_IN_SYNC, "proven"},
 };
 

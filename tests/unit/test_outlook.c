@@ -243,12 +243,69 @@ static void rejects(struct scene *s)
 }
 static void quarantined(struct scene *s)
 {
-	s->seen.quarantined.n = 2;
+	s->seen.quarantined.n = s->node.sync.quarantined = 2;
 }
 static void damaged(struct scene *s)
 {
 	s->run.counted.damage = (struct page_damage){.known = true, .records = 3, .first = "r7"};
 	s->run.counted.at_us = WALL - SECOND;
+}
+static void told_damage(struct scene *s)
+{
+	ailments_add(&s->run.unwell, AILMENT_DAMAGED, "a page cannot be read");
+}
+static void read_only(struct scene *s)
+{
+	ailments_add(&s->run.unwell, AILMENT_WRITES_FAIL, "its database takes no writes: readonly");
+}
+static void disk_full(struct scene *s)
+{
+	ailments_add(&s->run.unwell, AILMENT_DISK_FULL, "no room");
+}
+static void disk_low_and_quarantined(struct scene *s)
+{
+	quarantined(s);
+	ailments_add(&s->run.unwell, AILMENT_DISK_LOW, "only 5 KiB are free");
+}
+static void remembers_a_rejection(struct scene *s)
+{
+	s->run.rejected.any = true;
+	strcpy(s->run.rejected.first, "r4");
+	(void)(fail)(OK, &s->run.rejected.why, "%s", "too deep");
+}
+static void told_clock(struct scene *s, int64_t error_us, enum chrony_state chrony)
+{
+	s->run.clock.told = true;
+	s->run.clock.error_us = error_us;
+	s->run.clock.chrony.state = chrony;
+}
+static void clock_free(struct scene *s)
+{
+	told_clock(s, -1, CHRONY_MISSING);
+}
+static void clock_not_asked(struct scene *s)
+{
+	told_clock(s, -1, CHRONY_UNKNOWN);
+}
+static void clock_kept(struct scene *s)
+{
+	told_clock(s, 50, CHRONY_SYNCHRONISED);
+}
+static void clock_skewed(struct scene *s)
+{
+	const struct offset_stamps t = {WALL, WALL + 5 * SECOND, WALL + 5 * SECOND + 10, WALL + 20};
+
+	clock_kept(s);
+	offset_add(&s->run.clock.measured, &t, NOW);
+}
+/* 5 ms off, which both ends rule out. */
+static void clock_disagrees(struct scene *s)
+{
+	const struct offset_stamps t = {WALL, WALL + 5000, WALL + 5010, WALL + 20};
+
+	clock_kept(s);
+	s->seen.clock = (struct offset_claim){OFFSET_SYNCHRONISED, 50};
+	offset_add(&s->run.clock.measured, &t, NOW);
 }
 static void counted_whole(struct scene *s)
 {
@@ -403,6 +460,13 @@ static const struct {
 	{rejects, "`tidemark events --node a --level warn` names what it cannot hold"},
 	{quarantined, "`tidemark quarantine --node a` shows them"},
 	{damaged, "`tidemark safe a`, then wipe its database"},
+	{told_damage, "`tidemark safe a`, then wipe its database"},
+	{read_only, "look at the disk and the file system under the database of the tidemark-local at "
+		    "http://a:1"},
+	{disk_full, "make room where the tidemark-local of a keeps its database"},
+	{disk_low_and_quarantined, "make room where the tidemark-local of a keeps its database, before"},
+	{clock_skewed, "let chronyd keep both"},
+	{clock_free, NULL}, /* shown, and nobody needs to do anything */
 	{counted_whole, NULL},
 };
 
@@ -426,6 +490,54 @@ static void test_what_would_unblock_it_is_said_for_every_cause(void **state)
 }
 
 /* --- what is known --- */
+
+/* What is wrong, each with its clause. */
+static const struct {
+	change_fn *change;
+	unsigned kinds;
+	const char *says; /* of the worst of them */
+} ailing[] = {
+	{in_step, 0, NULL},
+	{counted_whole, 0, NULL},
+	{damaged, AILMENT_BIT(AILMENT_DAMAGED),
+		"the bytes of 3 of its records no longer give their hash, one is r7"},
+	{told_damage, AILMENT_BIT(AILMENT_DAMAGED), "a page cannot be read"},
+	{read_only, AILMENT_BIT(AILMENT_WRITES_FAIL), "its database takes no writes: readonly"},
+	{disk_full, AILMENT_BIT(AILMENT_DISK_FULL), "no room"},
+	{disk_low_and_quarantined, AILMENT_BIT(AILMENT_DISK_LOW) | AILMENT_BIT(AILMENT_QUARANTINED),
+		"only 5 KiB"},
+	{quarantined, AILMENT_BIT(AILMENT_QUARANTINED), "2 of its records could not be applied"},
+	{remembers_a_rejection, AILMENT_BIT(AILMENT_REJECTED), "one is r4: too deep"},
+	{clock_free, AILMENT_BIT(AILMENT_CLOCK_FREE), "nothing keeps its clock: "},
+	{clock_not_asked, 0, NULL},
+	{clock_kept, 0, NULL},
+	{clock_disagrees, AILMENT_BIT(AILMENT_CLOCK_DISAGREES), "5.0 ms ahead of the centre's clock"},
+	{clock_skewed, AILMENT_BIT(AILMENT_CLOCK_SKEWED), "5.000 s ahead of the centre's clock"},
+};
+
+static void test_what_is_wrong_though_it_is_up(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof ailing / sizeof *ailing; i++) {
+		struct scene s;
+		struct buf out = {0};
+
+		begin(&s);
+		ailing[i].change(&s);
+		end(&s);
+		unsigned kinds = outlook_ailing(&s.node, &s.run, NOW, &s.seen.clock);
+		if (kinds != ailing[i].kinds)
+			fail_msg("%zu: %x", i, kinds);
+		for (int a = AILMENTS - 1; a >= 0; a--)
+			if (kinds & AILMENT_BIT(a)) {
+				buf_clear(&out);
+				outlook_say_ailment(&s.seen, (enum ailment)a, &out);
+			}
+		if (kinds && !strstr(out.at, ailing[i].says))
+			fail_msg("%zu: %s", i, out.at);
+		buf_done(&out);
+	}
+}
 
 static const struct {
 	change_fn *change;
@@ -488,6 +600,9 @@ static const struct {
 		"its rows "
 		"were last summed, 2026-11-21T01:02:05.000000Z"},
 	{counted_whole, "damaged", NULL},
+	{in_step, "unwell", NULL},
+	{told_damage, "unwell", "a page cannot be read"},
+	{disk_low_and_quarantined, "unwell", "only 5 KiB are free"},
 	{rejects, "rejected", "4 of the centre's records it could not hold; no proof is made meanwhile"},
 	{lost_conflicts, "conflicts", "6 of its versions lost a conflict, or were put aside, and are kept"},
 };
@@ -612,6 +727,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_comes_next_is_the_plans_word),
 		cmocka_unit_test(test_what_would_unblock_it_is_said_for_every_cause),
+		cmocka_unit_test(test_what_is_wrong_though_it_is_up),
 		cmocka_unit_test(test_what_is_known_is_told_and_what_is_not_is_said_to_be_unknown),
 		cmocka_unit_test(test_only_a_proof_made_after_the_question_is_safe),
 		cmocka_unit_test(test_ages_have_the_unit_that_people_use),

@@ -197,6 +197,36 @@ static void damage_is_read_or_not_known(void **unused)
 	buf_done(&out);
 }
 
+static void what_ails_is_read_or_left(void **unused)
+{
+	static const char *const strange[] = {"null", "7", "[]", "{}", "{\"disk_low\":7}",
+		"{\"new_kind\":\"x\"}", "{\"disk_low\":\"a\",\"disk_low\":\"b\"}"};
+	struct page_end end = end_at(12, 12), got;
+	struct buf out = {0};
+	struct reason why = {0};
+
+	(void)unused;
+	ailments_add(&end.unwell, AILMENT_DISK_LOW, "only %d KiB \"left\"\n", 7);
+	ailments_add(&end.unwell, AILMENT_DAMAGED, "%0200d", 0);
+	page_encode_end(&end, &out);
+	assert_int_equal(decode_end(&got, &out, &why), OK);
+	assert_int_equal(got.unwell.kinds, AILMENT_BIT(AILMENT_DISK_LOW) | AILMENT_BIT(AILMENT_DAMAGED));
+	assert_string_equal(got.unwell.text[AILMENT_DISK_LOW], "only 7 KiB \"left\"?");
+	assert_int_equal(strlen(got.unwell.text[AILMENT_DAMAGED]), AILMENT_TEXT_MAX);
+	end.unwell.kinds = 0;
+	for (size_t i = 0; i < sizeof strange / sizeof *strange; i++) {
+		buf_clear(&out);
+		page_encode_end(&end, &out);
+		assert_null(strstr(out.at, "unwell"));
+		out.len -= 2; /* }\n */
+		buf_printf(&out, ",\"unwell\":%s}\n", strange[i]);
+		got.unwell.kinds = 1;
+		assert_int_equal(decode_end(&got, &out, &why), OK);
+		assert_int_equal(got.unwell.kinds, 0);
+	}
+	buf_done(&out);
+}
+
 /* How many there are is told even where nobody can say which. */
 static void damage_is_counted_without_a_first_one(void **unused)
 {
@@ -600,6 +630,7 @@ int main(void)
 		cmocka_unit_test(says_the_lines_of_the_protocol),
 		cmocka_unit_test(chrony_is_read_or_left),
 		cmocka_unit_test(damage_is_read_or_not_known),
+		cmocka_unit_test(what_ails_is_read_or_left),
 		cmocka_unit_test(damage_is_counted_without_a_first_one),
 		cmocka_unit_test(reads_what_it_writes),
 		cmocka_unit_test(reads_an_empty_page),
