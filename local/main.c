@@ -16,7 +16,6 @@
 #include "shared/supervisor.h"
 
 #define PROBE_MS 1000
-#define STATUS_MS 5000
 
 static int exit_code(enum err e)
 {
@@ -37,7 +36,7 @@ struct site {
 	struct local local;
 	struct router router;
 	struct server *server;
-	int64_t alive_due_us, status_due_us; /* monotonic */
+	int64_t alive_due_us; /* monotonic */
 };
 
 static const struct settings *settings(const struct site *s)
@@ -95,11 +94,9 @@ static void tell_status(struct site *s)
 {
 	struct replica_status st;
 	struct reason why;
-	int64_t now = clock_mono_us();
 
-	if (!supervisor_listens() || now < s->status_due_us)
+	if (!supervisor_listens())
 		return;
-	s->status_due_us = now + STATUS_MS * 1000;
 	if (replica_status(s->local.replica, &st, &why) != OK)
 		supervisor_status("the database cannot be read: %s", why.text);
 	else
