@@ -37,12 +37,16 @@ void stop_init(void)
 		abort();
 }
 
-/* False: there was none, or another waiter took it. */
+/* False: there was none, or another waiter took it, or it is a stop, which the caller sees when it looks again. */
 static bool take_hangup(void)
 {
 	struct signalfd_siginfo info;
 	if (read(hangups, &info, sizeof info) != (ssize_t)sizeof info)
 		return false;
+	if (info.ssi_code == SI_KERNEL) { /* nobody sent it: our terminal is gone */
+		stop_request();
+		return false;
+	}
 	atomic_store(&reload, true);
 	return true;
 }

@@ -1,6 +1,6 @@
 /*
- * stop - SIGTERM and SIGINT as something a program can wait for, and SIGHUP as the wish that it reads its settings anew;
- * SIGPIPE and SIGXFSZ are ignored.
+ * stop - SIGTERM and SIGINT as something a program can wait for, and SIGHUP as the wish that it reads its settings anew,
+ * unless it comes from a terminal that was closed: that is a stop.  SIGPIPE and SIGXFSZ are ignored.
  */
 #ifndef SHARED_STOP_H
 #define SHARED_STOP_H

@@ -1,6 +1,7 @@
 """SIGHUP: both programs read their settings again while they work. What may change changes and is told by name; what needs a
 restart keeps its value and is told; what does not hold together changes nothing."""
 import os
+import pty
 import re
 import signal
 import threading
@@ -70,6 +71,7 @@ def test_what_did_not_change_is_not_told(pair):
 
 
 def test_the_log_changes(pair):
+    """Level and format are others from the reload's own lines on."""
     for p in pair:
         assert p.told(log_level="debug") == ({"log-level": ("info", "debug")}, 0)
         assert '"event":"reloaded"' in p.reload(log_format="json")
@@ -268,6 +270,26 @@ def test_a_bad_file_at_a_local_and_one_that_is_gone(pair):
         p.file.write_text(good)
         assert p.told() == ({}, 0)
     assert pair[1].program.status()["node"] == "shop-1"
+
+
+def test_a_terminal_that_is_closed_is_a_stop(site):
+    """Nobody is left to reload for."""
+    shop = lab.Local(site.path, "shop-1")
+    child, terminal = pty.fork()
+    if child == 0:
+        log = os.open(shop.log, os.O_WRONLY | os.O_CREAT, 0o600)
+        os.dup2(log, 2)
+        os.execv(shop.argv()[0], [str(a) for a in shop.argv()])
+    ended = []
+    try:
+        lab.wait_until("listening", lambda: shop.log.exists() and "listening" in shop.log.read_text())
+        os.close(terminal)
+        ended.append(lab.wait_until("its end", lambda: (lambda r: r if r[0] else None)(os.waitpid(child, os.WNOHANG))))
+        assert ended[0][1] == 0 and " stopping" in shop.log.read_text(), ended
+    finally:
+        if not ended:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
 
 
 def test_settings_change_while_thousands_of_exchanges_run(site):
