@@ -130,11 +130,16 @@ compile_commands.json: generated
 			"$$sep" '$(CURDIR)' $$f "$(CC) $(CPPFLAGS) $(CFLAGS) -c $$f"; sep=,; \
 	done; printf '\n]\n'; } > $@.new && mv $@.new $@
 
-#? make install DESTDIR= PREFIX=       the three programs into PREFIX/bin (/usr/local)
+#? make install DESTDIR= PREFIX=       the three programs into PREFIX/bin (/usr/local), systemd's units into UNITDIR
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 .PHONY: install clean
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	install -d $(DESTDIR)$(UNITDIR)
+	for unit in deploy/systemd/*; do \
+		sed 's|^ExecStart=/usr/bin/|ExecStart=$(PREFIX)/bin/|' $$unit > $(DESTDIR)$(UNITDIR)/$${unit##*/} || exit; \
+		chmod 644 $(DESTDIR)$(UNITDIR)/$${unit##*/}; done
 #? make clean                          remove build/
 clean:
 	rm -rf build

@@ -94,6 +94,12 @@ bool networks_allow(const struct networks *ns, const struct sockaddr *address)
 	return allow_bytes(ns, a);
 }
 
+bool networks_allow_text(const struct networks *ns, const char *address)
+{
+	unsigned char a[16];
+	return parse_literal(address, a) >= 0 && allow_bytes(ns, a);
+}
+
 static bool port_ok(const char *at)
 {
 	char *end;

@@ -34,6 +34,7 @@ struct networks {
 enum err networks_add(struct networks *ns, const char *cidr, struct reason *why) MUST_USE;
 void networks_add_loopback(struct networks *ns); /* 127.0.0.0/8 and ::1 */
 bool networks_allow(const struct networks *ns, const struct sockaddr *address);
+bool networks_allow_text(const struct networks *ns, const char *address); /* "127.0.0.1", "::1" */
 
 /*
  * http[s]://HOST[:PORT][/PREFIX] without user, query, fragment or blanks.  INVALID: another form;

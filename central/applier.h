@@ -23,9 +23,9 @@
 
 struct applier {
 	struct store *store;
-	int64_t interval_ms;
-	struct span secret;    /* empty: nodes are asked without a token */
-	pthread_mutex_t *lock; /* of the scheduler: guards what slot.h says, and what follows */
+	_Atomic int64_t interval_ms;
+	_Atomic(const char *) secret; /* NULL or "": nodes are asked without a token */
+	pthread_mutex_t *lock;        /* of the scheduler: guards what slot.h says, and what follows */
 	struct room room;
 	struct health health;
 	bool healed;     /* an answer was stored where the one before was not: others may try as well */

@@ -17,9 +17,9 @@ struct centre {
 	struct selfcheck self;
 	struct scheduler *scheduler;
 	struct stream *stream; /* stream.h; NULL: what happens is not told as it happens */
-	const struct networks *allowed;
-	struct span secret; /* empty: none */
-	int64_t interval_ms;
+	_Atomic(const struct networks *) allowed;
+	_Atomic(const char *) secret; /* NULL or "": none */
+	_Atomic int64_t interval_ms;
 	int64_t started_us; /* monotonic */
 };
 

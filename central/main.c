@@ -4,28 +4,37 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "central/reload.h"
 #include "central/routes.h"
-#include "central/settings.h"
 #include "central/stream.h"
 #include "shared/backoff.h"
 #include "shared/build.h"
 #include "shared/chrony.h"
+#include "shared/client.h"
 #include "shared/clock.h"
 #include "shared/exit_code.h"
 #include "shared/server.h"
 #include "shared/stop.h"
+#include "shared/supervisor.h"
 
 #define STORE_WAIT_MS 250
 #define STORE_WATCH_MS 1000
+#define STORE_START_MS 60000 /* how long a supervisor is asked to wait on, while the store is waited for */
+#define PROBE_MS 1000
 
 struct program {
-	struct settings settings;
+	struct reload reload;
 	struct centre centre;
 	struct router router;
-	struct buf secret;
 	struct server *server;
-	bool stopped; /* before it could run */
+	int64_t alive_due_us; /* monotonic */
+	bool stopped;         /* before it could run */
 };
+
+static const struct settings *settings(const struct program *p)
+{
+	return &p->reload.now->settings;
+}
 
 static int exit_code(enum err e)
 {
@@ -51,35 +60,12 @@ static void raise_descriptors(void)
 	setrlimit(RLIMIT_NOFILE, &l);
 }
 
-/* --node: adds it, or changes its URL. */
-static enum err set_nodes(const struct program *p, struct reason *why)
-{
-	enum err e = OK;
-	for (size_t i = 0; e == OK && i < p->settings.nodes.n; i++) {
-		char name[RECORD_OWNER_MAX + 1];
-		const char *url;
-		struct node n;
-		settings_node(p->settings.nodes.at[i], name, &url);
-		e = store_node(p->centre.store, name, &n, why);
-		if (e == GONE) {
-			e = store_node_add(p->centre.store, name, url, "", why);
-			if (e == OK)
-				log_event(LOG_INFO, "node.added", "node", name, "url", url, NULL);
-		} else if (e == OK && strcmp(n.url, url) != 0) {
-			e = store_node_edit(p->centre.store, name, url, NULL, why);
-			if (e == OK)
-				centre_tell(p->centre.store, "node.changed", name, "its URL is now %s", url);
-		}
-	}
-	return e;
-}
-
 /* A server that is not there yet is waited for; what is wrong with it is said when it changes. */
 static enum err open_store(struct program *p, struct reason *why)
 {
-	const struct store_config c = {.url = p->settings.store,
-		.policy = p->settings.policy,
-		.events_kept = (uint64_t)p->settings.keep_events};
+	const struct store_config c = {.url = settings(p)->store,
+		.policy = settings(p)->policy,
+		.events_kept = (uint64_t)settings(p)->keep_events};
 	struct reason told = {""};
 	enum err e;
 	for (unsigned failures = 1;; failures++) {
@@ -89,6 +75,8 @@ static enum err open_store(struct program *p, struct reason *why)
 		if (strcmp(told.text, why->text) != 0)
 			log_event(LOG_ERROR, "store.failed", "error", err_name(e), "reason", why->text, NULL);
 		told = *why;
+		supervisor_status("waiting for the database: %s", why->text);
+		supervisor_starting(STORE_START_MS);
 		if (stop_wait(backoff_ms(failures, STORE_WAIT_MS))) {
 			p->stopped = true;
 			return e;
@@ -101,37 +89,35 @@ static enum err open_store(struct program *p, struct reason *why)
 
 static enum err open_data(struct program *p, struct reason *why)
 {
-	enum err e = OK;
-	if (p->settings.secret_file)
-		e = option_read_secret(p->settings.secret_file, &p->secret, why);
+	enum err e = generation_read_secret(p->reload.now, why);
 	if (e == OK)
 		e = open_store(p, why);
-	if (e == OK && store_url_kind(p->settings.store) == STORE_SQLITE)
-		backup_tidy(p->settings.store + strlen("sqlite:"));
+	if (e == OK && store_url_kind(settings(p)->store) == STORE_SQLITE)
+		backup_tidy(settings(p)->store + strlen("sqlite:"));
 	if (e == OK)
-		e = set_nodes(p, why);
+		e = reload_nodes(&p->centre, &settings(p)->nodes, NULL, why);
 	return e == INVALID ? DENIED : e; /* a file we refuse, not a wrong command line */
 }
 
 static enum err open_program(struct program *p, struct reason *why)
 {
-	const struct server_config server = {.listen = p->settings.listen, .router = &p->router};
+	const struct server_config server = {.listen = settings(p)->listen, .router = &p->router};
 	selfcheck_init(&p->centre.self);
 	enum err e = open_data(p, why);
 	if (e != OK)
 		return e;
 	const struct scheduler_config scheduler = {.store = p->centre.store,
-		.allowed = &p->settings.allowed,
-		.secret = buf_span(&p->secret),
-		.interval_ms = p->settings.poll_interval_ms};
-	p->centre.store_url = p->settings.store;
-	p->centre.allowed = &p->settings.allowed;
-	p->centre.secret = buf_span(&p->secret);
-	p->centre.interval_ms = p->settings.poll_interval_ms;
+		.allowed = &settings(p)->allowed,
+		.secret = generation_secret(p->reload.now),
+		.interval_ms = settings(p)->poll_interval_ms};
+	p->centre.store_url = settings(p)->store;
+	p->centre.allowed = &settings(p)->allowed;
+	p->centre.secret = generation_secret(p->reload.now);
+	p->centre.interval_ms = settings(p)->poll_interval_ms;
 	p->centre.started_us = clock_mono_us();
 	central_routes_init(&p->router, &p->centre);
-	p->router.app_token = buf_span(&p->secret);
-	p->router.hosts = server_listen_is_loopback(p->settings.listen) ? "" : NULL;
+	p->router.app_token = p->centre.secret;
+	p->router.hosts = server_listen_is_loopback(settings(p)->listen) ? "" : NULL;
 	e = scheduler_open(&p->centre.scheduler, &scheduler, why);
 	const struct stream_config stream = {.centre = &p->centre};
 	if (e == OK)
@@ -149,13 +135,59 @@ static void close_program(struct program *p)
 	stream_close(p->centre.stream);
 	store_close(p->centre.store);
 	selfcheck_done(&p->centre.self);
-	buf_done(&p->secret);
+	generation_free(p->reload.now);
+}
+
+static void tell_status(struct program *p)
+{
+	unsigned n[NODE_STATES];
+	unsigned total = 0;
+	struct buf text = {0};
+	if (!supervisor_listens())
+		return;
+	scheduler_states(p->centre.scheduler, n);
+	for (unsigned i = 0; i < NODE_STATES; i++)
+		total += n[i];
+	buf_printf(&text, "%u node%s", total, total == 1 ? "" : "s");
+	for (unsigned i = 0, told = 0; i < NODE_STATES; i++)
+		if (n[i] > 0)
+			buf_printf(&text, "%s%u %s", told++ ? ", " : ": ", n[i],
+				node_state_name((enum node_state)i));
+	if (scheduler_totals(p->centre.scheduler).store_failed)
+		buf_text(&text, "; the database takes no writes");
+	if (!buf_failed(&text))
+		supervisor_status("%s", text.at);
+	buf_done(&text);
+}
+
+/* Only when all that polls has gone round, and the server answers: else silence, and the supervisor starts it anew. */
+static void tell_alive(struct program *p)
+{
+	int64_t every_ms = supervisor_alive_ms(), now = clock_mono_us();
+	if (every_ms < 0 || now < p->alive_due_us)
+		return;
+	p->alive_due_us = now + every_ms * 1000;
+	if (scheduler_turns(p->centre.scheduler) && client_probe(server_url(p->server), PROBE_MS))
+		supervisor_alive();
+}
+
+static void reload(struct program *p)
+{
+	supervisor_reloading();
+	reload_settings(&p->reload);
+	supervisor_ready();
 }
 
 /* Until it is to stop; INTERNAL: the store is not what its name names any more, also when nobody writes. */
 static enum err watch(struct program *p, struct reason *why)
 {
-	while (!stop_wait(STORE_WATCH_MS)) {
+	int64_t alive_ms = supervisor_alive_ms();
+	int64_t wait_ms = alive_ms >= 0 && alive_ms < STORE_WATCH_MS ? alive_ms : STORE_WATCH_MS;
+	while (!stop_wait(wait_ms)) {
+		if (stop_take_reload())
+			reload(p);
+		tell_status(p);
+		tell_alive(p);
 		if (!store_is_lost(p->centre.store, why)) {
 			centre_watch(&p->centre);
 			continue;
@@ -170,12 +202,15 @@ static enum err run(struct program *p, struct reason *why)
 {
 	log_event(LOG_INFO, "listening", "url", server_url(p->server), "store", store_kind(p->centre.store),
 		"version", TIDEMARK_VERSION, NULL);
-	const struct chrony_config chrony = {p->settings.chronyc, CHRONY_EVERY_MS, CHRONY_TIMEOUT_MS};
+	const struct chrony_config chrony = {settings(p)->chronyc, CHRONY_EVERY_MS, CHRONY_TIMEOUT_MS};
 	enum err e = chrony_start(&chrony, why);
 	if (e == OK)
 		e = scheduler_start(p->centre.scheduler, why);
 	if (e == OK) {
+		tell_status(p);
+		supervisor_ready();
 		e = watch(p, why);
+		supervisor_stopping();
 		log_event(LOG_INFO, "stopping", NULL);
 	}
 	return e;
@@ -195,7 +230,8 @@ int main(int argc, char **argv)
 	struct reason why = {""};
 	struct buf out = {0};
 	enum options_do todo;
-	enum err e = settings_read(&p.settings, argc, argv, &todo, &out, &why);
+	p.reload = (struct reload){argc, argv, &p.centre, &p.router, generation_new(NULL)};
+	enum err e = settings_read(&p.reload.now->settings, argc, argv, &todo, &out, &why);
 	if (e != OK)
 		return complain(e, &why);
 	if (todo != OPTIONS_RUN) {
@@ -206,7 +242,8 @@ int main(int argc, char **argv)
 	raise_descriptors();
 	keep_memory();
 	stop_init();
-	log_init(log_level_parse(p.settings.log_level), strcmp(p.settings.log_format, "json") == 0);
+	supervisor_init();
+	log_init(log_level_parse(settings(&p)->log_level), strcmp(settings(&p)->log_format, "json") == 0);
 	e = open_program(&p, &why);
 	if (e == OK)
 		e = run(&p, &why);
@@ -215,5 +252,6 @@ int main(int argc, char **argv)
 	if (e == OK || p.stopped)
 		return EXIT_OK;
 	log_event(LOG_ERROR, "failed", "reason", why.text, NULL);
+	supervisor_status("failed: %s", why.text);
 	return exit_code(e);
 }

@@ -1,8 +1,5 @@
-#include "central/scheduler.h"
+#include "central/scheduler_private.h"
 
-#include "central/applier.h"
-#include "central/retry.h"
-#include "central/slots.h"
 #include "shared/clock.h"
 
 #include <assert.h>
@@ -11,23 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#define WORKERS_MAX 16
 #define REREAD_US 1000000
-
-struct scheduler {
-	struct applier applier;
-	struct transfer *transfer;
-	const struct networks *allowed;
-	unsigned n_workers;
-	pthread_t workers[WORKERS_MAX];
-	pthread_mutex_t lock;
-	pthread_cond_t news; /* of slots */
-	/* under the lock: */
-	bool stopping;
-	struct slots slots;
-	struct retry retry; /* by the one worker that moved retry_due_us */
-	int64_t retry_us, retry_due_us;
-};
 
 static struct slot *insert(struct scheduler *s, const struct node *n)
 {
@@ -36,8 +17,7 @@ static struct slot *insert(struct scheduler *s, const struct node *n)
 	return slot;
 }
 
-/* Somebody set a flag of the slot: see that it is looked at soon. */
-static void nudge(struct scheduler *s, struct slot *slot, bool interrupt)
+void scheduler_nudge(struct scheduler *s, struct slot *slot, bool interrupt)
 {
 	switch (slot->place) {
 	case SLOT_WAITING:
@@ -160,14 +140,16 @@ static size_t take_batch(struct scheduler *s, struct slot **batch)
 	return n;
 }
 
-static void work(struct scheduler *s, struct slot **batch, size_t n)
+static void work(struct worker *w, struct slot **batch, size_t n)
 {
+	struct scheduler *s = w->scheduler;
 	if (batch[0]->answered)
 		applier_finish(&s->applier, batch, n);
 	for (size_t i = 0; i < n; i++) {
 		int64_t due_us = 0;
 		enum applier_next next = applier_next(&s->applier, batch[i], &due_us);
 		pthread_mutex_lock(&s->lock);
+		w->turns++;
 		bool ahead = dispatch(s, batch[i], next, due_us, i == n - 1);
 		slots_admit(&s->slots, &s->applier.room);
 		if (s->applier.healed)
@@ -208,10 +190,12 @@ static void wait_news(struct scheduler *s)
 
 static void *worker_run(void *ctx)
 {
-	struct scheduler *s = ctx;
+	struct worker *w = ctx;
+	struct scheduler *s = w->scheduler;
 	struct slot *batch[APPLIER_BATCH_MAX];
 	pthread_mutex_lock(&s->lock);
 	while (!s->stopping) {
+		w->turns++;
 		slots_wake_due(&s->slots, clock_mono_us());
 		size_t n = take_batch(s, batch);
 		if (n == 0) {
@@ -220,7 +204,7 @@ static void *worker_run(void *ctx)
 			continue;
 		}
 		pthread_mutex_unlock(&s->lock);
-		work(s, batch, n);
+		work(w, batch, n);
 		pthread_mutex_lock(&s->lock);
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -273,7 +257,8 @@ enum err scheduler_start(struct scheduler *s, struct reason *why)
 	slots_begin(&s->slots, s->applier.interval_ms);
 	pthread_mutex_unlock(&s->lock);
 	while (e == OK && n < s->n_workers) {
-		int r = pthread_create(&s->workers[n], NULL, worker_run, s);
+		s->workers[n].scheduler = s;
+		int r = pthread_create(&s->workers[n].thread, NULL, worker_run, &s->workers[n]);
 		if (r != 0)
 			e = fail(RETRY, why, "no thread for the scheduler: %s", strerror(r));
 		else
@@ -290,7 +275,7 @@ static void stop_threads(struct scheduler *s)
 	pthread_cond_broadcast(&s->news);
 	pthread_mutex_unlock(&s->lock);
 	for (unsigned i = 0; s->transfer && i < s->n_workers; i++)
-		pthread_join(s->workers[i], NULL);
+		pthread_join(s->workers[i].thread, NULL);
 	transfer_close(s->transfer);
 }
 
@@ -336,7 +321,7 @@ void scheduler_changed(struct scheduler *s, const char *name)
 		slot->gone = e == GONE || (is_new && e != OK);
 		if (e == OK)
 			show_change(slot, &n);
-		nudge(s, slot, true);
+		scheduler_nudge(s, slot, true);
 	}
 	pthread_mutex_unlock(&s->lock);
 }
@@ -347,7 +332,7 @@ void scheduler_ask(struct scheduler *s, const char *name)
 	struct slot *slot = slots_find(&s->slots, name);
 	if (slot) {
 		slot->asked = true;
-		nudge(s, slot, slot_interrupt(slot, clock_mono_us()));
+		scheduler_nudge(s, slot, slot_interrupt(slot, clock_mono_us()));
 	}
 	pthread_mutex_unlock(&s->lock);
 }
@@ -359,7 +344,7 @@ void scheduler_edited(struct scheduler *s, const char *name)
 	if (slot) {
 		slot->edited = true;
 		slot->run.to_push = true; /* not in sync from this moment on */
-		nudge(s, slot, slot_interrupt(slot, clock_mono_us()));
+		scheduler_nudge(s, slot, slot_interrupt(slot, clock_mono_us()));
 	}
 	pthread_mutex_unlock(&s->lock);
 }

@@ -16,7 +16,7 @@ struct scheduler;
 struct scheduler_config {
 	struct store *store;
 	const struct networks *allowed; /* outlives the scheduler */
-	struct span secret;             /* likewise; empty: nodes are asked without a token */
+	const char *secret;             /* likewise; NULL or "": nodes are asked without a token */
 	int64_t interval_ms;            /* the longest time without a finished exchange */
 	unsigned workers;               /* 0 = 2 */
 	int64_t retry_interval_ms;      /* between tries of what is in quarantine; 0 = RETRY_INTERVAL_MS */
@@ -29,6 +29,17 @@ enum err scheduler_start(struct scheduler *s, struct reason *why) MUST_USE;
 /* Cancels what is under way; what was not applied yet is simply asked for again another time.  NULL is
  * allowed. */
 void scheduler_close(struct scheduler *s);
+
+/* Other settings, of which what is under way sees nothing.  What was given before outlives the scheduler, too. */
+void scheduler_set_interval(struct scheduler *s, int64_t interval_ms);
+void scheduler_set_secret(struct scheduler *s, const char *secret);
+void scheduler_set_networks(struct scheduler *s, const struct networks *allowed);
+
+/*
+ * Has each of its threads gone round since it was last found to have?  Wakes those that sleep, so that the next call finds
+ * out.  One thread; not before scheduler_start().
+ */
+bool scheduler_turns(struct scheduler *s);
 
 /*
  * The node's row was added, removed, paused, resumed or changed in the store, or may have been: what is under
@@ -60,6 +71,9 @@ void scheduler_views(struct scheduler *s, struct node_view **ret, size_t *ret_n)
 /* `history` may be NULL.  False: no such node. */
 bool scheduler_view(
 	struct scheduler *s, const char *name, struct node_view *ret, struct history *history) MUST_USE;
+
+/* How many nodes are in each state. */
+void scheduler_states(struct scheduler *s, unsigned ret[NODE_STATES]);
 
 struct scheduler_totals {
 	double pulled_per_s, pushed_per_s;

@@ -16,15 +16,15 @@ void settings_node(const char *pair, char name[RECORD_OWNER_MAX + 1], const char
 	*ret_url = equals + 1;
 }
 
-static enum err check_nodes(const struct settings *s, struct reason *why)
+static enum err check_nodes(const struct settings *set, struct reason *why)
 {
-	for (size_t i = 0; i < s->nodes.n; i++) {
-		const char *pair = s->nodes.at[i], *equals = strchr(pair, '=');
+	for (size_t i = 0; i < set->nodes.n; i++) {
+		const char *pair = set->nodes.at[i], *equals = strchr(pair, '=');
 		struct reason cause;
 		for (size_t j = 0; equals && j < i; j++)
-			if (strncmp(s->nodes.at[j], pair, (size_t)(equals - pair) + 1) == 0)
+			if (strncmp(set->nodes.at[j], pair, (size_t)(equals - pair) + 1) == 0)
 				return fail(INVALID, why, "--node %s: %.*s was given before, as %s", pair,
-					(int)(equals - pair), pair, s->nodes.at[j]);
+					(int)(equals - pair), pair, set->nodes.at[j]);
 		if (!equals)
 			return fail(INVALID, why,
 				"--node %s: give NAME=URL, such as shop-1=http://127.0.0.1:7101", pair);
@@ -33,84 +33,95 @@ static enum err check_nodes(const struct settings *s, struct reason *why)
 				"--node %s: a name is a-z 0-9 . _ -, starts with a letter or digit, 63 at "
 				"most",
 				pair);
-		enum err e = node_url_check(&s->allowed, equals + 1, &cause);
+		enum err e = node_url_check(&set->allowed, equals + 1, &cause);
 		if (e != OK)
 			return fail(e, why, "--node %.80s: %s", pair, cause.text);
 	}
 	return OK;
 }
 
-static enum err check(struct settings *s, const struct option_list *networks, struct reason *why)
+static enum err check(struct settings *set, const struct option_list *wanted, struct reason *why)
 {
 	struct sockaddr_storage address;
 	struct reason cause;
-	bool loopback = server_listen_is_loopback(s->listen);
+	bool loopback = server_listen_is_loopback(set->listen);
 	enum err e = OK;
-	if (listen_parse(s->listen, &address, &cause) != OK)
+	if (listen_parse(set->listen, &address, &cause) != OK)
 		return fail(INVALID, why, "--listen %.120s", cause.text);
-	if (store_url_kind(s->store) == STORE_UNKNOWN)
+	if (store_url_kind(set->store) == STORE_UNKNOWN)
 		return fail(INVALID, why, "--store: give sqlite:FILE or postgresql://USER@HOST/DATABASE");
-	if (!s->secret_file && !loopback)
+	if (!set->secret_file && !loopback)
 		return fail(DENIED, why,
 			"--listen %s: give --secret-file; without it only a loopback address is allowed",
-			s->listen);
-	s->allowed.n = 0;
+			set->listen);
+	set->allowed.n = 0;
 	if (loopback)
-		networks_add_loopback(&s->allowed);
-	for (size_t i = 0; e == OK && i < networks->n; i++)
-		e = networks_add(&s->allowed, networks->at[i], why);
-	return e == OK ? check_nodes(s, why) : e;
+		networks_add_loopback(&set->allowed);
+	for (size_t i = 0; e == OK && i < wanted->n; i++)
+		e = networks_add(&set->allowed, wanted->at[i], why);
+	return e == OK ? check_nodes(set, why) : e;
 }
 
-static struct options describe(const struct option *table, size_t n)
+/* What the options write into. */
+static struct settings s;
+static struct option_list networks;
+static const char *conflict;
+static const struct option table[] = {
+	{"store", OPTION_URL, &s.store, SETTINGS_STORE_DEFAULT, 0, 0, NULL, "URL",
+		"where everything is kept: sqlite:FILE, made if absent, or "
+		"postgresql://USER@HOST/DATABASE"},
+	{"listen", OPTION_TEXT, &s.listen, "127.0.0.1:7100", 0, 0, NULL, "HOST:PORT",
+		"where to serve HTTP; port 0 takes a free one"},
+	{"poll-interval", OPTION_DURATION, &s.poll_interval_ms, "1s", 10, 3600000, NULL, "DURATION",
+		"finish an exchange with every node at least this often"},
+	{"secret-file", OPTION_TEXT, &s.secret_file, NULL, 0, 0, NULL, "FILE",
+		"the operator's token; the nodes' tokens are derived from it"},
+	{"node", OPTION_LIST, &s.nodes, NULL, 0, 0, NULL, "NAME=URL",
+		"add a node, or change its URL; nodes already in the store stay"},
+	{"conflict", OPTION_CHOICE, &conflict, "owner", 0, 0, "owner centre", NULL,
+		"whose version wins when a record was changed at both ends; the other is kept"},
+	{"keep-events", OPTION_INTEGER, &s.keep_events, "100000", 100, 1e9, NULL, "N",
+		"keep the newest N events; up to a tenth more may stay"},
+	{"allow-network", OPTION_LIST, &networks, NULL, 0, 0, NULL, "CIDR",
+		"nodes may be in this network; loopback is allowed while the centre listens on "
+		"loopback only"},
+	{"chronyc", OPTION_TEXT, &s.chronyc, "chronyc", 0, 0, NULL, "PROGRAM",
+		"what to ask how well this machine's clock is kept; empty: only the kernel"},
+	{"log-level", OPTION_CHOICE, &s.log_level, "info", 0, 0, "error warn info debug", NULL,
+		"the least to log"},
+	{"log-format", OPTION_CHOICE, &s.log_format, "logfmt", 0, 0, "logfmt json", NULL,
+		"one line an event"},
+};
+
+static const struct options o = {
+	.program = "tidemark-central",
+	.usage = "tidemark-central [--store URL] [--node NAME=URL]… [OPTION]…",
+	.epilogue = "Asks every node for what is new, gives it what it lacks, proves that both are "
+		    "equal.\n"
+		    "Example: tidemark-central --store sqlite:centre.db --node "
+		    "shop-1=http://127.0.0.1:7101\n"
+		    "SIGHUP: reads the settings again.\n"
+		    "Exit codes: 0 ok, 1 failed, 2 usage, 6 refused.\n",
+	.environment = "TIDEMARK",
+	.at = table,
+	.n = sizeof table / sizeof *table,
+	.credentials = true,
+	.reloads = "poll-interval secret-file node conflict keep-events allow-network chronyc log-level "
+		   "log-format",
+};
+
+static enum err judge(struct settings *ret, struct reason *why)
 {
-	return (struct options){
-		.program = "tidemark-central",
-		.usage = "tidemark-central [--store URL] [--node NAME=URL]… [OPTION]…",
-		.epilogue = "Asks every node for what is new, gives it what it lacks, proves that both are "
-			    "equal.\n"
-			    "Example: tidemark-central --store sqlite:centre.db --node "
-			    "shop-1=http://127.0.0.1:7101\n"
-			    "Exit codes: 0 ok, 1 failed, 2 usage, 6 refused.\n",
-		.environment = "TIDEMARK",
-		.at = table,
-		.n = n,
-	};
+	s.policy = strcmp(conflict, "centre") == 0 ? POLICY_CENTRE : POLICY_OWNER;
+	enum err e = check(&s, &networks, why);
+	if (e == OK)
+		*ret = s;
+	return e;
 }
 
 enum err settings_read(struct settings *ret, int argc, char **argv, enum options_do *ret_do, struct buf *out,
 	struct reason *why)
 {
-	static struct settings s; /* options write into it */
-	static struct option_list networks;
-	static const char *conflict;
-	const struct option table[] = {
-		{"store", OPTION_URL, &s.store, SETTINGS_STORE_DEFAULT, 0, 0, NULL, "URL",
-			"where everything is kept: sqlite:FILE, made if absent, or "
-			"postgresql://USER@HOST/DATABASE"},
-		{"listen", OPTION_TEXT, &s.listen, "127.0.0.1:7100", 0, 0, NULL, "HOST:PORT",
-			"where to serve HTTP; port 0 takes a free one"},
-		{"poll-interval", OPTION_DURATION, &s.poll_interval_ms, "1s", 10, 3600000, NULL, "DURATION",
-			"finish an exchange with every node at least this often"},
-		{"secret-file", OPTION_TEXT, &s.secret_file, NULL, 0, 0, NULL, "FILE",
-			"the operator's token; the nodes' tokens are derived from it"},
-		{"node", OPTION_LIST, &s.nodes, NULL, 0, 0, NULL, "NAME=URL",
-			"add a node, or change its URL; nodes already in the store stay"},
-		{"conflict", OPTION_CHOICE, &conflict, "owner", 0, 0, "owner centre", NULL,
-			"whose version wins when a record was changed at both ends; the other is kept"},
-		{"keep-events", OPTION_INTEGER, &s.keep_events, "100000", 100, 1e9, NULL, "N",
-			"keep the newest N events; up to a tenth more may stay"},
-		{"allow-network", OPTION_LIST, &networks, NULL, 0, 0, NULL, "CIDR",
-			"nodes may be in this network; loopback is allowed while the centre listens on "
-			"loopback only"},
-		{"chronyc", OPTION_TEXT, &s.chronyc, "chronyc", 0, 0, NULL, "PROGRAM",
-			"what to ask how well this machine's clock is kept; empty: only the kernel"},
-		{"log-level", OPTION_CHOICE, &s.log_level, "info", 0, 0, "error warn info debug", NULL,
-			"the least to log"},
-		{"log-format", OPTION_CHOICE, &s.log_format, "logfmt", 0, 0, "logfmt json", NULL,
-			"one line an event"},
-	};
-	const struct options o = describe(table, sizeof table / sizeof *table);
 	struct option_list rest;
 	enum err e = options_read(&o, argc, argv, ret_do, &rest, why);
 	if (e != OK)
@@ -123,9 +134,19 @@ enum err settings_read(struct settings *ret, int argc, char **argv, enum options
 		options_print(&o, out);
 	if (*ret_do != OPTIONS_RUN && *ret_do != OPTIONS_CHECK)
 		return OK;
-	s.policy = strcmp(conflict, "centre") == 0 ? POLICY_CENTRE : POLICY_OWNER;
-	e = check(&s, &networks, why);
-	if (e == OK)
-		*ret = s;
+	return judge(ret, why);
+}
+
+enum err settings_reread(
+	struct settings *ret, int argc, char **argv, struct option_changes *ret_changes, struct reason *why)
+{
+	enum err e = options_reread(&o, argc, argv, ret_changes, why);
+	if (e == OK && (e = judge(ret, why)) != OK)
+		option_changes_done(ret_changes);
 	return e;
+}
+
+void settings_adopt(void)
+{
+	options_adopt(&o);
 }

@@ -30,4 +30,12 @@ void settings_node(const char *pair, char name[RECORD_OWNER_MAX + 1], const char
 enum err settings_read(struct settings *ret, int argc, char **argv, enum options_do *ret_do, struct buf *out,
 	struct reason *why) MUST_USE;
 
+/*
+ * The same again, for a program that runs: what needs a restart is in *ret as it was.  *ret_changes: what is another
+ * (option_changes_done()).  The next call compares with what settings_adopt() was called after.
+ */
+enum err settings_reread(struct settings *ret, int argc, char **argv, struct option_changes *ret_changes,
+	struct reason *why) MUST_USE;
+void settings_adopt(void);
+
 #endif

@@ -45,7 +45,9 @@ struct store_config {
  * be reached (yet).
  */
 enum err store_open(struct store **ret, const struct store_config *c, struct reason *why) MUST_USE;
-void store_close(struct store *st);             /* NULL is allowed */
+void store_close(struct store *st); /* NULL is allowed */
+/* Other values of the configuration's two, from the next transaction on. */
+void store_retune(struct store *st, enum merge_policy policy, uint64_t events_kept);
 const char *store_kind(const struct store *st); /* "sqlite", "postgresql" */
 /* Somebody wants it now: a server that is away is tried again at the next call, whatever was to be waited for. */
 void store_hurry(struct store *st);

@@ -266,6 +266,12 @@ static enum err open_url(struct store *st, const char *url, struct reason *why)
 	return fail(INVALID, why, "neither sqlite:FILE nor postgresql://…");
 }
 
+void store_retune(struct store *st, enum merge_policy policy, uint64_t events_kept)
+{
+	st->policy = policy;
+	st->events_kept = events_kept ? events_kept : STORE_EVENTS_KEPT;
+}
+
 enum err store_open(struct store **ret, const struct store_config *c, struct reason *why)
 {
 	struct store *st = calloc(1, sizeof(*st));
@@ -274,8 +280,7 @@ enum err store_open(struct store **ret, const struct store_config *c, struct rea
 	if (!st)
 		return fail(RETRY, why, "out of memory");
 	st->lock_fd = -1;
-	st->policy = c->policy;
-	st->events_kept = c->events_kept ? c->events_kept : STORE_EVENTS_KEPT;
+	store_retune(st, c->policy, c->events_kept);
 	pthread_mutex_init(&st->minting, NULL);
 	pool_init(&st->writers);
 	pool_init(&st->readers);

@@ -8,9 +8,9 @@
 #define PRUNE_EVERY_MOST 1000
 
 /* Many at once; few more than wanted may lie about meanwhile. */
-static uint64_t prune_every(const struct store *st)
+static uint64_t prune_every(uint64_t kept)
 {
-	uint64_t tenth = st->events_kept / 10 + 1;
+	uint64_t tenth = kept / 10 + 1;
 
 	return tenth < PRUNE_EVERY_MOST ? tenth : PRUNE_EVERY_MOST;
 }
@@ -18,7 +18,7 @@ static uint64_t prune_every(const struct store *st)
 void store_tell(struct store *st, struct db *db, const struct event *ev)
 {
 	struct stmt q = stmt_begin(db, SQL_CENTRAL_EVENT_ADD);
-	uint64_t id = 0;
+	uint64_t id = 0, kept = st->events_kept;
 
 	*store_tells(st, db) = true;
 	stmt_i64(q, 1, clock_wall_us());
@@ -32,9 +32,9 @@ void store_tell(struct store *st, struct db *db, const struct event *ev)
 	while (stmt_step(q)) /* to its end: a RETURNING that is left early is not finished */
 		id = stmt_col_u64(q, 0);
 	stmt_done(q);
-	if (id > st->events_kept && id % prune_every(st) == 0) {
+	if (id > kept && id % prune_every(kept) == 0) {
 		q = stmt_begin(db, SQL_CENTRAL_EVENTS_PRUNE);
-		stmt_u64(q, 1, id - st->events_kept);
+		stmt_u64(q, 1, id - kept);
 		stmt_run(q);
 	}
 }

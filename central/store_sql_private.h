@@ -26,8 +26,8 @@ struct pool {
 };
 
 struct store {
-	enum merge_policy policy;
-	uint64_t events_kept;
+	_Atomic enum merge_policy policy;
+	atomic_uint_fast64_t events_kept;
 	struct epoch centre_id;
 	struct pool writers, readers; /* SQLite has one writer, which alone checkpoints */
 	bool tells[POOL_MAX];         /* this writer's transaction holds events; its user's */

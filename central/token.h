@@ -4,7 +4,7 @@
 
 #include "central/node.h"
 
-/* "" when there is no secret.  Changes with the node's rotation. */
-void token_of_node(struct span secret, const struct node *n, char ret[65]);
+/* "" when there is no secret (NULL or "").  Changes with the node's rotation. */
+void token_of_node(const char *secret, const struct node *n, char ret[65]);
 
 #endif

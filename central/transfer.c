@@ -8,7 +8,7 @@
 #include <string.h>
 
 struct transfer {
-	const struct networks *allowed;
+	_Atomic(const struct networks *) allowed;
 	struct resolver *resolver;
 	struct transfer_loop loop;
 	pthread_t thread;
@@ -19,6 +19,7 @@ struct transfer {
 	/* any thread: */
 	atomic_bool cancels; /* some call's `cancel` was set */
 	atomic_bool news;    /* a name was looked up */
+	atomic_uint_fast64_t turns;
 	/* the thread's own: */
 	struct transfer_call *running, *naming; /* with libcurl; waiting for their names */
 	int64_t name_due_us; /* the first of these has waited long enough; -1 = there is none */
@@ -164,6 +165,7 @@ static void *transfer_run(void *ctx)
 	CURLcode code;
 	for (;;) {
 		bool stop = take_orders(t, &call);
+		atomic_fetch_add(&t->turns, 1);
 		start_incoming(t, call);
 		if (atomic_exchange(&t->cancels, false) || stop)
 			cancel_wanted(t, stop);
@@ -230,6 +232,21 @@ void transfer_close(struct transfer *t)
 	pthread_mutex_destroy(&t->lock);
 	free(t);
 	curl_global_cleanup();
+}
+
+void transfer_set_networks(struct transfer *t, const struct networks *allowed)
+{
+	t->allowed = allowed;
+}
+
+uint64_t transfer_turns(struct transfer *t)
+{
+	return t->turns;
+}
+
+void transfer_wake(struct transfer *t)
+{
+	transfer_loop_wake(&t->loop);
 }
 
 void transfer_start(struct transfer *t, struct transfer_call *call)

@@ -61,10 +61,16 @@ struct transfer_call {
 };
 void transfer_call_done(struct transfer_call *call); /* only an idle one */
 
-/* `allowed` outlives the transfer. */
+/* `allowed` outlives the transfer, as does what takes its place. */
 enum err transfer_open(struct transfer **ret, const struct networks *allowed, struct reason *why) MUST_USE;
 /* Cancels what is under way (each `done` is called), then ends the thread.  NULL is allowed. */
 void transfer_close(struct transfer *t);
+
+/* From the next call on; also a connection that is open from before carries no more to where it may not. */
+void transfer_set_networks(struct transfer *t, const struct networks *allowed);
+/* How often the thread has gone round; transfer_wake() makes it. */
+uint64_t transfer_turns(struct transfer *t);
+void transfer_wake(struct transfer *t);
 
 /* Any thread. */
 void transfer_start(struct transfer *t, struct transfer_call *call);

@@ -37,6 +37,19 @@ static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_so
 	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
+/* Of the connection that the request will go over, which may be one from before the networks changed. */
+static int may_send(void *ctx, char *to, char *from, int to_port, int from_port)
+{
+	struct transfer_call *call = ctx;
+	(void)from;
+	(void)to_port;
+	(void)from_port;
+	if (networks_allow_text(call->own.allowed, to))
+		return CURL_PREREQFUNC_OK;
+	call->own.blocked = true;
+	return CURL_PREREQFUNC_ABORT;
+}
+
 /* --- classification: the one place --- */
 
 static void PRINTF(2, 3) say(struct reason *why, const char *fmt, ...)
@@ -69,6 +82,7 @@ static enum poll_result classify(CURLcode code, const struct transfer_call *call
 		return POLL_BAD_BODY;
 	}
 	switch ((int)code) {
+	case CURLE_ABORTED_BY_CALLBACK:
 	case CURLE_COULDNT_CONNECT:
 		return connect_result(call, why);
 	case CURLE_OPERATION_TIMEDOUT:
@@ -133,6 +147,8 @@ static void set_limits(CURL *easy, struct transfer_call *call)
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, call);
+	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, may_send);
+	curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
 }
 

@@ -17,12 +17,12 @@
 
 struct generator {
 	struct writer *writer;
-	struct generator_config config;
+	struct generator_config config; /* under the mutex */
 	atomic_uint_fast64_t written;
 	struct sensor sensors[6];
 	pthread_t thread;
 	pthread_mutex_t mutex;
-	pthread_cond_t stop_cond;
+	pthread_cond_t news; /* of what follows, and of the configuration */
 	bool stopping;
 	bool failing; /* the last batch could not be written: said once */
 };
@@ -97,8 +97,13 @@ static unsigned generate(struct generator *g, unsigned due)
 	return j.n;
 }
 
-/* False when it is time to stop. */
-static bool pause_tick(struct generator *g)
+static bool makes_nothing(const struct generator_config *c)
+{
+	return c->rate <= 0 && c->burst == 0;
+}
+
+/* False when it is time to stop.  *ret: what is to be made; *slept: it was nothing, for a while. */
+static bool pause_tick(struct generator *g, struct generator_config *ret, bool *slept)
 {
 	struct timespec until;
 
@@ -107,8 +112,12 @@ static bool pause_tick(struct generator *g)
 	until.tv_sec += until.tv_nsec / 1000000000L;
 	until.tv_nsec %= 1000000000L;
 	pthread_mutex_lock(&g->mutex);
-	while (!g->stopping && pthread_cond_timedwait(&g->stop_cond, &g->mutex, &until) != ETIMEDOUT)
+	while (!g->stopping && pthread_cond_timedwait(&g->news, &g->mutex, &until) != ETIMEDOUT)
 		;
+	*slept = makes_nothing(&g->config);
+	while (!g->stopping && makes_nothing(&g->config))
+		pthread_cond_wait(&g->news, &g->mutex);
+	*ret = g->config;
 	bool go_on = !g->stopping;
 	pthread_mutex_unlock(&g->mutex);
 	return go_on;
@@ -117,16 +126,18 @@ static bool pause_tick(struct generator *g)
 static void *run(void *generator)
 {
 	struct generator *g = generator;
+	struct generator_config c;
 	int64_t last_us = clock_mono_us();
 	double due = 0;
+	bool slept;
 
-	while (pause_tick(g)) {
+	while (pause_tick(g, &c, &slept)) {
 		int64_t now_us = clock_mono_us();
 
-		due += g->config.rate * (double)(now_us - last_us) / 1e6;
+		due += slept ? 0 : c.rate * (double)(now_us - last_us) / 1e6;
 		last_us = now_us;
-		if (g->config.burst && entropy_below(BURST_EVERY_S * 1000 / TICK_MS) == 0)
-			due += g->config.burst;
+		if (c.burst && entropy_below(BURST_EVERY_S * 1000 / TICK_MS) == 0)
+			due += c.burst;
 		/*
 		 * While nothing can be written a sensor's reading is lost, as in life: no backlog is
 		 * made up.
@@ -146,8 +157,6 @@ enum err generator_start(
 	pthread_condattr_t attr;
 
 	*ret = NULL;
-	if (c->rate <= 0 && c->burst == 0)
-		return OK;
 	struct generator *g = calloc(1, sizeof(*g));
 	if (!g)
 		return fail(RETRY, why, "no memory for the generator");
@@ -157,7 +166,7 @@ enum err generator_start(
 	pthread_mutex_init(&g->mutex, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&g->stop_cond, &attr);
+	pthread_cond_init(&g->news, &attr);
 	pthread_condattr_destroy(&attr);
 	if (pthread_create(&g->thread, NULL, run, g) != 0) {
 		free(g);
@@ -173,17 +182,28 @@ void generator_stop(struct generator *g)
 		return;
 	pthread_mutex_lock(&g->mutex);
 	g->stopping = true;
-	pthread_cond_signal(&g->stop_cond);
+	pthread_cond_signal(&g->news);
 	pthread_mutex_unlock(&g->mutex);
 	pthread_join(g->thread, NULL);
-	pthread_cond_destroy(&g->stop_cond);
+	pthread_cond_destroy(&g->news);
 	pthread_mutex_destroy(&g->mutex);
 	free(g);
 }
 
-double generator_rate(const struct generator *g)
+void generator_set(struct generator *g, const struct generator_config *c)
 {
-	return g->config.rate;
+	pthread_mutex_lock(&g->mutex);
+	g->config = *c;
+	pthread_cond_signal(&g->news);
+	pthread_mutex_unlock(&g->mutex);
+}
+
+double generator_rate(struct generator *g)
+{
+	pthread_mutex_lock(&g->mutex);
+	double rate = g->config.rate;
+	pthread_mutex_unlock(&g->mutex);
+	return rate;
 }
 
 uint64_t generator_written(const struct generator *g)

@@ -13,11 +13,12 @@ struct generator_config {
 	unsigned burst; /* about once a minute so many records at once; 0 = none */
 };
 
-/* rate and burst 0: *ret is NULL.  Starts a thread of its own. */
+/* Starts a thread of its own, which sleeps while there is nothing to make. */
 enum err generator_start(struct generator **ret, struct writer *w, const struct generator_config *c,
 	struct reason *why) MUST_USE;
 void generator_stop(struct generator *g); /* NULL is allowed; waits for the thread */
-double generator_rate(const struct generator *g);
+void generator_set(struct generator *g, const struct generator_config *c); /* any thread */
+double generator_rate(struct generator *g);
 uint64_t generator_written(const struct generator *g);
 
 /* One sensor: a walk that is drawn back to its mean, so that it stays plausible for ever. */

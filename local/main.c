@@ -3,15 +3,19 @@
 #include <string.h>
 
 #include "local/files.h"
+#include "local/reload.h"
 #include "local/routes.h"
-#include "local/settings.h"
 #include "shared/build.h"
 #include "shared/chrony.h"
+#include "shared/client.h"
 #include "shared/clock.h"
 #include "shared/exit_code.h"
 #include "shared/log.h"
 #include "shared/server.h"
 #include "shared/stop.h"
+#include "shared/supervisor.h"
+
+#define PROBE_MS 1000
 
 static int exit_code(enum err e)
 {
@@ -28,34 +32,35 @@ static int complain(enum err e, const struct reason *why)
 }
 
 struct site {
-	struct settings settings;
+	struct reload reload;
 	struct local local;
 	struct router router;
-	struct buf token, app_token;
 	struct server *server;
+	int64_t alive_due_us; /* monotonic */
 };
+
+static const struct settings *settings(const struct site *s)
+{
+	return &s->reload.now->settings;
+}
 
 static enum err site_open(struct site *s, struct reason *why)
 {
-	const struct replica_config replica = {.path = s->settings.db, .node = s->settings.node};
-	const struct server_config server = {.listen = s->settings.listen, .router = &s->router};
-	enum err e = OK;
+	const struct replica_config replica = {.path = settings(s)->db, .node = settings(s)->node};
+	const struct server_config server = {.listen = settings(s)->listen, .router = &s->router};
+	enum err e = generation_read_tokens(s->reload.now, why);
 
 	s->local.started_us = clock_mono_us();
-	if (s->settings.token_file)
-		e = option_read_secret(s->settings.token_file, &s->token, why);
-	if (e == OK && s->settings.app_token_file)
-		e = option_read_secret(s->settings.app_token_file, &s->app_token, why);
 	if (e == OK)
 		e = replica_open(&s->local.replica, &replica, why);
 	if (e != OK)
 		return e;
 	s->local.writer = writer_new(s->local.replica);
-	e = generator_start(&s->local.generator, s->local.writer, &s->settings.generator, why);
+	e = generator_start(&s->local.generator, s->local.writer, &settings(s)->generator, why);
 	routes_init(&s->router, &s->local);
-	s->router.centre_token = buf_span(&s->token);
-	s->router.app_token = buf_span(&s->app_token);
-	s->router.hosts = server_listen_is_loopback(s->settings.listen) ? "" : NULL;
+	s->router.centre_token = generation_token(&s->reload.now->token);
+	s->router.app_token = generation_token(&s->reload.now->app_token);
+	s->router.hosts = server_listen_is_loopback(settings(s)->listen) ? "" : NULL;
 	if (e == OK)
 		e = server_open(&s->server, &server, why);
 	return e;
@@ -68,7 +73,7 @@ static enum err tell_database(struct site *s, struct reason *why)
 	enum err e = replica_status(s->local.replica, &st, why);
 
 	if (e == OK)
-		log_event(LOG_INFO, "database.opened", "db", s->settings.db, "epoch", st.epoch.hex,
+		log_event(LOG_INFO, "database.opened", "db", settings(s)->db, "epoch", st.epoch.hex,
 			"head_seq", LOG_I64((int64_t)st.head.seq), "records",
 			LOG_I64((int64_t)st.digest.count), NULL);
 	return e;
@@ -82,8 +87,72 @@ static void site_close(struct site *s)
 	server_close(s->server);
 	writer_free(s->local.writer);
 	replica_close(s->local.replica);
-	buf_done(&s->token);
-	buf_done(&s->app_token);
+	generation_free(s->reload.now);
+}
+
+static void tell_status(struct site *s)
+{
+	struct replica_status st;
+	struct reason why;
+
+	if (!supervisor_listens())
+		return;
+	if (replica_status(s->local.replica, &st, &why) != OK)
+		supervisor_status("the database cannot be read: %s", why.text);
+	else
+		supervisor_status("%llu records, %llu of them not yet at a centre%s",
+			(unsigned long long)st.digest.count, (unsigned long long)st.unacknowledged,
+			st.full ? "; no write is possible: " REASON_DISK_FULL : "");
+}
+
+/* Only when writes go on and the server answers: else silence, and the supervisor starts it anew. */
+static void tell_alive(struct site *s)
+{
+	int64_t every_ms = supervisor_alive_ms(), now = clock_mono_us();
+
+	if (every_ms < 0 || now < s->alive_due_us)
+		return;
+	s->alive_due_us = now + every_ms * 1000;
+	if (writer_turns(s->local.writer) && client_probe(server_url(s->server), PROBE_MS))
+		supervisor_alive();
+}
+
+static void reload(struct site *s)
+{
+	supervisor_reloading();
+	reload_settings(&s->reload);
+	supervisor_ready();
+}
+
+static void watch(struct site *s)
+{
+	int64_t alive_ms = supervisor_alive_ms();
+	int64_t wait_ms = alive_ms >= 0 && alive_ms < LOCAL_WATCH_MS ? alive_ms : LOCAL_WATCH_MS;
+
+	while (!stop_wait(wait_ms)) {
+		if (stop_take_reload())
+			reload(s);
+		tell_status(s);
+		tell_alive(s);
+		local_watch(&s->local);
+	}
+}
+
+static enum err run(struct site *s, struct reason *why)
+{
+	const struct chrony_config chrony = {settings(s)->chronyc, CHRONY_EVERY_MS, CHRONY_TIMEOUT_MS};
+
+	log_event(LOG_INFO, "listening", "url", server_url(s->server), "node", settings(s)->node, "db",
+		settings(s)->db, "version", TIDEMARK_VERSION, NULL);
+	enum err e = chrony_start(&chrony, why);
+	if (e == OK) {
+		tell_status(s);
+		supervisor_ready();
+		watch(s);
+	}
+	supervisor_stopping();
+	log_event(LOG_INFO, "stopping", NULL);
+	return e;
 }
 
 static int serve(struct site *site)
@@ -91,25 +160,18 @@ static int serve(struct site *site)
 	struct reason why = {""};
 
 	stop_init();
-	log_init(log_level_parse(site->settings.log_level), strcmp(site->settings.log_format, "json") == 0);
+	supervisor_init();
+	log_init(log_level_parse(settings(site)->log_level), strcmp(settings(site)->log_format, "json") == 0);
 	enum err e = site_open(site, &why);
 	if (e == OK)
 		e = tell_database(site, &why);
-	if (e == OK) {
-		const struct chrony_config chrony = {
-			site->settings.chronyc, CHRONY_EVERY_MS, CHRONY_TIMEOUT_MS};
-		log_event(LOG_INFO, "listening", "url", server_url(site->server), "node", site->settings.node,
-			"db", site->settings.db, "version", TIDEMARK_VERSION, NULL);
-		e = chrony_start(&chrony, &why);
-		if (e == OK)
-			while (!stop_wait(LOCAL_WATCH_MS))
-				local_watch(&site->local);
-		log_event(LOG_INFO, "stopping", NULL);
-	}
+	if (e == OK)
+		e = run(site, &why);
 	chrony_stop();
 	site_close(site);
 	if (e != OK) {
 		log_event(LOG_ERROR, "failed", "reason", why.text, NULL);
+		supervisor_status("failed: %s", why.text);
 		return exit_code(e == INVALID ? DENIED : e);
 	}
 	return atomic_load(&site->local.broken) ? EXIT_FAILED : EXIT_OK;
@@ -117,12 +179,14 @@ static int serve(struct site *site)
 
 int main(int argc, char **argv)
 {
-	struct site site = {0};
+	static struct site site;
 	struct reason why = {""};
 	struct buf out = {0};
 	enum options_do todo;
-	enum err e = settings_read(&site.settings, argc, argv, &todo, &out, &why);
 	int code;
+
+	site.reload = (struct reload){argc, argv, &site.local, &site.router, generation_new(NULL)};
+	enum err e = settings_read(&site.reload.now->settings, argc, argv, &todo, &out, &why);
 
 	if (e != OK)
 		return complain(e, &why);
@@ -131,10 +195,10 @@ int main(int argc, char **argv)
 		options_free();
 		return e == OK ? EXIT_OK : (complain(e, &why), EXIT_FAILED);
 	}
-	if (site.settings.command == COMMAND_SERVE)
+	if (settings(&site)->command == COMMAND_SERVE)
 		code = serve(&site);
 	else
-		code = exit_code_after_output("tidemark-local", files_run(&site.settings));
+		code = exit_code_after_output("tidemark-local", files_run(settings(&site)));
 	options_free();
 	return code;
 }

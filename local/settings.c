@@ -88,11 +88,15 @@ static const struct options o = {
 		    "Example: tidemark-local --node shop-1 --db shop-1.db --generate 5\n"
 		    "         tidemark-local import --to http://127.0.0.1:7101 --type price --id-column sku "
 		    "prices.csv\n"
+		    "SIGHUP: reads the settings again.\n"
 		    "Exit codes: 0 ok, 1 failed, 2 usage, 3 unreachable, 6 refused.\n",
 	.environment = "TIDEMARK",
 	.at = table,
 	.n = sizeof(table) / sizeof(*table),
 	.positional = true,
+	.credentials = true,
+	.reloads = "token-file app-token-file generate generate-burst chronyc log-level log-format",
+	.ignored = "to from type deleted json quiet " FORMAT_OPTION_NAMES,
 };
 
 /* `import FILE`, `export [FILE]` or nothing. */
@@ -149,4 +153,27 @@ enum err settings_read(struct settings *ret, int argc, char **argv, enum options
 	if (e == OK)
 		*ret = s;
 	return e;
+}
+
+enum err settings_reread(
+	struct settings *ret, int argc, char **argv, struct option_changes *ret_changes, struct reason *why)
+{
+	enum err e = options_reread(&o, argc, argv, ret_changes, why);
+
+	if (e != OK)
+		return e;
+	s.generator.burst = (unsigned)burst;
+	e = check_database(&s, why);
+	if (e == OK)
+		e = check_server(&s, why);
+	if (e == OK)
+		*ret = s;
+	else
+		option_changes_done(ret_changes);
+	return e;
+}
+
+void settings_adopt(void)
+{
+	options_adopt(&o);
 }

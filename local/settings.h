@@ -29,4 +29,12 @@ struct settings {
 enum err settings_read(struct settings *ret, int argc, char **argv, enum options_do *ret_do, struct buf *out,
 	struct reason *why) MUST_USE;
 
+/*
+ * The same again, for a local that serves: what needs a restart is in *ret as it was.  *ret_changes: what is another
+ * (option_changes_done()).  The next call compares with what settings_adopt() was called after.
+ */
+enum err settings_reread(struct settings *ret, int argc, char **argv, struct option_changes *ret_changes,
+	struct reason *why) MUST_USE;
+void settings_adopt(void);
+
 #endif

@@ -77,7 +77,7 @@ static void put_age(struct buf *out, int64_t us)
 		buf_printf(out, "%.3f", age_us < 0 ? 0.0 : (double)age_us / 1e6);
 }
 
-static void put_generator(const struct generator *g, struct buf *out)
+static void put_generator(struct generator *g, struct buf *out)
 {
 	buf_printf(out, "\"generator\":{\"rate\":%g,\"written\":%llu}", g ? generator_rate(g) : 0.0,
 		(unsigned long long)(g ? generator_written(g) : 0));

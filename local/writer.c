@@ -21,7 +21,8 @@ struct writer {
 	struct replica *replica;
 	pthread_mutex_t lock;
 	struct job *first, **end;
-	bool led; /* somebody leads */
+	bool led;                   /* somebody leads */
+	uint64_t turns, turns_seen; /* groups done; of writer_turns() */
 };
 
 struct writer *writer_new(struct replica *r)
@@ -109,6 +110,7 @@ static void lead(struct writer *w)
 	pthread_mutex_unlock(&w->lock);
 	run_group(w->replica, group);
 	pthread_mutex_lock(&w->lock);
+	w->turns++;
 	for (struct job *j = group, *next; j; j = next) {
 		next = j->next; /* once told, its owner may be gone */
 		j->part = DONE;
@@ -139,4 +141,13 @@ enum err writer_run(struct writer *w, writer_job_fn *job, void *ctx, struct reas
 	pthread_mutex_unlock(&w->lock);
 	pthread_cond_destroy(&j.turn);
 	return j.outcome;
+}
+
+bool writer_turns(struct writer *w)
+{
+	pthread_mutex_lock(&w->lock);
+	bool turns = !w->led || w->turns != w->turns_seen;
+	w->turns_seen = w->turns;
+	pthread_mutex_unlock(&w->lock);
+	return turns;
 }

@@ -24,4 +24,7 @@ void writer_free(struct writer *w);
  */
 enum err writer_run(struct writer *w, writer_job_fn *job, void *ctx, struct reason *why) MUST_USE;
 
+/* Has it been free, or finished a group, since it was last found to have?  Never waits for it.  One thread. */
+bool writer_turns(struct writer *w);
+
 #endif

@@ -32,6 +32,7 @@ static int spawn(const char *program, int out, pid_t *ret)
 	sigaddset(&usual, SIGPIPE);
 	sigaddset(&usual, SIGTERM);
 	sigaddset(&usual, SIGINT);
+	sigaddset(&usual, SIGHUP);
 	posix_spawn_file_actions_init(&files);
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setflags(

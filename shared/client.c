@@ -326,3 +326,19 @@ enum err client_download(struct client *c, const char *target, int64_t timeout_m
 		*ret = call.reply;
 	return e;
 }
+
+bool client_probe(const char *base_url, int64_t timeout_ms)
+{
+	const struct client_config config = {
+		.base_url = base_url, .timeout_ms = timeout_ms, .max_body = 1024};
+	struct client *c;
+	struct client_reply r = {0};
+	struct reason why;
+	if (client_open(&c, &config, &why) != OK)
+		return false;
+	enum err e = client_call(c, HTTP_GET, "/healthz", (struct span){0}, NULL, &r, &why);
+	bool well = e == OK && r.status == 200;
+	client_reply_done(&r);
+	client_close(c);
+	return well;
+}

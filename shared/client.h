@@ -34,6 +34,8 @@ struct client_reply {
 enum err client_call(struct client *c, enum http_method m, const char *target, struct span body,
 	const char *content_type, struct client_reply *ret, struct reason *why) MUST_USE;
 void client_reply_done(struct client_reply *r);
+/* Does the server there take a new connection, and answer GET /healthz with 200, in that time? */
+bool client_probe(const char *base_url, int64_t timeout_ms);
 
 /* Takes the next bytes of an answer; `total` as announced, 0 = not.  Also called without bytes, about once a second,
  * while nothing comes.  Not OK: the call ends with that. */

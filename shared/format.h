@@ -16,6 +16,8 @@ struct format_options {
 	const char *id_column, *id_prefix, *each, *columns, *delimiter, *order;
 	bool bodies, crlf, deleted, quiet, json;
 };
+/* Their names. */
+#define FORMAT_OPTION_NAMES "format id-column id-prefix each delimiter columns order crlf bodies"
 /* The rows of the option table that import and export have in every program; `type`, `owner`, `deleted`,
  * `quiet` and `json` are the program's own, since other commands have them too. */
 #define FORMAT_OPTIONS(o)                                                                                    \

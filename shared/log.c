@@ -1,9 +1,12 @@
 #include "shared/log.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "shared/buf.h"
@@ -14,13 +17,31 @@
 #define VALUE_MAX_BYTES 2048
 
 static struct {
-	enum log_level least;
-	bool json;
-} setting = {LOG_INFO, false};
+	_Atomic enum log_level least;
+	atomic_bool json;
+	bool journal; /* standard error is the journal's: it reads a priority at the line's begin */
+} setting = {LOG_INFO, false, false};
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
+/* systemd says which stream it gave to the journal; a standard error that was redirected since is another. */
+static bool is_journal(const char *stream)
+{
+	struct stat st;
+	char ours[64];
+	if (!stream || fstat(STDERR_FILENO, &st) != 0)
+		return false;
+	snprintf(ours, sizeof ours, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	return strcmp(ours, stream) == 0;
+}
+
 void log_init(enum log_level least, int json)
+{
+	setting.journal = is_journal(getenv("JOURNAL_STREAM"));
+	log_set(least, json);
+}
+
+void log_set(enum log_level least, int json)
 {
 	setting.least = least;
 	setting.json = json != 0;
@@ -124,6 +145,9 @@ static void put_member(struct buf *line, const char *key, struct span value)
 
 static void put_head(struct buf *line, enum log_level level, const char *event)
 {
+	static const char priorities[] = {'3', '4', '6', '7'}; /* syslog's err, warning, info, debug */
+	if (setting.journal)
+		buf_printf(line, "<%c>", priorities[level]);
 	buf_text(line, setting.json ? "{\"ts\":\"" : "ts=");
 	buf_time(line, clock_wall_us());
 	if (setting.json)

@@ -2,7 +2,8 @@
  * log - one line per event on standard error: level event key=value …
  *
  * The event is a literal that the documents list; operators and tests wait for it.
- * logfmt or JSON.  Values are escaped; no secret is ever logged.  Thread-safe.
+ * logfmt or JSON.  Values are escaped; no secret is ever logged.  Thread-safe.  Where standard error is the journal's
+ * ($JOURNAL_STREAM), a line begins with its priority, <3> to <7>, which the journal takes off.
  */
 #ifndef SHARED_LOG_H
 #define SHARED_LOG_H
@@ -14,6 +15,7 @@
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 void log_init(enum log_level least, int json);    /* before any thread; the only global state */
+void log_set(enum log_level least, int json);     /* later, from any thread */
 enum log_level log_level_parse(const char *name); /* "error" … "debug" */
 const char *log_level_name(enum log_level level);
 

@@ -3,14 +3,17 @@
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Values outlive the reading: they are handed down as plain pointers until the process ends. */
 static struct {
 	struct arena texts;
-	enum option_source *source; /* one per option */
+	enum option_source *source;  /* one per option */
+	union option_value *running; /* likewise: what options_adopt() saw, or the first reading gave */
 } state;
 
 enum option_source options_source(size_t i)
@@ -22,6 +25,7 @@ void options_free(void)
 {
 	arena_done(&state.texts);
 	state.source = NULL;
+	state.running = NULL;
 }
 
 /* One option as given on the command line: applied after the layers below it. */
@@ -138,6 +142,26 @@ static enum err set_defaults(struct reading *r, struct reason *why)
 		option_clear(&r->o->at[i]);
 		if (r->o->at[i].preset)
 			e = set(r, i, r->o->at[i].preset, SOURCE_DEFAULT, why);
+	}
+	return e;
+}
+
+/* A line end alone is none: a unit gives that where the administrator gave nothing, and cannot give less. */
+static enum err set_from_credentials(struct reading *r, struct reason *why)
+{
+	static const char suffix[] = "-file";
+	const char *directory = getenv("CREDENTIALS_DIRECTORY");
+	enum err e = OK;
+	for (size_t i = 0; r->o->credentials && directory && i < r->o->n && e == OK; i++) {
+		const char *name = r->o->at[i].name;
+		size_t len = strlen(name), cut = sizeof suffix - 1;
+		char path[PATH_MAX];
+		struct stat st;
+		if (len <= cut || strcmp(name + len - cut, suffix) != 0)
+			continue;
+		int n = snprintf(path, sizeof path, "%s/%.*s", directory, (int)(len - cut), name);
+		if (n > 0 && (size_t)n < sizeof path && stat(path, &st) == 0 && st.st_size > 1)
+			e = set(r, i, path, SOURCE_CREDENTIAL, why);
 	}
 	return e;
 }
@@ -325,30 +349,114 @@ static enum err take_arguments(struct reading *r, int argc, char **argv, struct 
 	return e;
 }
 
+static enum err read_all(
+	const struct options *o, int argc, char **argv, struct reading *r, struct reason *why)
+{
+	size_t n = argc > 0 ? (size_t)argc : 1;
+	*r = (struct reading){.o = o, .todo = OPTIONS_RUN, .config = from_environment(o, "config")};
+	state.source = arena_alloc(&state.texts, (o->n + 1) * sizeof *state.source);
+	r->given = arena_alloc(&state.texts, n * sizeof *r->given);
+	r->args.at = arena_alloc(&state.texts, n * sizeof *r->args.at);
+
+	enum err e = take_arguments(r, argc, argv, why);
+	if (e == OK && !asks_only(r)) {
+		e = set_defaults(r, why);
+		if (e == OK)
+			e = set_from_credentials(r, why);
+		if (e == OK)
+			e = set_from_file(r, why);
+		if (e == OK)
+			e = set_from_environment(r, why);
+		if (e == OK)
+			e = set_from_flags(r, why);
+	}
+	return e;
+}
+
 enum err options_read(const struct options *o, int argc, char **argv, enum options_do *ret_do,
 	struct option_list *ret_args, struct reason *why)
 {
-	size_t n = argc > 0 ? (size_t)argc : 1;
+	struct reading r;
 	options_free();
-	state.source = arena_alloc(&state.texts, (o->n + 1) * sizeof *state.source);
-	struct reading r = {.o = o, .todo = OPTIONS_RUN, .config = from_environment(o, "config")};
-	r.given = arena_alloc(&state.texts, n * sizeof *r.given);
-	r.args.at = arena_alloc(&state.texts, n * sizeof *r.args.at);
-
-	enum err e = take_arguments(&r, argc, argv, why);
-	if (e == OK && !asks_only(&r)) {
-		e = set_defaults(&r, why);
-		if (e == OK)
-			e = set_from_file(&r, why);
-		if (e == OK)
-			e = set_from_environment(&r, why);
-		if (e == OK)
-			e = set_from_flags(&r, why);
-	}
+	enum err e = read_all(o, argc, argv, &r, why);
 	if (e != OK)
 		return e;
+	if (!asks_only(&r))
+		options_adopt(o);
 	*ret_do = r.todo;
 	if (ret_args)
 		*ret_args = r.args;
 	return OK;
+}
+
+void options_adopt(const struct options *o)
+{
+	if (!state.running)
+		state.running = arena_alloc(&state.texts, (o->n + 1) * sizeof *state.running);
+	for (size_t i = 0; i < o->n; i++)
+		state.running[i] = option_value(&o->at[i]);
+}
+
+/* --- again --- */
+
+static bool is_listed(const char *names, const char *name)
+{
+	size_t len = strlen(name);
+	for (const char *at = names; at && *at; at += strcspn(at, " "), at += strspn(at, " "))
+		if (strcspn(at, " ") == len && memcmp(at, name, len) == 0)
+			return true;
+	return false;
+}
+
+static void note_change(
+	const struct option *opt, bool reloads, union option_value before, struct option_changes *ret)
+{
+	struct option_change c = {.option = opt, .needs_restart = !reloads};
+	struct option_change *longer = realloc(ret->at, (ret->n + 1) * sizeof *longer);
+	if (!longer)
+		err_out_of_memory();
+	option_show(opt, before, &c.before);
+	option_show(opt, option_value(opt), &c.after);
+	ret->at = longer;
+	ret->at[ret->n++] = c;
+}
+
+enum err options_reread(
+	const struct options *o, int argc, char **argv, struct option_changes *ret, struct reason *why)
+{
+	struct reading r;
+	assert(state.running);
+	enum err e = read_all(o, argc, argv, &r, why);
+	if (e != OK)
+		return e;
+	*ret = (struct option_changes){0};
+	for (size_t i = 0; i < o->n; i++) {
+		const struct option *opt = &o->at[i];
+		if (option_same(opt->type, state.running[i], option_value(opt)))
+			continue;
+		bool reloads = is_listed(o->reloads, opt->name);
+		if (!is_listed(o->ignored, opt->name))
+			note_change(opt, reloads, state.running[i], ret);
+		if (!reloads)
+			option_put_back(opt, state.running[i]);
+	}
+	return OK;
+}
+
+bool option_changes_have(const struct option_changes *c, const char *name)
+{
+	size_t i = 0;
+	while (i < c->n && strcmp(c->at[i].option->name, name) != 0)
+		i++;
+	return i < c->n;
+}
+
+void option_changes_done(struct option_changes *c)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		buf_done(&c->at[i].before);
+		buf_done(&c->at[i].after);
+	}
+	free(c->at);
+	*c = (struct option_changes){0};
 }

@@ -1,7 +1,7 @@
 /*
  * options - one table gives flags, environment, file, checks, --help, --print-config.
  *
- * Order: flag > environment (PREFIX_NAME) > --config FILE ("key = value", # comments) > default.
+ * Order: flag > environment (PREFIX_NAME) > --config FILE ("key = value", # comments) > systemd's credential > default.
  * An unknown key names the file, the line and the nearest key.
  */
 #ifndef SHARED_OPTIONS_H
@@ -49,7 +49,26 @@ struct options {
 	const struct option *at;
 	size_t n;
 	bool positional; /* arguments that are no option are allowed and handed back */
+	/* An option NAME-file without a value takes the file NAME of $CREDENTIALS_DIRECTORY, where there is one with more in
+	 * it than a line end. */
+	bool credentials;
+	/* Names with blanks between them, for options_reread(): those that may change while the program runs, and those
+	 * that say nothing to a program that keeps running.  Every other one needs a restart. */
+	const char *reloads, *ignored;
 };
+
+/* One that is another than in the running program; `before` and `after` as --print-config shows them. */
+struct option_change {
+	const struct option *option;
+	bool needs_restart;
+	struct buf before, after;
+};
+struct option_changes {
+	struct option_change *at;
+	size_t n;
+};
+void option_changes_done(struct option_changes *c);
+bool option_changes_have(const struct option_changes *c, const char *name);
 
 enum options_do { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_CHECK, OPTIONS_PRINT };
 
@@ -60,6 +79,14 @@ enum options_do { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_CHECK, OPT
  */
 enum err options_read(const struct options *o, int argc, char **argv, enum options_do *ret_do,
 	struct option_list *ret_args, struct reason *why) MUST_USE;
+/*
+ * Reads the same table, arguments and environment again, and the file anew.  An option that needs a restart keeps the value
+ * that it has; *ret says what else is wanted of it, too.  All values given out before stay valid.  The values read are the
+ * running ones only after options_adopt(); until then, and after a failure, the next call compares with those before.
+ */
+enum err options_reread(const struct options *o, int argc, char **argv, struct option_changes *ret,
+	struct reason *why) MUST_USE;
+void options_adopt(const struct options *o);
 void options_help(const struct options *o, struct buf *out);
 void options_print(
 	const struct options *o, struct buf *out); /* key = value, with where it came from as a comment */

@@ -190,33 +190,31 @@ static void put_url(struct buf *out, const char *url)
 	buf_done(&shown);
 }
 
-static void put_value(const struct option *opt, struct buf *out)
+void option_show(const struct option *opt, union option_value v, struct buf *out)
 {
 	switch (opt->type) {
 	case OPTION_URL:
-		put_url(out, *(const char **)opt->to);
+		put_url(out, v.text);
 		break;
 	case OPTION_TEXT:
 	case OPTION_CHOICE:
-		put_text(out, *(const char **)opt->to);
+		put_text(out, v.text ? v.text : "");
 		break;
-	case OPTION_LIST: {
-		const struct option_list *list = opt->to;
-		for (size_t i = 0; i < list->n; i++)
-			buf_printf(out, "%s%s", i ? " " : "", list->at[i]);
+	case OPTION_LIST:
+		for (size_t i = 0; i < v.list.n; i++)
+			buf_printf(out, "%s%s", i ? " " : "", v.list.at[i]);
 		break;
-	}
 	case OPTION_FLAG:
-		buf_text(out, *(bool *)opt->to ? "true" : "false");
+		buf_text(out, v.flag ? "true" : "false");
 		break;
 	case OPTION_INTEGER:
-		buf_i64(out, *(int64_t *)opt->to);
+		buf_i64(out, v.integer);
 		break;
 	case OPTION_NUMBER:
-		buf_printf(out, "%.15g", *(double *)opt->to);
+		buf_printf(out, "%.15g", v.number);
 		break;
 	case OPTION_DURATION:
-		put_duration(out, *(int64_t *)opt->to);
+		put_duration(out, v.integer);
 		break;
 	}
 }
@@ -228,6 +226,8 @@ static const char *source_name(enum option_source source)
 		return "not set";
 	case SOURCE_DEFAULT:
 		return "default";
+	case SOURCE_CREDENTIAL:
+		return "credential";
 	case SOURCE_FILE:
 		return "file";
 	case SOURCE_ENVIRONMENT:
@@ -248,7 +248,7 @@ void options_print(const struct options *o, struct buf *out)
 			continue;
 		}
 		buf_printf(out, "%s = ", opt->name);
-		put_value(opt, out);
+		option_show(opt, option_value(opt), out);
 		buf_printf(out, "  # %s\n", source_name(source));
 	}
 }

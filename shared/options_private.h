@@ -7,7 +7,14 @@
 #include "shared/arena.h"
 #include "shared/options.h"
 
-enum option_source { SOURCE_NONE, SOURCE_DEFAULT, SOURCE_FILE, SOURCE_ENVIRONMENT, SOURCE_FLAG };
+enum option_source {
+	SOURCE_NONE,
+	SOURCE_DEFAULT,
+	SOURCE_CREDENTIAL,
+	SOURCE_FILE,
+	SOURCE_ENVIRONMENT,
+	SOURCE_FLAG
+};
 
 /* Where the i-th option's value came from. */
 enum option_source options_source(size_t i);
@@ -16,6 +23,19 @@ enum option_source options_source(size_t i);
  * option. */
 enum err option_set(const struct option *opt, const char *text, struct arena *a, struct reason *why) MUST_USE;
 void option_clear(const struct option *opt); /* NULL, empty, 0 or false */
+/* What *opt->to holds, by its type; texts and lists are pointed to. */
+union option_value {
+	const char *text;
+	struct option_list list;
+	bool flag;
+	int64_t integer;
+	double number;
+};
+union option_value option_value(const struct option *opt);
+void option_put_back(const struct option *opt, union option_value v);
+bool option_same(enum option_type type, union option_value a, union option_value b);
+/* As --print-config shows it; nothing where it is not set. */
+void option_show(const struct option *opt, union option_value v, struct buf *out);
 /* Adds one value as it is, blanks and all. */
 void option_list_add(struct option_list *list, const char *value, size_t len, struct arena *a);
 

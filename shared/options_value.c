@@ -158,6 +158,78 @@ void option_clear(const struct option *opt)
 	}
 }
 
+union option_value option_value(const struct option *opt)
+{
+	switch (opt->type) {
+	case OPTION_TEXT:
+	case OPTION_URL:
+	case OPTION_CHOICE:
+		return (union option_value){.text = *(const char **)opt->to};
+	case OPTION_LIST:
+		return (union option_value){.list = *(struct option_list *)opt->to};
+	case OPTION_FLAG:
+		return (union option_value){.flag = *(bool *)opt->to};
+	case OPTION_INTEGER:
+	case OPTION_DURATION:
+		return (union option_value){.integer = *(int64_t *)opt->to};
+	case OPTION_NUMBER:
+		return (union option_value){.number = *(double *)opt->to};
+	}
+	return (union option_value){.text = NULL};
+}
+
+void option_put_back(const struct option *opt, union option_value v)
+{
+	switch (opt->type) {
+	case OPTION_TEXT:
+	case OPTION_URL:
+	case OPTION_CHOICE:
+		*(const char **)opt->to = v.text;
+		break;
+	case OPTION_LIST:
+		*(struct option_list *)opt->to = v.list;
+		break;
+	case OPTION_FLAG:
+		*(bool *)opt->to = v.flag;
+		break;
+	case OPTION_INTEGER:
+	case OPTION_DURATION:
+		*(int64_t *)opt->to = v.integer;
+		break;
+	case OPTION_NUMBER:
+		*(double *)opt->to = v.number;
+		break;
+	}
+}
+
+static bool same_list(const struct option_list *a, const struct option_list *b)
+{
+	size_t i = 0;
+	while (a->n == b->n && i < a->n && strcmp(a->at[i], b->at[i]) == 0)
+		i++;
+	return a->n == b->n && i == a->n;
+}
+
+bool option_same(enum option_type type, union option_value a, union option_value b)
+{
+	switch (type) {
+	case OPTION_TEXT:
+	case OPTION_URL:
+	case OPTION_CHOICE:
+		return a.text && b.text ? strcmp(a.text, b.text) == 0 : a.text == b.text;
+	case OPTION_LIST:
+		return same_list(&a.list, &b.list);
+	case OPTION_FLAG:
+		return a.flag == b.flag;
+	case OPTION_INTEGER:
+	case OPTION_DURATION:
+		return a.integer == b.integer;
+	case OPTION_NUMBER:
+		return a.number >= b.number && a.number <= b.number;
+	}
+	return true;
+}
+
 enum err option_set(const struct option *opt, const char *text, struct arena *a, struct reason *why)
 {
 	switch (opt->type) {

@@ -222,7 +222,7 @@ static bool has_token(const struct http_request *q, struct span token)
 
 static bool is_authorised(const struct router *t, const struct route *route, const struct http_request *q)
 {
-	struct span token = {0};
+	const char *token = NULL;
 	switch (route->access) {
 	case ROUTE_OPEN:
 		return true;
@@ -233,7 +233,7 @@ static bool is_authorised(const struct router *t, const struct route *route, con
 		token = t->centre_token;
 		break;
 	}
-	return token.len == 0 || has_token(q, token);
+	return !token || !*token || has_token(q, span_of(token));
 }
 
 static struct span trimmed(struct span s)

@@ -4,7 +4,7 @@
  * router_dispatch() answers everything that is the same for all calls (framing, Host and
  * Origin, 404, 405, 401, 415, 411, 413, malformed query; in this order) and then calls the handler.
  * Segments are percent-decoded one by one; nothing is normalised.  The first route that fits is taken.
- * A router is const after router_init(); thread-safe.
+ * A router is const once it serves, but for its tokens; thread-safe.
  */
 #ifndef SHARED_ROUTER_H
 #define SHARED_ROUTER_H
@@ -34,10 +34,10 @@ struct router {
 	size_t n;
 	void *ctx;
 	/*
-	 * Empty: not asked for.  Each route goes by its own rule: with only centre_token set, replication
+	 * NULL or "": not asked for.  May be replaced while requests are served; the old text must stay.  Each route goes by its own rule: with only centre_token set, replication
 	 * needs it and applications need none; with only app_token set, the other way round.
 	 */
-	struct span app_token, centre_token;
+	_Atomic(const char *) app_token, centre_token;
 	/*
 	 * Names a Host header may carry besides loopback literals and `localhost`, each followed by a blank;
 	 * "" = none but those.  NULL = any name: only for a program that asks for tokens, since a web page

@@ -482,7 +482,7 @@ static void test_tokens_are_told_only_with_a_secret(void **state)
 	char first[128];
 	EXPECT(d, 200, GET("/v1/nodes/a/token"));
 	has(d, "\"token\":null");
-	d->centre.secret = span_of("an operator's secret");
+	d->centre.secret = "an operator's secret";
 	EXPECT(d, 200, GET("/v1/nodes/a/token"));
 	snprintf(first, sizeof first, "%s", d->r.body.at);
 	EXPECT(d, 200, GET("/v1/nodes/a/token"));

@@ -98,7 +98,7 @@ static int set_up(void **state)
 	gate_init(&f->gate);
 	f->router = (struct router){
 		.routes = ROUTES, .n = sizeof ROUTES / sizeof ROUTES[0], .ctx = &f->gate, .hosts = ""};
-	f->router.app_token = span_of("token");
+	f->router.app_token = "token";
 	struct server_config s = {.listen = "127.0.0.1:0", .router = &f->router};
 	assert_int_equal(server_open(&f->server, &s, &why), OK);
 	struct client_config c = {.base_url = server_url(f->server),

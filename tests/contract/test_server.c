@@ -78,7 +78,7 @@ static int set_up(void **state)
 	struct reason why;
 	smuggled = 0;
 	f->router = (struct router){.routes = ROUTES, .n = sizeof ROUTES / sizeof ROUTES[0], .hosts = ""};
-	f->router.app_token = span_of("token");
+	f->router.app_token = "token";
 	struct server_config c = {.listen = "127.0.0.1:0", .router = &f->router};
 	assert_int_equal(server_open(&f->server, &c, &why), OK);
 	wire_open(&f->w, server_url(f->server));

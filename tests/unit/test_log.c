@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -102,6 +103,35 @@ static void keeps_quiet_below_its_level(void **state)
 	assert_string_equal(after_time("ts="), " error x\n");
 }
 
+/* The journal's own stream, by its device and inode; not another, as after `2>file` within a unit. */
+static void a_line_for_the_journal_begins_with_its_priority(void **state)
+{
+	static const struct {
+		enum log_level level;
+		const char *begins;
+	} rows[] = {{LOG_ERROR, "<3>ts="}, {LOG_WARN, "<4>ts="}, {LOG_INFO, "<6>ts="}, {LOG_DEBUG, "<7>ts="}};
+	struct stat st;
+	char stream[64];
+	(void)state;
+	assert_int_equal(fstat(STDERR_FILENO, &st), 0);
+	snprintf(stream, sizeof stream, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+	log_init(LOG_DEBUG, 0);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		log_event(rows[i].level, "x", NULL);
+		assert_memory_equal(line, rows[i].begins, strlen(rows[i].begins));
+	}
+	log_init(LOG_DEBUG, 1);
+	log_event(LOG_INFO, "x", NULL);
+	assert_memory_equal(line, "<6>{", 4);
+	setenv("JOURNAL_STREAM", "1:1", 1);
+	log_init(LOG_DEBUG, 0);
+	log_event(LOG_INFO, "x", NULL);
+	assert_memory_equal(line, "ts=", 3);
+	unsetenv("JOURNAL_STREAM");
+	log_init(LOG_INFO, 0);
+}
+
 static void knows_its_levels(void **state)
 {
 	(void)state;
@@ -119,6 +149,7 @@ int main(void)
 		cmocka_unit_test_setup(writes_json, setup),
 		cmocka_unit_test_setup(cuts_long_values, setup),
 		cmocka_unit_test_setup(keeps_quiet_below_its_level, setup),
+		cmocka_unit_test_setup(a_line_for_the_journal_begins_with_its_priority, setup),
 		cmocka_unit_test(knows_its_levels),
 	};
 	return cmocka_run_group_tests_name("log", tests, NULL, NULL);

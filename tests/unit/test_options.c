@@ -27,7 +27,7 @@ static const struct option table[] = {
 	{"mode", OPTION_CHOICE, &v.mode, "fast", 0, 0, "fast slow", NULL, "how"},
 };
 static const struct options options = {"prog", "  prog --name NAME [FILE...]", NULL, "See the guide.",
-	"OPTEST", table, sizeof table / sizeof *table, true};
+	"OPTEST", table, sizeof table / sizeof *table, true, true, "count node poll-interval", "rate"};
 
 static enum options_do todo;
 static struct option_list args;
@@ -293,7 +293,7 @@ static void a_password_in_a_url_is_not_printed(void **state)
 	};
 	static const char *url;
 	static const struct option one[] = {{"store", OPTION_URL, &url, NULL, 0, 0, NULL, "URL", "where"}};
-	const struct options o = {"prog", "prog", NULL, NULL, "OPTEST", one, 1, false};
+	const struct options o = {"prog", "prog", NULL, NULL, "OPTEST", one, 1, false, false, NULL, NULL};
 	char line[200];
 
 	(void)state;
@@ -400,6 +400,104 @@ static void reads_secrets(void **state)
 	assert_int_equal(option_read_secret("/nonexistent/x", &secret, &why), GONE);
 }
 
+static void tells(const struct option *opt, const char *before, const char *after, bool needs_restart,
+	const struct option_change *c)
+{
+	assert_string_equal(c->option->name, opt->name);
+	assert_string_equal(c->before.at, before);
+	assert_string_equal(c->after.at, after);
+	assert_int_equal(c->needs_restart, needs_restart);
+}
+
+/* The first reading's arguments stay; only the file is another. */
+static void is_read_again_while_it_runs(void **state)
+{
+	static char program[] = "prog", config[] = "--config", flag[] = "--name=a";
+	char *argv[] = {program, flag, config, path, NULL};
+	struct option_changes c;
+	(void)state;
+	write_file("count = 4\nnode = x=1\nrate = 2\n", 0600);
+	assert_int_equal(options_read(&options, 4, argv, &todo, &args, &why), OK);
+	const char *first = v.nodes.at[0];
+
+	assert_int_equal(options_reread(&options, 4, argv, &c, &why), OK);
+	assert_int_equal(c.n, 0);
+
+	write_file(
+		"name = b\ncount = 5\nnode = x=1 y=2\nrate = 3\nmode = slow\npoll-interval = 1000ms\n", 0600);
+	assert_int_equal(options_reread(&options, 4, argv, &c, &why), OK);
+	assert_int_equal(c.n, 3);
+	tells(&table[1], "x=1", "x=1 y=2", false, &c.at[0]);
+	tells(&table[3], "4", "5", false, &c.at[1]);
+	tells(&table[6], "fast", "slow", true, &c.at[2]);
+	assert_true(v.count == 5 && v.nodes.n == 2 && v.every == 1000);
+	assert_true(v.rate > 1.9 && v.rate < 2.1); /* not the running program's */
+	assert_string_equal(v.mode, "fast");       /* needs a restart */
+	assert_string_equal(v.name, "a");          /* a flag is above the file */
+	assert_string_equal(first, "x=1");         /* values from before stay */
+	option_changes_done(&c);
+
+	/* not adopted: compared with the same again */
+	assert_int_equal(options_reread(&options, 4, argv, &c, &why), OK);
+	assert_int_equal(c.n, 3);
+	option_changes_done(&c);
+	options_adopt(&options);
+	assert_int_equal(options_reread(&options, 4, argv, &c, &why), OK);
+	assert_int_equal(c.n, 1);
+	tells(&table[6], "fast", "slow", true, &c.at[0]);
+	option_changes_done(&c);
+
+	/* a wrong one is as none */
+	write_file("count = 5\nnode = x=1 y=2\nmode = quick\n", 0600);
+	assert_int_equal(options_reread(&options, 4, argv, &c, &why), INVALID);
+	write_file("count = 5\nnode = x=1 y=2\n", 0600);
+	assert_int_equal(options_reread(&options, 4, argv, &c, &why), OK);
+	assert_int_equal(c.n, 0);
+}
+
+static void a_credential_stands_below_the_file(void **state)
+{
+	static const char *secret, *other;
+	static const struct option some[] = {
+		{"token-file", OPTION_TEXT, &secret, NULL, 0, 0, NULL, "FILE", "a secret"},
+		{"other-file", OPTION_TEXT, &other, "preset", 0, 0, NULL, "FILE", "another"}};
+	const struct options o = {.program = "p",
+		.usage = "p",
+		.environment = "OPTEST",
+		.at = some,
+		.n = 2,
+		.credentials = true};
+	struct options none = o;
+	char directory[] = "/tmp/test_options.XXXXXX", file[64], config[128];
+	(void)state;
+	none.credentials = false;
+	assert_non_null(mkdtemp(directory));
+	snprintf(file, sizeof file, "%s/token", directory);
+	setenv("CREDENTIALS_DIRECTORY", directory, 1);
+	for (int i = 0; i < 3; i++) {
+		static const char *const content[] = {"", "\n", "s3cret\n"};
+		FILE *f = fopen(file, "w");
+		assert_non_null(f);
+		fputs(content[i], f);
+		fclose(f);
+		assert_int_equal(run_split(&o, "", " "), OK);
+		if (i == 2)
+			assert_string_equal(secret, file);
+		else
+			assert_null(secret);
+		assert_string_equal(other, "preset");
+	}
+	write_file("token-file = elsewhere\n", 0600);
+	snprintf(config, sizeof config, "--config %s", path);
+	assert_int_equal(run_split(&o, config, " "), OK);
+	assert_string_equal(secret, "elsewhere");
+	assert_int_equal(run_split(&none, "", " "), OK);
+	assert_null(secret);
+	unsetenv("CREDENTIALS_DIRECTORY");
+	unlink(file);
+	rmdir(directory);
+}
+
 static int teardown(void **state)
 {
 	(void)state;
@@ -424,6 +522,8 @@ int main(void)
 		cmocka_unit_test(print_is_read_back),
 		cmocka_unit_test(reads_durations),
 		cmocka_unit_test(reads_secrets),
+		cmocka_unit_test(is_read_again_while_it_runs),
+		cmocka_unit_test(a_credential_stands_below_the_file),
 	};
 	close(mkstemp(path));
 	return cmocka_run_group_tests_name("options", tests, NULL, teardown);

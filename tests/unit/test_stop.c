@@ -47,6 +47,22 @@ static void by_interrupt(void)
 	must(stop_wait(10000));
 }
 
+static void by_hangup(void)
+{
+	must(!stop_take_reload());
+	kill(getpid(), SIGHUP);
+	kill(getpid(), SIGHUP);
+	must(!stop_take_reload()); /* a wait sees it */
+	must(!stop_wait(600000));  /* and ends */
+	must(stop_take_reload());
+	must(!stop_take_reload());
+	must(!stop_wait(0));
+	must(!stop_take_reload());
+	kill(getpid(), SIGHUP);
+	kill(getpid(), SIGTERM);
+	must(stop_wait(-1));
+}
+
 static void *request(void *unused)
 {
 	stop_request();
@@ -89,6 +105,12 @@ static void sees_a_request(void **state)
 	in_child(by_thread);
 }
 
+static void a_hangup_is_a_wish_and_no_stop(void **state)
+{
+	(void)state;
+	in_child(by_hangup);
+}
+
 static void a_broken_pipe_is_no_stop(void **state)
 {
 	(void)state;
@@ -101,6 +123,7 @@ int main(void)
 		cmocka_unit_test(sees_sigterm),
 		cmocka_unit_test(sees_sigint),
 		cmocka_unit_test(sees_a_request),
+		cmocka_unit_test(a_hangup_is_a_wish_and_no_stop),
 		cmocka_unit_test(a_broken_pipe_is_no_stop),
 	};
 	return cmocka_run_group_tests_name("stop", tests, NULL, NULL);

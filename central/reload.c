@@ -1,0 +1,182 @@
+#include "central/reload.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/chrony.h"
+#include "shared/log.h"
+
+struct generation *generation_new(struct generation *before)
+{
+	struct generation *g = calloc(1, sizeof *g);
+	if (!g)
+		err_out_of_memory();
+	g->before = before;
+	return g;
+}
+
+static void free_one(struct generation *g)
+{
+	if (g->secret.at)
+		explicit_bzero(g->secret.at, g->secret.len);
+	buf_done(&g->secret);
+	free(g);
+}
+
+void generation_free(struct generation *g)
+{
+	for (struct generation *before; g; g = before) {
+		before = g->before;
+		free_one(g);
+	}
+}
+
+enum err generation_read_secret(struct generation *g, struct reason *why)
+{
+	return g->settings.secret_file ? option_read_secret(g->settings.secret_file, &g->secret, why) : OK;
+}
+
+const char *generation_secret(const struct generation *g)
+{
+	return g->secret.at ? g->secret.at : "";
+}
+
+/* --- nodes --- */
+
+static bool list_has(const struct option_list *list, const char *text)
+{
+	for (size_t i = 0; list && i < list->n; i++)
+		if (strcmp(list->at[i], text) == 0)
+			return true;
+	return false;
+}
+
+static enum err set_node(struct centre *c, const char *pair, struct reason *why)
+{
+	char name[RECORD_OWNER_MAX + 1];
+	const char *url;
+	struct node n;
+	settings_node(pair, name, &url);
+	enum err e = store_node(c->store, name, &n, why);
+	if (e == OK && strcmp(n.url, url) == 0)
+		return OK;
+	if (e == GONE) {
+		e = store_node_add(c->store, name, url, "", why);
+		if (e == OK)
+			log_event(LOG_INFO, "node.added", "node", name, "url", url, NULL);
+	} else if (e == OK) {
+		e = store_node_edit(c->store, name, url, NULL, why);
+		if (e == OK)
+			centre_tell(c->store, "node.changed", name, "its URL is now %s", url);
+	}
+	if (e == OK && c->scheduler)
+		scheduler_changed(c->scheduler, name);
+	return e;
+}
+
+enum err reload_nodes(struct centre *c, const struct option_list *nodes, const struct option_list *before,
+	struct reason *why)
+{
+	enum err e = OK;
+	for (size_t i = 0; e == OK && i < nodes->n; i++)
+		if (!list_has(before, nodes->at[i]))
+			e = set_node(c, nodes->at[i], why);
+	return e;
+}
+
+/* --- what is taken --- */
+
+static bool same_networks(const struct networks *a, const struct networks *b)
+{
+	return a->n == b->n && memcmp(a->at, b->at, a->n * sizeof *a->at) == 0;
+}
+
+static void follow_clock(const char *program)
+{
+	const struct chrony_config c = {program, CHRONY_EVERY_MS, CHRONY_TIMEOUT_MS};
+	struct reason why;
+	chrony_stop();
+	if (chrony_start(&c, &why) != OK)
+		log_event(LOG_WARN, "setting.refused", "option", "chronyc", "reason", why.text, NULL);
+}
+
+static void use_secret(struct reload *r, const struct generation *g)
+{
+	const char *secret = generation_secret(g);
+	r->centre->secret = secret;
+	r->router->app_token = secret;
+	scheduler_set_secret(r->centre->scheduler, secret);
+}
+
+/* Each part is told only what is another: it may begin something by it. */
+static void take(struct reload *r, struct generation *g)
+{
+	const struct settings *s = &g->settings, *before = &r->now->settings;
+	struct centre *c = r->centre;
+	log_set(log_level_parse(s->log_level), strcmp(s->log_format, "json") == 0);
+	store_retune(c->store, s->policy, (uint64_t)s->keep_events);
+	if (s->poll_interval_ms != before->poll_interval_ms) {
+		c->interval_ms = s->poll_interval_ms;
+		scheduler_set_interval(c->scheduler, s->poll_interval_ms);
+	}
+	c->allowed = &s->allowed;
+	if (!same_networks(&s->allowed, &before->allowed))
+		scheduler_set_networks(c->scheduler, &s->allowed);
+	if (strcmp(generation_secret(g), generation_secret(r->now)) != 0)
+		use_secret(r, g);
+	if (strcmp(s->chronyc, before->chronyc) != 0)
+		follow_clock(s->chronyc);
+	r->now = g;
+	settings_adopt();
+}
+
+/* --- what is told --- */
+
+static const char *shown(const struct buf *b)
+{
+	return b->at ? b->at : "";
+}
+
+static void tell(const struct option_changes *changes, bool new_secret)
+{
+	int64_t refused = 0, changed = 0;
+	for (size_t i = 0; i < changes->n; i++) {
+		const struct option_change *x = &changes->at[i];
+		if (x->needs_restart)
+			log_event(LOG_WARN, "setting.refused", "option", x->option->name, "reason",
+				"it needs a restart", "now", shown(&x->before), "wanted", shown(&x->after),
+				NULL);
+		else
+			log_event(LOG_INFO, "setting.changed", "option", x->option->name, "before",
+				shown(&x->before), "after", shown(&x->after), NULL);
+		*(x->needs_restart ? &refused : &changed) += 1;
+	}
+	if (new_secret) {
+		log_event(LOG_INFO, "setting.changed", "option", "secret-file", "content",
+			"another secret: every node needs its new token", NULL);
+		changed++;
+	}
+	log_event(LOG_INFO, "reloaded", "changed", LOG_I64(changed), "refused", LOG_I64(refused), NULL);
+}
+
+void reload_settings(struct reload *r)
+{
+	struct generation *g = generation_new(r->now);
+	struct option_changes changes = {0};
+	struct reason why;
+	enum err e = settings_reread(&g->settings, r->argc, r->argv, &changes, &why);
+	if (e == OK)
+		e = generation_read_secret(g, &why);
+	if (e == OK)
+		e = reload_nodes(r->centre, &g->settings.nodes, &r->now->settings.nodes, &why);
+	if (e == OK) {
+		bool new_secret = strcmp(generation_secret(g), generation_secret(r->now)) != 0;
+		take(r, g);
+		tell(&changes, new_secret);
+	} else {
+		log_event(LOG_ERROR, "reload.failed", "reason", why.text, "settings",
+			"those from before hold", NULL);
+		free_one(g);
+	}
+	option_changes_done(&changes);
+}

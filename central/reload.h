@@ -1,0 +1,39 @@
+/*
+ * reload - the settings while the centre runs: read again on SIGHUP, what may change is changed, and every change is told.
+ *
+ * All or nothing: settings that do not hold together, or a secret that cannot be read, change nothing.  What needs a restart
+ * keeps its value and is told as well.  On main's thread; everything else may go on meanwhile.
+ */
+#ifndef CENTRAL_RELOAD_H
+#define CENTRAL_RELOAD_H
+
+#include "central/centre.h"
+#include "central/settings.h"
+#include "shared/router.h"
+
+/* Settings that held at some time: whoever began under them may still look at them, so they stay until the end. */
+struct generation {
+	struct settings settings;
+	struct buf secret; /* of its file; NUL-terminated, or empty */
+	struct generation *before;
+};
+struct generation *generation_new(struct generation *before);
+void generation_free(struct generation *g); /* and those before it; NULL is allowed */
+/* Reads the secret that the settings name. */
+enum err generation_read_secret(struct generation *g, struct reason *why) MUST_USE;
+const char *generation_secret(const struct generation *g); /* "": none */
+
+/* --node: adds it, or changes its URL; those that are given in `before` as well are left as they are (NULL: none). */
+enum err reload_nodes(struct centre *c, const struct option_list *nodes, const struct option_list *before,
+	struct reason *why) MUST_USE;
+
+struct reload {
+	int argc;
+	char **argv;
+	struct centre *centre;
+	struct router *router;
+	struct generation *now; /* replaced when settings are taken */
+};
+void reload_settings(struct reload *r);
+
+#endif

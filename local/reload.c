@@ -1,0 +1,141 @@
+#include "local/reload.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/chrony.h"
+#include "shared/log.h"
+
+struct generation *generation_new(struct generation *before)
+{
+	struct generation *g = calloc(1, sizeof *g);
+
+	if (!g)
+		err_out_of_memory();
+	g->before = before;
+	return g;
+}
+
+static void forget(struct buf *token)
+{
+	if (token->at)
+		explicit_bzero(token->at, token->len);
+	buf_done(token);
+}
+
+static void free_one(struct generation *g)
+{
+	forget(&g->token);
+	forget(&g->app_token);
+	free(g);
+}
+
+void generation_free(struct generation *g)
+{
+	for (struct generation *before; g; g = before) {
+		before = g->before;
+		free_one(g);
+	}
+}
+
+enum err generation_read_tokens(struct generation *g, struct reason *why)
+{
+	const struct settings *s = &g->settings;
+	enum err e = OK;
+
+	if (s->token_file)
+		e = option_read_secret(s->token_file, &g->token, why);
+	if (e == OK && s->app_token_file)
+		e = option_read_secret(s->app_token_file, &g->app_token, why);
+	return e;
+}
+
+const char *generation_token(const struct buf *token)
+{
+	return token->at ? token->at : "";
+}
+
+static bool same_token(const struct buf *a, const struct buf *b)
+{
+	return strcmp(generation_token(a), generation_token(b)) == 0;
+}
+
+static void follow_clock(const char *program)
+{
+	const struct chrony_config c = {program, CHRONY_EVERY_MS, CHRONY_TIMEOUT_MS};
+	struct reason why;
+
+	chrony_stop();
+	if (chrony_start(&c, &why) != OK)
+		log_event(LOG_WARN, "setting.refused", "option", "chronyc", "reason", why.text, NULL);
+}
+
+static const char *shown(const struct buf *b)
+{
+	return b->at ? b->at : "";
+}
+
+static void tell_content(const char *option, int64_t *changed)
+{
+	log_event(LOG_INFO, "setting.changed", "option", option, "content", "another token", NULL);
+	(*changed)++;
+}
+
+static void tell(
+	const struct option_changes *changes, const struct generation *g, const struct generation *before)
+{
+	int64_t refused = 0, changed = 0;
+
+	for (size_t i = 0; i < changes->n; i++) {
+		const struct option_change *x = &changes->at[i];
+
+		if (x->needs_restart)
+			log_event(LOG_WARN, "setting.refused", "option", x->option->name, "reason",
+				"it needs a restart", "now", shown(&x->before), "wanted", shown(&x->after),
+				NULL);
+		else
+			log_event(LOG_INFO, "setting.changed", "option", x->option->name, "before",
+				shown(&x->before), "after", shown(&x->after), NULL);
+		*(x->needs_restart ? &refused : &changed) += 1;
+	}
+	if (!same_token(&g->token, &before->token))
+		tell_content("token-file", &changed);
+	if (!same_token(&g->app_token, &before->app_token))
+		tell_content("app-token-file", &changed);
+	log_event(LOG_INFO, "reloaded", "changed", LOG_I64(changed), "refused", LOG_I64(refused), NULL);
+}
+
+static void take(struct reload *r, struct generation *g)
+{
+	const struct settings *s = &g->settings;
+	bool other_clock = strcmp(s->chronyc, r->now->settings.chronyc) != 0;
+
+	log_set(log_level_parse(s->log_level), strcmp(s->log_format, "json") == 0);
+	generator_set(r->local->generator, &s->generator);
+	r->router->centre_token = generation_token(&g->token);
+	r->router->app_token = generation_token(&g->app_token);
+	if (other_clock)
+		follow_clock(s->chronyc);
+	r->now = g;
+	settings_adopt();
+}
+
+void reload_settings(struct reload *r)
+{
+	struct generation *g = generation_new(r->now), *before = r->now;
+	struct option_changes changes = {0};
+	struct reason why;
+	enum err e = settings_reread(&g->settings, r->argc, r->argv, &changes, &why);
+
+	if (e == OK)
+		e = generation_read_tokens(g, &why);
+	if (e == OK) {
+		take(r, g);
+		tell(&changes, g, before);
+	} else {
+		log_event(LOG_ERROR, "reload.failed", "reason", why.text, "settings",
+			"those from before hold", NULL);
+		free_one(g);
+	}
+	option_changes_done(&changes);
+}

@@ -1,0 +1,35 @@
+/*
+ * reload - the settings while the local runs: read again on SIGHUP, what may change is changed, and every change is told.
+ *
+ * All or nothing: settings that do not hold together, or a token that cannot be read, change nothing.  What needs a restart
+ * keeps its value and is told as well.  On main's thread; everything else may go on meanwhile.
+ */
+#ifndef LOCAL_RELOAD_H
+#define LOCAL_RELOAD_H
+
+#include "local/local.h"
+#include "local/settings.h"
+#include "shared/router.h"
+
+/* Settings that held at some time: whoever began under them may still look at them, so they stay until the end. */
+struct generation {
+	struct settings settings;
+	struct buf token, app_token; /* of their files; NUL-terminated, or empty */
+	struct generation *before;
+};
+struct generation *generation_new(struct generation *before);
+void generation_free(struct generation *g); /* and those before it; NULL is allowed */
+/* Reads the tokens that the settings name. */
+enum err generation_read_tokens(struct generation *g, struct reason *why) MUST_USE;
+const char *generation_token(const struct buf *token); /* "": none */
+
+struct reload {
+	int argc;
+	char **argv;
+	struct local *local;
+	struct router *router;
+	struct generation *now; /* replaced when settings are taken */
+};
+void reload_settings(struct reload *r);
+
+#endif
