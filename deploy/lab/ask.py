@@ -51,4 +51,4 @@ def until(holds, seconds):
         value = holds()
         if value or time.monotonic() >= deadline:
             return value
-        time.sleep(0.02)
+        time.sleep(0.005)

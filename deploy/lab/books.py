@@ -1,4 +1,6 @@
-"""What the lab wrote and was told is durable: what must be there at the end, whatever happened in between."""
+"""What the lab wrote and was told is durable: what must be there at the end, whatever happened in between.
+
+That is so for what the centre has read before a database is lost; a story waits for it."""
 
 
 class Books:

@@ -15,8 +15,13 @@ def proven_equal(at_centre, status):
     proof, digest = at_centre["proof"], status["digest"]
     holds = at_centre["state"] == "in_sync" and proof["equal"] is True and proof["digest"] == digest and proof["count"] == status["records"]
     if holds:
-        return True, f"{status['records']} records, digest {digest['sum'][:8]}… at both ends"
-    return False, f"{at_centre['state']}: {at_centre['reason']}; {status['records']} records, digest {digest['sum'][:8]}… at the node; the centre's last proof: {proof}"
+        return True, f"{sum_of(digest)} at both ends"
+    last = sum_of(proof["digest"]) + (" unequal" if proof["equal"] is False else "") if proof["digest"] else "none yet"
+    return False, f"{sum_of(digest)} at the node, {at_centre['state']} ({at_centre['reason']}); the last proof: {last}"
+
+
+def sum_of(digest):
+    return f"{digest['count']} records, digest {digest['sum'][:8]}…"
 
 
 def same_records(here, there):

@@ -6,6 +6,7 @@ import tempfile
 
 import ask
 import books
+import capture
 import centre
 import link
 import node
@@ -18,7 +19,7 @@ class Lab:
     def __init__(self, binaries, nodes=3, kind="sqlite", keep=False):
         self.bin, self.wanted, self.kind, self.keep = binaries, nodes, kind, keep
         self.books, self.nodes, self.parts = books.Books(), {}, []
-        self.directory = self.centre = None
+        self.plays, self.directory, self.centre = 0, None, None
 
     def __enter__(self):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="tidemark-demo."))
@@ -42,6 +43,10 @@ class Lab:
         self.centre = centre.Centre(self.directory, self.bin, kept.url, self.nodes.values(), self.books)
         self.parts.append(self.centre)
         self.centre.start()
+
+    def capture(self, path):
+        """What goes over the links from now on."""
+        self.parts.append(capture.Capture(path, [n.link.port for n in self.nodes.values()], self.directory))
 
     def __exit__(self, *_):
         self.close()

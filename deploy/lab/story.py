@@ -32,7 +32,8 @@ class Story:
     def __init__(self, lab, narrator):
         self.lab, self.tell, self.centre = lab, narrator, lab.centre
         self.one, self.two, self.three = list(lab.nodes.values())[:3]
-        self.probes = 0
+        self.probes, lab.plays = 0, lab.plays + 1
+        lab.books.bodies.clear()  # what was written by hand before may have been lost by hand
 
     def play(self, names=()):
         """All of it, or the named chapters between the first and the last; narrator.Broken at the first check that does not hold."""
@@ -73,13 +74,17 @@ class Story:
     def new_events(self, mark, node):
         return self.centre.events(mark, node.name)
 
+    def id(self, name):
+        """A record's: another in each play."""
+        return name if self.lab.plays == 1 else f"{name}.{self.lab.plays}"
+
     def write_some(self, node, name, count):
-        return node.write([{"id": f"{name}-{i}", "body": json.dumps({name: i})} for i in range(count)])
+        return node.write([{"id": self.id(f"{name}-{i}"), "body": json.dumps({name: i})} for i in range(count)])
 
     def latency(self, node):
         """s from a write at the node until the centre shows it."""
         self.probes += 1
-        id_ = f"probe-{self.probes}"
+        id_ = self.id(f"probe-{self.probes}")
         began = time.monotonic()
         node.write([{"id": id_, "body": str(self.probes)}])
         ask.until(lambda: ask.call(f"{self.centre.url}/v1/records/{node.name}/{id_}").status == 200, 10)
@@ -102,25 +107,25 @@ class Story:
         node.kill()
         seen = self.watch(node.name, lambda n: n["state"] == "offline", 5)
         took = time.monotonic() - began
-        self.tell.hold(f"{node.name} is offline", checks.is_state(seen, "offline"))
+        self.tell.hold(f"the centre says of {node.name}", checks.is_state(seen, "offline"))
         self.tell.hold("… within two poll intervals", checks.soon_enough(took, 2 * INTERVAL))
         self.tell.do(f"300 records are written at {self.one.name}, and 20 at the centre for {node.name}")
         self.write_some(self.one, "elsewhere", 300)
         for i in range(20):
-            self.centre.put(node.name, f"meanwhile-{i}", str(i))
+            self.centre.put(node.name, self.id(f"meanwhile-{i}"), str(i))
         self.in_step(*others)
         self.tell.hold("the centre waits, and keeps what is for it", checks.waits(self.centre.node(node.name), 20))
-        self.tell.show(self.centre.tool("why", node.name)[1])
-        self.tell.pause(2)
+        why = self.centre.tool("why", node.name)[1]
+        self.tell.show("\n".join(x for x in why.splitlines() if x.startswith((node.name, "waiting", "next", "to do"))))
         self.tell.do(f"{node.name} is started; nothing else is done, it is asked at its next attempt")
         node.start()
         due = self.centre.node(node.name)["next_attempt_at"]
         seen = self.watch(node.name, lambda n: n["state"] == "in_sync", 75)
-        self.tell.hold(f"{node.name} has caught up", checks.is_state(seen, "in_sync"))
+        self.tell.hold(f"{node.name} waited, was asked, and has caught up", checks.is_state(seen, "in_sync"))
         late = (checks.when(seen["since"]) - checks.when(due)).total_seconds() if due else 0.0
         self.tell.hold("… within one interval of that attempt", (late <= INTERVAL, f"{late:+.2f} s"))
         self.in_step(node)
-        self.tell.hold("what waited is there", checks.stands([node.record("meanwhile-19")], 19))
+        self.tell.hold("what waited is there", checks.stands([node.record(self.id("meanwhile-19"))], 19))
 
     def wipe_a_node(self):
         node = self.three
@@ -155,8 +160,8 @@ class Story:
         self.watch(node.name, lambda n: n["state"] == "in_sync" and n["epoch"] != known["epoch"], 60)
         self.in_step(node)
         self.tell.hold("it was recognised", checks.told(self.new_events(mark, node), "REWOUND"))
-        self.tell.hold("what the copy lacked is back at the node", checks.stands([node.record("after-copy-49")], {"after-copy": 49}))
-        self.tell.hold("what was written after the return is at the centre", checks.stands([self.centre.record(node.name, "after-return-99")], {"after-return": 99}))
+        self.tell.hold("what the copy lacked is back at the node", checks.stands([node.record(self.id("after-copy-49"))], {"after-copy": 49}))
+        self.tell.hold("what was written after the return is at the centre", checks.stands([self.centre.record(node.name, self.id("after-return-99"))], {"after-return": 99}))
 
     def skew_a_clock(self):
         node, mark = self.two, self.centre.last_event()
@@ -167,32 +172,32 @@ class Story:
         self.tell.show("\n".join(x for x in self.centre.tool("nodes")[1].splitlines() if "SKEWED" in x or x.startswith("NODE")))
         self.tell.hold("the others are not", checks.right(self.centre.node(self.one.name)["clock"]))
         self.tell.do("100 records one after the other there; and one that is written there first and at the centre then")
-        acknowledged = [a for i in range(100) for a in node.write([{"id": f"skewed-{i}", "body": str(i)}])]
+        acknowledged = [a for i in range(100) for a in node.write([{"id": self.id(f"skewed-{i}"), "body": str(i)}])]
         self.tell.hold("nothing is reordered", checks.rising(acknowledged))
-        node.write([{"id": "ordered", "body": '"first"'}])
+        node.write([{"id": self.id("ordered"), "body": '"first"'}])
         self.in_step(node)
-        first = node.record("ordered")
-        second = self.centre.put(node.name, "ordered", '"second"')
+        first = node.record(self.id("ordered"))
+        second = self.centre.put(node.name, self.id("ordered"), '"second"')
         self.in_step(node)
         self.tell.hold("the later write stands, although its date is earlier",
-                       checks.later_stands(first, second, node.record("ordered"), self.centre.record(node.name, "ordered")))
+                       checks.later_stands(first, second, node.record(self.id("ordered")), self.centre.record(node.name, self.id("ordered"))))
         self.tell.hold("nothing else came of it", checks.not_told(self.new_events(mark, node), ALARMS))
         self.tell.do("the clock is put right")
         node.skew(0.0)
 
     def edit_at_both_ends(self):
         node = self.one
-        node.write([{"id": "shared", "body": '"as it was"'}])
+        node.write([{"id": self.id("shared"), "body": '"as it was"'}])
         self.in_step(node)
         self.tell.do(f"the cable of {node.name} is out; record \"shared\" is edited at the centre, and at the node")
         node.link.cut()
-        self.centre.put(node.name, "shared", '"edited at the centre"')
-        node.write([{"id": "shared", "body": '"edited at the site"'}])
+        self.centre.put(node.name, self.id("shared"), '"edited at the centre"')
+        node.write([{"id": self.id("shared"), "body": '"edited at the site"'}])
         self.tell.do("the cable is put back")
         node.link.heal()
         self.in_step(node)
-        self.tell.hold("both ends have the site's version", checks.stands([node.record("shared"), self.centre.record(node.name, "shared")], "edited at the site"))
-        self.tell.hold("the centre's version, which lost, is kept whole", checks.one_conflict(self.centre.conflicts(node.name), "shared", "edited at the centre"))
+        self.tell.hold("both ends have the site's version", checks.stands([node.record(self.id("shared")), self.centre.record(node.name, self.id("shared"))], "edited at the site"))
+        self.tell.hold("the centre's version, which lost, is kept whole", checks.one_conflict(self.centre.conflicts(node.name), self.id("shared"), "edited at the centre"))
         self.tell.show(self.centre.tool("conflicts", "--owner", node.name)[1])
 
     def slow_and_cut_a_link(self):
@@ -211,14 +216,14 @@ class Story:
             latencies += [self.latency(n) for n in others]
             time.sleep(0.1)
         self.watch(node.name, lambda n: True, 1)
-        self.tell.hold(f"{node.name} is offline once its answer is overdue", checks.is_state(self.centre.node(node.name), "offline"))
+        self.tell.hold(f"the centre says of {node.name}, once its answer is overdue", checks.is_state(self.centre.node(node.name), "offline"))
         self.tell.hold("the others were not affected", checks.quick(latencies, PROMPT))
         for n in others:
-            self.tell.hold(f"{n.name} is in step meanwhile", checks.is_state(self.centre.node(n.name), "in_sync"))
+            self.tell.hold(f"… and of {n.name}", checks.is_state(self.centre.node(n.name), "in_sync"))
         self.tell.do("the cable is put back")
         node.link.heal()
         self.in_step(node)
-        self.tell.hold("what was written unplugged is at the centre", checks.stands([self.centre.record(node.name, "unplugged-19")], {"unplugged": 19}))
+        self.tell.hold("what was written unplugged is at the centre", checks.stands([self.centre.record(node.name, self.id("unplugged-19"))], {"unplugged": 19}))
 
     def kill_the_centre(self):
         node, count = self.one, 20000

@@ -15,17 +15,17 @@ import lab
 PROGRAM = lab.TOP / "deploy" / "lab"
 
 
-def start(tmp_path, *args, bin_=lab.BIN):
+def start(tmp_path, *args, bin_=lab.BIN, stdin=subprocess.DEVNULL):
     """With its directory in tmp_path, so that what it leaves is seen."""
-    return subprocess.Popen(["/usr/bin/python3", PROGRAM, "--bin", bin_, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    return subprocess.Popen(["/usr/bin/python3", PROGRAM, "--bin", bin_, *args], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                             text=True, env={**os.environ, "TMPDIR": str(tmp_path)})
 
 
-def play(tmp_path, *args, bin_=lab.BIN):
+def play(tmp_path, *args, bin_=lab.BIN, typed=None):
     """(exit status, what it said)"""
-    with start(tmp_path, *args, bin_=bin_) as p:
+    with start(tmp_path, *args, bin_=bin_, stdin=subprocess.PIPE if typed else subprocess.DEVNULL) as p:
         try:
-            said, _ = p.communicate(timeout=300)
+            said, _ = p.communicate(typed, timeout=300)
         finally:
             p.kill()
     return p.returncode, said
@@ -172,3 +172,88 @@ def test_a_kept_directory_stays_and_a_wrong_call_starts_nothing(tmp_path):
     (kept,) = tmp_path.glob("tidemark-demo.*")
     assert status == 0 and said.endswith(f"Kept: {kept}\n") and (kept / "centre.db").exists(), said
     shutil.rmtree(kept)
+
+
+DONE = """
+burst 1 500
+write 1 mine hello
+tidemark wait --in-sync
+digests
+save 1
+write 1 mine later
+tidemark wait --in-sync
+rollback 1
+burst site-1 50
+tidemark wait --in-sync
+events 20
+kill 2
+edit 2/x waiting
+status
+start 2
+skew 3 -7
+slow 3 100
+cut 2
+status
+heal 2
+wipe 3
+kill centre
+start centre
+tidemark wait --in-sync
+digests
+tidemark record site-1/mine
+story conflict
+story conflict
+quit
+burst 1 1
+"""
+
+SAID = [
+    "500 records were written at site-1: its log ends at 500", "site-1/mine was written at the node: position 501", r"3 nodes in sync, proven equal",
+    r"site-1  =  501 records, digest [0-9a-f]{8}… at both ends", "a copy of site-1 was put aside", "site-1 runs on its copy: its log ends at 501, the centre had read to 502",
+    r"REWOUND site-1: its database went back", "site-2 was killed", "site-2/x was edited at the centre", r"\nsite-2    down\n", r"\nsite-2  offline",
+    r"site-2 runs \(pid", "site-3 runs with a clock that is -7 s off", "the link of site-3 takes 100 ms longer",
+    r"\nsite-2    pid \d+, link cut\nsite-3    pid \d+, clock -7 s, link 100 ms slower\n", "site-3 runs on an empty database", "centre was killed", r"centre runs \(pid", "3 nodes in sync",
+    r"site-1  =  551 records.*\n.*site-2  =  1 records", '"body":"later"', r"All \d+ checks held", r"All \d+ checks held",
+]
+
+
+def test_by_hand_everything_does_what_it_says(tmp_path):
+    status, said = play(tmp_path, "--lab", typed=DONE)
+    assert status == 0, said
+    rest = said
+    for wanted in SAID:  # in this order
+        found = re.search(wanted, rest)
+        assert found, f"not said: {wanted}\n{said}"
+        rest = rest[found.end():]
+    assert "burst 1 1" not in rest  # it had ended
+    nothing_is_left(tmp_path)
+
+
+@pytest.mark.parametrize("line, why", [
+    ("nonsense", "no command is called nonsense"), ("stop 9", "no node is called 9; there are site-1, site-2, site-3"), ("start 1", "runs already"),
+    ("burst 1", "burst NODE COUNT"), ("burst 1 x", "x is no number"), ("burst 1 0", "from 1 to"), ("slow 1 -1", "from 0 to"), ("rollback 1", "save site-1"),
+    ("edit site-1", "it is NODE/ID"), ("write 1 'a", "quotation"), ("write 1 a/b", "400"), ("story nonsense", "no chapter"), ("tidemark record site-1/none", "404|not found|Not Found"),
+])
+def test_a_wrong_command_is_told_changes_nothing_and_the_next_works(tmp_path, line, why):
+    status, said = play(tmp_path, "--lab", typed=f"{line}\ntidemark wait --in-sync\ndigests\n")
+    assert status == 1 and re.search(why, said) and "Traceback" not in said, said
+    assert len(re.findall(r"site-\d  =  0 records", said)) == 3, said
+
+
+def test_a_capture_needs_tshark(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    status, said = play(tmp_path, "--story", "--capture", tmp_path / "x.pcap")
+    assert status == 6 and said == "lab: --capture needs tshark.  As root, run: apt-get install tshark\n"
+    nothing_is_left(tmp_path)
+
+
+@pytest.mark.skipif(not shutil.which("tshark"), reason="tshark is not installed: deploy/deps nightly")
+def test_a_capture_shows_what_went_over_the_links(tmp_path):
+    file = tmp_path / "story.pcap"
+    status, said = play(tmp_path, "--story", "--chapter", "conflict", "--capture", file)
+    assert status == 0 and f"Captured: {file}, {file.stat().st_size} bytes" in said, said
+    shown = subprocess.run(["tshark", "-r", file, "-d", "tcp.port==1-65535,http", "-Y", "http.request"], capture_output=True, text=True, timeout=60, check=True).stdout
+    assert "GET /v1/changes?" in shown and "POST /v1/apply?" in shown, shown[:2000]
+    nothing_is_left(tmp_path)
+    status, said = play(tmp_path, "--story", "--capture", tmp_path / "none" / "x.pcap")
+    assert status == 6 and "no directory" in said
