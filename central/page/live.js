@@ -1,0 +1,421 @@
+// live - the one place that asks the centre. It follows the stream of events; where there is none it polls; where nothing
+// comes at all it says since when, and tries again by itself.
+//
+// mode: "start"   nothing was heard yet
+//       "stream"  events come as they happen
+//       "poll"    no stream, but every question is answered
+//       "lost"    no answer: what is shown is old
+//       "signin"  the centre wants a token
+
+const STATUS_EVERY_MS = 2000; // without a stream
+const SILENT_MS = 12000; // the stream says something at least every 5 s
+const ANSWER_MS = 15000; // the longest wait for an answer
+const AGAIN_LEAST_MS = 1000, AGAIN_MOST_MS = 8000; // a centre that is gone; it may be back any moment
+const STREAM_LEAST_MS = 1000, STREAM_MOST_MS = 30000;
+const EVENTS_KEPT = 500;
+const TOGETHER_MS = 250; // events of a busy centre are told in bundles
+const CHANGES_WANTED = 30;
+const TOKEN_KEY = "tidemark.token";
+
+const listeners = new Map();
+const repeats = new Set();
+
+export const live = {
+	mode: "start",
+	status: null,
+	events: [], // the newest, by rising id
+	changes: [], // the newest but for those that only moved records, which would soon push them out
+	heardAt: null, // performance.now() of the last answer
+	againAt: null, // performance.now() of the next attempt while lost
+	failure: "", // why nothing is heard
+};
+
+let streaming = null; // AbortController of the stream
+let lastEvent = null; // id
+let tries = 0;
+let skew = {low: -Infinity, high: Infinity}; // the centre's clock minus this browser's, ms
+let retryNow = null;
+
+// --- who wants to know ---
+
+// kinds: "status", "events" (those that are new), "changed" (names of nodes, or null: any may be), "mode"
+export function on(kind, fn) {
+	if (!listeners.has(kind))
+		listeners.set(kind, new Set());
+	listeners.get(kind).add(fn);
+	return () => listeners.get(kind).delete(fn);
+}
+
+function tell(kind, value) {
+	for (const fn of listeners.get(kind) ?? [])
+		fn(value);
+}
+
+function setMode(mode) {
+	if (live.mode === mode)
+		return;
+	live.mode = mode;
+	tell("mode", mode);
+	if (mode === "stream" || mode === "poll")
+		for (const r of repeats)
+			r.kick();
+}
+
+// --- time ---
+
+// The centre's wall clock, as far as it is known: its Date header has whole seconds, each answer narrows it.
+export function centreNow() {
+	const known = isFinite(skew.low) && isFinite(skew.high);
+	return Date.now() + (known ? (skew.low + skew.high) / 2 : 0);
+}
+
+export function ageOfData() {
+	return live.heardAt == null ? null : (performance.now() - live.heardAt) / 1000;
+}
+
+function learnTime(response, sentAt) {
+	const at = Date.parse(response.headers.get("date") ?? "");
+	if (isNaN(at))
+		return;
+	const low = at - Date.now(), high = at + 1000 - sentAt;
+	if (low > skew.high || high < skew.low)
+		skew = {low, high}; // a clock was set
+	else
+		skew = {low: Math.max(low, skew.low), high: Math.min(high, skew.high)};
+}
+
+function heard() {
+	live.heardAt = performance.now();
+}
+
+// --- one question ---
+
+export class Problem extends Error {
+	constructor(status, body) {
+		super(body?.detail ?? body?.title ?? `HTTP ${status}`);
+		this.status = status;
+		this.code = body?.code ?? null;
+	}
+}
+
+function headersOf(extra) {
+	const token = sessionStorage.getItem(TOKEN_KEY);
+	return token ? {...extra, Authorization: `Bearer ${token}`} : {...extra};
+}
+
+// Throws a Problem for a refusal, anything else where nothing was heard.
+export async function ask(method, path, body, headers) {
+	const sentAt = Date.now();
+	const response = await fetch(path, {method, body, cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS),
+		headers: headersOf({Accept: "application/json", ...(body ? {"Content-Type": "application/json"} : {}), ...headers})});
+	learnTime(response, sentAt);
+	const text = await response.text();
+	let value = null;
+	try {
+		value = JSON.parse(text);
+	} catch { // the words of a proxy between
+	}
+	if (response.status === 401)
+		needToken();
+	if (!response.ok)
+		throw new Problem(response.status, value);
+	if (value === null)
+		throw new TypeError("not JSON");
+	heard();
+	return value;
+}
+
+export const get = (path) => ask("GET", path);
+
+// --- the token ---
+
+function needToken() {
+	sessionStorage.removeItem(TOKEN_KEY);
+	streaming?.abort();
+	setMode("signin");
+}
+
+// True: the centre takes it, and everything starts anew.
+export async function signIn(token) {
+	const response = await fetch("/v1/status", {headers: {Authorization: `Bearer ${token}`}, cache: "no-store"});
+	if (response.status === 401)
+		return false;
+	if (!response.ok)
+		throw new Problem(response.status, null);
+	sessionStorage.setItem(TOKEN_KEY, token);
+	live.mode = "start";
+	start();
+	return true;
+}
+
+// --- what is asked again and again ---
+
+// Runs fn (async) every `ms` while the page is seen and the centre answers, and at once when kicked. An answer that takes
+// long makes it rarer: at most an eighth of the time is spent with it.
+export function repeat(ms, fn) {
+	let timer = null, running = false, again = false, stopped = false;
+	async function run() {
+		clearTimeout(timer);
+		if (running) {
+			again = true;
+			return;
+		}
+		if (stopped || document.hidden || live.mode === "lost" || live.mode === "signin")
+			return;
+		running = true;
+		const began = performance.now();
+		try {
+			await fn();
+		} catch (e) {
+			noteFailure(e);
+		}
+		running = false;
+		if (stopped)
+			return;
+		const took = performance.now() - began;
+		timer = setTimeout(run, again ? Math.max(200, took) : Math.max(ms, 8 * took));
+		again = false;
+	}
+	const me = {
+		kick: run,
+		stop() {
+			stopped = true;
+			clearTimeout(timer);
+			repeats.delete(me);
+		},
+	};
+	repeats.add(me);
+	run();
+	return me;
+}
+
+document.addEventListener("visibilitychange", () => {
+	if (!document.hidden)
+		for (const r of repeats)
+			r.kick();
+});
+
+// A refusal is an answer: only silence means that the centre is gone.
+function noteFailure(error) {
+	if (error instanceof Problem || live.mode === "signin")
+		return;
+	lose(error);
+}
+
+function lose(error) {
+	live.failure = String(error?.message ?? error);
+	const was = live.mode;
+	setMode("lost");
+	streaming?.abort();
+	if (was !== "lost")
+		recover();
+}
+
+// --- how it goes on ---
+
+const pause = (ms) => new Promise((done) => {
+	const timer = setTimeout(done, ms);
+	retryNow = () => {
+		clearTimeout(timer);
+		done();
+	};
+});
+
+export function tryNow() {
+	retryNow?.();
+}
+
+const chance = (ms) => ms * (0.75 + Math.random() / 2);
+
+export async function askStatus() {
+	takeStatus(await get("/v1/status"));
+}
+
+// A centre that started anew may have another store, where events begin elsewhere.
+function takeStatus(status) {
+	if (live.status && status.uptime_s < live.status.uptime_s)
+		forgetEvents();
+	live.status = status;
+	tell("status", status);
+}
+
+function forgetEvents() {
+	lastEvent = null;
+	live.events = [];
+	live.changes = [];
+}
+
+async function refresh() {
+	await askStatus();
+	await catchUp();
+}
+
+// What happened since the last event that is known; the newest ones at first.
+async function catchUp() {
+	const found = (await get(lastEvent ? `/v1/events?after=${lastEvent}&limit=200` : "/v1/events?limit=200")).events;
+	takeEvents(found);
+	if (found.length === 200)
+		takeEvents((await get("/v1/events?limit=200")).events); // there may be more: go on with the newest
+	tellBundle();
+}
+
+// At a busy centre the newest events only tell of records that moved: looks back for what else happened, by one page
+// and by what is bad.
+async function lookBack() {
+	if (!live.events.length || live.changes.length >= CHANGES_WANTED)
+		return;
+	const before = live.events[0].id;
+	const pages = await Promise.all(["limit=1000", `limit=${CHANGES_WANTED}&level=warn`].map((q) => get(`/v1/events?before=${before}&${q}`)));
+	const found = new Map(pages.flatMap((p) => p.events).filter((e) => !movesRecords(e)).map((e) => [e.id, e]));
+	live.changes = [...[...found.values()].sort((a, b) => a.id - b.id), ...live.changes];
+	tell("events", []);
+}
+
+export function movesRecords(event) {
+	return event.kind === "pulled" || event.kind === "pushed";
+}
+
+function takeEvents(found) {
+	const fresh = found.filter((e) => lastEvent == null || e.id > lastEvent);
+	if (!fresh.length)
+		return;
+	lastEvent = fresh.at(-1).id;
+	bundle.push(...fresh);
+	bundling ??= setTimeout(tellBundle, Math.max(0, TOGETHER_MS - (performance.now() - toldAt)));
+}
+
+let bundle = [], bundling = null, toldAt = -Infinity;
+
+function tellBundle() {
+	const fresh = bundle;
+	clearTimeout(bundling);
+	bundle = [];
+	bundling = null;
+	if (!fresh.length)
+		return;
+	toldAt = performance.now();
+	live.events = [...live.events, ...fresh].slice(-EVENTS_KEPT);
+	live.changes = [...live.changes, ...fresh.filter((e) => !movesRecords(e))].slice(-EVENTS_KEPT);
+	tell("events", fresh);
+	const names = fresh.filter((e) => e.node && e.kind.startsWith("node.")).map((e) => e.node);
+	if (names.length && live.mode === "poll") // a stream says so itself
+		tell("changed", names);
+}
+
+async function recover() {
+	let wait = AGAIN_LEAST_MS;
+	while (live.mode === "lost" || live.mode === "start") {
+		try {
+			await refresh();
+			setMode("poll");
+			follow();
+			lookBack().catch(noteFailure);
+			return;
+		} catch (e) {
+			if (live.mode === "signin")
+				return;
+			live.failure = String(e?.message ?? e);
+			live.mode === "lost" || setMode("lost");
+		}
+		const ms = chance(wait);
+		live.againAt = performance.now() + ms;
+		await pause(ms);
+		live.againAt = null;
+		wait = Math.min(2 * wait, AGAIN_MOST_MS);
+	}
+}
+
+export function start() {
+	tries = 0;
+	recover();
+}
+
+// Without a stream: asks for the same by turns.
+const polling = repeat(STATUS_EVERY_MS, async () => {
+	if (live.mode === "poll")
+		await refresh();
+});
+
+// --- the stream ---
+
+// Connects and reads until it ends, then again, for as long as the centre answers.
+async function follow() {
+	if (streaming)
+		return;
+	while (live.mode === "poll") {
+		const mine = streaming = new AbortController();
+		try {
+			await read(mine);
+		} catch { // it ended, or there is none: the next question tells whether the centre is there
+		}
+		streaming = null;
+		if (live.mode === "lost" || live.mode === "signin")
+			return;
+		setMode("poll");
+		polling.kick();
+		tries++;
+		await new Promise((done) => setTimeout(done, chance(Math.min(STREAM_LEAST_MS * 2 ** (tries - 1), STREAM_MOST_MS))));
+	}
+}
+
+async function read(control) {
+	const from = lastEvent ? `?after=${lastEvent}` : "";
+	const response = await fetch(`/v1/events/stream${from}`, {signal: control.signal, cache: "no-store",
+		headers: headersOf({Accept: "text/event-stream"})});
+	if (response.status === 401)
+		needToken();
+	if (!response.ok || !response.headers.get("content-type")?.startsWith("text/event-stream"))
+		throw new Problem(response.status, null);
+	const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+	let rest = "", watchdog = null;
+	try {
+		for (;;) {
+			watchdog = setTimeout(() => control.abort(), SILENT_MS);
+			const {value, done} = await reader.read();
+			clearTimeout(watchdog);
+			if (done)
+				return;
+			tries = 0;
+			heard();
+			setMode("stream");
+			const blocks = (rest + value).split(/\r?\n\r?\n/);
+			rest = blocks.pop();
+			take(blocks.map(parse));
+		}
+	} finally {
+		clearTimeout(watchdog);
+	}
+}
+
+// One block of server-sent events: {event, data}.
+export function parse(block) {
+	const fields = {event: "message", data: []};
+	for (const line of block.split(/\r?\n/)) {
+		const colon = line.indexOf(":");
+		const name = colon < 0 ? line : line.slice(0, colon);
+		const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
+		if (name === "data")
+			fields.data.push(value);
+		else if (name === "event")
+			fields.event = value;
+	}
+	return {event: fields.event, data: fields.data.join("\n")};
+}
+
+function take(messages) {
+	const found = [];
+	for (const {event, data} of messages) {
+		if (!data)
+			continue;
+		const value = JSON.parse(data);
+		if (event === "event")
+			found.push(value);
+		else if (event === "status")
+			takeStatus(value);
+		else if (event === "nodes")
+			tell("changed", value.all ? null : value.nodes);
+		else if (event === "gap" && value.next <= lastEvent)
+			forgetEvents(); // an older copy of the store took its place
+	}
+	takeEvents(found);
+}
