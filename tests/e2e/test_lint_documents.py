@@ -19,12 +19,12 @@ RUSSIAN = """# А\n\nСкажите `this`.\n\n```sh one\nls -l\n```\n\n## Б\n\
 
 
 @pytest.mark.parametrize("before, after, fault", [
-    ("## Б", "### Б", "other headings"),
-    ("## Б\n", "", "other headings"),
+    ("## Б", "### Б", "other levels from \"B\" on"),
+    ("## Б\n", "", "1 headings, the original has 2"),
     ("ls -l", "ls", "another block of code"),
-    ("```sh one\nls -l\n```\n", "", "0 blocks of code"),
+    ("```sh one\nls -l\n```\n", "", "another block of code"),
     ("`a` или `b`", "`a`", "a table's row begins with"),
-    ("| в | г |\n", "", "3 rows of tables"),
+    ("| в | г |\n", "", "a table's row begins with None"),
     ("`this`", "`that`", "only here ['that'], only in the original ['this']"),
 ])
 def test_a_translation_that_misses_a_change_is_named(before, after, fault):
