@@ -83,25 +83,34 @@ static const struct {
 } own[] = {{"help", OPTIONS_HELP}, {"version", OPTIONS_VERSION}, {"check-config", OPTIONS_CHECK},
 	{"print-config", OPTIONS_PRINT}};
 
+/* The i-th name that may stand where this one does; NULL after the last. */
+static const char *candidate(const struct options *o, bool with_own, size_t i)
+{
+	if (i < o->n)
+		return o->at[i].name;
+	i -= o->n;
+	if (!with_own || i > sizeof own / sizeof *own)
+		return NULL;
+	return i ? own[i - 1].name : "config";
+}
+
+/* What was probably meant: the only one that begins so, or else the one that the fewest letters make of it. */
 static const char *nearest(const struct options *o, struct span name, bool with_own)
 {
-	const char *ret = NULL;
-	size_t best = 4;
-	for (size_t i = 0; i < o->n; i++) {
-		size_t d = distance(name, span_of(o->at[i].name));
+	const char *ret = NULL, *begins = NULL, *at;
+	size_t best = 4, beginning = 0;
+	for (size_t i = 0; (at = candidate(o, with_own, i)); i++) {
+		size_t d = distance(name, span_of(at));
 		if (d < best) {
 			best = d;
-			ret = o->at[i].name;
+			ret = at;
+		}
+		if (name.len > 1 && !strncmp(at, name.at, name.len)) {
+			beginning++;
+			begins = at;
 		}
 	}
-	for (size_t i = 0; with_own && i < sizeof own / sizeof *own; i++) {
-		size_t d = distance(name, span_of(own[i].name));
-		if (d < best) {
-			best = d;
-			ret = own[i].name;
-		}
-	}
-	return ret;
+	return beginning == 1 ? begins : ret;
 }
 
 static enum err unknown(

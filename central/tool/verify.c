@@ -117,8 +117,8 @@ static int conclude(const struct tool *t, const struct verifying *v)
 	if (t->json)
 		print_json(v, equal);
 	else if (equal)
-		printf("%s: equal, %" PRIu64 " records summed and hashed anew at both ends\n", v->w.name,
-			v->w.records);
+		printf("%s: equal, %" PRIu64 " record%s summed and hashed anew at both ends\n", v->w.name,
+			v->w.records, v->w.records == 1 ? "" : "s");
 	else
 		print_differences(v);
 	return equal ? EXIT_OK : EXIT_DIFFERS;

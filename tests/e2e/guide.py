@@ -7,6 +7,7 @@ import socket
 import subprocess
 
 import lab
+import supervise
 
 FENCE = re.compile(r"^```(\w*)(?: (\S+))?\n(.*?)^```$", re.M | re.S)
 
@@ -37,13 +38,15 @@ SYSTEMCTL = r"""#!/bin/sh
 # What systemd would do: start returns when the program says that it listens, stop when it has ended.
 cd "$STATE" || exit 1
 case $1 in
+enable) # --now
+	shift 2 && exec "$0" start "$@" ;;
 restart)
 	"$0" stop "$2" && exec "$0" start "$2" ;;
 stop)
 	kill "$(cat "$2.pid")" && tail --pid="$(cat "$2.pid")" -s 0.02 -f /dev/null && rm "$2.pid" ;;
 start)
 	: >"$2.log"
-	env -u TIDEMARK_CENTRAL -u TIDEMARK_TOKEN_FILE setsid sh -c "exec $(cat "$2.command")" </dev/null >>"$2.log" 2>&1 &
+	env -u TIDEMARK_CENTRAL -u TIDEMARK_TOKEN_FILE setsid sh "$STATE/$2.command" </dev/null >>"$2.log" 2>&1 &
 	echo $! >"$2.pid"
 	for _ in $(seq 400); do
 		! grep -q ' listening ' "$2.log" || exit 0
@@ -63,7 +66,7 @@ def free_port():
 
 
 class Machine:
-    """/var/lib/tidemark, /var/backups/tidemark and /etc/tidemark elsewhere, and a systemctl of its own."""
+    """The directories that the guides name elsewhere, and a systemctl of its own that starts what the units say."""
 
     def __init__(self, top):
         self.top, self.cwd = top, "/"
@@ -71,17 +74,37 @@ class Machine:
         for d in (self.lib, self.backups, self.etc, self.state, self.bin, self.backups / "wal"):
             d.mkdir()
         # What the guides say, and what it is here.
-        self.places = {"/var/lib/tidemark": self.lib, "/var/backups/tidemark": self.backups, "/etc/tidemark": self.etc}
+        self.places = {"/var/lib/": f"{self.lib}/", "/var/backups/tidemark": self.backups, "/etc/tidemark": self.etc}
         (self.bin / "systemctl").write_text(SYSTEMCTL)
         (self.bin / "systemctl").chmod(0o755)
         self.env = {**os.environ, "STATE": str(self.state), "PATH": f"{self.bin}:{lab.BIN}:{os.environ['PATH']}"}
 
-    def unit(self, name, argv):
-        (self.state / f"{name}.command").write_text(shlex.join(map(str, argv)))
+    def unit(self, name, *options):
+        """The command of a unit of deploy/systemd, with its working directory and the credentials that are there; more options behind it."""
+        file, _, instance = name.partition("@")
+        service = supervise.unit(f"{file}{'@' if instance else ''}.service")["Service"]
 
-    def service(self, name, argv):
-        self.unit(name, argv)
+        def fill(text):
+            for of, to in {"%i": instance, "%S": self.lib, "/usr/bin": lab.BIN, "/etc/tidemark": self.etc}.items():
+                text = text.replace(of, str(to))
+            return text
+
+        home, credentials = (self.lib / fill(service["StateDirectory"][0]), self.state / f"{name}.credentials")
+        lines = [f"mkdir -p {home} {credentials}", f"cd {home}", f"export CREDENTIALS_DIRECTORY={credentials}"]
+        for line in service["LoadCredential"]:
+            of, _, path = fill(line).partition(":")
+            lines.append(f"install -m 400 {path} {credentials}/{of} 2>/dev/null || install -m 400 /dev/null {credentials}/{of}")
+        command = f"exec {fill(service['ExecStart'][0])} {shlex.join(map(str, options))}"
+        (self.state / f"{name}.command").write_text("\n".join([*lines, command]))
+        return home
+
+    def service(self, name, *options):
+        """A unit that runs, without a file of settings; where its data are."""
+        config = self.etc / f"{name.partition('@')[2] or 'central'}.conf"
+        config.touch()
+        home = self.unit(name, *options)
         self.sh(f"systemctl start {name}")
+        return home
 
     def here(self, text):
         for there, place in self.places.items():
@@ -111,13 +134,13 @@ class Machine:
     def ends(self, store):
         """A local shop-1 and the centre, as services."""
         self.local_port, self.central_port = free_port(), free_port()
-        local = lab.Local(self.lib, "shop-1", port=self.local_port)
-        centre = lab.Centre(self.lib, name="centre", port=self.central_port, options=["--store", store] if store else [])
-        local.url, centre.url = (f"http://127.0.0.1:{p}" for p in (self.local_port, self.central_port))
-        self.env["TIDEMARK_CENTRAL"] = centre.url
-        self.service("tidemark-local", local.argv())
-        centre.locals = [local]
-        self.service("tidemark-central", centre.argv())
+        here = self.service("tidemark-local@shop-1", "--listen", f"127.0.0.1:{self.local_port}")
+        local = lab.Local(here, "shop-1", port=self.local_port)
+        local.url, url = (f"http://127.0.0.1:{p}" for p in (self.local_port, self.central_port))
+        there = self.service("tidemark-central", "--listen", f"127.0.0.1:{self.central_port}", "--poll-interval", "500ms",
+                             "--node", f"shop-1={local.url}", *(["--store", store] if store else []))
+        centre = lab.Centre(there, [local], port=self.central_port, name="tidemark-central")
+        centre.url = self.env["TIDEMARK_CENTRAL"] = url
         return local, centre
 
     def end(self):

@@ -12,8 +12,8 @@ def test_an_administrator_sets_up_and_changes_everything_as_the_guide_says(machi
     centre, site, moved = (f"127.0.0.1:{guide.free_port()}" for _ in range(3))
     machine.places |= {"10.0.0.1:7100": centre, "10.0.1.5:7101": site, "10.0.1.6:7101": moved, "/mnt/new": machine.top / "new"}
     (machine.top / "new").mkdir()
-    machine.unit("tidemark-central", [lab.BIN / "tidemark-central", "--config", machine.etc / "central.conf"])
-    machine.unit("tidemark-local@shop-1", [lab.BIN / "tidemark-local", "--config", machine.etc / "shop-1.conf"])
+    machine.unit("tidemark-central")
+    machine.unit("tidemark-local@shop-1")
     machine.env |= {"TIDEMARK_CENTRAL": f"http://{centre}", "TIDEMARK_TOKEN_FILE": str(machine.etc / "secret")}
     store = databases()
 
@@ -23,8 +23,8 @@ def test_an_administrator_sets_up_and_changes_everything_as_the_guide_says(machi
         return json.loads(r.stdout)["body"]
 
     def the_new_machine_goes_on():
-        machine.sh("rm /var/lib/tidemark/centre.db* /etc/tidemark/secret /etc/tidemark/central.conf\n"
-                   "cp -p /mnt/new/centre.db* /var/lib/tidemark\ncp -p /mnt/new/secret /mnt/new/central.conf /etc/tidemark\n"
+        machine.sh("rm /var/lib/tidemark-central/tidemark-central.db* /etc/tidemark/secret /etc/tidemark/central.conf\n"
+                   "cp -p /mnt/new/tidemark-central.db* /var/lib/tidemark-central\ncp -p /mnt/new/secret /mnt/new/central.conf /etc/tidemark\n"
                    "systemctl start tidemark-central")
         machine.sh("tidemark wait shop-1 --in-sync --timeout 1m")
 

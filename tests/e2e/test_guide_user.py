@@ -12,7 +12,7 @@ def test_a_reader_sees_what_the_guide_shows(machine):
 
     def refuse_poison(refuse):
         machine.sh("systemctl stop tidemark-central")
-        lab.File(machine.lib / "centre.db").refuse_poison(refuse)
+        centre.store.refuse_poison(refuse)
         machine.sh("systemctl start tidemark-central")
 
     def refused():

@@ -113,6 +113,8 @@ static void usage_errors_say_what_to_do(void **state)
 		const char *line, *why;
 	} rows[] = {
 		{"--pol-interval 1s", "unknown option \"--pol-interval\"; did you mean \"--poll-interval\"?"},
+		{"--poll 1s", "unknown option \"--poll\"; did you mean \"--poll-interval\"?"},
+		{"--conf x", "unknown option \"--conf\"; did you mean \"--config\"?"},
 		{"--zzzzzzzzzz", "unknown option \"--zzzzzzzzzz\""},
 		{"-x", "unknown option \"-x\""},
 		{"--no-name", "unknown option \"--no-name\"; did you mean \"--name\"?"},
