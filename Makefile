@@ -95,6 +95,14 @@ $(B)/gen/dashboard.h: central/embed_page.awk
 $(B)/gen/dashboard.c: central/embed_page.awk $(PAGE) central/page
 	@mkdir -p $(@D)
 	awk -v out=source -f central/embed_page.awk $(PAGE) > $@.new && mv $@.new $@
+# And the shells' scripts that the tool prints.
+GEN += $(B)/gen/completion_bash $(B)/gen/completion_zsh
+$(B)/gen/completion_%.h: central/tool/completion.% shared/embed.awk
+	@mkdir -p $(@D)
+	awk -v name=completion_$* -v out=header -f shared/embed.awk $< > $@.new && mv $@.new $@
+$(B)/gen/completion_%.c: central/tool/completion.% shared/embed.awk
+	@mkdir -p $(@D)
+	awk -v name=completion_$* -v out=source -f shared/embed.awk $< > $@.new && mv $@.new $@
 .PHONY: generated
 generated: $(GEN:=.h)
 .SECONDARY: $(GEN:=.c) $(GEN:=.h)
@@ -115,7 +123,7 @@ $(B)/%.a:
 
 $(B)/tidemark-local: $(B)/local/main.o $(LOCAL) $(SHARED)
 $(B)/tidemark-central: $(B)/central/main.o $(CENTRAL) $(SHARED)
-$(B)/tidemark: $(call objects,$(wildcard central/tool/*.c)) $(SHARED)
+$(B)/tidemark: $(call objects,$(wildcard central/tool/*.c)) $(addprefix $(B)/gen/,completion_bash.o completion_zsh.o) $(SHARED)
 $(PROGRAMS):
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
 

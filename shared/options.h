@@ -88,6 +88,8 @@ enum err options_reread(const struct options *o, int argc, char **argv, struct o
 	struct reason *why) MUST_USE;
 void options_adopt(const struct options *o);
 void options_help(const struct options *o, struct buf *out);
+/* The i-th that --help lists, the program's own and then those that every program has; NULL behind the last. */
+const struct option *options_shown(const struct options *o, size_t i);
 void options_print(
 	const struct options *o, struct buf *out); /* key = value, with where it came from as a comment */
 /* To standard output, to its end; `out` is done.  RETRY: it could not be written. */

@@ -16,8 +16,8 @@ static const struct command {
 		"one screen; --check exits as a monitoring plugin does"},
 	{"nodes", command_nodes, 0, "nodes", "a line per node, worst first"},
 	{"node", command_node, 3,
-		"node NAME | add NAME URL | set NAME --url URL --title TEXT | rm|pause|resume|token|rotate "
-		"NAME",
+		"node NODE | add NAME URL | set NODE --url URL --title TEXT | rm|pause|resume|token|rotate "
+		"NODE",
 		"everything about one node, or change it; add, token and rotate print its token"},
 	{"pull", command_pull, 1, "pull NODE", "pull now, and wait until both ends are proven equal"},
 	{"push", command_push, 1, "push NODE", "push now, and wait until both ends are proven equal"},
@@ -49,6 +49,8 @@ static const struct command {
 		"records that the centre could not take, kept whole; try one again, or give one up"},
 	{"backup", command_backup, 1, "backup [--force] FILE",
 		"a consistent copy of the centre's embedded store, checked; --force replaces FILE"},
+	{"completion", command_completion, 1, "completion bash|zsh",
+		"the script by which this shell completes command lines: source <(tidemark completion bash)"},
 };
 #define EXIT_CODES "Exit codes: 0 ok, 1 failed, 2 usage, 3 unreachable, 4 differs, 5 timed out, 6 refused.\n"
 #define GUESS_MOST 3 /* letters */
@@ -83,15 +85,32 @@ static int unknown(const char *name)
 	return tool_usage("no command '%s'; did you mean '%s'?", name, near->name);
 }
 
-/* What the options ask for by themselves. */
-static void answer(const struct options *o, enum options_do todo, struct buf *out)
+static bool command_at(size_t i, struct completion_command *ret)
 {
-	if (todo == OPTIONS_HELP)
+	if (i < COMMANDS)
+		*ret = (struct completion_command){commands[i].name, commands[i].usage, commands[i].help};
+	return i < COMMANDS;
+}
+
+/* Reads the command line, and answers what needs no command. */
+static enum err take_options(const struct options *o, struct tool *t, int argc, char **argv,
+	enum options_do *todo, struct buf *out, struct reason *why)
+{
+	const struct completion completion = {o, command_at};
+
+	if (argc == 3 && !strcmp(argv[1], COMPLETION_WORD)) {
+		completion_answer(t, &completion, argv[2]);
+		*todo = OPTIONS_CHECK; /* nothing is left to do */
+		return OK;
+	}
+	enum err e = options_read(o, argc, argv, todo, &t->args, why);
+	if (e == OK && *todo == OPTIONS_HELP)
 		options_help(o, out);
-	else if (todo == OPTIONS_VERSION)
+	else if (e == OK && *todo == OPTIONS_VERSION)
 		buf_text(out, "tidemark " TIDEMARK_VERSION "\n");
-	else if (todo == OPTIONS_PRINT)
+	else if (e == OK && *todo == OPTIONS_PRINT)
 		options_print(o, out);
+	return e;
 }
 
 static enum err read_options(
@@ -143,9 +162,7 @@ static enum err read_options(
 
 	commands_help(&commands_text);
 	o.prologue = commands_text.at;
-	enum err e = options_read(&o, argc, argv, todo, &t->args, why);
-	if (e == OK)
-		answer(&o, *todo, out);
+	enum err e = take_options(&o, t, argc, argv, todo, out, why);
 	buf_done(&commands_text);
 	return e;
 }
