@@ -3,6 +3,7 @@ import http.server
 import json
 import os
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -75,28 +76,100 @@ def test_what_is_no_centre_is_said_to_be_none(site):
         web.shutdown()
 
 
-def test_followed_events_keep_up(site):
+class Follower:
+    """`tidemark events -f`, and what it has printed."""
+
+    def __init__(self, centre, *args, **kw):
+        self.process = subprocess.Popen([lab.BIN / "tidemark", "--central", centre.url, "events", "-f", *args], text=True,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kw)
+
+    def until(self, what, stream=None):
+        """Lines up to one with this in it."""
+        lines, stream = [], stream or self.process.stdout
+        while not lines or what not in lines[-1]:
+            lines.append(stream.readline())
+            assert lines[-1], f"ended without {what}: {self.process.stderr.read()}"
+        return lines
+
+    def end(self, number=signal.SIGINT):
+        """How it takes the signal: its status, the rest of what it printed, and its complaints."""
+        self.process.send_signal(number)
+        began = time.monotonic()
+        out, err = self.process.communicate(timeout=10)
+        assert time.monotonic() - began < 3
+        return self.process.returncode, out, err
+
+
+def blink(centre, times=1):
+    """So many times two events."""
+    for _ in range(times):
+        centre.post("/v1/nodes/a/pause")
+        centre.post("/v1/nodes/a/resume")
+
+
+def test_followed_events_come_at_once(site):
+    centre = site.centre(site.local("a"))
+    centre.in_sync()
+    tool = Follower(centre, "--node", "a", "--level", "info")
+    centre.tool("node", "pause", "a")
+    tool.until("node.paused")
+    began = time.monotonic()
+    blink(centre, 25)
+    centre.tool("node", "set", "a", "--title", "end")
+    assert sum("node.resumed" in line for line in tool.until("node.changed")) == 25
+    assert time.monotonic() - began < 5
+    assert tool.end() == (0, "", "")
+    tool = Follower(centre, "--limit", "1")
+    tool.until("\n")
+    assert tool.end(signal.SIGTERM)[0] == 0
+    r = centre.tool("events", "-f", "--node", "-", check=False)
+    assert r.returncode == 1 and "node" in r.stderr
+
+
+def test_followed_events_are_complete_whatever_the_centre_does(site):
     a = site.local("a")
     centre = site.centre(a)
     centre.in_sync()
-    with subprocess.Popen([lab.BIN / "tidemark", "--central", centre.url, "events", "-f", "--limit", "1"],
-                          stdout=subprocess.PIPE, text=True) as tool:
-        tool.stdout.readline()
-        for _ in range(25):
-            centre.post("/v1/nodes/a/pause")
-            centre.post("/v1/nodes/a/resume")
-        began, resumed = time.monotonic(), 0
-        while resumed < 25:
-            resumed += "node.resumed" in tool.stdout.readline()
-        tool.kill()
-    assert time.monotonic() - began < 15
-    with subprocess.Popen([lab.BIN / "tidemark", "--json", "--central", centre.url, "events", "-f", "--limit", "3"],
-                          stdout=subprocess.PIPE, text=True) as tool:
-        ids = [json.loads(tool.stdout.readline())["id"] for _ in range(3)]
-        centre.post("/v1/nodes/a/pause")
-        ids.append(json.loads(tool.stdout.readline())["id"])
-        tool.kill()
-    assert ids == sorted(set(ids))
+    tool = Follower(centre, "--json", "--limit", "1")
+    lines = tool.until("}")
+    blink(centre, 3)
+    for end in centre.kill, centre.stop, centre.stop:
+        lines += tool.until("node.resumed")
+        end()
+        backup = centre.store.backup()
+        centre.start()
+        blink(centre, 60)
+        centre.in_sync()
+    centre.tool("node", "set", "a", "--title", "end")
+    lines += tool.until("node.changed")
+    ids = [json.loads(line)["id"] for line in lines]
+    assert ids == [e["id"] for e in centre.all_events() if ids[0] <= e["id"] <= ids[-1]] and len(ids) > 360
+    # an older copy of the database: what comes has ids that others had
+    centre.stop()
+    centre.store.restore(backup)
+    centre.start()
+    said = tool.until("the centre has an older copy of its database", tool.process.stderr)
+    centre.tool("node", "set", "a", "--title", "again")
+    last = json.loads(tool.until("title is now again")[-1])
+    assert last["id"] < ids[-1]
+    status, out, err = tool.end()
+    said = "".join(said)
+    assert status == 0 and not err, err
+    assert 1 <= said.count("asked again until it answers") == said.count("connected again") <= 4, said  # not once a try
+
+
+def test_one_who_follows_ends_when_nobody_reads(site):
+    centre = site.centre(site.local("a"))
+    centre.in_sync()
+    for args in (), ("--json",):
+        tool = Follower(centre, *args)
+        tool.until("node.added")
+        tool.process.stdout.close()
+        assert tool.process.wait(10) in (0, -signal.SIGPIPE) and not tool.process.stderr.read()
+    # not even where a broken pipe is no signal
+    r = subprocess.run(["sh", "-c", 'trap "" PIPE; "$0" --central "$1" events -f | head -n 1', lab.BIN / "tidemark", centre.url],
+                       capture_output=True, text=True, timeout=20)
+    assert len(r.stdout.splitlines()) == 1 and not r.stderr, r
 
 
 def test_a_node_that_moved_is_found_again(site):
