@@ -18,12 +18,33 @@ int tool_usage(const char *fmt, ...)
 	return EXIT_USAGE;
 }
 
+void tool_progress_begin(struct tool *t, struct progress *p)
+{
+	progress_begin(p, t->quiet || t->json);
+	t->progress = p;
+}
+
+double tool_progress_end(struct tool *t)
+{
+	double seconds = progress_end(t->progress);
+
+	t->progress = NULL;
+	return seconds;
+}
+
+static void hide_progress(const struct tool *t)
+{
+	if (t->progress)
+		(void)progress_end(t->progress);
+}
+
 int tool_complain(const struct tool *t, const struct client_reply *reply)
 {
 	struct json_doc *d = NULL;
 	struct reason why;
 	const char *title = NULL, *detail = NULL;
 
+	hide_progress(t);
 	if (json_doc_parse(&d, buf_span(&reply->body), &why) == OK &&
 		json_doc_text(d, "title", &title, &why) == OK &&
 		json_doc_text(d, "detail", &detail, &why) == OK)
@@ -42,8 +63,9 @@ int tool_complain(const struct tool *t, const struct client_reply *reply)
 	return refused ? EXIT_REFUSED : EXIT_FAILED;
 }
 
-int tool_unreachable(const struct reason *why)
+int tool_unreachable(const struct tool *t, const struct reason *why)
 {
+	hide_progress(t);
 	fprintf(stderr, "tidemark: %s\nTry: is tidemark-central running there?  --central URL asks another\n",
 		why->text);
 	return EXIT_UNREACHABLE;
@@ -58,7 +80,7 @@ int tool_call(
 	if (client_call(t->client, m, target, body, body.at ? "application/json" : NULL, &reply, &why) !=
 		OK) {
 		client_reply_done(&reply);
-		return tool_unreachable(&why);
+		return tool_unreachable(t, &why);
 	}
 	bool good = reply.status / 100 == 2;
 	if (good && (!reply.body.len || reply.body.at[0] == '{')) { /* a centre answers with objects only */
@@ -66,6 +88,7 @@ int tool_call(
 		return EXIT_OK;
 	}
 	int code = EXIT_FAILED;
+	hide_progress(t);
 	if (good)
 		fprintf(stderr,
 			"tidemark: %s answered something else than JSON; is this a tidemark-central?\n",
@@ -85,6 +108,7 @@ int tool_get(struct tool *t, const char *target, struct json_doc **ret)
 	if (code != EXIT_OK)
 		return code;
 	if (json_doc_parse(ret, buf_span(&reply.body), &why) != OK) {
+		hide_progress(t);
 		fprintf(stderr, "tidemark: %s answered something else than JSON: %s\n", t->central, why.text);
 		code = EXIT_FAILED;
 	}

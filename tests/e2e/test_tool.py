@@ -363,18 +363,43 @@ def test_a_monitor_gets_one_line_with_figures(site):
     assert r.returncode == 3 and r.stdout.startswith("TIDEMARK UNKNOWN")
 
 
-def test_progress_is_shown_on_a_terminal_and_nowhere_else(site):
+def test_long_commands_show_how_far_they_are_on_a_terminal_and_nowhere_else(site):
     a = site.local("a")
-    for i in range(20):
+    for i in range(6):
         a.write(*({"id": f"r{i}-{k}", "body": k} for k in range(5000)))
-    centre = site.centre(a)
-    printed, shown = lab.on_terminal(lab.BIN / "tidemark", "--central", centre.url, "pull", "a")
-    assert "proven equal" in printed
-    assert b"a " in shown and b"records" in shown and shown.endswith(b"\r\x1b[K"), shown[-200:]
-    assert not centre.tool("pull", "a").stderr
-    assert lab.on_terminal(lab.BIN / "tidemark", "--central", centre.url, "--quiet", "pull", "a")[1] == b""
-    printed, shown = lab.on_terminal(lab.BIN / "tidemark", "--central", centre.url, "backup", site.path / "copy.db")
-    assert "whole and on disk" in printed and re.search(rb"copy\.db: [\d.]+ [KM]?B of [\d.]+ MB \(\d+ %\)", shown), shown
+    centre = site.centre(a, site.local("b"), options=["--poll-interval", "100ms"])
+    tool = [lab.BIN / "tidemark", "--central", centre.url]
+    shown = lab.on_terminal(*tool, "pull", "a")[1]
+    assert re.search(rb"a \w+: \d+ of \d+ records", shown), shown[:400]
+    file = site.path / "all.ndjson"
+    rows = rb"all\.ndjson: \d+ records"
+    for argv, said in (([*tool, "pull", "a"], rb"a \w+: "), ([*tool, "push", "a"], rb"a \w+: "), ([*tool, "wait", "--in-sync"], rb"b \(2 of 2\) \w+: "),
+                       ([*tool, "verify", "a"], rb"\] a at the centre: \d+ of 30000 records \(\d+ %\)"), ([*tool, "safe", "b"], rb"\w+ "),
+                       ([*tool, "backup", "--force", site.path / "copy.db"], rb"copy\.db: [\d.]+ [KM]?B of [\d.]+ MB \(\d+ %\)"),
+                       ([*tool, "export", file], rows), ([*tool, "import", file], rows),
+                       ([lab.BIN / "tidemark-local", "export", "--from", a.url, file], rows), ([lab.BIN / "tidemark-local", "import", "--to", a.url, file], rows)):
+        printed, shown = lab.on_terminal(*argv)
+        assert printed.count("\n") == 1 and shown.endswith(b"\r\x1b[K"), (argv, printed, shown[-200:])
+        assert re.search(said, shown), (argv, shown[:400])
+        if "safe" in argv:  # which watches for a second
+            continue
+        assert lab.on_terminal(*argv, "--quiet")[1] == b"", argv
+        assert not subprocess.run(argv, capture_output=True, timeout=60, check=True).stderr, argv
+        printed, shown = lab.on_terminal(*argv, "--json")
+        assert isinstance(json.loads(printed), dict) and shown == b"", argv
+
+
+def test_what_is_said_takes_the_place_of_progress(site):
+    centre = site.centre(site.local("a"))
+    centre.in_sync()
+    centre.tool("node", "pause", "a")
+
+    def look(shown):
+        if b"a paused" in shown and centre.process.poll() is None:
+            centre.kill()
+
+    shown = lab.on_terminal(lab.BIN / "tidemark", "--central", centre.url, "wait", "--in-sync", "a", status=3, look=look)[1]
+    assert b"\r\x1b[Ktidemark: http://127.0.0.1" in shown and shown.endswith(b"asks another\r\n"), shown
 
 
 class HeldBack(protocol1.Local):
