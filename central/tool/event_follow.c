@@ -2,13 +2,10 @@
  * Events as they happen, from the centre's stream.  Where the stream ends, the next one begins behind the last event that was
  * printed, so that none is missing and none comes twice, whatever became of the centre or the line meanwhile.
  */
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "central/tool/event.h"
+#include "central/tool/interrupt.h"
 #include "shared/backoff.h"
 #include "shared/clock.h"
 #include "shared/sse.h"
@@ -16,24 +13,6 @@
 #define FIRST_WAIT_MS 200
 #define MOST_FAILURES 5              /* after which the wait grows no more */
 #define SILENCE_US INT64_C(20000000) /* the centre says something every few seconds */
-
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int number)
-{
-	(void)number;
-	interrupted = 1;
-}
-
-/* What was begun is written to its end; what waits is woken. */
-static void take_signals(void)
-{
-	struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-
-	sigemptyset(&a.sa_mask);
-	sigaction(SIGINT, &a, NULL);
-	sigaction(SIGTERM, &a, NULL);
-}
 
 struct following {
 	struct tool *t;
@@ -44,17 +23,9 @@ struct following {
 	bool lost;         /* that it was has been said */
 };
 
-/* `head`, while nobody has written: a reader that is gone shows at the next write only. */
-static bool nobody_reads(void)
-{
-	struct pollfd out = {.fd = STDOUT_FILENO};
-
-	return poll(&out, 1, 0) > 0 && (out.revents & POLLERR);
-}
-
 static bool is_over(void)
 {
-	return interrupted || ferror(stdout) || nobody_reads();
+	return interrupt_came() || interrupt_nobody_reads();
 }
 
 static void say_missing(struct following *f, struct span gap)
@@ -149,24 +120,17 @@ static int follow_once(struct following *f)
 	return code;
 }
 
-static void pause_ms(int64_t ms)
-{
-	struct timespec t = {ms / 1000, ms % 1000 * 1000000};
-
-	nanosleep(&t, NULL); /* a signal ends it */
-}
-
 int event_follow(struct tool *t, struct span page)
 {
 	struct following f = {.t = t, .sse = {.each = take_message, .ctx = &f}};
 	int code = EXIT_OK;
 
-	take_signals();
+	interrupt_take();
 	f.last = event_print_page(t, page);
 	while (!is_over() && (code = follow_once(&f)) == EXIT_OK && !is_over()) {
 		if (f.failures < MOST_FAILURES)
 			f.failures++;
-		pause_ms(backoff_ms(f.failures, FIRST_WAIT_MS));
+		interrupt_pause(backoff_ms(f.failures, FIRST_WAIT_MS));
 	}
 	return code;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "central/tool/commands.h"
+#include "central/tool/watch.h"
 #include "shared/build.h"
 
 static const struct command {
@@ -12,9 +13,9 @@ static const struct command {
 	size_t most; /* arguments */
 	const char *usage, *help;
 } commands[] = {
-	{"status", command_status, 0, "status [--check]",
+	{"status", command_status, 0, "status [--check] [--watch]",
 		"one screen; --check exits as a monitoring plugin does"},
-	{"nodes", command_nodes, 0, "nodes", "a line per node, worst first"},
+	{"nodes", command_nodes, 0, "nodes [--watch]", "a line per node, worst first"},
 	{"node", command_node, 3,
 		"node NODE | add NAME URL | set NODE --url URL --title TEXT | rm|pause|resume|token|rotate "
 		"NODE",
@@ -92,6 +93,40 @@ static bool command_at(size_t i, struct completion_command *ret)
 	return i < COMMANDS;
 }
 
+/* What the options write into. */
+static struct tool tool;
+static const struct option table[] = {
+	{"central", OPTION_TEXT, &tool.central, "http://127.0.0.1:7100", 0, 0, NULL, "URL", "the centre"},
+	{"token-file", OPTION_TEXT, &tool.token_file, NULL, 0, 0, NULL, "FILE",
+		"the secret that the centre has by its --secret-file"},
+	{"json", OPTION_FLAG, &tool.json, NULL, 0, 0, NULL, NULL, "print what the centre answers, as JSON"},
+	{"quiet", OPTION_FLAG, &tool.quiet, NULL, 0, 0, NULL, NULL, "do not show how far a long command is"},
+	{"timeout", OPTION_DURATION, &tool.timeout_ms, NULL, 0, 0, NULL, "DURATION",
+		"how long a request may take (10s); wait, pull, push, verify, backup: the whole (no "
+		"limit); safe: the whole (30s)"},
+	{"check", OPTION_FLAG, &tool.check, NULL, 0, 0, NULL, NULL,
+		"status: exit 0 ok, 1 warning, 2 critical, 3 unknown"},
+	{"watch", OPTION_FLAG, &tool.watch, NULL, 0, 0, NULL, NULL,
+		"status, nodes, node, why: again every second, until Ctrl-C"},
+	{"in-sync", OPTION_FLAG, &tool.in_sync, NULL, 0, 0, NULL, NULL, "wait: for proven equality"},
+	{"follow", OPTION_FLAG, &tool.follow, NULL, 0, 0, NULL, NULL, "events: go on as they happen (-f)"},
+	{"owner", OPTION_TEXT, &tool.owner, NULL, 0, 0, NULL, "NODE",
+		"records, conflicts, export: of this node; import: for it"},
+	{"type", OPTION_TEXT, &tool.type, NULL, 0, 0, NULL, "TYPE",
+		"records, put, export: of this type; import: the type of rows and plain values"},
+	{"after", OPTION_TEXT, &tool.after, NULL, 0, 0, NULL, "KEY", "records: after this OWNER/ID"},
+	{"deleted", OPTION_FLAG, &tool.deleted, NULL, 0, 0, NULL, NULL, "records, export: deleted ones, too"},
+	{"limit", OPTION_INTEGER, &tool.limit, NULL, 1, 1000, NULL, "N",
+		"records, events: at most so many (100)"},
+	{"node", OPTION_TEXT, &tool.node, NULL, 0, 0, NULL, "NODE", "events, quarantine: of this node"},
+	{"force", OPTION_FLAG, &tool.force, NULL, 0, 0, NULL, NULL, "backup: replace FILE"},
+	{"level", OPTION_CHOICE, &tool.level, NULL, 0, 0, "error warn info debug", NULL,
+		"events: this level and worse"},
+	{"title", OPTION_TEXT, &tool.title, NULL, 0, 0, NULL, "TEXT", "node add, set: a name for people"},
+	{"url", OPTION_TEXT, &tool.url, NULL, 0, 0, NULL, "URL", "node set: where it is from now on"},
+	FORMAT_OPTIONS(&tool.format),
+};
+
 /* Reads the command line, and answers what needs no command. */
 static enum err take_options(const struct options *o, struct tool *t, int argc, char **argv,
 	enum options_do *todo, struct buf *out, struct reason *why)
@@ -117,41 +152,6 @@ static enum err read_options(
 	struct tool *t, int argc, char **argv, enum options_do *todo, struct buf *out, struct reason *why)
 {
 	struct buf commands_text = {0};
-	const struct option table[] = {
-		{"central", OPTION_TEXT, &t->central, "http://127.0.0.1:7100", 0, 0, NULL, "URL",
-			"the centre"},
-		{"token-file", OPTION_TEXT, &t->token_file, NULL, 0, 0, NULL, "FILE",
-			"the secret that the centre has by its --secret-file"},
-		{"json", OPTION_FLAG, &t->json, NULL, 0, 0, NULL, NULL,
-			"print what the centre answers, as JSON"},
-		{"quiet", OPTION_FLAG, &t->quiet, NULL, 0, 0, NULL, NULL,
-			"do not show how far a long command is"},
-		{"timeout", OPTION_DURATION, &t->timeout_ms, NULL, 0, 0, NULL, "DURATION",
-			"how long a request may take (10s); wait, pull, push, verify, backup: the whole (no "
-			"limit); safe: the whole (30s)"},
-		{"check", OPTION_FLAG, &t->check, NULL, 0, 0, NULL, NULL,
-			"status: exit 0 ok, 1 warning, 2 critical, 3 unknown"},
-		{"in-sync", OPTION_FLAG, &t->in_sync, NULL, 0, 0, NULL, NULL, "wait: for proven equality"},
-		{"follow", OPTION_FLAG, &t->follow, NULL, 0, 0, NULL, NULL,
-			"events: go on as they happen (-f)"},
-		{"owner", OPTION_TEXT, &t->owner, NULL, 0, 0, NULL, "NODE",
-			"records, conflicts, export: of this node; import: for it"},
-		{"type", OPTION_TEXT, &t->type, NULL, 0, 0, NULL, "TYPE",
-			"records, put, export: of this type; import: the type of rows and plain values"},
-		{"after", OPTION_TEXT, &t->after, NULL, 0, 0, NULL, "KEY", "records: after this OWNER/ID"},
-		{"deleted", OPTION_FLAG, &t->deleted, NULL, 0, 0, NULL, NULL,
-			"records, export: deleted ones, too"},
-		{"limit", OPTION_INTEGER, &t->limit, NULL, 1, 1000, NULL, "N",
-			"records, events: at most so many (100)"},
-		{"node", OPTION_TEXT, &t->node, NULL, 0, 0, NULL, "NODE", "events, quarantine: of this node"},
-		{"force", OPTION_FLAG, &t->force, NULL, 0, 0, NULL, NULL, "backup: replace FILE"},
-		{"level", OPTION_CHOICE, &t->level, NULL, 0, 0, "error warn info debug", NULL,
-			"events: this level and worse"},
-		{"title", OPTION_TEXT, &t->title, NULL, 0, 0, NULL, "TEXT",
-			"node add, set: a name for people"},
-		{"url", OPTION_TEXT, &t->url, NULL, 0, 0, NULL, "URL", "node set: where it is from now on"},
-		FORMAT_OPTIONS(&t->format),
-	};
 	struct options o = {.program = "tidemark",
 		.usage = "tidemark [OPTION]… COMMAND",
 		.epilogue = EXIT_CODES,
@@ -165,6 +165,13 @@ static enum err read_options(
 	enum err e = take_options(&o, t, argc, argv, todo, out, why);
 	buf_done(&commands_text);
 	return e;
+}
+
+/* What only shows, and is short. */
+static bool can_watch(const struct tool *t, const struct command *c)
+{
+	return (c->run == command_status && !t->check) || c->run == command_nodes || c->run == command_why ||
+	       (c->run == command_node && t->args.n == 1);
 }
 
 static int run(struct tool *t, struct reason *why)
@@ -182,6 +189,9 @@ static int run(struct tool *t, struct reason *why)
 	t->args = (struct option_list){t->args.at + 1, t->args.n - 1};
 	if (t->args.n > c->most)
 		return tool_usage("\"%s\" is too much: tidemark %s", t->args.at[c->most], c->usage);
+	if (t->watch && !can_watch(t, c))
+		return tool_usage(
+			"--watch is for status, nodes, node NODE and why NODE, and goes without --check");
 	if (t->token_file && option_read_secret(t->token_file, &t->token, why) != OK) {
 		fprintf(stderr, "tidemark: --token-file %s\n", why->text);
 		return EXIT_REFUSED;
@@ -192,7 +202,7 @@ static int run(struct tool *t, struct reason *why)
 		.max_body = 64 * 1024 * 1024};
 	if (client_open(&t->client, &config, why) != OK)
 		return tool_usage("%s", why->text);
-	int code = c->run(t);
+	int code = t->watch ? watch_command(t, c->run) : c->run(t);
 	client_close(t->client);
 	return code;
 }
@@ -200,7 +210,6 @@ static int run(struct tool *t, struct reason *why)
 int main(int argc, char **argv)
 {
 	static char follow[] = "--follow", help[] = "--help", version[] = "--version";
-	struct tool t = {0};
 	struct reason why = {""};
 	struct buf out = {0};
 	enum options_do todo;
@@ -214,14 +223,14 @@ int main(int argc, char **argv)
 		argv[1] = help;
 	else if (argc == 2 && !strcmp(argv[1], "version"))
 		argv[1] = version;
-	if (read_options(&t, argc, argv, &todo, &out, &why) != OK)
+	if (read_options(&tool, argc, argv, &todo, &out, &why) != OK)
 		return tool_usage("%s", why.text);
 	if (todo == OPTIONS_RUN)
-		code = run(&t, &why);
+		code = run(&tool, &why);
 	else
 		fputs(out.at ? out.at : "", stdout);
 	buf_done(&out);
-	buf_done(&t.token);
+	buf_done(&tool.token);
 	options_free();
 	return exit_code_after_output("tidemark", code);
 }

@@ -19,7 +19,7 @@ struct tool {
 	int64_t timeout_ms; /* 0: not given */
 	bool json, quiet;
 	/* of single commands */
-	bool check, in_sync, follow, deleted, force;
+	bool check, in_sync, follow, watch, deleted, force;
 	const char *owner, *type, *after, *title, *url, *node, *level;
 	int64_t limit;
 	struct format_options format; /* of import and export; what other commands have too stands above */
