@@ -54,8 +54,7 @@ static size_t find(const struct options *o, struct span name)
 
 #define NAME_MAX_BYTES 40
 
-/* How many letters must change, come or go between two names; a long name is nobody's misspelling. */
-static size_t distance(struct span a, struct span b)
+size_t options_distance(struct span a, struct span b)
 {
 	size_t row[NAME_MAX_BYTES + 1];
 	if (a.len > NAME_MAX_BYTES || b.len > NAME_MAX_BYTES)
@@ -88,14 +87,14 @@ static const char *nearest(const struct options *o, struct span name, bool with_
 	const char *ret = NULL;
 	size_t best = 4;
 	for (size_t i = 0; i < o->n; i++) {
-		size_t d = distance(name, span_of(o->at[i].name));
+		size_t d = options_distance(name, span_of(o->at[i].name));
 		if (d < best) {
 			best = d;
 			ret = o->at[i].name;
 		}
 	}
 	for (size_t i = 0; with_own && i < sizeof own / sizeof *own; i++) {
-		size_t d = distance(name, span_of(own[i].name));
+		size_t d = options_distance(name, span_of(own[i].name));
 		if (d < best) {
 			best = d;
 			ret = own[i].name;

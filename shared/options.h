@@ -96,6 +96,9 @@ void options_print(
 enum err options_write(struct buf *out, struct reason *why) MUST_USE;
 void options_free(void);
 
+/* How many letters must change, come or go between two names; a long name is nobody's misspelling. */
+size_t options_distance(struct span a, struct span b);
+
 bool option_parse_duration(const char *text, int64_t *ret_ms) MUST_USE;
 /* The whole of a small file without its trailing line end: a token.  INVALID: empty, too large, readable by
  * others. */

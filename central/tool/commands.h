@@ -8,7 +8,8 @@
 /* nodes.c */
 int command_status(struct tool *t);
 int command_nodes(struct tool *t);
-int command_node(struct tool *t); /* NAME | add | rm | pause | resume | token | rotate */
+/* nodes_one.c */
+int command_node(struct tool *t); /* NODE | add | rm | pause | resume | token | rotate */
 /* wait.c */
 int command_pull(struct tool *t);
 int command_push(struct tool *t);

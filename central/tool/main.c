@@ -54,7 +54,6 @@ static const struct command {
 		"the script by which this shell completes command lines: source <(tidemark completion bash)"},
 };
 #define EXIT_CODES "Exit codes: 0 ok, 1 failed, 2 usage, 3 unreachable, 4 differs, 5 timed out, 6 refused.\n"
-#define GUESS_MOST 3 /* letters */
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
 static void commands_help(struct buf *out)
@@ -64,26 +63,18 @@ static void commands_help(struct buf *out)
 		buf_printf(out, "  %s\n      %s\n", commands[i].usage, commands[i].help);
 }
 
-/* How many letters differ at the same place, or are missing: enough to guess a slip. */
-static size_t distance(const char *a, const char *b)
+static const char *name_at(size_t i)
 {
-	size_t n = 0;
-
-	for (; *a && *b; a++, b++)
-		n += *a != *b;
-	return n + strlen(a) + strlen(b);
+	return i < COMMANDS ? commands[i].name : NULL;
 }
 
 static int unknown(const char *name)
 {
-	const struct command *near = &commands[0];
+	const char *near = tool_nearest(name, name_at);
 
-	for (size_t i = 1; i < COMMANDS; i++)
-		if (distance(name, commands[i].name) < distance(name, near->name))
-			near = &commands[i];
-	if (distance(name, near->name) > GUESS_MOST)
+	if (!near)
 		return tool_usage("no command '%s'", name);
-	return tool_usage("no command '%s'; did you mean '%s'?", name, near->name);
+	return tool_usage("no command '%s'; did you mean '%s'?", name, near);
 }
 
 static bool command_at(size_t i, struct completion_command *ret)

@@ -18,6 +18,26 @@ int tool_usage(const char *fmt, ...)
 	return EXIT_USAGE;
 }
 
+#define SLIPS_MOST 3
+
+const char *tool_nearest(const char *word, const char *(*at)(size_t i))
+{
+	size_t len = strlen(word), best = len / 2 < SLIPS_MOST ? len / 2 : SLIPS_MOST;
+	const char *ret = NULL, *name;
+
+	for (size_t i = 0; (name = at(i)); i++) {
+		size_t d = options_distance(span_of(word), span_of(name));
+
+		if (len > 1 && strncmp(name, word, len) == 0)
+			return name;
+		if (d <= best && (!ret || d < best)) {
+			best = d;
+			ret = name;
+		}
+	}
+	return ret;
+}
+
 void tool_progress_begin(struct tool *t, struct progress *p)
 {
 	progress_begin(p, t->quiet || t->json);
@@ -36,6 +56,19 @@ static void hide_progress(const struct tool *t)
 {
 	if (t->progress)
 		(void)progress_end(t->progress);
+}
+
+/* What lists those of which one is not there. */
+static void advise(const char *detail)
+{
+	static const char *const lists[][2] = {{"no node ", "nodes"}, {"no record ", "records"},
+		{"conflict", "conflicts"}, {"quarantine", "quarantine"}};
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++)
+		if (strstr(detail, lists[i][0])) {
+			fprintf(stderr, "Try: tidemark %s, which lists them\n", lists[i][1]);
+			return;
+		}
 }
 
 int tool_complain(const struct tool *t, const struct client_reply *reply)
@@ -58,6 +91,8 @@ int tool_complain(const struct tool *t, const struct client_reply *reply)
 	if (reply->status == 404 && detail && !strcmp(detail, "no such path"))
 		fprintf(stderr, "Try: --central URL; what answers at %s is no tidemark-central\n",
 			t->central);
+	else if (reply->status == 404 && detail)
+		advise(detail);
 	json_doc_free(d);
 	bool refused = reply->status == 401 || reply->status == 403 || reply->status == 501;
 	return refused ? EXIT_REFUSED : EXIT_FAILED;

@@ -31,6 +31,8 @@ struct tool {
 };
 
 int tool_usage(const char *fmt, ...) PRINTF(1, 2);
+/* Which of these names (NULL behind the last) was meant by a word that is none of them; NULL = no idea. */
+const char *tool_nearest(const char *word, const char *(*at)(size_t i));
 
 /*
  * One call.  EXIT_OK: `ret` holds a reply of status 2xx (client_reply_done() it).  Otherwise the problem has

@@ -129,7 +129,11 @@ int wait_until_equal(struct tool *t, struct awaited *w, int64_t until_us)
 			w->reason, w->name);
 		return EXIT_DIFFERS;
 	}
-	fprintf(stderr, "tidemark: timed out, %s is still %s: %s\n", w->name, w->state, w->reason);
+	if (!strcmp(w->state, "in_sync"))
+		fprintf(stderr, "tidemark: timed out before %s was proven equal anew\n", w->name);
+	else
+		fprintf(stderr, "tidemark: timed out, %s is still %s: %s\nTry: tidemark why %s\n", w->name,
+			w->state, w->reason, w->name);
 	return EXIT_TIMEOUT;
 }
 

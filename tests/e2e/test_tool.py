@@ -31,7 +31,10 @@ def test_wrong_use_exits_2_and_says_what_to_do(site):
         r = run(*args)
         assert r.returncode == 2 and "Try:" in r.stderr, args
     assert "status" in run("stauts").stderr and "--version" in run("--versoin").stderr
-    assert "did you mean" not in run("frobnicate").stderr
+    for typed, meant in (("vrify", "verify"), ("confilcts", "conflicts"), ("ndoe", "node"), ("quar", "quarantine"), ("node pasue a", "pause"), ("node reusme a", "resume")):
+        assert f"did you mean '{meant}'?" in run(*typed.split()).stderr, typed
+    for typed in "frobnicate", "foo", "ls", "node frobnicate a":
+        assert "did you mean" not in run(*typed.split()).stderr, typed
     assert run("help").stdout == run("--help").stdout and run("version").stdout == run("--version").stdout
     for program in ("tidemark", "tidemark-local", "tidemark-central"):
         for flag in ("--help", "--version"):
@@ -74,6 +77,23 @@ def test_what_is_no_centre_is_said_to_be_none(site):
             r = run("--central", f"http://127.0.0.1:{web.server_port}", *args)
             assert r.returncode == 1 and "tidemark-central?" in r.stderr and not r.stdout, args
         web.shutdown()
+
+
+def test_what_is_not_there_can_be_listed(site):
+    centre = site.centre(site.local("a"))
+    for args, listed in ((["node", "b"], "nodes"), (["pull", "b"], "nodes"), (["why", "b"], "nodes"), (["safe", "b"], "nodes"), (["node", "pause", "b"], "nodes"),
+                         (["record", "a/x"], "records"), (["delete", "a/x"], "records"), (["conflict", "promote", "9"], "conflicts"),
+                         (["quarantine", "retry", "9"], "quarantine"), (["quarantine", "drop", "9"], "quarantine")):
+        r = centre.tool(*args, check=False)
+        assert r.returncode == 1 and r.stderr.endswith(f"Try: tidemark {listed}, which lists them\n"), (args, r.stderr)
+        assert centre.tool(listed, check=False).returncode == 0
+    r = centre.tool("put", "a/x", "--type", "t", "nowhere", check=False)
+    assert r.returncode == 1 and r.stderr == "tidemark: nowhere: No such file or directory\n"
+    centre.in_sync()
+    centre.tool("node", "pause", "a")
+    lab.wait_until("paused", lambda: centre.node("a")["state"] == "paused")
+    r = centre.tool("wait", "--in-sync", "--timeout", "100ms", check=False)
+    assert r.returncode == 5 and "still paused" in r.stderr and "Try: tidemark why a" in r.stderr
 
 
 class Follower:
