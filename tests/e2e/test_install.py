@@ -52,6 +52,11 @@ def test_the_manual_says_what_help_says():
     assert r.returncode == 0, f"deploy/man/renew mends it:\n{r.stdout}{r.stderr}"
 
 
+def test_the_units_name_pages_that_are_there():
+    named = {page for unit in (lab.TOP / "deploy/systemd").iterdir() for page in re.findall(r"man:(\S+)\((\d)\)", unit.read_text())}
+    assert len(named) > 2 and all((lab.TOP / "deploy/man" / f"{name}.{section}.scd").exists() for name, section in named), named
+
+
 def test_the_manual_is_well_formed(installed):
     for page in PAGES:
         path = installed / "usr/share/man" / page
