@@ -6,7 +6,7 @@ DESTDIR ?=
 B := build/$(V)
 
 LIBS := libmicrohttpd sqlite3 libpq libcurl libcjson libsodium libxxhash
-ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out help clean uninstall man,$(or $(MAKECMDGOALS),all)),)
 ifneq ($(shell pkg-config --exists $(LIBS) 2>/dev/null && echo yes),yes)
 $(error A library is missing. Run: apt-get install $(shell deploy/deps --print build))
 endif
@@ -95,6 +95,14 @@ $(B)/gen/dashboard.h: central/embed_page.awk
 $(B)/gen/dashboard.c: central/embed_page.awk $(PAGE) central/page
 	@mkdir -p $(@D)
 	awk -v out=source -f central/embed_page.awk $(PAGE) > $@.new && mv $@.new $@
+# And the shells' scripts that the tool prints.
+GEN += $(B)/gen/completion_bash $(B)/gen/completion_zsh
+$(B)/gen/completion_%.h: central/tool/completion.% shared/embed.awk
+	@mkdir -p $(@D)
+	awk -v name=completion_$* -v out=header -f shared/embed.awk $< > $@.new && mv $@.new $@
+$(B)/gen/completion_%.c: central/tool/completion.% shared/embed.awk
+	@mkdir -p $(@D)
+	awk -v name=completion_$* -v out=source -f shared/embed.awk $< > $@.new && mv $@.new $@
 .PHONY: generated
 generated: $(GEN:=.h)
 .SECONDARY: $(GEN:=.c) $(GEN:=.h)
@@ -115,7 +123,7 @@ $(B)/%.a:
 
 $(B)/tidemark-local: $(B)/local/main.o $(LOCAL) $(SHARED)
 $(B)/tidemark-central: $(B)/central/main.o $(CENTRAL) $(SHARED)
-$(B)/tidemark: $(call objects,$(wildcard central/tool/*.c)) $(SHARED)
+$(B)/tidemark: $(call objects,$(wildcard central/tool/*.c)) $(addprefix $(B)/gen/,completion_bash.o completion_zsh.o) $(SHARED)
 $(PROGRAMS):
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
 
@@ -130,16 +138,40 @@ compile_commands.json: generated
 			"$$sep" '$(CURDIR)' $$f "$(CC) $(CPPFLAGS) $(CFLAGS) -c $$f"; sep=,; \
 	done; printf '\n]\n'; } > $@.new && mv $@.new $@
 
-#? make install DESTDIR= PREFIX=       the three programs into PREFIX/bin (/usr/local), systemd's units into UNITDIR
+# The manual.  What --help says is in the pages already (deploy/man/renew), so that nothing that was built runs here: it may be
+# for another machine.
+PAGES := $(patsubst deploy/man/%.scd,$(B)/man/%,$(wildcard deploy/man/*.scd))
+SCDOC ?= $(shell command -v scdoc)
+#? make man                            the manual's pages into build/V/man (needs scdoc)
+.PHONY: man
+man: $(PAGES)
+$(B)/man/%: deploy/man/%.scd
+	@mkdir -p $(@D)
+	$(or $(SCDOC),$(error The manual needs scdoc. Run: apt-get install scdoc)) < $< > $@.new && mv $@.new $@
+
+#? make install DESTDIR= PREFIX=       programs, manual, completion and systemd's units into PREFIX (/usr/local)
+#? make uninstall DESTDIR= PREFIX=     take them away
+BINDIR ?= $(PREFIX)/bin
+MANDIR ?= $(PREFIX)/share/man
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
 UNITDIR ?= $(PREFIX)/lib/systemd/system
-.PHONY: install clean
-install: all
-	install -d $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
-	install -d $(DESTDIR)$(UNITDIR)
-	for unit in deploy/systemd/*; do \
-		sed 's|^ExecStart=/usr/bin/|ExecStart=$(PREFIX)/bin/|' $$unit > $(DESTDIR)$(UNITDIR)/$${unit##*/} || exit; \
+# FILE:DIRECTORY:NAME:MODE
+INSTALLED := $(foreach p,$(PROGRAMS),$(p):$(BINDIR):$(notdir $(p)):755) \
+	$(if $(SCDOC),$(foreach p,$(PAGES),$(p):$(MANDIR)/man$(subst .,,$(suffix $(p))):$(notdir $(p)):644)) \
+	central/tool/completion.bash:$(BASHDIR):tidemark:644 central/tool/completion.zsh:$(ZSHDIR):_tidemark:644
+part = $(word $(2),$(subst :, ,$(1)))
+.PHONY: install uninstall clean
+install: all $(if $(SCDOC),man)
+	@$(foreach i,$(INSTALLED),install -D -m $(call part,$(i),4) $(call part,$(i),1) $(DESTDIR)$(call part,$(i),2)/$(call part,$(i),3) && ) :
+	@install -d $(DESTDIR)$(UNITDIR)
+	@for unit in deploy/systemd/*; do \
+		sed 's|^ExecStart=/usr/bin/|ExecStart=$(BINDIR)/|' $$unit > $(DESTDIR)$(UNITDIR)/$${unit##*/} || exit; \
 		chmod 644 $(DESTDIR)$(UNITDIR)/$${unit##*/}; done
+	@$(if $(SCDOC),:,echo 'The manual was left out: it needs scdoc (apt-get install scdoc)' >&2)
+uninstall:
+	rm -f $(foreach i,$(INSTALLED),$(DESTDIR)$(call part,$(i),2)/$(call part,$(i),3)) \
+		$(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(wildcard deploy/systemd/*)))
 #? make clean                          remove build/
 clean:
 	rm -rf build

@@ -30,6 +30,7 @@ int exit_code_after_output(const char *program, int code)
 
 	if (fflush(stdout) == 0 && !failed)
 		return code;
-	fprintf(stderr, "%s: standard output: %s\n", program, strerror(errno));
+	if (errno != EPIPE) /* who read has seen enough */
+		fprintf(stderr, "%s: standard output: %s\n", program, strerror(errno));
 	return code == EXIT_OK ? EXIT_FAILED : code;
 }

@@ -17,7 +17,7 @@ static void begin(struct moving *m, const struct files_job *p, const char *name,
 	m->at = (struct progress_point){.label = name,
 		.counted = PROGRESS_RECORDS | PROGRESS_BYTES,
 		.total = total_bytes > 0 ? (uint64_t)total_bytes : 0};
-	progress_begin(&m->progress, p->format->options->quiet);
+	progress_begin(&m->progress, p->format->options->quiet || p->format->options->json);
 }
 
 static void move(void *moving, uint64_t records, uint64_t bytes)

@@ -54,8 +54,7 @@ static size_t find(const struct options *o, struct span name)
 
 #define NAME_MAX_BYTES 40
 
-/* How many letters must change, come or go between two names; a long name is nobody's misspelling. */
-static size_t distance(struct span a, struct span b)
+size_t options_distance(struct span a, struct span b)
 {
 	size_t row[NAME_MAX_BYTES + 1];
 	if (a.len > NAME_MAX_BYTES || b.len > NAME_MAX_BYTES)
@@ -100,7 +99,7 @@ static const char *nearest(const struct options *o, struct span name, bool with_
 	const char *ret = NULL, *begins = NULL, *at;
 	size_t best = 4, beginning = 0;
 	for (size_t i = 0; (at = candidate(o, with_own, i)); i++) {
-		size_t d = distance(name, span_of(at));
+		size_t d = options_distance(name, span_of(at));
 		if (d < best) {
 			best = d;
 			ret = at;

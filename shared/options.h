@@ -88,11 +88,16 @@ enum err options_reread(const struct options *o, int argc, char **argv, struct o
 	struct reason *why) MUST_USE;
 void options_adopt(const struct options *o);
 void options_help(const struct options *o, struct buf *out);
+/* The i-th that --help lists, the program's own and then those that every program has; NULL behind the last. */
+const struct option *options_shown(const struct options *o, size_t i);
 void options_print(
 	const struct options *o, struct buf *out); /* key = value, with where it came from as a comment */
 /* To standard output, to its end; `out` is done.  RETRY: it could not be written. */
 enum err options_write(struct buf *out, struct reason *why) MUST_USE;
 void options_free(void);
+
+/* How many letters must change, come or go between two names; a long name is nobody's misspelling. */
+size_t options_distance(struct span a, struct span b);
 
 bool option_parse_duration(const char *text, int64_t *ret_ms) MUST_USE;
 /* The whole of a small file without its trailing line end: a token.  INVALID: empty, too large, readable by

@@ -108,6 +108,13 @@ static void put_lines(const char *text, struct buf *out)
 	}
 }
 
+const struct option *options_shown(const struct options *o, size_t i)
+{
+	if (i < o->n)
+		return &o->at[i];
+	return i - o->n < sizeof own / sizeof *own ? &own[i - o->n] : NULL;
+}
+
 void options_help(const struct options *o, struct buf *out)
 {
 	buf_text(out, "Usage:\n");
@@ -115,10 +122,8 @@ void options_help(const struct options *o, struct buf *out)
 	if (o->prologue)
 		buf_printf(out, "\n%s", o->prologue);
 	buf_text(out, "\nOptions:\n");
-	for (size_t i = 0; i < o->n; i++)
-		put_option(&o->at[i], out);
-	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-		put_option(&own[i], out);
+	for (size_t i = 0; options_shown(o, i); i++)
+		put_option(options_shown(o, i), out);
 	buf_printf(out,
 		"\nEach option can also stand in the file of --config, and in the environment as %s_NAME.\n",
 		o->environment);

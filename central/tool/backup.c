@@ -15,7 +15,6 @@
 #include "central/tool/commands.h"
 #include "shared/clock.h"
 #include "shared/hash.h"
-#include "shared/progress.h"
 
 struct saving {
 	const char *path;
@@ -112,15 +111,15 @@ static int fetch(struct tool *t, struct saving *s)
 	double seconds;
 
 	hash_begin(&s->sum);
-	progress_begin(&s->progress, t->quiet);
+	tool_progress_begin(t, &s->progress);
 	enum err e = client_download(t->client, "/v1/backup", t->timeout_ms, save, s, &reply, &why);
-	seconds = progress_end(&s->progress);
+	seconds = tool_progress_end(t);
 	if (e == INTERNAL)
 		code = fail_on("backup", why.text);
 	else if (e != OK && t->timeout_ms && seconds * 1000 >= (double)t->timeout_ms)
 		code = (fail_on("backup", "timed out"), EXIT_TIMEOUT);
 	else if (e != OK)
-		code = tool_unreachable(&why);
+		code = tool_unreachable(t, &why);
 	else if (reply.status != 200)
 		code = tool_complain(t, &reply);
 	else if (!is_whole(s, reply.etag))

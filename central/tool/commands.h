@@ -3,11 +3,13 @@
 #define CENTRAL_TOOL_COMMANDS_H
 
 #include "central/tool/tool.h"
+#include "shared/completion.h"
 
 /* nodes.c */
 int command_status(struct tool *t);
 int command_nodes(struct tool *t);
-int command_node(struct tool *t); /* NAME | add | rm | pause | resume | token | rotate */
+/* nodes_one.c */
+int command_node(struct tool *t); /* NODE | add | rm | pause | resume | token | rotate */
 /* wait.c */
 int command_pull(struct tool *t);
 int command_push(struct tool *t);
@@ -32,5 +34,9 @@ int command_conflict(struct tool *t);   /* promote ID */
 int command_quarantine(struct tool *t); /* | retry ID | drop ID */
 /* backup.c */
 int command_backup(struct tool *t);
+/* completion.c */
+int command_completion(struct tool *t); /* bash | zsh */
+/* Prints what completes the line; nothing where that is not known. */
+void completion_answer(struct tool *t, const struct completion *c, const char *line);
 
 #endif

@@ -1,106 +1,31 @@
 /* What happened, and what lost. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "central/tool/commands.h"
+#include "central/tool/event.h"
 #include "central/tool/list.h"
-#include "shared/json_check.h"
-
-#define FOLLOW_LIMIT 1000 /* a page, once the first one has been shown */
-
-static void print_events(const struct json_doc *d)
-{
-	size_t n = json_doc_count(d, "events");
-
-	for (size_t i = 0; i < n; i++) {
-		printf("%s  %-5s  %-14s %-12s %s\n", tool_text(d, "events.%zu.at", i),
-			tool_text(d, "events.%zu.level", i), tool_text(d, "events.%zu.kind", i),
-			tool_text(d, "events.%zu.node", i), tool_text(d, "events.%zu.text", i));
-	}
-	fflush(stdout);
-}
-
-static void events_target(const struct tool *t, uint64_t last, struct buf *target)
-{
-	long long limit = last ? FOLLOW_LIMIT : t->limit ? t->limit : 100;
-
-	buf_printf(target, "/v1/events?limit=%lld", limit);
-	if (last)
-		buf_printf(target, "&after=%llu", (unsigned long long)last);
-	if (t->level)
-		buf_printf(target, "&level=%s", t->level);
-	if (t->node) {
-		buf_text(target, "&node=");
-		buf_percent(target, span_of(t->node));
-	}
-}
-
-/* One event a line, for a program that follows. */
-static void print_lines(struct span reply)
-{
-	struct json_iter top, list;
-	struct json_value v;
-	struct span key;
-
-	if (!json_open(&top, reply))
-		return;
-	while (json_next(&top, &key, &v))
-		if (span_is(key, "events") && json_open(&list, v.raw))
-			while (json_next(&list, NULL, &v))
-				printf("%.*s\n", (int)v.raw.len, v.raw.at);
-	fflush(stdout);
-}
-
-/* What came after *last, printed; *ret_n: how many events. */
-static int show_events(struct tool *t, uint64_t *last, size_t *ret_n)
-{
-	struct buf target = {0};
-	struct client_reply reply;
-	struct json_doc *d = NULL;
-	struct reason why;
-
-	events_target(t, *last, &target);
-	int code = tool_call(t, HTTP_GET, target.at, (struct span){0}, &reply);
-	buf_done(&target);
-	if (code != EXIT_OK)
-		return code;
-	if (json_doc_parse(&d, buf_span(&reply.body), &why) == OK) {
-		*ret_n = json_doc_count(d, "events");
-		if (*ret_n)
-			*last = tool_u64(d, "events.%zu.id", *ret_n - 1); /* they rise */
-		if (t->json)
-			print_lines(buf_span(&reply.body));
-		else
-			print_events(d);
-	} else {
-		fprintf(stderr, "tidemark: %s\n", why.text);
-		code = EXIT_FAILED;
-	}
-	json_doc_free(d);
-	client_reply_done(&reply);
-	return code;
-}
 
 int command_events(struct tool *t)
 {
-	const struct timespec second = {1, 0};
-	uint64_t last = 0;
-	size_t n = 0;
-	int code;
+	struct buf target = {0};
+	struct client_reply reply = {0};
 
+	buf_printf(&target, "/v1/events?limit=%lld", (long long)(t->limit ? t->limit : 100));
+	event_put_wish(t, &target);
 	if (t->json && !t->follow) {
-		struct buf target = {0};
+		int code = tool_print_raw(t, target.at);
 
-		events_target(t, 0, &target);
-		code = tool_print_raw(t, target.at);
 		buf_done(&target);
 		return code;
 	}
-	do
-		code = show_events(t, &last, &n);
-	while (code == EXIT_OK && t->follow && !ferror(stdout) &&
-		(n == FOLLOW_LIMIT || nanosleep(&second, NULL) == 0)); /* a full page: there is more */
+	int code = tool_call(t, HTTP_GET, target.at, (struct span){0}, &reply);
+	if (code == EXIT_OK && t->follow)
+		code = event_follow(t, buf_span(&reply.body));
+	else if (code == EXIT_OK)
+		(void)event_print_page(t, buf_span(&reply.body));
+	client_reply_done(&reply);
+	buf_done(&target);
 	return code;
 }
 

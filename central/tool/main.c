@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "central/tool/commands.h"
+#include "central/tool/watch.h"
 #include "shared/build.h"
 
 static const struct command {
@@ -12,12 +13,12 @@ static const struct command {
 	size_t most; /* arguments */
 	const char *usage, *help;
 } commands[] = {
-	{"status", command_status, 0, "status [--check]",
+	{"status", command_status, 0, "status [--check] [--watch]",
 		"one screen; --check exits as a monitoring plugin does"},
-	{"nodes", command_nodes, 0, "nodes", "a line per node, worst first"},
+	{"nodes", command_nodes, 0, "nodes [--watch]", "a line per node, worst first"},
 	{"node", command_node, 3,
-		"node NAME | add NAME URL | set NAME --url URL --title TEXT | rm|pause|resume|token|rotate "
-		"NAME",
+		"node NODE | add NAME URL | set NODE --url URL --title TEXT | rm|pause|resume|token|rotate "
+		"NODE",
 		"everything about one node, or change it; add, token and rotate print its token"},
 	{"pull", command_pull, 1, "pull NODE", "pull now, and wait until both ends are proven equal"},
 	{"push", command_push, 1, "push NODE", "push now, and wait until both ends are proven equal"},
@@ -49,9 +50,10 @@ static const struct command {
 		"records that the centre could not take, kept whole; try one again, or give one up"},
 	{"backup", command_backup, 1, "backup [--force] FILE",
 		"a consistent copy of the centre's embedded store, checked; --force replaces FILE"},
+	{"completion", command_completion, 1, "completion bash|zsh",
+		"the script by which this shell completes command lines: source <(tidemark completion bash)"},
 };
 #define EXIT_CODES "Exit codes: 0 ok, 1 failed, 2 usage, 3 unreachable, 4 differs, 5 timed out, 6 refused.\n"
-#define GUESS_MOST 3 /* letters */
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
 static void commands_help(struct buf *out)
@@ -61,78 +63,86 @@ static void commands_help(struct buf *out)
 		buf_printf(out, "  %s\n      %s\n", commands[i].usage, commands[i].help);
 }
 
-/* How many letters differ at the same place, or are missing: enough to guess a slip. */
-static size_t distance(const char *a, const char *b)
+static const char *name_at(size_t i)
 {
-	size_t n = 0;
-
-	for (; *a && *b; a++, b++)
-		n += *a != *b;
-	return n + strlen(a) + strlen(b);
+	return i < COMMANDS ? commands[i].name : NULL;
 }
 
 static int unknown(const char *name)
 {
-	const struct command *near = &commands[0];
+	const char *near = tool_nearest(name, name_at);
 
-	for (size_t i = 1; i < COMMANDS; i++)
-		if (distance(name, commands[i].name) < distance(name, near->name))
-			near = &commands[i];
-	if (distance(name, near->name) > GUESS_MOST)
+	if (!near)
 		return tool_usage("no command '%s'", name);
-	return tool_usage("no command '%s'; did you mean '%s'?", name, near->name);
+	return tool_usage("no command '%s'; did you mean '%s'?", name, near);
 }
 
-/* What the options ask for by themselves. */
-static void answer(const struct options *o, enum options_do todo, struct buf *out)
+static bool command_at(size_t i, struct completion_command *ret)
 {
-	if (todo == OPTIONS_HELP)
+	if (i < COMMANDS)
+		*ret = (struct completion_command){commands[i].name, commands[i].usage, commands[i].help};
+	return i < COMMANDS;
+}
+
+/* What the options write into. */
+static struct tool tool;
+static const struct option table[] = {
+	{"central", OPTION_TEXT, &tool.central, "http://127.0.0.1:7100", 0, 0, NULL, "URL", "the centre"},
+	{"token-file", OPTION_TEXT, &tool.token_file, NULL, 0, 0, NULL, "FILE",
+		"the secret that the centre has by its --secret-file"},
+	{"json", OPTION_FLAG, &tool.json, NULL, 0, 0, NULL, NULL, "print what the centre answers, as JSON"},
+	{"quiet", OPTION_FLAG, &tool.quiet, NULL, 0, 0, NULL, NULL, "do not show how far a long command is"},
+	{"timeout", OPTION_DURATION, &tool.timeout_ms, NULL, 0, 0, NULL, "DURATION",
+		"how long a request may take (10s); wait, pull, push, verify, backup: the whole (no "
+		"limit); safe: the whole (30s)"},
+	{"check", OPTION_FLAG, &tool.check, NULL, 0, 0, NULL, NULL,
+		"status: exit 0 ok, 1 warning, 2 critical, 3 unknown"},
+	{"watch", OPTION_FLAG, &tool.watch, NULL, 0, 0, NULL, NULL,
+		"status, nodes, node, why: again every second, until Ctrl-C"},
+	{"in-sync", OPTION_FLAG, &tool.in_sync, NULL, 0, 0, NULL, NULL, "wait: for proven equality"},
+	{"follow", OPTION_FLAG, &tool.follow, NULL, 0, 0, NULL, NULL, "events: go on as they happen (-f)"},
+	{"owner", OPTION_TEXT, &tool.owner, NULL, 0, 0, NULL, "NODE",
+		"records, conflicts, export: of this node; import: for it"},
+	{"type", OPTION_TEXT, &tool.type, NULL, 0, 0, NULL, "TYPE",
+		"records, put, export: of this type; import: the type of rows and plain values"},
+	{"after", OPTION_TEXT, &tool.after, NULL, 0, 0, NULL, "KEY", "records: after this OWNER/ID"},
+	{"deleted", OPTION_FLAG, &tool.deleted, NULL, 0, 0, NULL, NULL, "records, export: deleted ones, too"},
+	{"limit", OPTION_INTEGER, &tool.limit, NULL, 1, 1000, NULL, "N",
+		"records, events: at most so many (100)"},
+	{"node", OPTION_TEXT, &tool.node, NULL, 0, 0, NULL, "NODE", "events, quarantine: of this node"},
+	{"force", OPTION_FLAG, &tool.force, NULL, 0, 0, NULL, NULL, "backup: replace FILE"},
+	{"level", OPTION_CHOICE, &tool.level, NULL, 0, 0, "error warn info debug", NULL,
+		"events: this level and worse"},
+	{"title", OPTION_TEXT, &tool.title, NULL, 0, 0, NULL, "TEXT", "node add, set: a name for people"},
+	{"url", OPTION_TEXT, &tool.url, NULL, 0, 0, NULL, "URL", "node set: where it is from now on"},
+	FORMAT_OPTIONS(&tool.format),
+};
+
+/* Reads the command line, and answers what needs no command. */
+static enum err take_options(const struct options *o, struct tool *t, int argc, char **argv,
+	enum options_do *todo, struct buf *out, struct reason *why)
+{
+	const struct completion completion = {o, command_at};
+
+	if (argc == 3 && !strcmp(argv[1], COMPLETION_WORD)) {
+		completion_answer(t, &completion, argv[2]);
+		*todo = OPTIONS_CHECK; /* nothing is left to do */
+		return OK;
+	}
+	enum err e = options_read(o, argc, argv, todo, &t->args, why);
+	if (e == OK && *todo == OPTIONS_HELP)
 		options_help(o, out);
-	else if (todo == OPTIONS_VERSION)
+	else if (e == OK && *todo == OPTIONS_VERSION)
 		buf_text(out, "tidemark " TIDEMARK_VERSION "\n");
-	else if (todo == OPTIONS_PRINT)
+	else if (e == OK && *todo == OPTIONS_PRINT)
 		options_print(o, out);
+	return e;
 }
 
 static enum err read_options(
 	struct tool *t, int argc, char **argv, enum options_do *todo, struct buf *out, struct reason *why)
 {
 	struct buf commands_text = {0};
-	const struct option table[] = {
-		{"central", OPTION_TEXT, &t->central, "http://127.0.0.1:7100", 0, 0, NULL, "URL",
-			"the centre"},
-		{"token-file", OPTION_TEXT, &t->token_file, NULL, 0, 0, NULL, "FILE",
-			"the secret that the centre has by its --secret-file"},
-		{"json", OPTION_FLAG, &t->json, NULL, 0, 0, NULL, NULL,
-			"print what the centre answers, as JSON"},
-		{"quiet", OPTION_FLAG, &t->quiet, NULL, 0, 0, NULL, NULL,
-			"do not show how far a long command is"},
-		{"timeout", OPTION_DURATION, &t->timeout_ms, NULL, 0, 0, NULL, "DURATION",
-			"how long a request may take (10s); wait, pull, push, verify, backup: the whole (no "
-			"limit); safe: the whole (30s)"},
-		{"check", OPTION_FLAG, &t->check, NULL, 0, 0, NULL, NULL,
-			"status: exit 0 ok, 1 warning, 2 critical, 3 unknown"},
-		{"in-sync", OPTION_FLAG, &t->in_sync, NULL, 0, 0, NULL, NULL, "wait: for proven equality"},
-		{"follow", OPTION_FLAG, &t->follow, NULL, 0, 0, NULL, NULL,
-			"events: go on as they happen (-f)"},
-		{"owner", OPTION_TEXT, &t->owner, NULL, 0, 0, NULL, "NODE",
-			"records, conflicts, export: of this node; import: for it"},
-		{"type", OPTION_TEXT, &t->type, NULL, 0, 0, NULL, "TYPE",
-			"records, put, export: of this type; import: the type of rows and plain values"},
-		{"after", OPTION_TEXT, &t->after, NULL, 0, 0, NULL, "KEY", "records: after this OWNER/ID"},
-		{"deleted", OPTION_FLAG, &t->deleted, NULL, 0, 0, NULL, NULL,
-			"records, export: deleted ones, too"},
-		{"limit", OPTION_INTEGER, &t->limit, NULL, 1, 1000, NULL, "N",
-			"records, events: at most so many (100)"},
-		{"node", OPTION_TEXT, &t->node, NULL, 0, 0, NULL, "NODE", "events, quarantine: of this node"},
-		{"force", OPTION_FLAG, &t->force, NULL, 0, 0, NULL, NULL, "backup: replace FILE"},
-		{"level", OPTION_CHOICE, &t->level, NULL, 0, 0, "error warn info debug", NULL,
-			"events: this level and worse"},
-		{"title", OPTION_TEXT, &t->title, NULL, 0, 0, NULL, "TEXT",
-			"node add, set: a name for people"},
-		{"url", OPTION_TEXT, &t->url, NULL, 0, 0, NULL, "URL", "node set: where it is from now on"},
-		FORMAT_OPTIONS(&t->format),
-	};
 	struct options o = {.program = "tidemark",
 		.usage = "tidemark [OPTION]… COMMAND",
 		.epilogue = EXIT_CODES,
@@ -143,11 +153,16 @@ static enum err read_options(
 
 	commands_help(&commands_text);
 	o.prologue = commands_text.at;
-	enum err e = options_read(&o, argc, argv, todo, &t->args, why);
-	if (e == OK)
-		answer(&o, *todo, out);
+	enum err e = take_options(&o, t, argc, argv, todo, out, why);
 	buf_done(&commands_text);
 	return e;
+}
+
+/* What only shows, and is short. */
+static bool can_watch(const struct tool *t, const struct command *c)
+{
+	return (c->run == command_status && !t->check) || c->run == command_nodes || c->run == command_why ||
+	       (c->run == command_node && t->args.n == 1);
 }
 
 static int run(struct tool *t, struct reason *why)
@@ -165,6 +180,9 @@ static int run(struct tool *t, struct reason *why)
 	t->args = (struct option_list){t->args.at + 1, t->args.n - 1};
 	if (t->args.n > c->most)
 		return tool_usage("\"%s\" is too much: tidemark %s", t->args.at[c->most], c->usage);
+	if (t->watch && !can_watch(t, c))
+		return tool_usage(
+			"--watch is for status, nodes, node NODE and why NODE, and goes without --check");
 	if (t->token_file && option_read_secret(t->token_file, &t->token, why) != OK) {
 		fprintf(stderr, "tidemark: --token-file %s\n", why->text);
 		return EXIT_REFUSED;
@@ -175,7 +193,7 @@ static int run(struct tool *t, struct reason *why)
 		.max_body = 64 * 1024 * 1024};
 	if (client_open(&t->client, &config, why) != OK)
 		return tool_usage("%s", why->text);
-	int code = c->run(t);
+	int code = t->watch ? watch_command(t, c->run) : c->run(t);
 	client_close(t->client);
 	return code;
 }
@@ -183,7 +201,6 @@ static int run(struct tool *t, struct reason *why)
 int main(int argc, char **argv)
 {
 	static char follow[] = "--follow", help[] = "--help", version[] = "--version";
-	struct tool t = {0};
 	struct reason why = {""};
 	struct buf out = {0};
 	enum options_do todo;
@@ -197,14 +214,14 @@ int main(int argc, char **argv)
 		argv[1] = help;
 	else if (argc == 2 && !strcmp(argv[1], "version"))
 		argv[1] = version;
-	if (read_options(&t, argc, argv, &todo, &out, &why) != OK)
+	if (read_options(&tool, argc, argv, &todo, &out, &why) != OK)
 		return tool_usage("%s", why.text);
 	if (todo == OPTIONS_RUN)
-		code = run(&t, &why);
+		code = run(&tool, &why);
 	else
 		fputs(out.at ? out.at : "", stdout);
 	buf_done(&out);
-	buf_done(&t.token);
+	buf_done(&tool.token);
 	options_free();
 	return exit_code_after_output("tidemark", code);
 }

@@ -1,4 +1,5 @@
 /* Records through the centre.  Bodies are never re-encoded here: they go in and out byte for byte. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -122,7 +123,7 @@ static bool read_file(const char *path, struct buf *out)
 	size_t n;
 
 	if (!f) {
-		perror(path);
+		fprintf(stderr, "tidemark: %s: %s\n", path, strerror(errno));
 		return false;
 	}
 	while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)

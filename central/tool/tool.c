@@ -18,12 +18,66 @@ int tool_usage(const char *fmt, ...)
 	return EXIT_USAGE;
 }
 
+#define SLIPS_MOST 3
+
+const char *tool_nearest(const char *word, const char *(*at)(size_t i))
+{
+	size_t len = strlen(word), best = len / 2 < SLIPS_MOST ? len / 2 : SLIPS_MOST;
+	const char *ret = NULL, *name;
+
+	for (size_t i = 0; (name = at(i)); i++) {
+		size_t d = options_distance(span_of(word), span_of(name));
+
+		if (len > 1 && strncmp(name, word, len) == 0)
+			return name;
+		if (d <= best && (!ret || d < best)) {
+			best = d;
+			ret = name;
+		}
+	}
+	return ret;
+}
+
+void tool_progress_begin(struct tool *t, struct progress *p)
+{
+	progress_begin(p, t->quiet || t->json);
+	t->progress = p;
+}
+
+double tool_progress_end(struct tool *t)
+{
+	double seconds = progress_end(t->progress);
+
+	t->progress = NULL;
+	return seconds;
+}
+
+static void hide_progress(const struct tool *t)
+{
+	if (t->progress)
+		(void)progress_end(t->progress);
+}
+
+/* What lists those of which one is not there. */
+static void advise(const char *detail)
+{
+	static const char *const lists[][2] = {{"no node ", "nodes"}, {"no record ", "records"},
+		{"conflict", "conflicts"}, {"quarantine", "quarantine"}};
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++)
+		if (strstr(detail, lists[i][0])) {
+			fprintf(stderr, "Try: tidemark %s, which lists them\n", lists[i][1]);
+			return;
+		}
+}
+
 int tool_complain(const struct tool *t, const struct client_reply *reply)
 {
 	struct json_doc *d = NULL;
 	struct reason why;
 	const char *title = NULL, *detail = NULL;
 
+	hide_progress(t);
 	if (json_doc_parse(&d, buf_span(&reply->body), &why) == OK &&
 		json_doc_text(d, "title", &title, &why) == OK &&
 		json_doc_text(d, "detail", &detail, &why) == OK)
@@ -37,13 +91,16 @@ int tool_complain(const struct tool *t, const struct client_reply *reply)
 	if (reply->status == 404 && detail && !strcmp(detail, "no such path"))
 		fprintf(stderr, "Try: --central URL; what answers at %s is no tidemark-central\n",
 			t->central);
+	else if (reply->status == 404 && detail)
+		advise(detail);
 	json_doc_free(d);
 	bool refused = reply->status == 401 || reply->status == 403 || reply->status == 501;
 	return refused ? EXIT_REFUSED : EXIT_FAILED;
 }
 
-int tool_unreachable(const struct reason *why)
+int tool_unreachable(const struct tool *t, const struct reason *why)
 {
+	hide_progress(t);
 	fprintf(stderr, "tidemark: %s\nTry: is tidemark-central running there?  --central URL asks another\n",
 		why->text);
 	return EXIT_UNREACHABLE;
@@ -58,7 +115,7 @@ int tool_call(
 	if (client_call(t->client, m, target, body, body.at ? "application/json" : NULL, &reply, &why) !=
 		OK) {
 		client_reply_done(&reply);
-		return tool_unreachable(&why);
+		return tool_unreachable(t, &why);
 	}
 	bool good = reply.status / 100 == 2;
 	if (good && (!reply.body.len || reply.body.at[0] == '{')) { /* a centre answers with objects only */
@@ -66,6 +123,7 @@ int tool_call(
 		return EXIT_OK;
 	}
 	int code = EXIT_FAILED;
+	hide_progress(t);
 	if (good)
 		fprintf(stderr,
 			"tidemark: %s answered something else than JSON; is this a tidemark-central?\n",
@@ -85,6 +143,7 @@ int tool_get(struct tool *t, const char *target, struct json_doc **ret)
 	if (code != EXIT_OK)
 		return code;
 	if (json_doc_parse(ret, buf_span(&reply.body), &why) != OK) {
+		hide_progress(t);
 		fprintf(stderr, "tidemark: %s answered something else than JSON: %s\n", t->central, why.text);
 		code = EXIT_FAILED;
 	}

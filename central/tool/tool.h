@@ -12,23 +12,27 @@
 #include "shared/format.h"
 #include "shared/json.h"
 #include "shared/options.h"
+#include "shared/progress.h"
 
 struct tool {
 	const char *central, *token_file;
 	int64_t timeout_ms; /* 0: not given */
 	bool json, quiet;
 	/* of single commands */
-	bool check, in_sync, follow, deleted, force;
+	bool check, in_sync, follow, watch, deleted, force;
 	const char *owner, *type, *after, *title, *url, *node, *level;
 	int64_t limit;
 	struct format_options format; /* of import and export; what other commands have too stands above */
 
 	struct client *client;
+	struct progress *progress; /* on show; taken away before anything else is said.  NULL: none */
 	struct buf token;
 	struct option_list args; /* after the command's own word */
 };
 
 int tool_usage(const char *fmt, ...) PRINTF(1, 2);
+/* Which of these names (NULL behind the last) was meant by a word that is none of them; NULL = no idea. */
+const char *tool_nearest(const char *word, const char *(*at)(size_t i));
 
 /*
  * One call.  EXIT_OK: `ret` holds a reply of status 2xx (client_reply_done() it).  Otherwise the problem has
@@ -37,11 +41,14 @@ int tool_usage(const char *fmt, ...) PRINTF(1, 2);
 int tool_call(struct tool *t, enum http_method m, const char *target, struct span body,
 	struct client_reply *ret) MUST_USE;
 /* For those that call the client themselves: each says what is wrong, and returns the code to exit with. */
-int tool_unreachable(const struct reason *why);
+int tool_unreachable(const struct tool *t, const struct reason *why);
 int tool_complain(
 	const struct tool *t, const struct client_reply *reply); /* the problem in the server's words */
 /* The same for control messages, parsed; the caller frees the doc. */
 int tool_get(struct tool *t, const char *target, struct json_doc **ret) MUST_USE;
+/* From here on `p` is how far this command is, for who wants to see it; and not any more.  Returns the seconds between. */
+void tool_progress_begin(struct tool *t, struct progress *p);
+double tool_progress_end(struct tool *t);
 /* Prints the reply as it is: what --json asks for. */
 int tool_print_raw(struct tool *t, const char *target);
 

@@ -6,7 +6,6 @@
 #include "central/tool/commands.h"
 #include "central/tool/wait.h"
 #include "shared/clock.h"
-#include "shared/progress.h"
 
 #define NAMED_MOST 100 /* of those that are damaged at the centre */
 
@@ -61,7 +60,7 @@ static int check_all(struct tool *t, struct verifying *v)
 	int code;
 
 	snprintf(label, sizeof(label), "%s at the centre", v->w.name);
-	progress_begin(&progress, t->quiet || t->json);
+	tool_progress_begin(t, &progress);
 	while ((code = check_page(t, v)) == EXIT_OK && v->next.len && clock_mono_us() < v->until_us) {
 		const struct progress_point at = {.label = label,
 			.counted = PROGRESS_RECORDS,
@@ -70,7 +69,7 @@ static int check_all(struct tool *t, struct verifying *v)
 
 		progress_move(&progress, &at);
 	}
-	(void)progress_end(&progress);
+	(void)tool_progress_end(t);
 	if (code == EXIT_OK && v->next.len) {
 		fprintf(stderr,
 			"tidemark: timed out, %" PRIu64 " of %" PRIu64 " records at the centre looked at\n",

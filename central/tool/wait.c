@@ -10,7 +10,6 @@
 #include "central/tool/list.h"
 #include "central/tool/wait.h"
 #include "shared/clock.h"
-#include "shared/progress.h"
 
 #define POLL_EVERY_MS 50
 
@@ -36,6 +35,7 @@ int wait_begin(struct tool *t, struct awaited *w, const char *name, const char *
 	struct client_reply reply = {0};
 
 	snprintf(w->name, sizeof(w->name), "%s", name);
+	snprintf(w->which, sizeof(w->which), " ");
 	tool_node_target(&target, name, "");
 	int code = tool_get(t, target.at, &d);
 	if (code == EXIT_OK) {
@@ -78,18 +78,18 @@ static void judge(struct awaited *w, const struct json_doc *d)
 /* How many records were waited for, or else the centre's own words. */
 static void show(const struct awaited *w, struct progress *progress)
 {
-	char label[sizeof(w->name) + sizeof(w->state) + sizeof(w->reason) + 8];
+	char label[sizeof(w->name) + sizeof(w->state) + sizeof(w->reason) + 64];
 	const struct progress_point at = {.label = label,
 		.counted = w->most ? PROGRESS_RECORDS : 0,
 		.records = w->most - w->left,
 		.total = w->most};
 
-	snprintf(label, sizeof(label), "%s %s%s%s", w->name, w->state, w->most ? "" : ": ",
+	snprintf(label, sizeof(label), "%s%s%s%s%s", w->name, w->which, w->state, w->most ? "" : ": ",
 		w->most ? "" : w->reason);
 	progress_move(progress, &at);
 }
 
-static int look(struct tool *t, struct awaited *w, struct progress *progress)
+static int look(struct tool *t, struct awaited *w)
 {
 	struct buf target = {0};
 	struct json_doc *d = NULL;
@@ -98,7 +98,7 @@ static int look(struct tool *t, struct awaited *w, struct progress *progress)
 	int code = tool_get(t, target.at, &d);
 	if (code == EXIT_OK) {
 		judge(w, d);
-		show(w, progress);
+		show(w, t->progress);
 	}
 	json_doc_free(d);
 	buf_done(&target);
@@ -110,11 +110,11 @@ int wait_until_equal(struct tool *t, struct awaited *w, int64_t until_us)
 	struct progress progress;
 	int code;
 
-	progress_begin(&progress, t->quiet || t->json);
-	while ((code = look(t, w, &progress)) == EXIT_OK && !w->done && !w->differs && !w->rejected &&
+	tool_progress_begin(t, &progress);
+	while ((code = look(t, w)) == EXIT_OK && !w->done && !w->differs && !w->rejected &&
 		clock_mono_us() < until_us)
 		pause_ms(POLL_EVERY_MS);
-	(void)progress_end(&progress);
+	(void)tool_progress_end(t);
 	if (code != EXIT_OK || w->done)
 		return code;
 	if (w->rejected > 0 && !w->differs) {
@@ -129,7 +129,11 @@ int wait_until_equal(struct tool *t, struct awaited *w, int64_t until_us)
 			w->reason, w->name);
 		return EXIT_DIFFERS;
 	}
-	fprintf(stderr, "tidemark: timed out, %s is still %s: %s\n", w->name, w->state, w->reason);
+	if (!strcmp(w->state, "in_sync"))
+		fprintf(stderr, "tidemark: timed out before %s was proven equal anew\n", w->name);
+	else
+		fprintf(stderr, "tidemark: timed out, %s is still %s: %s\nTry: tidemark why %s\n", w->name,
+			w->state, w->reason, w->name);
 	return EXIT_TIMEOUT;
 }
 
@@ -139,8 +143,11 @@ static int do_nodes(struct tool *t, const char *const *names, size_t n, const ch
 	struct awaited *w = calloc(n + 1, sizeof(*w));
 	int code = w ? EXIT_OK : EXIT_FAILED;
 
-	for (size_t i = 0; i < n && code == EXIT_OK; i++)
+	for (size_t i = 0; i < n && code == EXIT_OK; i++) {
 		code = wait_begin(t, &w[i], names[i], verb);
+		if (n > 1)
+			snprintf(w[i].which, sizeof(w[i].which), " (%zu of %zu) ", i + 1, n);
+	}
 	for (size_t i = 0; i < n && code == EXIT_OK; i++)
 		code = wait_until_equal(t, &w[i], until_us);
 	if (code == EXIT_OK && t->json)

@@ -7,6 +7,7 @@
 /* One node that is waited for; zeroed, but for `counts`. */
 struct awaited {
 	char name[64];
+	char which[48]; /* " (3 of 10) ", or a blank */
 	bool counts;    /* the proof must sum the rows themselves */
 	uint64_t begun; /* polls when we began: only a proof of a later one counts */
 	char state[24], reason[400];

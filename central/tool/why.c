@@ -6,7 +6,6 @@
 
 #include "central/tool/commands.h"
 #include "shared/clock.h"
-#include "shared/progress.h"
 
 #define POLL_EVERY_MS 50
 #define SAFE_TIME_MS 30000
@@ -122,7 +121,7 @@ static int begin(struct tool *t, struct question *q, struct buf *target)
 }
 
 /* Asks for an exchange, and until there is an answer or no more time. */
-static int settle(struct tool *t, struct question *q, struct progress *progress)
+static int settle(struct tool *t, struct question *q)
 {
 	struct buf target = {0};
 	int code = begin(t, q, &target);
@@ -130,7 +129,7 @@ static int settle(struct tool *t, struct question *q, struct progress *progress)
 	while (code == EXIT_OK && (code = ask(t, q, target.at)) == EXIT_OK && says(q, "pending") &&
 		clock_mono_us() < q->until_us) {
 		const struct progress_point at = {.label = tool_text(q->d, "text")};
-		progress_move(progress, &at);
+		progress_move(t->progress, &at);
 		pause_ms(POLL_EVERY_MS);
 	}
 	buf_done(&target);
@@ -160,15 +159,15 @@ int command_safe(struct tool *t)
 		return tool_usage("safe takes one NODE");
 	struct question q = {.name = t->args.at[0],
 		.until_us = clock_mono_us() + (t->timeout_ms ? t->timeout_ms : SAFE_TIME_MS) * 1000};
-	progress_begin(&progress, t->quiet || t->json);
-	int code = settle(t, &q, &progress);
+	tool_progress_begin(t, &progress);
+	int code = settle(t, &q);
 	if (code == EXIT_OK && says(&q, "safe")) {
 		q.again = true;
 		q.position = tool_u64(q.d, "position");
 		pause_ms(SAFE_WATCH_MS);
-		code = settle(t, &q, &progress);
+		code = settle(t, &q);
 	}
-	(void)progress_end(&progress);
+	(void)tool_progress_end(t);
 	if (code == EXIT_OK)
 		code = answer(t, &q);
 	forget(&q);

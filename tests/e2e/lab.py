@@ -288,8 +288,8 @@ class Centre(Program):
         return self.tool("wait", "--in-sync", "--timeout", f"{seconds}s", *names, timeout=seconds + 20)
 
 
-def on_terminal(*argv):
-    """Runs it with a standard error that is a terminal: (what it printed, what the terminal got)."""
+def on_terminal(*argv, status=0, look=lambda shown: None):
+    """Runs it with a standard error that is a terminal: (what it printed, what the terminal got).  look() is told what it has got so far."""
     ours, theirs = os.openpty()
     with subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs) as p:
         os.close(theirs)
@@ -297,11 +297,12 @@ def on_terminal(*argv):
         try:
             while chunk := os.read(ours, 4096):
                 shown += chunk
+                look(shown)
         except OSError:
             pass  # the other end is closed
         printed = p.stdout.read().decode()
     os.close(ours)
-    assert p.returncode == 0, shown
+    assert p.returncode == status, shown
     return printed, shown
 
 

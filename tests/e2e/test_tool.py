@@ -3,6 +3,7 @@ import http.server
 import json
 import os
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -30,7 +31,10 @@ def test_wrong_use_exits_2_and_says_what_to_do(site):
         r = run(*args)
         assert r.returncode == 2 and "Try:" in r.stderr, args
     assert "status" in run("stauts").stderr and "--version" in run("--versoin").stderr
-    assert "did you mean" not in run("frobnicate").stderr
+    for typed, meant in (("vrify", "verify"), ("confilcts", "conflicts"), ("ndoe", "node"), ("quar", "quarantine"), ("node pasue a", "pause"), ("node reusme a", "resume")):
+        assert f"did you mean '{meant}'?" in run(*typed.split()).stderr, typed
+    for typed in "frobnicate", "foo", "ls", "node frobnicate a":
+        assert "did you mean" not in run(*typed.split()).stderr, typed
     assert run("help").stdout == run("--help").stdout and run("version").stdout == run("--version").stdout
     for program in ("tidemark", "tidemark-local", "tidemark-central"):
         for flag in ("--help", "--version"):
@@ -75,28 +79,117 @@ def test_what_is_no_centre_is_said_to_be_none(site):
         web.shutdown()
 
 
-def test_followed_events_keep_up(site):
+def test_what_is_not_there_can_be_listed(site):
+    centre = site.centre(site.local("a"))
+    for args, listed in ((["node", "b"], "nodes"), (["pull", "b"], "nodes"), (["why", "b"], "nodes"), (["safe", "b"], "nodes"), (["node", "pause", "b"], "nodes"),
+                         (["record", "a/x"], "records"), (["delete", "a/x"], "records"), (["conflict", "promote", "9"], "conflicts"),
+                         (["quarantine", "retry", "9"], "quarantine"), (["quarantine", "drop", "9"], "quarantine")):
+        r = centre.tool(*args, check=False)
+        assert r.returncode == 1 and r.stderr.endswith(f"Try: tidemark {listed}, which lists them\n"), (args, r.stderr)
+        assert centre.tool(listed, check=False).returncode == 0
+    r = centre.tool("put", "a/x", "--type", "t", "nowhere", check=False)
+    assert r.returncode == 1 and r.stderr == "tidemark: nowhere: No such file or directory\n"
+    centre.in_sync()
+    centre.tool("node", "pause", "a")
+    lab.wait_until("paused", lambda: centre.node("a")["state"] == "paused")
+    r = centre.tool("wait", "--in-sync", "--timeout", "100ms", check=False)
+    assert r.returncode == 5 and "still paused" in r.stderr and "Try: tidemark why a" in r.stderr
+
+
+class Follower:
+    """`tidemark events -f`, and what it has printed."""
+
+    def __init__(self, centre, *args, **kw):
+        self.process = subprocess.Popen([lab.BIN / "tidemark", "--central", centre.url, "events", "-f", *args], text=True,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kw)
+
+    def until(self, what, stream=None):
+        """Lines up to one with this in it."""
+        lines, stream = [], stream or self.process.stdout
+        while not lines or what not in lines[-1]:
+            lines.append(stream.readline())
+            assert lines[-1], f"ended without {what}: {self.process.stderr.read()}"
+        return lines
+
+    def end(self, number=signal.SIGINT):
+        """How it takes the signal: its status, the rest of what it printed, and its complaints."""
+        self.process.send_signal(number)
+        began = time.monotonic()
+        out, err = self.process.communicate(timeout=10)
+        assert time.monotonic() - began < 3
+        return self.process.returncode, out, err
+
+
+def blink(centre, times=1):
+    """So many times two events."""
+    for _ in range(times):
+        centre.post("/v1/nodes/a/pause")
+        centre.post("/v1/nodes/a/resume")
+
+
+def test_followed_events_come_at_once(site):
+    centre = site.centre(site.local("a"))
+    centre.in_sync()
+    tool = Follower(centre, "--node", "a", "--level", "info")
+    centre.tool("node", "pause", "a")
+    tool.until("node.paused")
+    began = time.monotonic()
+    blink(centre, 25)
+    centre.tool("node", "set", "a", "--title", "end")
+    assert sum("node.resumed" in line for line in tool.until("node.changed")) == 25
+    assert time.monotonic() - began < 5
+    assert tool.end() == (0, "", "")
+    tool = Follower(centre, "--limit", "1")
+    tool.until("\n")
+    assert tool.end(signal.SIGTERM)[0] == 0
+    r = centre.tool("events", "-f", "--node", "-", check=False)
+    assert r.returncode == 1 and "node" in r.stderr
+
+
+def test_followed_events_are_complete_whatever_the_centre_does(site):
     a = site.local("a")
     centre = site.centre(a)
     centre.in_sync()
-    with subprocess.Popen([lab.BIN / "tidemark", "--central", centre.url, "events", "-f", "--limit", "1"],
-                          stdout=subprocess.PIPE, text=True) as tool:
-        tool.stdout.readline()
-        for _ in range(25):
-            centre.post("/v1/nodes/a/pause")
-            centre.post("/v1/nodes/a/resume")
-        began, resumed = time.monotonic(), 0
-        while resumed < 25:
-            resumed += "node.resumed" in tool.stdout.readline()
-        tool.kill()
-    assert time.monotonic() - began < 15
-    with subprocess.Popen([lab.BIN / "tidemark", "--json", "--central", centre.url, "events", "-f", "--limit", "3"],
-                          stdout=subprocess.PIPE, text=True) as tool:
-        ids = [json.loads(tool.stdout.readline())["id"] for _ in range(3)]
-        centre.post("/v1/nodes/a/pause")
-        ids.append(json.loads(tool.stdout.readline())["id"])
-        tool.kill()
-    assert ids == sorted(set(ids))
+    tool = Follower(centre, "--json", "--limit", "1")
+    lines = tool.until("}")
+    blink(centre, 3)
+    for end in centre.kill, centre.stop, centre.stop:
+        lines += tool.until("node.resumed")
+        end()
+        backup = centre.store.backup()
+        centre.start()
+        blink(centre, 60)
+        centre.in_sync()
+    centre.tool("node", "set", "a", "--title", "end")
+    lines += tool.until("node.changed")
+    ids = [json.loads(line)["id"] for line in lines]
+    assert ids == [e["id"] for e in centre.all_events() if ids[0] <= e["id"] <= ids[-1]] and len(ids) > 360
+    # an older copy of the database: what comes has ids that others had
+    centre.stop()
+    centre.store.restore(backup)
+    centre.start()
+    said = tool.until("the centre has an older copy of its database", tool.process.stderr)
+    centre.tool("node", "set", "a", "--title", "again")
+    last = json.loads(tool.until("title is now again")[-1])
+    assert last["id"] < ids[-1]
+    status, out, err = tool.end()
+    said = "".join(said)
+    assert status == 0 and not err, err
+    assert 1 <= said.count("asked again until it answers") == said.count("connected again") <= 4, said  # not once a try
+
+
+def test_one_who_follows_ends_when_nobody_reads(site):
+    centre = site.centre(site.local("a"))
+    centre.in_sync()
+    for args in (), ("--json",):
+        tool = Follower(centre, *args)
+        tool.until("node.added")
+        tool.process.stdout.close()
+        assert tool.process.wait(10) in (0, -signal.SIGPIPE) and not tool.process.stderr.read()
+    # not even where a broken pipe is no signal
+    r = subprocess.run(["sh", "-c", 'trap "" PIPE; "$0" --central "$1" events -f | head -n 1', lab.BIN / "tidemark", centre.url],
+                       capture_output=True, text=True, timeout=20)
+    assert len(r.stdout.splitlines()) == 1 and not r.stderr, r
 
 
 def test_a_node_that_moved_is_found_again(site):
@@ -290,18 +383,43 @@ def test_a_monitor_gets_one_line_with_figures(site):
     assert r.returncode == 3 and r.stdout.startswith("TIDEMARK UNKNOWN")
 
 
-def test_progress_is_shown_on_a_terminal_and_nowhere_else(site):
+def test_long_commands_show_how_far_they_are_on_a_terminal_and_nowhere_else(site):
     a = site.local("a")
-    for i in range(20):
+    for i in range(6):
         a.write(*({"id": f"r{i}-{k}", "body": k} for k in range(5000)))
-    centre = site.centre(a)
-    printed, shown = lab.on_terminal(lab.BIN / "tidemark", "--central", centre.url, "pull", "a")
-    assert "proven equal" in printed
-    assert b"a " in shown and b"records" in shown and shown.endswith(b"\r\x1b[K"), shown[-200:]
-    assert not centre.tool("pull", "a").stderr
-    assert lab.on_terminal(lab.BIN / "tidemark", "--central", centre.url, "--quiet", "pull", "a")[1] == b""
-    printed, shown = lab.on_terminal(lab.BIN / "tidemark", "--central", centre.url, "backup", site.path / "copy.db")
-    assert "whole and on disk" in printed and re.search(rb"copy\.db: [\d.]+ [KM]?B of [\d.]+ MB \(\d+ %\)", shown), shown
+    centre = site.centre(a, site.local("b"), options=["--poll-interval", "100ms"])
+    tool = [lab.BIN / "tidemark", "--central", centre.url]
+    shown = lab.on_terminal(*tool, "pull", "a")[1]
+    assert re.search(rb"a \w+: \d+ of \d+ records", shown), shown[:400]
+    file = site.path / "all.ndjson"
+    rows = rb"all\.ndjson: \d+ records"
+    for argv, said in (([*tool, "pull", "a"], rb"a \w+: "), ([*tool, "push", "a"], rb"a \w+: "), ([*tool, "wait", "--in-sync"], rb"b \(2 of 2\) \w+: "),
+                       ([*tool, "verify", "a"], rb"\] a at the centre: \d+ of 30000 records \(\d+ %\)"), ([*tool, "safe", "b"], rb"\w+ "),
+                       ([*tool, "backup", "--force", site.path / "copy.db"], rb"copy\.db: [\d.]+ [KM]?B of [\d.]+ MB \(\d+ %\)"),
+                       ([*tool, "export", file], rows), ([*tool, "import", file], rows),
+                       ([lab.BIN / "tidemark-local", "export", "--from", a.url, file], rows), ([lab.BIN / "tidemark-local", "import", "--to", a.url, file], rows)):
+        printed, shown = lab.on_terminal(*argv)
+        assert printed.count("\n") == 1 and shown.endswith(b"\r\x1b[K"), (argv, printed, shown[-200:])
+        assert re.search(said, shown), (argv, shown[:400])
+        if "safe" in argv:  # which watches for a second
+            continue
+        assert lab.on_terminal(*argv, "--quiet")[1] == b"", argv
+        assert not subprocess.run(argv, capture_output=True, timeout=60, check=True).stderr, argv
+        printed, shown = lab.on_terminal(*argv, "--json")
+        assert isinstance(json.loads(printed), dict) and shown == b"", argv
+
+
+def test_what_is_said_takes_the_place_of_progress(site):
+    centre = site.centre(site.local("a"))
+    centre.in_sync()
+    centre.tool("node", "pause", "a")
+
+    def look(shown):
+        if b"a paused" in shown and centre.process.poll() is None:
+            centre.kill()
+
+    shown = lab.on_terminal(lab.BIN / "tidemark", "--central", centre.url, "wait", "--in-sync", "a", status=3, look=look)[1]
+    assert b"\r\x1b[Ktidemark: http://127.0.0.1" in shown and shown.endswith(b"asks another\r\n"), shown
 
 
 class HeldBack(protocol1.Local):
