@@ -31,6 +31,7 @@ static void note_proof(struct node_run *run, const struct exchange *x, const str
 	run->rejected.any = false; /* where something is rejected, none is judged */
 	run->proof.known = true;
 	run->proof.equal = out->proof == PROOF_EQUAL;
+	run->proof.outdated = false;
 	run->proof.at_us = a->t_done_us;
 	run->proof.mono_us = now_us;
 	run->proof.seq = out->end.to.seq;
@@ -114,6 +115,7 @@ static void note_failure(struct node_run *run, const struct exchange *x, const s
 		return;
 	}
 	run->failures++;
+	run->proof.outdated = true;
 	run->next_attempt_us = now_us + backoff_ms(run->failures, interval_ms) * 1000;
 }
 
@@ -165,11 +167,21 @@ static int64_t pause_us(const struct node_run *before, const struct exchange *x,
 	return 0;
 }
 
+/* A node that was away for pulls too: what the last push met there says nothing of the next one. */
+static void forget_push_failures(struct node_run *run)
+{
+	run->push_failures = 0;
+	run->next_push_us = 0;
+}
+
 static void note_success(struct node_run *run, const struct exchange *x, const struct answer *a,
 	const struct outcome *out, int64_t now_us, int64_t interval_ms)
 {
+	if (run->failures > 0)
+		forget_push_failures(run);
 	int64_t pause = pause_us(run, x, a, out, interval_ms);
-
+	if (x->kind == PLAN_PUSH)
+		forget_push_failures(run);
 	run->heard = true;
 	run->heard_at_us = a->t_done_us;
 	run->heard_mono_us = now_us;
@@ -181,10 +193,6 @@ static void note_success(struct node_run *run, const struct exchange *x, const s
 	run->to_push = out->to_push;
 	run->pushed += out->pushed;
 	run->next_attempt_us = pause > 0 ? now_us + pause : 0;
-	if (x->kind == PLAN_PUSH) {
-		run->push_failures = 0;
-		run->next_push_us = 0;
-	}
 	if (out->version[0])
 		(void)snprintf(run->version, sizeof run->version, "%s", out->version);
 	if (out->sync_known &&
@@ -207,6 +215,8 @@ void exchange_note(struct node *n, struct node_run *run, const struct exchange *
 	if (out->sync_known)
 		n->sync = out->sync;
 	run->last_ms = a->took_us / 1000;
+	if (x->kind == PLAN_PUSH) /* whatever came of it, the node may have taken it */
+		run->proof.outdated = true;
 	if (out->stale) { /* no fault of the node; what it was asked for is still wanted */
 		run->at_head = false;
 		return;

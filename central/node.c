@@ -150,7 +150,8 @@ static enum node_state state_of_repair(
 			"both ends are compared record by record: read %" PRIu64 " of %" PRIu64, s->cursor,
 			run->head_seq);
 	if (run->to_push && run->push_failures > 0)
-		return SAY(NODE_RECONCILING, why, "what it lacks could not be pushed: %.160s",
+		return SAY(NODE_RECONCILING, why,
+			"it answers, but the last push of what it lacks failed and is to be tried again: %.150s",
 			run->push_reason.text);
 	if (run->rejected.any && !run->to_push)
 		return state_of_rejection(NODE_RECONCILING, run, why);
@@ -166,7 +167,7 @@ static bool proof_is_fresh(const struct node_run *run, int64_t now_us, int64_t i
 
 	if (most < PROOF_AGE_LEAST_US)
 		most = PROOF_AGE_LEAST_US;
-	return run->proof.known && run->proof.equal && now_us - run->proof.mono_us <= most;
+	return run->proof.known && run->proof.equal && !run->proof.outdated && now_us - run->proof.mono_us <= most;
 }
 
 /* Proven equal, and nothing came since. */
@@ -205,12 +206,19 @@ static enum node_state state_of_progress(
 		return SAY(NODE_CATCHING_UP, why, "%" PRIu64 " change%s left to pull", run->pull_backlog,
 			run->pull_backlog == 1 ? "" : "s");
 	if (run->to_push && run->push_failures > 0)
-		return SAY(NODE_CATCHING_UP, why, "records of the centre could not be pushed: %.160s",
+		return SAY(NODE_CATCHING_UP, why,
+			"it answers, but the last push of the centre's records failed and is to be tried again: "
+			"%.150s",
 			run->push_reason.text);
 	if (run->rejected.any && !run->to_push)
 		return state_of_rejection(NODE_CATCHING_UP, run, why);
 	if (run->to_push)
 		return SAY(NODE_CATCHING_UP, why, "it is being sent what is left to push, if anything");
+	if (run->proof.known && run->proof.equal && run->proof.outdated)
+		return SAY(NODE_CATCHING_UP, why,
+			"it is about to be proven equal again: since the last proof, %" PRId64
+			" s ago, it failed to answer or was sent records of the centre",
+			age_s);
 	if (run->proof.known && run->proof.equal)
 		return SAY(NODE_CATCHING_UP, why,
 			"the last proof that both ends are equal is %" PRId64 " s old", age_s);

@@ -278,6 +278,101 @@ static void test_failed_push(void **state)
 	assert_int_equal(push.run.next_push_us, 0);
 }
 
+static enum node_state shown(const struct scene *s, const char *says)
+{
+	struct reason why = {""};
+	enum node_state now = node_state(&s->n, &s->run, NOW, INTERVAL_MS, &why);
+
+	if (strstr(why.text, says) == NULL)
+		fail_msg("%s: \"%s\" lacks \"%s\"", node_state_name(now), why.text, says);
+	return now;
+}
+
+/* The words of a node that was proven equal, went away, had a record edited at the centre, and came back. */
+static void test_proof_of_before(void **state)
+{
+	struct scene pull = idle_pull(1000), down = idle_pull(1000), push = idle_pull(1000);
+
+	(void)state;
+	push.x.kind = PLAN_PUSH;
+	push.out = (struct outcome){.sync = at(9), .sync_known = true, .pushed = 1};
+	down.out = (struct outcome){.result = POLL_REFUSED, .why = {"connection refused"}};
+	note(&pull);
+	assert_int_equal(shown(&pull, "same 4 records"), NODE_IN_SYNC);
+	down.run = pull.run;
+	note(&down);
+	assert_int_equal(shown(&down, "connection refused"), NODE_OFFLINE);
+	push.run = down.run;
+	push.run.to_push = true;
+	push.run.next_attempt_us = 0; /* time went by */
+	assert_int_equal(delay_ms(&push, PLAN_PUSH), 0);
+	note(&push);
+	assert_false(push.run.to_push);
+	assert_int_equal(shown(&push, "since the last proof"), NODE_CATCHING_UP);
+	assert_true(push.run.proof.known && push.run.proof.equal); /* it is shown, with its age */
+	pull.run = push.run;
+	pull.out.end.digest.count = 5;
+	note(&pull);
+	assert_int_equal(shown(&pull, "same 5 records"), NODE_IN_SYNC);
+}
+
+/* An answer that proves nothing does not bring it back, nor does a push that failed, or whose answer was discarded. */
+static void test_proof_is_outdated(void **state)
+{
+	static const struct {
+		enum plan_step kind;
+		struct outcome out;
+		bool outdated;
+	} rows[] = {
+		{PLAN_PULL, {.result = POLL_TIMEOUT}, true},
+		{PLAN_PULL, {.result = POLL_STALE, .stale = true}, false},
+		{PLAN_PULL, {.result = POLL_STORE}, false},
+		{PLAN_PUSH, {.result = POLL_TIMEOUT}, true}, /* but it may have been taken */
+		{PLAN_PUSH, {.result = POLL_STALE, .stale = true}, true},
+		{PLAN_PUSH, {.result = POLL_STORE}, true},
+		{PLAN_PUSH, {.result = POLL_OK, .pushed = 3}, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct scene s = idle_pull(1000);
+
+		note(&s);
+		s.x.kind = rows[i].kind;
+		s.out = rows[i].out;
+		note(&s);
+		if (s.run.proof.outdated != rows[i].outdated)
+			fail_msg("row %zu: %d", i, s.run.proof.outdated);
+		s.x.kind = PLAN_PULL;
+		s.out = (struct outcome){.sync = at(9), .sync_known = true, .pulled = true};
+		note(&s);
+		assert_int_equal(s.run.proof.outdated, rows[i].outdated);
+	}
+}
+
+/* What a push met while the node was away is neither shown nor waited for once the node answers again. */
+static void test_push_to_one_that_was_away(void **state)
+{
+	struct scene push = idle_pull(1000), pull = idle_pull(1000);
+
+	(void)state;
+	push.x.kind = PLAN_PUSH;
+	push.run.to_push = true;
+	push.out = (struct outcome){.result = POLL_REFUSED, .why = {"connection refused"}};
+	note(&push);
+	pull.run = push.run;
+	pull.out = (struct outcome){.result = POLL_REFUSED, .why = {"connection refused"}};
+	note(&pull);
+	assert_int_equal(pull.run.push_failures, 1);
+	pull.out = idle_pull(1000).out;
+	pull.out.to_push = true;
+	pull.out.proof = PROOF_NONE;
+	pull.run.next_attempt_us = 0; /* time went by */
+	note(&pull);
+	assert_int_equal(shown(&pull, "being sent what is left"), NODE_CATCHING_UP);
+	assert_int_equal(delay_ms(&pull, PLAN_PUSH), 0);
+}
+
 /* A discarded answer says nothing of the node: no failure, no success, and the wish stands. */
 static void test_stale(void **state)
 {
@@ -614,6 +709,9 @@ int main(void)
 		cmocka_unit_test(test_failed_push),
 		cmocka_unit_test(test_stale),
 		cmocka_unit_test(test_push),
+		cmocka_unit_test(test_proof_of_before),
+		cmocka_unit_test(test_proof_is_outdated),
+		cmocka_unit_test(test_push_to_one_that_was_away),
 		cmocka_unit_test(test_nothing_to_push),
 		cmocka_unit_test(test_epoch_forgets),
 		cmocka_unit_test(test_early_answer_waits),

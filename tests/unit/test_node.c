@@ -175,6 +175,28 @@ static void unproven(struct node *n, struct node_run *run)
 	(void)n;
 	run->proof.known = false;
 }
+/* Fresh by its age, but of before the node was away, or was sent something. */
+static void outdated(struct node *n, struct node_run *run)
+{
+	(void)n;
+	run->proof.outdated = true;
+}
+static void outdated_and_old(struct node *n, struct node_run *run)
+{
+	old_proof(n, run);
+	run->proof.outdated = true;
+}
+static void push_failed(struct node *n, struct node_run *run)
+{
+	edited_centrally(n, run);
+	run->push_failures = 1;
+	(void)(fail)(OK, &run->push_reason, "507 disk_full");
+}
+static void push_failed_in_a_repair(struct node *n, struct node_run *run)
+{
+	push_failed(n, run);
+	n->sync.reconciling = true;
+}
 static void unequal(struct node *n, struct node_run *run)
 {
 	(void)n;
@@ -248,6 +270,11 @@ static const struct {
 	{"far behind", far_behind, NODE_CATCHING_UP, "70 changes left to pull"},
 	{"one behind", one_behind, NODE_CATCHING_UP, "1 change left to pull"},
 	{"edited centrally", edited_centrally, NODE_CATCHING_UP, "left to push"},
+	{"an outdated proof", outdated, NODE_CATCHING_UP, "since the last proof, 1 s ago"},
+	{"an outdated proof, and old", outdated_and_old, NODE_CATCHING_UP, "since the last proof, 31 s ago"},
+	{"a failed push", push_failed, NODE_CATCHING_UP, "it answers, but the last push"},
+	{"a failed push, why", push_failed, NODE_CATCHING_UP, "tried again: 507 disk_full"},
+	{"a failed push in a repair", push_failed_in_a_repair, NODE_RECONCILING, "tried again: 507 disk_full"},
 	{"no proof", unproven, NODE_CATCHING_UP, "no proof yet"},
 	{"unequal", unequal, NODE_CATCHING_UP, "no proof yet"},
 	{"damaged", damaged, NODE_IN_SYNC, "the bytes of 2 are damaged, one is r7: wipe its database"},
