@@ -49,6 +49,7 @@ def test_a_disk_that_became_read_only_is_said_and_nothing_is_lost(site):
     a.abort()
     refused = a.post("/v1/records", {"id": "no", "type": "t", "body": 1})
     assert refused.status == 503 and refused.code == "unavailable", refused.body
+    assert a.get("/readyz").status == 503 and "no write is possible" in a.get("/readyz").json["detail"]
     n = test_health.until_ailing(centre, "writes_fail")
     said = test_health.ailments(n)["writes_fail"]["text"]
     assert n["unblock"] and said, n
