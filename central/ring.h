@@ -15,7 +15,7 @@
 
 enum ring_kind {
 	RING_EVENT,
-	RING_NODES, /* names of nodes whose state is another */
+	RING_NODES, /* names of nodes that came, went or are not as they were */
 	RING_GAP,   /* events are missing here: the oldest were removed before they were read */
 };
 

@@ -103,7 +103,12 @@ static void note_change(struct changes *c, const char *name)
 		buf_printf(&c->names, "%s\"%s\"", c->n > 1 ? "," : "", name);
 }
 
-/* Both by name: who is new, gone or has another state. */
+static bool is_another(const struct seen *s, const struct node_view *v)
+{
+	return s->state != v->state || s->ailing != v->ailing;
+}
+
+/* Both by name: who is new, gone, has another state or something else wrong with it. */
 static void compare_nodes(const struct stream *s, const struct node_view *views, size_t n, struct changes *c)
 {
 	size_t i = 0, k = 0;
@@ -113,7 +118,7 @@ static void compare_nodes(const struct stream *s, const struct node_view *views,
 
 		if (order < 0)
 			note_change(c, s->seen[i].name);
-		else if (order > 0 || s->seen[i].state != views[k].state)
+		else if (order > 0 || is_another(&s->seen[i], &views[k]))
 			note_change(c, views[k].node.name);
 		i += order <= 0;
 		k += order >= 0;
@@ -129,6 +134,7 @@ static void keep_seen(struct stream *s, const struct node_view *views, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		memcpy(seen[i].name, views[i].node.name, sizeof(seen[i].name));
 		seen[i].state = views[i].state;
+		seen[i].ailing = views[i].ailing;
 	}
 	free(s->seen);
 	s->seen = seen;

@@ -9,6 +9,7 @@
 struct seen { /* a node, when it was last looked at */
 	char name[RECORD_OWNER_MAX + 1];
 	enum node_state state;
+	unsigned ailing;
 };
 
 struct stream {

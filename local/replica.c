@@ -237,6 +237,11 @@ enum err replica_write_commit(struct replica *r, struct reason *why)
 	return e;
 }
 
+void replica_touch(struct replica *r)
+{
+	r->changed = true;
+}
+
 void replica_write_rollback(struct replica *r)
 {
 	struct reason why = {""};

@@ -57,6 +57,8 @@ enum err replica_delete(struct replica *r, struct span id, const struct precondi
  * the local's version, in `a`. */
 enum err replica_apply(struct replica *r, const struct push_item *item, struct push_answer *ret,
 	struct arena *a, struct reason *why) MUST_USE;
+/* Has the commit write, though nothing is new: tells whether it can be. */
+void replica_touch(struct replica *r);
 /* Within the same transaction: where the log and digest stand now. */
 void replica_position(struct replica *r, struct position *ret, struct digest *digest);
 

@@ -22,6 +22,26 @@ void status_openapi(void *local, struct http_request *q, struct http_reply *r)
 	r->status = 200;
 }
 
+static enum err touch(void *ctx, struct replica *r, struct reason *why)
+{
+	(void)ctx;
+	(void)why;
+	replica_touch(r);
+	return OK;
+}
+
+/*
+ * Where the last write was not taken one is tried, so that it is known to be over also where nobody writes: perhaps since
+ * nobody sends writes to one that is not ready.
+ */
+static enum err try_write(struct local *l, struct reason *why)
+{
+	struct ailments s;
+
+	replica_ailments(l->replica, &s);
+	return s.kinds & AILMENT_BIT(AILMENT_WRITES_FAIL) ? local_write(l, touch, NULL, why) : OK;
+}
+
 void status_readyz(void *local, struct http_request *q, struct http_reply *r)
 {
 	struct local *l = local;
@@ -38,6 +58,8 @@ void status_readyz(void *local, struct http_request *q, struct http_reply *r)
 		http_problem(r, "unavailable", "the database is damaged: see the log, and put back a copy");
 	} else if (s.full) {
 		http_problem(r, "unavailable", "no write is possible: %s", REASON_DISK_FULL);
+	} else if (try_write(l, &why) != OK) {
+		http_problem(r, "unavailable", "no write is possible: %s", why.text);
 	} else {
 		buf_text(&r->body, "{\"status\":\"ready\"}\n");
 		r->status = 200;

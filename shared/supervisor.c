@@ -19,6 +19,7 @@ static struct {
 	struct sockaddr_un to;
 	socklen_t to_len;
 	int64_t watchdog_us; /* -1: none */
+	bool owes_ready;
 	char status[STATUS_MAX_BYTES];
 } supervisor = {.fd = -1, .watchdog_us = -1};
 
@@ -72,15 +73,18 @@ static bool tell(const char *text)
 		       (const struct sockaddr *)&supervisor.to, supervisor.to_len) >= 0;
 }
 
+/* It waits for this alone, and ends who has not said it in time: while its queue is full, it is said again. */
 void supervisor_ready(void)
 {
-	(void)tell("READY=1");
+	supervisor.owes_ready = supervisor_listens() && !tell("READY=1");
 }
 
 void supervisor_status(const char *fmt, ...)
 {
 	char text[STATUS_MAX_BYTES], line[STATUS_MAX_BYTES + 16];
 	va_list args;
+	if (supervisor.owes_ready)
+		supervisor_ready();
 	va_start(args, fmt);
 	vsnprintf(text, sizeof text, fmt, args);
 	va_end(args);

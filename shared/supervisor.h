@@ -2,7 +2,8 @@
  * supervisor - what systemd, or whoever keeps this program running, is told: sd_notify's protocol, spoken by hand.
  *
  * A datagram of NAME=VALUE lines to the socket that $NOTIFY_SOCKET names, a path or (with '@') an abstract one.  Without one
- * every call does nothing.  Nobody ever waits for the other end: a datagram that it does not take is dropped.
+ * every call does nothing.  Nobody ever waits for the other end: a datagram that it does not take is dropped, but for READY=1
+ * and the status, which go out again with the next supervisor_status().
  * One thread at a time (main's).
  */
 #ifndef SHARED_SUPERVISOR_H

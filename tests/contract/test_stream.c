@@ -1,7 +1,7 @@
 /* Those who follow what happens: they are told all of it, once, in order, and nobody waits for them. */
 #include "central/stream.h"
 
-#include "tests/support/stage.h" /* before cmocka.h, which makes fail a macro */
+#include "tests/support/backstage.h" /* before cmocka.h, which makes fail a macro */
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -447,6 +447,10 @@ STAGE_TEST(nodes_that_change_are_named)
 	hear(&w, "event: nodes\ndata: {\"nodes\":[],\"all\":true}\n\n");
 	hear(&w, "event: status\ndata: {\"version\"");
 	hear(&w, "\"paused\":0,");
+	buf_clear(&w.heard);
+	backstage_run(g, "UPDATE nodes SET quarantined = 2 WHERE name = 'site-a'"); /* and the same state */
+	scheduler_changed(d.centre.scheduler, "site-a");
+	hear(&w, "event: nodes\ndata: {\"nodes\":[\"site-a\"],\"all\":false}\n\n");
 	buf_clear(&w.heard);
 	assert_int_equal(store_node_pause(g->store, "site-a", true, &g->why), OK);
 	scheduler_changed(d.centre.scheduler, "site-a");

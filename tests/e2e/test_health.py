@@ -145,8 +145,11 @@ def test_a_node_whose_database_takes_no_writes_says_so_until_it_does(site):
         assert n["state"] == "in_sync" and "database is locked" in ailments(n)["writes_fail"]["text"], n
         assert n["unblock"].startswith("look at the disk"), n
         other.execute("ROLLBACK")
-    a.write({"id": "yes", "body": 1})
+    head = a.status()["head_seq"]
+    assert a.get("/readyz").status == 200  # it tries, though nobody writes
+    assert not ailments(a.status()) and a.status()["head_seq"] == head
     until_ailing(centre)
+    a.write({"id": "yes", "body": 1})
     centre.in_sync("a")
 
 

@@ -112,6 +112,30 @@ static void nobody_waits_for_the_other_end(void **state)
 	assert_int_equal(in_child(chatter, "/nonexistent/notify", NULL, NULL), 1);
 }
 
+/* Of a machine that starts, when all speak at once. */
+static void speak_to_a_full_queue(void)
+{
+	chatter();
+	supervisor_ready();
+	supervisor_status("full");
+	unsigned n = 0;
+	for (const char *text; (text = heard())[0]; n++)
+		if (strcmp(text, "WATCHDOG=1") != 0)
+			_exit(50);
+	supervisor_status("room again");
+	supervisor_status("more");
+	_exit(n > 0 && strcmp(heard(), "READY=1") == 0 && strcmp(heard(), "STATUS=room again") == 0 &&
+			      strcmp(heard(), "STATUS=more") == 0 && heard()[0] == '\0'
+		      ? 51
+		      : 52);
+}
+
+static void that_it_is_ready_is_said_until_it_is_taken(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(speak_to_a_full_queue, name, NULL, NULL), 51);
+}
+
 static void what_is_no_socket_is_none(void **state)
 {
 	char longer[200];
@@ -150,6 +174,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(says_each_thing_in_its_datagram),
 		cmocka_unit_test(nobody_waits_for_the_other_end),
+		cmocka_unit_test(that_it_is_ready_is_said_until_it_is_taken),
 		cmocka_unit_test(what_is_no_socket_is_none),
 		cmocka_unit_test(the_watchdog_is_fed_in_a_quarter_of_its_time),
 	};
