@@ -2,22 +2,24 @@
 V ?= release
 CC ?= gcc
 PREFIX ?= /usr/local
+PKG_CONFIG ?= pkg-config
+WERROR ?= -Werror
 DESTDIR ?=
 B := build/$(V)
 
 LIBS := libmicrohttpd sqlite3 libpq libcurl libcjson libsodium libxxhash
-ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),all)),)
-ifneq ($(shell pkg-config --exists $(LIBS) 2>/dev/null && echo yes),yes)
+ifneq ($(filter-out help clean deb,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(shell $(PKG_CONFIG) --exists $(LIBS) 2>/dev/null && echo yes),yes)
 $(error A library is missing. Run: apt-get install $(shell deploy/deps --print build))
 endif
 endif
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wwrite-strings \
-	-Wcast-qual -Wpointer-arith -Wundef -Wimplicit-fallthrough -Werror
-CPPFLAGS += -I. -I$(B) -D_GNU_SOURCE $(shell pkg-config --cflags $(LIBS))
+	-Wcast-qual -Wpointer-arith -Wundef -Wimplicit-fallthrough $(WERROR)
+CPPFLAGS += -I. -I$(B) -D_GNU_SOURCE $(shell $(PKG_CONFIG) --cflags $(LIBS))
 CFLAGS += -std=gnu17 -g -pthread -fstack-protector-strong -fPIE $(WARN)
 LDFLAGS += -pthread -pie -Wl,-z,relro,-z,now
-LDLIBS += $(shell pkg-config --libs $(LIBS)) -lm
+LDLIBS += $(shell $(PKG_CONFIG) --libs $(LIBS)) -lm
 # gcc's sanitizers hide from it how long a number can get.
 SANITIZED := $(if $(findstring clang,$(CC)),,-Wno-format-truncation) -O1 -fno-omit-frame-pointer
 ifeq ($(V),release)
@@ -111,7 +113,7 @@ $(CENTRAL): $(call objects,$(call sources,central)) $(addprefix $(B)/gen/,sql_ce
 	sql_postgres.o sql_postgres_copy.o sql_postgres_migrations.o openapi_central.o dashboard.o)
 $(B)/%.a:
 	@mkdir -p $(@D) && rm -f $@
-	ar rcs $@ $^
+	$(AR) rcs $@ $^
 
 $(B)/tidemark-local: $(B)/local/main.o $(LOCAL) $(SHARED)
 $(B)/tidemark-central: $(B)/central/main.o $(CENTRAL) $(SHARED)
@@ -140,6 +142,11 @@ install: all
 	for unit in deploy/systemd/*; do \
 		sed 's|^ExecStart=/usr/bin/|ExecStart=$(PREFIX)/bin/|' $$unit > $(DESTDIR)$(UNITDIR)/$${unit##*/} || exit; \
 		chmod 644 $(DESTDIR)$(UNITDIR)/$${unit##*/}; done
+#? make deb                            Debian packages in build/deb (wants: deploy/deps package)
+.PHONY: deb
+deb:
+	deploy/deb
+
 #? make clean                          remove build/
 clean:
 	rm -rf build
