@@ -59,6 +59,11 @@ help:
 
 #? make [V=release|debug|asan|tsan]    build the three programs into build/V/ (release)
 
+#? make deb                            Debian packages in build/deb (wants: deploy/deps package)
+.PHONY: deb
+deb:
+	deploy/deb
+
 # SQL becomes C: a header of names and the texts.
 GEN := $(addprefix $(B)/gen/,sql_local sql_local_migrations sql_central sql_central_migrations sql_postgres \
 	sql_postgres_copy sql_postgres_migrations)
@@ -142,11 +147,6 @@ install: all
 	for unit in deploy/systemd/*; do \
 		sed 's|^ExecStart=/usr/bin/|ExecStart=$(PREFIX)/bin/|' $$unit > $(DESTDIR)$(UNITDIR)/$${unit##*/} || exit; \
 		chmod 644 $(DESTDIR)$(UNITDIR)/$${unit##*/}; done
-#? make deb                            Debian packages in build/deb (wants: deploy/deps package)
-.PHONY: deb
-deb:
-	deploy/deb
-
 #? make clean                          remove build/
 clean:
 	rm -rf build
