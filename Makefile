@@ -2,22 +2,24 @@
 V ?= release
 CC ?= gcc
 PREFIX ?= /usr/local
+PKG_CONFIG ?= pkg-config
+WERROR ?= -Werror
 DESTDIR ?=
 B := build/$(V)
 
 LIBS := libmicrohttpd sqlite3 libpq libcurl libcjson libsodium libxxhash
-ifneq ($(filter-out help clean uninstall man,$(or $(MAKECMDGOALS),all)),)
-ifneq ($(shell pkg-config --exists $(LIBS) 2>/dev/null && echo yes),yes)
+ifneq ($(filter-out help clean uninstall man deb,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(shell $(PKG_CONFIG) --exists $(LIBS) 2>/dev/null && echo yes),yes)
 $(error A library is missing. Run: apt-get install $(shell deploy/deps --print build))
 endif
 endif
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wwrite-strings \
-	-Wcast-qual -Wpointer-arith -Wundef -Wimplicit-fallthrough -Werror
-CPPFLAGS += -I. -I$(B) -D_GNU_SOURCE $(shell pkg-config --cflags $(LIBS))
+	-Wcast-qual -Wpointer-arith -Wundef -Wimplicit-fallthrough $(WERROR)
+CPPFLAGS += -I. -I$(B) -D_GNU_SOURCE $(shell $(PKG_CONFIG) --cflags $(LIBS))
 CFLAGS += -std=gnu17 -g -pthread -fstack-protector-strong -fPIE $(WARN)
 LDFLAGS += -pthread -pie -Wl,-z,relro,-z,now
-LDLIBS += $(shell pkg-config --libs $(LIBS)) -lm
+LDLIBS += $(shell $(PKG_CONFIG) --libs $(LIBS)) -lm
 # gcc's sanitizers hide from it how long a number can get.
 SANITIZED := $(if $(findstring clang,$(CC)),,-Wno-format-truncation) -O1 -fno-omit-frame-pointer
 ifeq ($(V),release)
@@ -56,6 +58,11 @@ help:
 	@sed -n 's/^#? //p' Makefile tests/tests.mk
 
 #? make [V=release|debug|asan|tsan]    build the three programs into build/V/ (release)
+
+#? make deb                            Debian packages in build/deb (wants: deploy/deps package)
+.PHONY: deb
+deb:
+	deploy/deb
 
 # SQL becomes C: a header of names and the texts.
 GEN := $(addprefix $(B)/gen/,sql_local sql_local_migrations sql_central sql_central_migrations sql_postgres \
@@ -119,7 +126,7 @@ $(CENTRAL): $(call objects,$(call sources,central)) $(addprefix $(B)/gen/,sql_ce
 	sql_postgres.o sql_postgres_copy.o sql_postgres_migrations.o openapi_central.o dashboard.o)
 $(B)/%.a:
 	@mkdir -p $(@D) && rm -f $@
-	ar rcs $@ $^
+	$(AR) rcs $@ $^
 
 $(B)/tidemark-local: $(B)/local/main.o $(LOCAL) $(SHARED)
 $(B)/tidemark-central: $(B)/central/main.o $(CENTRAL) $(SHARED)

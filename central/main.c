@@ -26,6 +26,7 @@ struct program {
 	struct reload reload;
 	struct centre centre;
 	struct router router;
+	struct router_gate gate;
 	struct server *server;
 	int64_t alive_due_us; /* monotonic */
 	bool stopped;         /* before it could run */
@@ -74,6 +75,10 @@ static enum err open_store(struct program *p, struct reason *why)
 			break;
 		if (strcmp(told.text, why->text) != 0)
 			log_event(LOG_ERROR, "store.failed", "error", err_name(e), "reason", why->text, NULL);
+		if (failures == 1)
+			log_event(LOG_INFO, "waiting", "url", server_url(p->server), "for", "the database",
+				NULL);
+		router_gate_shut(&p->gate, why);
 		told = *why;
 		supervisor_status("waiting for the database: %s", why->text);
 		supervisor_starting(STORE_START_MS);
@@ -87,23 +92,44 @@ static enum err open_store(struct program *p, struct reason *why)
 	return e;
 }
 
+/* A file we refuse, not a wrong command line. */
+static enum err refused(enum err e)
+{
+	return e == INVALID ? DENIED : e;
+}
+
 static enum err open_data(struct program *p, struct reason *why)
 {
-	enum err e = generation_read_secret(p->reload.now, why);
-	if (e == OK)
-		e = open_store(p, why);
+	enum err e = open_store(p, why);
 	if (e == OK && store_url_kind(settings(p)->store) == STORE_SQLITE)
 		backup_tidy(settings(p)->store + strlen("sqlite:"));
 	if (e == OK)
 		e = reload_nodes(&p->centre, &settings(p)->nodes, NULL, why);
-	return e == INVALID ? DENIED : e; /* a file we refuse, not a wrong command line */
+	return refused(e);
+}
+
+/* Before there is a store: who asks then hears what it waits for. */
+static enum err open_door(struct program *p, struct reason *why)
+{
+	const struct server_config server = {.listen = settings(p)->listen, .router = &p->router};
+	enum err e = generation_read_secret(p->reload.now, why);
+	if (e != OK)
+		return refused(e);
+	p->centre.secret = generation_secret(p->reload.now);
+	central_routes_init(&p->router, &p->centre);
+	router_gate_init(&p->gate, "the store is being opened");
+	p->router.gate = &p->gate;
+	p->router.app_token = p->centre.secret;
+	p->router.hosts = server_listen_is_loopback(settings(p)->listen) ? "" : NULL;
+	return server_open(&p->server, &server, why);
 }
 
 static enum err open_program(struct program *p, struct reason *why)
 {
-	const struct server_config server = {.listen = settings(p)->listen, .router = &p->router};
 	selfcheck_init(&p->centre.self);
-	enum err e = open_data(p, why);
+	enum err e = open_door(p, why);
+	if (e == OK)
+		e = open_data(p, why);
 	if (e != OK)
 		return e;
 	const struct scheduler_config scheduler = {.store = p->centre.store,
@@ -112,17 +138,15 @@ static enum err open_program(struct program *p, struct reason *why)
 		.interval_ms = settings(p)->poll_interval_ms};
 	p->centre.store_url = settings(p)->store;
 	p->centre.allowed = &settings(p)->allowed;
-	p->centre.secret = generation_secret(p->reload.now);
 	p->centre.interval_ms = settings(p)->poll_interval_ms;
 	p->centre.started_us = clock_mono_us();
-	central_routes_init(&p->router, &p->centre);
-	p->router.app_token = p->centre.secret;
-	p->router.hosts = server_listen_is_loopback(settings(p)->listen) ? "" : NULL;
 	e = scheduler_open(&p->centre.scheduler, &scheduler, why);
 	const struct stream_config stream = {.centre = &p->centre};
 	if (e == OK)
 		e = stream_open(&p->centre.stream, &stream, why);
-	return e == OK ? server_open(&p->server, &server, why) : e;
+	if (e == OK)
+		router_gate_open(&p->gate);
+	return e;
 }
 
 static void close_program(struct program *p)

@@ -151,7 +151,8 @@ static enum node_state state_of_repair(
 			run->head_seq);
 	if (run->to_push && run->push_failures > 0)
 		return SAY(NODE_RECONCILING, why,
-			"it answers, but the last push of what it lacks failed and is to be tried again: %.150s",
+			"it answers, but the last push of what it lacks failed and is to be tried again: "
+			"%.150s",
 			run->push_reason.text);
 	if (run->rejected.any && !run->to_push)
 		return state_of_rejection(NODE_RECONCILING, run, why);
@@ -167,7 +168,8 @@ static bool proof_is_fresh(const struct node_run *run, int64_t now_us, int64_t i
 
 	if (most < PROOF_AGE_LEAST_US)
 		most = PROOF_AGE_LEAST_US;
-	return run->proof.known && run->proof.equal && !run->proof.outdated && now_us - run->proof.mono_us <= most;
+	return run->proof.known && run->proof.equal && !run->proof.outdated &&
+	       now_us - run->proof.mono_us <= most;
 }
 
 /* Proven equal, and nothing came since. */
@@ -207,7 +209,8 @@ static enum node_state state_of_progress(
 			run->pull_backlog == 1 ? "" : "s");
 	if (run->to_push && run->push_failures > 0)
 		return SAY(NODE_CATCHING_UP, why,
-			"it answers, but the last push of the centre's records failed and is to be tried again: "
+			"it answers, but the last push of the centre's records failed and is to be tried "
+			"again: "
 			"%.150s",
 			run->push_reason.text);
 	if (run->rejected.any && !run->to_push)

@@ -126,7 +126,7 @@ struct node_run {
 	int64_t oldest_us;     /* wall clock of the centre: since when the oldest of them waits; -1 = none */
 	struct {
 		bool known, equal;
-		bool outdated;   /* since then it failed to answer or was sent a push: it is still shown, no more */
+		bool outdated; /* since then it failed to answer or was sent a push: it is still shown, no more */
 		int64_t at_us;   /* wall, to show */
 		int64_t mono_us; /* monotonic, to age */
 		uint64_t seq;

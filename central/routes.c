@@ -17,10 +17,10 @@
 
 static const struct route routes[] = {
 	/* health */
-	{HTTP_GET, "/healthz", ROUTE_OPEN, 0, api_healthz, NULL},
+	{HTTP_GET, "/healthz", ROUTE_ALWAYS, 0, api_healthz, NULL},
 	{HTTP_GET, "/readyz", ROUTE_OPEN, 0, api_readyz, NULL},
-	{HTTP_GET, "/", ROUTE_OPEN, 0, api_page_front, NULL},
-	{HTTP_GET, "/page/{name}", ROUTE_OPEN, 0, api_page_file, NULL},
+	{HTTP_GET, "/", ROUTE_ALWAYS, 0, api_page_front, NULL},
+	{HTTP_GET, "/page/{name}", ROUTE_ALWAYS, 0, api_page_file, NULL},
 	{HTTP_GET, "/v1", ROUTE_APP, 0, api_index, NULL},
 	{HTTP_GET, "/openapi.yaml", ROUTE_APP, 0, api_openapi, NULL},
 	{HTTP_GET, "/metrics", ROUTE_APP, 0, api_metrics, NULL},

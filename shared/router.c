@@ -1,6 +1,7 @@
 #include "shared/router.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -224,6 +225,7 @@ static bool is_authorised(const struct router *t, const struct route *route, con
 {
 	const char *token = NULL;
 	switch (route->access) {
+	case ROUTE_ALWAYS:
 	case ROUTE_OPEN:
 		return true;
 	case ROUTE_APP:
@@ -234,6 +236,42 @@ static bool is_authorised(const struct router *t, const struct route *route, con
 		break;
 	}
 	return !token || !*token || has_token(q, span_of(token));
+}
+
+void router_gate_init(struct router_gate *g, const char *why)
+{
+	pthread_mutex_init(&g->lock, NULL);
+	g->shut = true;
+	g->why = (struct reason){""};
+	snprintf(g->why.text, sizeof g->why.text, "%s", why);
+}
+
+void router_gate_shut(struct router_gate *g, const struct reason *why)
+{
+	pthread_mutex_lock(&g->lock);
+	g->shut = true;
+	g->why = *why;
+	pthread_mutex_unlock(&g->lock);
+}
+
+void router_gate_open(struct router_gate *g)
+{
+	pthread_mutex_lock(&g->lock);
+	g->shut = false;
+	pthread_mutex_unlock(&g->lock);
+}
+
+static bool refuse_shut(struct router_gate *g, const struct route *route, struct http_reply *r)
+{
+	if (!g || route->access == ROUTE_ALWAYS)
+		return false;
+	pthread_mutex_lock(&g->lock);
+	bool shut = g->shut;
+	struct reason why = g->why;
+	pthread_mutex_unlock(&g->lock);
+	if (shut)
+		http_problem(r, "unavailable", "%s", why.text);
+	return shut;
 }
 
 static struct span trimmed(struct span s)
@@ -334,6 +372,8 @@ static const struct route *admit(
 		http_problem(r, "unauthorised", "a token is needed: Authorization: Bearer TOKEN");
 		return NULL;
 	}
+	if (refuse_shut(t->gate, route, r))
+		return NULL;
 	return refuse_body(route, q, length, r) || refuse_query(route, q, raw, r) ? NULL : route;
 }
 

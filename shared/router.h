@@ -2,17 +2,20 @@
  * router - the one table of routes: who may call, how large a body, which handler.
  *
  * router_dispatch() answers everything that is the same for all calls (framing, Host and
- * Origin, 404, 405, 401, 415, 411, 413, malformed query; in this order) and then calls the handler.
+ * Origin, 404, 405, 401, 503 of a gate, 415, 411, 413, malformed query; in this order) and then calls the handler.
  * Segments are percent-decoded one by one; nothing is normalised.  The first route that fits is taken.
  * A router is const once it serves, but for its tokens; thread-safe.
  */
 #ifndef SHARED_ROUTER_H
 #define SHARED_ROUTER_H
 
+#include <pthread.h>
+
 #include "shared/http.h"
 
 enum route_access {
-	ROUTE_OPEN,   /* no token: health */
+	ROUTE_ALWAYS, /* no token, and answered while the gate is shut: needs nothing but the process */
+	ROUTE_OPEN,   /* no token */
 	ROUTE_APP,    /* applications at a local; operators at the centre */
 	ROUTE_CENTRE, /* replication: the node's token */
 };
@@ -29,6 +32,16 @@ struct route {
 			      none */
 };
 
+/* Shut while what the handlers need is not there yet: all but ROUTE_ALWAYS is 503 unavailable, with the reason. */
+struct router_gate {
+	pthread_mutex_t lock;
+	bool shut;
+	struct reason why;
+};
+void router_gate_init(struct router_gate *g, const char *why); /* shut */
+void router_gate_shut(struct router_gate *g, const struct reason *why);
+void router_gate_open(struct router_gate *g); /* what was written before is seen by the handlers that come */
+
 struct router {
 	const struct route *routes;
 	size_t n;
@@ -44,6 +57,7 @@ struct router {
 	 * could otherwise reach it by a name of its own that resolves to this machine.
 	 */
 	const char *hosts;
+	struct router_gate *gate; /* NULL: always open */
 };
 
 /*

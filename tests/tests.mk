@@ -1,5 +1,5 @@
 # The tests' part of the Makefile.  tests/README.md says what belongs where.
-TEST_LIBS := $(shell pkg-config --libs cmocka 2>/dev/null)
+TEST_LIBS := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
 
 SUPPORT := $(B)/tests/support.a
 $(SUPPORT): $(call objects,$(wildcard tests/support/*.c))
@@ -45,7 +45,7 @@ $(B)/tests/uncertain/tidemark-central: $(B)/central/main.o $(CENTRAL) $(SHARED)
 # A disk that loses what was not flushed.
 $(B)/tests/disk/disk: tests/disk/disk.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(shell pkg-config --cflags fuse3) $(CFLAGS) $(LDFLAGS) -o $@ $< $(shell pkg-config --libs fuse3)
+	$(CC) $(CPPFLAGS) $(shell $(PKG_CONFIG) --cflags fuse3) $(CFLAGS) $(LDFLAGS) -o $@ $< $(shell $(PKG_CONFIG) --libs fuse3)
 
 # What is loaded before a real program.
 $(B)/tests/preload/%.so: tests/preload/%.c

@@ -86,7 +86,7 @@ class Document:
 
     def check_routes(self, directory):
         """Each route of the table is an operation and the reverse, with its query, body and token."""
-        security = {"OPEN": [], "APP": self.doc["security"], "CENTRE": [{"centre": []}]}
+        security = {"ALWAYS": [], "OPEN": [], "APP": self.doc["security"], "CENTRE": [{"centre": []}]}
         table, operations = routes(directory), self.operations()
         assert table.keys() == operations.keys(), sorted(table.keys() ^ operations.keys())
         for where, (access, body, query) in table.items():

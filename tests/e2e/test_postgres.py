@@ -364,14 +364,31 @@ def test_it_refuses_a_database_that_is_anothers(site, databases):
     assert r.returncode == 6 and "UTF8" in r.stderr, r
 
 
+def check_answers_before_there_is_a_database(url, reason):
+    """It is alive, and its page is there; all else says what is waited for."""
+    assert lab.call(url + "/healthz").status == 200
+    page = lab.call(url + "/")
+    assert page.status == 200
+    files = re.findall(r'(?:src|href)="(/page/[^"]+)"', page.body.decode())
+    assert files and all(lab.call(url + f).status == 200 for f in files)
+    for method, path in (("GET", "/readyz"), ("GET", "/v1/status"), ("GET", "/metrics"), ("GET", "/v1/nodes"), ("GET", "/v1/events/stream"),
+                         ("PUT", "/v1/records/a/x"), ("POST", "/v1/nodes")):
+        r = lab.call(url + path, method, None if method == "GET" else "{")
+        assert says_unavailable(r) and reason in r.json["detail"] and r.headers["Retry-After"], (method, path, r.status, r.body)
+    assert lab.call(url + "/v1/nothing").status == 404
+
+
 def test_a_database_that_is_not_there_yet_is_waited_for(site, databases):
     store = databases()
     store.drop()
     centre = lab.Centre(site.path, [site.local("a")], store=store).spawn()
     try:
-        lab.wait_until("said what is missing", lambda: "store.failed" in centre.log_text() and store.name in centre.log_text())
+        waiting = lab.wait_until("said what is missing", lambda: re.search(r"waiting.*? url=(\S+)", centre.log_text()))
+        assert "store.failed" in centre.log_text() and store.name in centre.log_text()
+        check_answers_before_there_is_a_database(waiting.group(1), store.name)
         pg.sql(store.server, f'CREATE DATABASE "{store.name}"')
         centre.listens()
+        assert centre.url == waiting.group(1) and centre.get("/readyz").status == 200
         centre.in_sync()
         assert centre.stop() == 0
         store.drop()

@@ -72,7 +72,7 @@ static void feed(void *ctx, struct http_request *q, struct http_reply *r)
 
 static const struct route ROUTES[] = {
 	{HTTP_GET, "/", ROUTE_OPEN, 0, home, NULL},
-	{HTTP_GET, "/healthz", ROUTE_OPEN, 0, health, NULL},
+	{HTTP_GET, "/healthz", ROUTE_ALWAYS, 0, health, NULL},
 	{HTTP_GET, "/v1/records", ROUTE_APP, 0, list, "after limit "},
 	{HTTP_POST, "/v1/records", ROUTE_APP, 8, add, NULL},
 	{HTTP_GET, "/v1/records/{owner}/{id}", ROUTE_APP, 0, get, NULL},
@@ -444,6 +444,29 @@ static void test_order(void **state)
 	assert_answer(&t, a, 200, "add");
 }
 
+/* Shut: what is refused by its head alone still is, and no body is read for nothing. */
+static void test_gate(void **state)
+{
+	(void)state;
+	struct router_gate gate;
+	struct router t = a_router();
+	struct ask a = {.method = HTTP_POST, .target = "/v1/records", .body = "123456789"};
+	router_gate_init(&gate, "being opened");
+	t.gate = &gate;
+	t.app_token = "secret";
+	assert_answer(&t, (struct ask){.target = "/healthz"}, 200, "health");
+	assert_answer(&t, (struct ask){.target = "/"}, 503, "being opened");
+	assert_answer(&t, (struct ask){.target = "/v1/nowhere"}, 404, "not_found");
+	assert_answer(&t, a, 401, "unauthorised");
+	a.token = "Bearer secret";
+	router_gate_shut(&gate, &(struct reason){"no server there"});
+	assert_answer(&t, a, 503, "no server there");
+	router_gate_open(&gate);
+	assert_answer(&t, a, 413, "body_too_large");
+	assert_answer(&t, (struct ask){.target = "/"}, 200, "home");
+	pthread_mutex_destroy(&gate.lock);
+}
+
 static void test_early(void **state)
 {
 	(void)state;
@@ -476,6 +499,7 @@ int main(void)
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_query_names),
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_gate),
 		cmocka_unit_test(test_early),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -125,9 +125,9 @@ static void speak_to_a_full_queue(void)
 	supervisor_status("room again");
 	supervisor_status("more");
 	_exit(n > 0 && strcmp(heard(), "READY=1") == 0 && strcmp(heard(), "STATUS=room again") == 0 &&
-			      strcmp(heard(), "STATUS=more") == 0 && heard()[0] == '\0'
-		      ? 51
-		      : 52);
+				strcmp(heard(), "STATUS=more") == 0 && heard()[0] == '\0'
+			? 51
+			: 52);
 }
 
 static void that_it_is_ready_is_said_until_it_is_taken(void **state)
