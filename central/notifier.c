@@ -23,13 +23,13 @@ static void pause_for(struct target *t, int64_t ms)
 	struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
 
 	pthread_mutex_lock(&n->lock);
-	if (t->failing)
-		t->next_us = clock_wall_us() + ms * 1000;
+	if (t->now.failing)
+		t->now.next_us = clock_wall_us() + ms * 1000;
 	while (!n->stopping && t->hurried == n->hurries)
 		if (pthread_cond_timedwait(&n->news, &n->lock, &until) != 0)
 			break;
 	t->hurried = n->hurries;
-	t->next_us = -1;
+	t->now.next_us = -1;
 	pthread_mutex_unlock(&n->lock);
 }
 
@@ -71,15 +71,15 @@ static void tell(struct target *t, const struct event *ev)
 static bool keep_answer(struct target *t, bool taken, const struct delivery *d, const struct reason *answer)
 {
 	pthread_mutex_lock(&t->of->lock);
-	bool before = t->tried ? t->failing : d->attempts > 0, changed = before == taken;
-	t->taken += taken;
-	t->failed += !taken;
-	t->attempts = taken ? 0 : d->attempts + 1;
-	t->answer = *answer;
-	if (!t->tried || changed)
-		t->since_us = clock_wall_us();
-	t->tried = true;
-	t->failing = !taken;
+	bool before = t->now.tried ? t->now.failing : d->attempts > 0, changed = before == taken;
+	t->now.taken += taken;
+	t->now.failed += !taken;
+	t->now.attempts = taken ? 0 : d->attempts + 1;
+	t->now.answer = *answer;
+	if (!t->now.tried || changed)
+		t->now.since_us = clock_wall_us();
+	t->now.tried = true;
+	t->now.failing = !taken;
 	pthread_mutex_unlock(&t->of->lock);
 	return changed;
 }
@@ -173,7 +173,7 @@ static enum err add_targets(struct notifier *n, const struct receiver_options *o
 	}
 	for (size_t i = 0; i < n->n; i++) {
 		n->targets[i].of = n;
-		n->targets[i].next_us = -1;
+		n->targets[i].now.next_us = -1;
 	}
 	return e;
 }

@@ -8,23 +8,27 @@
 #include "central/notifier.h"
 #include "shared/client.h"
 
-/* One receiver and its thread. */
-struct target {
-	struct notifier *of;
-	struct receiver receiver;
-	const char *url, *path; /* or NULL: */
-	const char *command;
-	struct client *client; /* the thread's own */
-	pthread_t thread;
-	bool running;
-	/* under the notifier's lock: */
-	bool tried, failing;    /* in this run */
-	uint64_t hurried;       /* what it has seen of n->hurries */
+/* How it goes with a receiver, in this run. */
+struct reception {
+	bool tried, failing;
 	uint64_t taken, failed; /* attempts */
 	uint64_t attempts;      /* of the present batch, that failed */
 	int64_t since_us;       /* wall: when it began to fail, or to work */
 	int64_t next_us;        /* wall: the next attempt; -1 = it does not wait */
 	struct reason answer;   /* the last one */
+};
+
+/* One receiver and its thread, which alone touches what no lock is named for. */
+struct target {
+	struct notifier *of;
+	struct receiver receiver; /* const, as the next two lines, once it is open */
+	const char *url, *path;   /* or NULL: */
+	const char *command;
+	struct client *client;
+	pthread_t thread;
+	bool running;
+	uint64_t hurried;     /* what it has seen of n->hurries */
+	struct reception now; /* under the notifier's lock */
 };
 
 struct notifier {

@@ -2,12 +2,12 @@
 #include "central/notifier_private.h"
 
 /* As it is now. */
-static struct target look(struct notifier *n, size_t i)
+static struct reception look(struct notifier *n, size_t i)
 {
 	pthread_mutex_lock(&n->lock);
-	struct target t = n->targets[i];
+	struct reception r = n->targets[i].now;
 	pthread_mutex_unlock(&n->lock);
-	return t;
+	return r;
 }
 
 static void put_time(struct buf *out, const char *key, bool known, int64_t us)
@@ -22,7 +22,8 @@ static void put_time(struct buf *out, const char *key, bool known, int64_t us)
 	buf_char(out, '"');
 }
 
-static void put_receiver(struct notifier *n, const struct target *t, struct buf *out)
+static void put_receiver(
+	struct notifier *n, const struct target *t, const struct reception *r, struct buf *out)
 {
 	uint64_t position = 0, waiting = 0;
 	struct reason why;
@@ -31,13 +32,13 @@ static void put_receiver(struct notifier *n, const struct target *t, struct buf 
 	buf_text(out, "{\"receiver\":");
 	buf_json_text(out, span_of(t->receiver.shown));
 	buf_printf(out, ",\"kind\":\"%s\",\"ok\":%s", t->url ? "url" : "command",
-		!t->tried    ? "null"
-		: t->failing ? "false"
+		!r->tried    ? "null"
+		: r->failing ? "false"
 			     : "true");
-	put_time(out, "since", t->tried, t->since_us);
+	put_time(out, "since", r->tried, r->since_us);
 	buf_text(out, ",\"answer\":");
-	if (t->tried)
-		buf_json_text(out, span_of(t->answer.text));
+	if (r->tried)
+		buf_json_text(out, span_of(r->answer.text));
 	else
 		buf_text(out, "null");
 	if (known)
@@ -45,9 +46,9 @@ static void put_receiver(struct notifier *n, const struct target *t, struct buf 
 			(unsigned long long)waiting);
 	else
 		buf_text(out, ",\"position\":null,\"waiting\":null");
-	buf_printf(out, ",\"attempts\":%llu,\"taken\":%llu,\"failed\":%llu", (unsigned long long)t->attempts,
-		(unsigned long long)t->taken, (unsigned long long)t->failed);
-	put_time(out, "next_attempt_at", t->next_us >= 0, t->next_us);
+	buf_printf(out, ",\"attempts\":%llu,\"taken\":%llu,\"failed\":%llu", (unsigned long long)r->attempts,
+		(unsigned long long)r->taken, (unsigned long long)r->failed);
+	put_time(out, "next_attempt_at", r->next_us >= 0, r->next_us);
 	buf_char(out, '}');
 }
 
@@ -55,10 +56,10 @@ void notifier_put_receivers(struct notifier *n, struct buf *out)
 {
 	buf_text(out, "{\"receivers\":[");
 	for (size_t i = 0; i < n->n; i++) {
-		struct target t = look(n, i);
+		struct reception r = look(n, i);
 		if (i > 0)
 			buf_char(out, ',');
-		put_receiver(n, &t, out);
+		put_receiver(n, &n->targets[i], &r, out);
 	}
 	buf_text(out, "],\"next\":null}\n");
 }
@@ -83,21 +84,23 @@ static void put_sample(
 
 void notifier_put_metrics(struct notifier *n, struct buf *out)
 {
-	struct target t;
+	struct reception r;
 
 	buf_text(out, "# HELP tidemark_notify_attempts_total Messages to a receiver of notifications, in "
 		      "this run.\n"
 		      "# TYPE tidemark_notify_attempts_total counter\n");
 	for (size_t i = 0; i < n->n; i++) {
-		t = look(n, i);
-		put_sample(out, "tidemark_notify_attempts_total", &t, ",result=\"taken\"", t.taken);
-		put_sample(out, "tidemark_notify_attempts_total", &t, ",result=\"failed\"", t.failed);
+		r = look(n, i);
+		put_sample(
+			out, "tidemark_notify_attempts_total", &n->targets[i], ",result=\"taken\"", r.taken);
+		put_sample(out, "tidemark_notify_attempts_total", &n->targets[i], ",result=\"failed\"",
+			r.failed);
 	}
 	buf_text(out,
 		"# HELP tidemark_notify_failing 1 while a receiver of notifications does not take them.\n"
 		"# TYPE tidemark_notify_failing gauge\n");
 	for (size_t i = 0; i < n->n; i++) {
-		t = look(n, i);
-		put_sample(out, "tidemark_notify_failing", &t, "", t.failing);
+		r = look(n, i);
+		put_sample(out, "tidemark_notify_failing", &n->targets[i], "", r.failing);
 	}
 }
