@@ -15,13 +15,26 @@ bool notice_troubled(struct span text)
 	return node_change_parse(text, &now, &was, &reason) && now != NODE_IN_SYNC;
 }
 
+/* The end of an ailment is as loud as the ailment was, whose word begins the text of both. */
+static bool ends_ailment(enum log_level least, const char *kind, struct span text)
+{
+	if (strcmp(kind, "node.recovered") != 0 && strcmp(kind, "centre.recovered") != 0)
+		return false;
+	for (int i = 0; i < AILMENTS; i++) {
+		struct span word = span_of(ailment_name((enum ailment)i));
+		if (text.len > word.len && text.at[word.len] == ':' && !memcmp(text.at, word.at, word.len))
+			return ailment_level((enum ailment)i) <= least;
+	}
+	return false;
+}
+
 enum notice_want notice_want(enum log_level least, enum log_level level, const char *kind, struct span text)
 {
 	if (strcmp(kind, NOTICE_TEST) == 0)
 		return NOTICE_YES;
 	if (strncmp(kind, "notify.", 7) == 0)
 		return NOTICE_NO; /* of a receiver that fails: it would tell itself of itself */
-	if (level <= least)
+	if (level <= least || ends_ailment(least, kind, text))
 		return NOTICE_YES;
 	return strcmp(kind, "node.state") == 0 && !notice_troubled(text) ? NOTICE_IF_TROUBLED : NOTICE_NO;
 }

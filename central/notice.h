@@ -7,6 +7,7 @@
 #define CENTRAL_NOTICE_H
 
 #include "central/node.h"
+#include "shared/ailment.h"
 #include "shared/arena.h"
 #include "shared/log.h"
 
