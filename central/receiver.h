@@ -17,7 +17,7 @@ struct receiver_options {
 	int64_t timeout_ms;
 };
 #define RECEIVER_OPTIONS(o)                                                                                \
-	{"notify-url", OPTION_LIST, &(o)->urls, NULL, 0, 0, NULL, "URL",                                   \
+	{"notify-url", OPTION_URLS, &(o)->urls, NULL, 0, 0, NULL, "URL",                                   \
 		"POST there what happens to nodes, until it is taken"},                                    \
 		{"notify-command", OPTION_LIST, &(o)->commands, NULL, 0, 0, NULL, "FILE",                  \
 			"run this program with it, until it exits with 0"},                                \

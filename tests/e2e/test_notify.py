@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import http.client
 import pathlib
+import signal
 import subprocess
 import time
 
@@ -230,6 +231,23 @@ def test_a_flood_is_few_messages(site, receiver):
     assert len(messages) <= 8 and max(len(m.json["events"]) for m in messages) <= 100
     longest = max(messages, key=lambda m: len(m.json["events"]))
     assert longest.json["text"].endswith(f"and {len(longest.json['events']) - 20} more\n")
+
+
+def test_other_receivers_need_a_restart_and_the_present_ones_go_on(site, receiver):
+    config = site.path / "centre.conf"
+    config.write_text(f"notify-url = {receiver.url}/old\n")
+    centre = site.centre(options=["--config", config])
+    config.write_text(f"notify-url = {receiver.url}/old {receiver.url}/new\nnotify-level = info\nkeep-events = 1000\n")
+    centre.process.send_signal(signal.SIGHUP)
+    lab.wait_until("it is said", lambda: "keep-events" in centre.log_text() and "notify-url" in centre.log_text())
+    assert "/old" not in centre.log_text() and "/new" not in centre.log_text()
+    shown = subprocess.run([*centre.argv(), "--print-config"], capture_output=True, text=True, timeout=20).stdout
+    assert f"notify-url = {receiver.url}/*** {receiver.url}/***" in shown
+    assert centre.tool("notifications", "test").stdout.count("taken: 204") == 1
+    assert centre.stop() == 0
+    centre.start()
+    assert centre.tool("notifications", "test").stdout.count("taken: 204") == 2
+    assert [len(receiver.at(p)) for p in ("/old", "/new")] == [2, 1]
 
 
 def refused(site, *options):
