@@ -188,3 +188,19 @@ bool node_url_name(const char *url, char ret[ADDRESS_HOST_MAX + 1], unsigned *re
 	memcpy(ret, host, sizeof host);
 	return true;
 }
+
+enum err hook_url_check(const char *url, size_t *ret_origin, struct reason *why)
+{
+	char host[ADDRESS_HOST_MAX + 1];
+	unsigned char literal[16];
+	const char *rest = after_scheme(url);
+	if (!rest)
+		return fail(INVALID, why, "the URL does not start with http:// or https://");
+	for (const char *c = url; *c; c++)
+		if (*c <= ' ' || *c >= 127 || strchr("@#\\\"<>", *c))
+			return fail(INVALID, why, "the URL may hold neither user, fragment nor blanks");
+	if (!split_host(rest, host, sizeof host) || (parse_literal(host, literal) < 0 && !name_ok(host)))
+		return fail(INVALID, why, "the URL is not http://HOST:PORT/PATH");
+	*ret_origin = (size_t)(rest - url) + strcspn(rest, "/");
+	return OK;
+}

@@ -47,5 +47,10 @@ enum err node_url_check(const struct networks *ns, const char *url, struct reaso
  * address (or `localhost`).
  */
 bool node_url_name(const char *url, char ret[ADDRESS_HOST_MAX + 1], unsigned *ret_port) MUST_USE;
+/*
+ * Where notifications go: http[s]://HOST[:PORT][/PATH[?QUERY]] without user, fragment or blanks, in whatever network: whoever
+ * starts the program names it.  *ret_origin: the part before the path.
+ */
+enum err hook_url_check(const char *url, size_t *ret_origin, struct reason *why) MUST_USE;
 
 #endif

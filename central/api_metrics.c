@@ -258,6 +258,8 @@ static void put_all(struct centre *c, const struct node_view *v, size_t n, struc
 		"Versions that lost a conflict, or were put aside, and are kept.", store_conflict_count);
 	put_kept(&st, out, "tidemark_quarantined", "Records that could not be applied and are kept apart.",
 		store_quarantine_count);
+	if (c->notifier)
+		notifier_put_metrics(c->notifier, out);
 	begin(out, "tidemark_store_up", "gauge",
 		"1 when the store answered just now and the last write was good.");
 	buf_printf(out, "tidemark_store_up %d\n", st && !t.store_failed);

@@ -22,6 +22,7 @@ static const char index_text[] = "tidemark-central " TIDEMARK_VERSION "\n"
 				 "/v1/events           ?node= &level= &after= &before= &limit=\n"
 				 "/v1/conflicts        versions that lost, and were kept\n"
 				 "/v1/quarantine       what could not be taken, and was kept\n"
+				 "/v1/notifications    who was told what happened; /receivers, POST /test\n"
 				 "/v1/backup           a consistent copy of the embedded store\n";
 
 void api_index(void *ctx, struct http_request *q, struct http_reply *r)

@@ -131,8 +131,7 @@ static void add_events(struct telling *t, const struct slot *s, const struct wor
 	if (w->now != w->stored) {
 		struct event *ev = place_for_event(t);
 		*ev = (struct event){.level = state_level(w->now), .kind = "node.state", .node = s->name};
-		(void)fail(OK, &ev->text, "%s (was %s): %.180s", node_state_name(w->now),
-			node_state_name(w->stored), w->state.text);
+		node_change_text(w->now, w->stored, &w->state, &ev->text);
 	}
 	for (int i = 0; i < AILMENTS; i++) {
 		bool has = w->ailing & AILMENT_BIT(i);

@@ -22,7 +22,8 @@ void backlog_of(struct store **st, const struct node_view *v, struct backlog *re
 		b.pull.records = v->run.pull_backlog;
 		b.pull.oldest_us = v->run.oldest_us;
 	}
-	if (!v->run.heard || v->run.to_push)
+	/* Of a node that was not heard yet, the store may hold what a run before left; not where it holds nothing of it. */
+	if (v->run.to_push || (!v->run.heard && v->node.sync.digest.count > 0))
 		b.push.known = count_push(*st, v->node.name, &b.push.records, &b.push.oldest_us);
 	if (!b.push.known)
 		*st = NULL;

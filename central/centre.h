@@ -6,6 +6,7 @@
 
 #include "central/backup.h"
 #include "central/exchange.h"
+#include "central/notifier.h"
 #include "central/scheduler.h"
 #include "central/selfcheck.h"
 #include "shared/http.h"
@@ -16,7 +17,8 @@ struct centre {
 	struct backup_turn backup;
 	struct selfcheck self;
 	struct scheduler *scheduler;
-	struct stream *stream; /* stream.h; NULL: what happens is not told as it happens */
+	struct stream *stream;     /* stream.h; NULL: what happens is not told as it happens */
+	struct notifier *notifier; /* NULL: nobody is told, as in tests */
 	_Atomic(const struct networks *) allowed;
 	_Atomic(const char *) secret; /* NULL or "": none */
 	_Atomic int64_t interval_ms;

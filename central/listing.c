@@ -56,6 +56,18 @@ static void add_text(struct buf *out, const char *key, struct span value)
 		buf_text(out, "null");
 }
 
+static void add_time(struct buf *out, const char *key, int64_t us)
+{
+	buf_text(out, key);
+	if (us < 0) {
+		buf_text(out, "null");
+		return;
+	}
+	buf_char(out, '"');
+	buf_time(out, us);
+	buf_char(out, '"');
+}
+
 static void add_head(struct buf *out, uint64_t id, int64_t at_us)
 {
 	buf_text(out, "{\"id\":");
@@ -120,14 +132,30 @@ void listing_quarantine(struct listing *g, const struct listed_quarantine *l)
 	buf_printf(g->out, ",\"hash\":\"%s\",\"seq\":%llu,\"held\":%s", hex, (unsigned long long)l->seq,
 		l->held ? "true" : "false");
 	add_text(g->out, ",\"reason\":", l->why);
-	buf_printf(g->out, ",\"attempts\":%llu,\"tried_at\":", (unsigned long long)l->attempts);
-	if (l->tried_us < 0) {
-		buf_text(g->out, "null");
-	} else {
-		buf_char(g->out, '"');
-		buf_time(g->out, l->tried_us);
-		buf_char(g->out, '"');
-	}
+	buf_printf(g->out, ",\"attempts\":%llu", (unsigned long long)l->attempts);
+	add_time(g->out, ",\"tried_at\":", l->tried_us);
 	add_line(g->out, l->line);
 	buf_char(g->out, '}');
+}
+
+static const char *const outcomes[] = {"under_way", "delivered", "abandoned"};
+
+void listing_delivery(struct listing *g, const struct listed_delivery *d)
+{
+	struct buf *out = g->out;
+
+	add_head(out, d->id, d->begun_us);
+	add_text(out, ",\"receiver\":", d->receiver);
+	buf_printf(out, ",\"first\":%llu,\"last\":%llu,\"events\":%llu,\"dropped\":%llu,\"attempts\":%llu",
+		(unsigned long long)d->first, (unsigned long long)d->last, (unsigned long long)d->notices,
+		(unsigned long long)d->dropped, (unsigned long long)d->attempts);
+	add_text(out, ",\"outcome\":", span_of(outcomes[d->outcome]));
+	add_time(out, ",\"tried_at\":", d->tried_us);
+	buf_text(out, ",\"took_ms\":");
+	if (d->tried_us < 0)
+		buf_text(out, "null");
+	else
+		buf_printf(out, "%.3f", (double)d->took_us / 1000);
+	add_text(out, ",\"answer\":", d->answer.len > 0 ? d->answer : (struct span){0});
+	buf_char(out, '}');
 }

@@ -51,4 +51,15 @@ struct listed_quarantine {
 };
 void listing_quarantine(struct listing *g, const struct listed_quarantine *l);
 
+struct listed_delivery {
+	uint64_t id;
+	struct span receiver;
+	uint64_t first, last, notices, dropped, attempts;
+	int64_t begun_us, tried_us; /* -1: not yet */
+	unsigned outcome;           /* enum delivery_outcome */
+	int64_t took_us;
+	struct span answer;
+};
+void listing_delivery(struct listing *g, const struct listed_delivery *d);
+
 #endif

@@ -27,6 +27,7 @@ struct program {
 	struct centre centre;
 	struct router router;
 	struct router_gate gate;
+	struct buf notify_secret;
 	struct server *server;
 	int64_t alive_due_us; /* monotonic */
 	bool stopped;         /* before it could run */
@@ -66,7 +67,9 @@ static enum err open_store(struct program *p, struct reason *why)
 {
 	const struct store_config c = {.url = settings(p)->store,
 		.policy = settings(p)->policy,
-		.events_kept = (uint64_t)settings(p)->keep_events};
+		.events_kept = (uint64_t)settings(p)->keep_events,
+		.notify = settings(p)->notify.urls.n + settings(p)->notify.commands.n > 0,
+		.notify_level = log_level_parse(settings(p)->notify.level)};
 	struct reason told = {""};
 	enum err e;
 	for (unsigned failures = 1;; failures++) {
@@ -98,6 +101,14 @@ static enum err refused(enum err e)
 	return e == INVALID ? DENIED : e;
 }
 
+static enum err open_notifier(struct program *p, struct reason *why)
+{
+	const struct notifier_config c = {.store = p->centre.store,
+		.receivers = &settings(p)->notify,
+		.secret = buf_span(&p->notify_secret)};
+	return notifier_open(&p->centre.notifier, &c, why);
+}
+
 static enum err open_data(struct program *p, struct reason *why)
 {
 	enum err e = open_store(p, why);
@@ -105,6 +116,8 @@ static enum err open_data(struct program *p, struct reason *why)
 		backup_tidy(settings(p)->store + strlen("sqlite:"));
 	if (e == OK)
 		e = reload_nodes(&p->centre, &settings(p)->nodes, NULL, why);
+	if (e == OK)
+		e = open_notifier(p, why);
 	return refused(e);
 }
 
@@ -113,6 +126,8 @@ static enum err open_door(struct program *p, struct reason *why)
 {
 	const struct server_config server = {.listen = settings(p)->listen, .router = &p->router};
 	enum err e = generation_read_secret(p->reload.now, why);
+	if (e == OK && settings(p)->notify.secret_file)
+		e = option_read_secret(settings(p)->notify.secret_file, &p->notify_secret, why);
 	if (e != OK)
 		return refused(e);
 	p->centre.secret = generation_secret(p->reload.now);
@@ -157,9 +172,11 @@ static void close_program(struct program *p)
 	server_close(p->server);
 	scheduler_close(p->centre.scheduler);
 	stream_close(p->centre.stream);
+	notifier_close(p->centre.notifier);
 	store_close(p->centre.store);
 	selfcheck_done(&p->centre.self);
 	generation_free(p->reload.now);
+	buf_done(&p->notify_secret);
 }
 
 static void tell_status(struct program *p)
@@ -230,6 +247,8 @@ static enum err run(struct program *p, struct reason *why)
 	enum err e = chrony_start(&chrony, why);
 	if (e == OK)
 		e = scheduler_start(p->centre.scheduler, why);
+	if (e == OK)
+		e = notifier_start(p->centre.notifier, server_url(p->server), why);
 	if (e == OK) {
 		tell_status(p);
 		supervisor_ready();

@@ -1,6 +1,7 @@
 #include "central/node.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 /* A proof counts for three intervals, and at least for this long: a short interval is no reason to flap. */
 #define PROOF_AGE_LEAST_US (3 * INT64_C(1000000))
@@ -50,6 +51,39 @@ bool node_state_parse(struct span word, enum node_state *ret)
 		return true;
 	}
 	return false;
+}
+
+void node_change_text(
+	enum node_state now, enum node_state was, const struct reason *cause, struct reason *ret)
+{
+	(void)fail(OK, ret, "%s (was %s): %.180s", state_names[now], state_names[was], cause->text);
+}
+
+/* Steps over `literal`; what stands before it is *ret_part. */
+static bool split_at(struct span *text, const char *literal, struct span *ret_part)
+{
+	size_t n = strlen(literal);
+	const char *at = memmem(text->at, text->len, literal, n);
+	if (!at)
+		return false;
+	*ret_part = (struct span){text->at, (size_t)(at - text->at)};
+	*text = (struct span){at + n, text->len - ret_part->len - n};
+	return true;
+}
+
+bool node_change_parse(
+	struct span text, enum node_state *ret_now, enum node_state *ret_was, struct span *ret_reason)
+{
+	struct span now, was;
+	enum node_state n, w;
+	if (!split_at(&text, " (was ", &now) || !split_at(&text, "): ", &was))
+		return false;
+	if (!node_state_parse(now, &n) || !node_state_parse(was, &w))
+		return false;
+	*ret_now = n;
+	*ret_was = w;
+	*ret_reason = text;
+	return true;
 }
 
 const char *poll_result_name(enum poll_result r)

@@ -36,6 +36,11 @@ enum node_state {
 #define NODE_STATES 9
 const char *node_state_name(enum node_state s);
 bool node_state_parse(struct span word, enum node_state *ret) MUST_USE;
+/* The text of an event of a change of state, and its parts again; `ret_reason` is within it. */
+void node_change_text(
+	enum node_state now, enum node_state was, const struct reason *cause, struct reason *ret);
+bool node_change_parse(struct span text, enum node_state *ret_now, enum node_state *ret_was,
+	struct span *ret_reason) MUST_USE;
 
 enum node_halt { HALT_NONE, HALT_IDENTITY, HALT_DIVERGED };
 

@@ -6,6 +6,7 @@
 #include "central/api_metrics.h"
 #include "central/api_nodes.h"
 #include "central/api_page.h"
+#include "central/api_notifications.h"
 #include "central/api_quarantine.h"
 #include "central/api_records.h"
 #include "central/api_status.h"
@@ -52,6 +53,10 @@ static const struct route routes[] = {
 	{HTTP_GET, "/v1/quarantine", ROUTE_APP, 0, api_quarantine_list, "owner after limit "},
 	{HTTP_POST, "/v1/quarantine/{id}/retry", ROUTE_APP, 0, api_quarantine_retry, NULL},
 	{HTTP_DELETE, "/v1/quarantine/{id}", ROUTE_APP, 0, api_quarantine_drop, NULL},
+	/* who is told */
+	{HTTP_GET, "/v1/notifications", ROUTE_APP, 0, api_notifications_list, "after limit "},
+	{HTTP_GET, "/v1/notifications/receivers", ROUTE_APP, 0, api_notifications_receivers, NULL},
+	{HTTP_POST, "/v1/notifications/test", ROUTE_APP, 0, api_notifications_test, NULL},
 };
 
 void central_routes_init(struct router *ret, struct centre *c)

@@ -59,6 +59,8 @@ static enum err check(struct settings *set, const struct option_list *wanted, st
 		networks_add_loopback(&set->allowed);
 	for (size_t i = 0; e == OK && i < wanted->n; i++)
 		e = networks_add(&set->allowed, wanted->at[i], why);
+	if (e == OK)
+		e = receivers_check(&set->notify, why);
 	return e == OK ? check_nodes(set, why) : e;
 }
 
@@ -85,6 +87,7 @@ static const struct option table[] = {
 	{"allow-network", OPTION_LIST, &networks, NULL, 0, 0, NULL, "CIDR",
 		"nodes may be in this network; loopback is allowed while the centre listens on "
 		"loopback only"},
+	RECEIVER_OPTIONS(&s.notify),
 	{"chronyc", OPTION_TEXT, &s.chronyc, "chronyc", 0, 0, NULL, "PROGRAM",
 		"what to ask how well this machine's clock is kept; empty: only the kernel"},
 	{"log-level", OPTION_CHOICE, &s.log_level, "info", 0, 0, "error warn info debug", NULL,

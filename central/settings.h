@@ -5,8 +5,7 @@
 #define CENTRAL_SETTINGS_H
 
 #include "central/address.h"
-#include "central/store.h"
-#include "shared/options.h"
+#include "central/receiver.h"
 
 #define SETTINGS_STORE_DEFAULT "sqlite:tidemark-central.db"
 
@@ -16,6 +15,7 @@ struct settings {
 	struct option_list nodes; /* "NAME=URL" each, checked */
 	struct networks allowed;  /* where nodes may be */
 	enum merge_policy policy;
+	struct receiver_options notify; /* checked */
 	const char *chronyc;
 	const char *log_level, *log_format;
 };

@@ -21,12 +21,15 @@
 
 #include "central/merge.h"
 #include "central/node.h"
+#include "central/notice.h"
 #include "central/proof.h"
 #include "shared/log.h"
 #include "shared/page.h"
 #include "shared/push.h"
 
 #define STORE_EVENTS_KEPT 100000
+#define STORE_NOTICES_KEPT 10000
+#define STORE_DELIVERIES_KEPT 1000
 
 struct store;
 
@@ -37,7 +40,10 @@ struct store_config {
 	/* sqlite:FILE (also sqlite:file:/x?vfs=memdb), or what libpq takes: postgresql://… with several hosts */
 	const char *url;
 	enum merge_policy policy;
-	uint64_t events_kept; /* at least so many of the newest; 0 = STORE_EVENTS_KEPT */
+	uint64_t events_kept;        /* at least so many of the newest; 0 = STORE_EVENTS_KEPT */
+	bool notify;                 /* events become notices for the receivers (below): */
+	enum log_level notify_level; /* those of this level and worse, and what ends them (notice_want()) */
+	uint64_t notices_kept;       /* at least so many of the newest; 0 = STORE_NOTICES_KEPT */
 };
 
 /*
@@ -113,6 +119,47 @@ enum err store_events_each(struct store *st, const struct event_query *q, store_
  * of the store.  Set before there are other threads.
  */
 void store_on_events(struct store *st, void (*told)(void *ctx), void *ctx);
+
+/* --- notices: events for receivers, each of which takes them in order, at its own pace --- */
+
+/* The key names a receiver for ever: a hash of what may be a secret.  `shown` is for people. */
+#define RECEIVER_KEY 16
+struct receiver {
+	char key[RECEIVER_KEY + 1];
+	char shown[160];
+};
+/* From now on there are these: a new one begins with the next event, whoever is missing is forgotten. */
+enum err store_receivers(struct store *st, const struct receiver *rs, size_t n, struct reason *why) MUST_USE;
+
+/* A batch that a receiver is to take. */
+struct delivery {
+	uint64_t id;       /* 0: nothing waits */
+	uint64_t last;     /* up to this event */
+	uint64_t dropped;  /* notices that went by before it could take them */
+	uint64_t attempts; /* that failed */
+	struct notices notices;
+};
+enum delivery_outcome { DELIVERY_UNDER_WAY, DELIVERY_TAKEN, DELIVERY_ABANDONED };
+/*
+ * The batch that is under way for this receiver, as it was, or a new one of at most NOTICE_BATCH_MAX; written before
+ * it is returned, so that it is the same one after a crash.  Writes nothing where nothing waits.  GONE: no receiver.
+ */
+enum err store_delivery_begin(
+	struct store *st, const struct receiver *r, struct delivery *ret, struct reason *why) MUST_USE;
+/* What became of an attempt; taken: the receiver moves behind it. */
+enum err store_delivery_note(struct store *st, const struct receiver *r, const struct delivery *d, bool taken,
+	int64_t took_us, const struct reason *answer, struct reason *why) MUST_USE;
+/* How far it is, and how many notices wait for it.  GONE. */
+enum err store_receiver(struct store *st, const char *key, uint64_t *ret_position, uint64_t *ret_waiting,
+	struct reason *why) MUST_USE;
+/* An event that every receiver is told, whatever its level. */
+enum err store_notify_test(struct store *st, uint64_t *ret_event, struct reason *why) MUST_USE;
+/*
+ * Appends {"notifications":[{id, at, receiver, first, last, events, dropped, attempts, outcome, tried_at, took_ms,
+ * answer}…],"next":…}, rising; after 0 = the newest.
+ */
+enum err store_deliveries(
+	struct store *st, uint64_t after, unsigned limit, struct buf *out, struct reason *why) MUST_USE;
 
 /* --- exchanges --- */
 

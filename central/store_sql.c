@@ -281,6 +281,9 @@ enum err store_open(struct store **ret, const struct store_config *c, struct rea
 		return fail(RETRY, why, "out of memory");
 	st->lock_fd = -1;
 	store_retune(st, c->policy, c->events_kept);
+	st->notify = c->notify;
+	st->notify_level = c->notify_level;
+	st->notices_kept = c->notices_kept ? c->notices_kept : STORE_NOTICES_KEPT;
 	pthread_mutex_init(&st->minting, NULL);
 	pool_init(&st->writers);
 	pool_init(&st->readers);

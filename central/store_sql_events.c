@@ -15,13 +15,14 @@ static uint64_t prune_every(uint64_t kept)
 	return tenth < PRUNE_EVERY_MOST ? tenth : PRUNE_EVERY_MOST;
 }
 
-void store_tell(struct store *st, struct db *db, const struct event *ev)
+uint64_t store_tell(struct store *st, struct db *db, const struct event *ev)
 {
 	struct stmt q = stmt_begin(db, SQL_CENTRAL_EVENT_ADD);
+	int64_t at_us = clock_wall_us();
 	uint64_t id = 0, kept = st->events_kept;
 
 	*store_tells(st, db) = true;
-	stmt_i64(q, 1, clock_wall_us());
+	stmt_i64(q, 1, at_us);
 	stmt_i64(q, 2, ev->level);
 	stmt_text(q, 3, span_of(ev->kind));
 	if (ev->node)
@@ -37,6 +38,9 @@ void store_tell(struct store *st, struct db *db, const struct event *ev)
 		stmt_u64(q, 1, id - kept);
 		stmt_run(q);
 	}
+	if (st->notify && id > 0)
+		store_notice(st, db, id, at_us, ev);
+	return id;
 }
 
 enum err store_events_add(struct store *st, const struct event *evs, size_t n, struct reason *why)
@@ -44,7 +48,7 @@ enum err store_events_add(struct store *st, const struct event *evs, size_t n, s
 	struct db *db = store_write_begin(st);
 
 	for (size_t i = 0; i < n; i++)
-		store_tell(st, db, &evs[i]);
+		(void)store_tell(st, db, &evs[i]);
 	return store_write_end(st, db, OK, why);
 }
 

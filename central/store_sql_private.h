@@ -28,6 +28,10 @@ struct pool {
 struct store {
 	_Atomic enum merge_policy policy;
 	atomic_uint_fast64_t events_kept;
+	bool notify;
+	enum log_level notify_level;
+	uint64_t notices_kept;
+	atomic_uint noticed; /* by this opening */
 	struct epoch centre_id;
 	struct pool writers, readers; /* SQLite has one writer, which alone checkpoints */
 	bool tells[POOL_MAX];         /* this writer's transaction holds events; its user's */
@@ -71,8 +75,10 @@ bool store_load_node(struct store *st, struct db *db, struct span name, struct n
 enum err store_check_basis(struct store *st, struct db *db, const char *name, const struct node_sync *basis,
 	struct node *n, struct reason *why) MUST_USE;
 void store_save_sync(struct db *db, const char *name, const struct node_sync *s);
-void store_tell(struct store *st, struct db *db, const struct event *ev);
-bool *store_tells(struct store *st, const struct db *db); /* of a writer */
+bool *store_tells(struct store *st, const struct db *db);                     /* of a writer */
+uint64_t store_tell(struct store *st, struct db *db, const struct event *ev); /* its number */
+/* The event becomes a notice if receivers want it (store_sql_notices.c). */
+void store_notice(struct store *st, struct db *db, uint64_t id, int64_t at_us, const struct event *ev);
 
 /* --- records (store_sql_rows.c) --- */
 

@@ -16,6 +16,8 @@ struct client {
 	CURL *curl;
 	char *base, *token;
 	size_t max_body;
+	bool cut_body;
+	const atomic_bool *stop;
 	int64_t timeout_ms;
 };
 
@@ -55,6 +57,8 @@ enum err client_open(struct client **ret, const struct client_config *c, struct 
 	cl->base = strdup(c->base_url);
 	cl->token = strdup(c->token ? c->token : "");
 	cl->max_body = c->max_body;
+	cl->cut_body = c->cut_body;
+	cl->stop = c->stop;
 	cl->timeout_ms = c->timeout_ms > 0 ? c->timeout_ms : DEFAULT_TIMEOUT_MS;
 	if (!cl->curl || !cl->base || !cl->token || !set_up(cl->curl)) {
 		client_close(cl);
@@ -86,6 +90,7 @@ struct call {
 	struct client_reply reply;
 	size_t max_body;
 	bool too_large;
+	const atomic_bool *stop;
 	CURL *curl;
 	client_sink_fn *sink; /* NULL: into the reply */
 	void *sink_ctx;
@@ -110,7 +115,10 @@ static int on_progress(void *arg, curl_off_t total, curl_off_t now, curl_off_t u
 	(void)now;
 	(void)up_total;
 	(void)up_now;
-	return sink(arg, (struct span){"", 0}) ? 0 : 1;
+	struct call *call = arg;
+	if (call->stop && atomic_load(call->stop))
+		return 1;
+	return !call->sink || sink(arg, (struct span){"", 0}) ? 0 : 1;
 }
 
 static size_t on_body(char *at, size_t size, size_t n, void *arg)
@@ -124,6 +132,7 @@ static size_t on_body(char *at, size_t size, size_t n, void *arg)
 		return sink(call, (struct span){at, n}) ? n : 0;
 	if (n > call->max_body - call->reply.body.len) {
 		call->too_large = true;
+		buf_add(&call->reply.body, at, call->max_body - call->reply.body.len);
 		return 0;
 	}
 	buf_add(&call->reply.body, at, n);
@@ -162,15 +171,17 @@ static bool add_header(struct curl_slist **list, const char *name, const char *v
 	return longer != NULL;
 }
 
-static bool add_headers(struct curl_slist **list, const struct client *c, const char *content_type)
+static bool add_headers(struct curl_slist **list, const struct client *c, const struct client_request *q)
 {
 	struct buf token = {0};
 	buf_printf(&token, "Bearer %s", c->token);
 	bool good = !buf_failed(&token);
+	for (const char *const *h = q->headers; good && h && h[0]; h += 2)
+		good = add_header(list, h[0], h[1]);
 	if (good && c->token[0] != '\0')
 		good = add_header(list, "Authorization", token.at);
 	if (good) /* an empty one keeps libcurl from adding its own */
-		good = add_header(list, "Content-Type", content_type ? content_type : "");
+		good = add_header(list, "Content-Type", q->content_type ? q->content_type : "");
 	buf_done(&token);
 	return good;
 }
@@ -226,6 +237,8 @@ static const char *cause_of(CURL *curl, CURLcode code)
 		return "its TLS certificate is not trusted";
 	case CURLE_SSL_CONNECT_ERROR:
 		return "no TLS connection";
+	case CURLE_ABORTED_BY_CALLBACK:
+		return "given up";
 	default: /* libcurl's list, not ours */
 		return curl_easy_strerror(code);
 	}
@@ -261,7 +274,7 @@ static void set_patience(const struct client *c, const struct call *call, int64_
 	curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_TIME, call->sink ? SILENCE_S : 0L);
 	curl_easy_setopt(c->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
 	curl_easy_setopt(c->curl, CURLOPT_XFERINFODATA, call);
-	curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, call->sink ? 0L : 1L);
+	curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, call->sink || call->stop ? 0L : 1L);
 }
 
 static CURLcode perform(struct client *c, struct call *call, const char *target, struct curl_slist *headers)
@@ -283,17 +296,16 @@ static CURLcode perform(struct client *c, struct call *call, const char *target,
 }
 
 /* Method, body and patience have been set. */
-static enum err run(struct client *c, struct call *call, enum http_method m, const char *target,
-	const char *content_type, struct reason *why)
+static enum err run(struct client *c, struct call *call, const struct client_request *q, struct reason *why)
 {
 	struct curl_slist *headers = NULL;
 	CURLcode code = CURLE_OUT_OF_MEMORY;
-	if (add_headers(&headers, c, content_type))
-		code = perform(c, call, target, headers);
+	if (add_headers(&headers, c, q))
+		code = perform(c, call, q->target, headers);
 	curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, NULL);
 	curl_slist_free_all(headers);
-	if (code != CURLE_OK) {
-		enum err e = failed(c, call, m, code, why);
+	if (code != CURLE_OK && !(c->cut_body && call->too_large)) {
+		enum err e = failed(c, call, q->method, code, why);
 		client_reply_done(&call->reply);
 		return e;
 	}
@@ -303,25 +315,34 @@ static enum err run(struct client *c, struct call *call, enum http_method m, con
 	return OK;
 }
 
-enum err client_call(struct client *c, enum http_method m, const char *target, struct span body,
-	const char *content_type, struct client_reply *ret, struct reason *why)
+enum err client_ask(
+	struct client *c, const struct client_request *q, struct client_reply *ret, struct reason *why)
 {
-	struct call call = {.max_body = c->max_body, .curl = c->curl};
-	set_method(c->curl, m, body);
+	struct call call = {.max_body = c->max_body, .stop = c->stop, .curl = c->curl};
+	set_method(c->curl, q->method, q->body);
 	set_patience(c, &call, c->timeout_ms);
-	enum err e = run(c, &call, m, target, content_type, why);
+	enum err e = run(c, &call, q, why);
 	if (e == OK)
 		*ret = call.reply;
 	return e;
 }
 
+enum err client_call(struct client *c, enum http_method m, const char *target, struct span body,
+	const char *content_type, struct client_reply *ret, struct reason *why)
+{
+	const struct client_request q = {m, target, body, content_type, NULL};
+	return client_ask(c, &q, ret, why);
+}
+
 enum err client_download(struct client *c, const char *target, int64_t timeout_ms, client_sink_fn *into,
 	void *ctx, struct client_reply *ret, struct reason *why)
 {
-	struct call call = {.max_body = c->max_body, .curl = c->curl, .sink = into, .sink_ctx = ctx};
+	const struct client_request q = {.method = HTTP_GET, .target = target};
+	struct call call = {
+		.max_body = c->max_body, .stop = c->stop, .curl = c->curl, .sink = into, .sink_ctx = ctx};
 	set_method(c->curl, HTTP_GET, (struct span){0});
 	set_patience(c, &call, timeout_ms);
-	enum err e = run(c, &call, HTTP_GET, target, NULL, why);
+	enum err e = run(c, &call, &q, why);
 	if (e == OK)
 		*ret = call.reply;
 	return e;

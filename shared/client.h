@@ -1,10 +1,12 @@
 /*
- * client - libcurl's door for one request at a time: the tool and `import`.
+ * client - libcurl's door for one request at a time: the tool, `import` and notifications.
  * No proxies from the environment, no redirects, http and https only, bounded bodies.
  * A client belongs to one thread.
  */
 #ifndef SHARED_CLIENT_H
 #define SHARED_CLIENT_H
+
+#include <stdatomic.h>
 
 #include "shared/http.h"
 
@@ -15,6 +17,9 @@ struct client_config {
 	const char *token;    /* NULL or "": none */
 	int64_t timeout_ms;   /* of a whole call, 0 = 10 s; for connecting 5 s at most */
 	size_t max_body;      /* of an answer */
+	bool cut_body;        /* what is more of it is not waited for; else it is INVALID */
+	const atomic_bool
+		*stop; /* NULL, or: once true, calls end with RETRY or UNCERTAIN within about a second */
 };
 
 enum err client_open(struct client **ret, const struct client_config *c, struct reason *why) MUST_USE;
@@ -36,6 +41,17 @@ enum err client_call(struct client *c, enum http_method m, const char *target, s
 void client_reply_done(struct client_reply *r);
 /* Does the server there take a new connection, and answer GET /healthz with 200, in that time? */
 bool client_probe(const char *base_url, int64_t timeout_ms);
+
+struct client_request {
+	enum http_method method;
+	const char *target;
+	struct span body;
+	const char *content_type;   /* may be NULL */
+	const char *const *headers; /* NULL, or name, value, name, value, …, NULL */
+};
+/* The same with headers of one's own. */
+enum err client_ask(struct client *c, const struct client_request *q, struct client_reply *ret,
+	struct reason *why) MUST_USE;
 
 /* Takes the next bytes of an answer; `total` as announced, 0 = not.  Also called without bytes, about once a second,
  * while nothing comes.  Not OK: the call ends with that. */

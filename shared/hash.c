@@ -183,6 +183,18 @@ void hash_derive_token(struct span secret, const char *label, char ret[65])
 	sodium_memzero(token, sizeof(token));
 }
 
+void hash_sign(struct span secret, struct span message, char ret[65])
+{
+	unsigned char mac[crypto_auth_hmacsha256_BYTES];
+	crypto_auth_hmacsha256_state s;
+
+	crypto_auth_hmacsha256_init(&s, (const unsigned char *)secret.at, secret.len);
+	crypto_auth_hmacsha256_update(&s, (const unsigned char *)message.at, message.len);
+	crypto_auth_hmacsha256_final(&s, mac);
+	to_hex(mac, sizeof(mac), ret);
+	sodium_memzero(&s, sizeof(s));
+}
+
 bool hash_same_secret(struct span a, struct span b)
 {
 	return a.len == b.len && (a.len == 0 || sodium_memcmp(a.at, b.at, a.len) == 0);

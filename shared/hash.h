@@ -46,6 +46,8 @@ uint32_t hash_bucket(struct span id, unsigned bits);
 /* A secret's child: hex(BLAKE2b-256(label, key = BLAKE2b-256(secret))): a node's token from the centre's
  * secret. */
 void hash_derive_token(struct span secret, const char *label, char ret[65]);
+/* hex(HMAC-SHA-256), by which a receiver knows whom a message is from. */
+void hash_sign(struct span secret, struct span message, char ret[65]);
 bool hash_same_secret(struct span a, struct span b); /* in constant time for equal lengths */
 
 struct digest {

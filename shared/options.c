@@ -133,10 +133,10 @@ static enum err set(
 	for (const char *at = text; *at; at++)
 		if (((unsigned char)*at < ' ' && *at != '\t') || *at == 0x7f)
 			return fail(INVALID, why, "%s: holds a control character", opt->name);
-	if (opt->type == OPTION_LIST && source > state.source[i])
+	if (option_is_list(opt) && source > state.source[i])
 		*(struct option_list *)opt->to = (struct option_list){0};
 	state.source[i] = source;
-	if (opt->type == OPTION_LIST && source == SOURCE_FLAG) {
+	if (option_is_list(opt) && source == SOURCE_FLAG) {
 		option_list_add(opt->to, text, strlen(text), &state.texts);
 		return OK;
 	}

@@ -17,6 +17,7 @@ enum option_type {
 	OPTION_TEXT,    /* const char ** */
 	OPTION_URL,     /* const char **; a password in it is not shown */
 	OPTION_LIST,    /* struct option_list *: may be given several times; in a file, separated by blanks */
+	OPTION_URLS,    /* the same, of URLs whose paths may be secrets: only where they go is shown */
 	OPTION_FLAG,    /* bool * */
 	OPTION_INTEGER, /* int64_t *, with min and max */
 	OPTION_NUMBER,  /* double *, with min and max */

@@ -27,6 +27,7 @@ static const char *type_name(enum option_type type)
 	case OPTION_URL:
 		return "TEXT";
 	case OPTION_LIST:
+	case OPTION_URLS:
 		return "VALUE";
 	case OPTION_FLAG:
 		return NULL;
@@ -86,7 +87,7 @@ static void put_option(const struct option *opt, struct buf *out)
 	for (; width < HELP_COLUMN; width++)
 		buf_char(out, ' ');
 	buf_text(&help, opt->help ? opt->help : "");
-	if (opt->type == OPTION_LIST)
+	if (option_is_list(opt))
 		buf_text(&help, " (may be repeated)");
 	if (opt->preset && *opt->preset && opt->type != OPTION_FLAG)
 		buf_printf(&help, " (default %s)", opt->preset);
@@ -195,6 +196,26 @@ static void put_url(struct buf *out, const char *url)
 	buf_done(&shown);
 }
 
+/* Up to the path. */
+static void put_origin(struct buf *out, const char *url)
+{
+	const char *host = strstr(url, "://");
+	size_t n = host ? (size_t)(host + 3 - url) + strcspn(host + 3, "/?#@") : 0;
+
+	buf_printf(out, "%.*s%s", (int)n, url, url[n] ? "/***" : "");
+}
+
+static void put_list(struct buf *out, const struct option *opt, struct option_list list)
+{
+	for (size_t i = 0; i < list.n; i++) {
+		buf_text(out, i ? " " : "");
+		if (opt->type == OPTION_URLS)
+			put_origin(out, list.at[i]);
+		else
+			buf_text(out, list.at[i]);
+	}
+}
+
 void option_show(const struct option *opt, union option_value v, struct buf *out)
 {
 	switch (opt->type) {
@@ -206,8 +227,8 @@ void option_show(const struct option *opt, union option_value v, struct buf *out
 		put_text(out, v.text ? v.text : "");
 		break;
 	case OPTION_LIST:
-		for (size_t i = 0; i < v.list.n; i++)
-			buf_printf(out, "%s%s", i ? " " : "", v.list.at[i]);
+	case OPTION_URLS:
+		put_list(out, opt, v.list);
 		break;
 	case OPTION_FLAG:
 		buf_text(out, v.flag ? "true" : "false");

@@ -19,6 +19,11 @@ enum option_source {
 /* Where the i-th option's value came from. */
 enum option_source options_source(size_t i);
 
+static inline bool option_is_list(const struct option *opt)
+{
+	return opt->type == OPTION_LIST || opt->type == OPTION_URLS;
+}
+
 /* Sets *opt->to; a list gets the words of `text` added.  Texts are copied to the arena.  The reason names the
  * option. */
 enum err option_set(const struct option *opt, const char *text, struct arena *a, struct reason *why) MUST_USE;

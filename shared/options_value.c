@@ -143,6 +143,7 @@ void option_clear(const struct option *opt)
 		*(const char **)opt->to = NULL;
 		break;
 	case OPTION_LIST:
+	case OPTION_URLS:
 		*(struct option_list *)opt->to = (struct option_list){0};
 		break;
 	case OPTION_FLAG:
@@ -166,6 +167,7 @@ union option_value option_value(const struct option *opt)
 	case OPTION_CHOICE:
 		return (union option_value){.text = *(const char **)opt->to};
 	case OPTION_LIST:
+	case OPTION_URLS:
 		return (union option_value){.list = *(struct option_list *)opt->to};
 	case OPTION_FLAG:
 		return (union option_value){.flag = *(bool *)opt->to};
@@ -187,6 +189,7 @@ void option_put_back(const struct option *opt, union option_value v)
 		*(const char **)opt->to = v.text;
 		break;
 	case OPTION_LIST:
+	case OPTION_URLS:
 		*(struct option_list *)opt->to = v.list;
 		break;
 	case OPTION_FLAG:
@@ -218,6 +221,7 @@ bool option_same(enum option_type type, union option_value a, union option_value
 	case OPTION_CHOICE:
 		return a.text && b.text ? strcmp(a.text, b.text) == 0 : a.text == b.text;
 	case OPTION_LIST:
+	case OPTION_URLS:
 		return same_list(&a.list, &b.list);
 	case OPTION_FLAG:
 		return a.flag == b.flag;
@@ -238,6 +242,7 @@ enum err option_set(const struct option *opt, const char *text, struct arena *a,
 		*(const char **)opt->to = arena_copy(a, text, strlen(text));
 		return OK;
 	case OPTION_LIST:
+	case OPTION_URLS:
 		set_list(opt->to, text, a);
 		return OK;
 	case OPTION_FLAG:

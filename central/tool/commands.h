@@ -32,6 +32,8 @@ int command_events(struct tool *t);
 int command_conflicts(struct tool *t);
 int command_conflict(struct tool *t);   /* promote ID */
 int command_quarantine(struct tool *t); /* | retry ID | drop ID */
+/* notifications.c */
+int command_notifications(struct tool *t); /* | test */
 /* backup.c */
 int command_backup(struct tool *t);
 /* completion.c */

@@ -48,6 +48,9 @@ static const struct command {
 	{"conflict", command_conflict, 2, "conflict promote ID", "make such a version the present one"},
 	{"quarantine", command_quarantine, 2, "quarantine [--node NODE] | retry ID | drop ID",
 		"records that the centre could not take, kept whole; try one again, or give one up"},
+	{"notifications", command_notifications, 1, "notifications [--limit N] | test",
+		"who is told what happened, and what became of it; test tells everybody something, and says "
+		"whether it was taken"},
 	{"backup", command_backup, 1, "backup [--force] FILE",
 		"a consistent copy of the centre's embedded store, checked; --force replaces FILE"},
 	{"completion", command_completion, 1, "completion bash|zsh",
@@ -108,7 +111,7 @@ static const struct option table[] = {
 	{"after", OPTION_TEXT, &tool.after, NULL, 0, 0, NULL, "KEY", "records: after this OWNER/ID"},
 	{"deleted", OPTION_FLAG, &tool.deleted, NULL, 0, 0, NULL, NULL, "records, export: deleted ones, too"},
 	{"limit", OPTION_INTEGER, &tool.limit, NULL, 1, 1000, NULL, "N",
-		"records, events: at most so many (100)"},
+		"records, events: at most so many (100); notifications: (20)"},
 	{"node", OPTION_TEXT, &tool.node, NULL, 0, 0, NULL, "NODE", "events, quarantine: of this node"},
 	{"force", OPTION_FLAG, &tool.force, NULL, 0, 0, NULL, NULL, "backup: replace FILE"},
 	{"level", OPTION_CHOICE, &tool.level, NULL, 0, 0, "error warn info debug", NULL,

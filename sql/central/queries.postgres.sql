@@ -6,6 +6,11 @@
 WITH next AS (UPDATE counters SET event = event + 1 RETURNING event)
 INSERT INTO events (event, at, level, kind, node, text)
 SELECT next.event, $1::bigint, $2::smallint, $3::text, $4::text, $5::text FROM next RETURNING event;
+-- name: delivery_add
+WITH next AS (UPDATE counters SET delivery = delivery + 1 RETURNING delivery)
+INSERT INTO deliveries (delivery, receiver, shown, first, last, notices, dropped, begun_at)
+SELECT next.delivery, $1::text, $2::text, $3::bigint, $4::bigint, $5::bigint, $6::bigint, $7::bigint FROM next
+RETURNING delivery;
 -- name: conflict_add
 WITH next AS (UPDATE counters SET conflict = conflict + 1 RETURNING conflict)
 INSERT INTO conflicts (conflict, owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at,

@@ -55,6 +55,55 @@ SELECT event, at, level, kind, node, text FROM (
 	WHERE event > $1 AND event < $2 AND level <= $3 AND node = $4 ORDER BY event DESC LIMIT $5) AS newest
 ORDER BY event;
 
+-- name: events_last
+SELECT coalesce(max(event), 0) FROM events;
+
+-- name: notice_add
+INSERT INTO notices (notice, at, level, kind, node, text) VALUES ($1, $2, $3, $4, $5, $6);
+-- name: notice_state_before
+SELECT text FROM notices WHERE node = $1 AND kind = 'node.state' ORDER BY notice DESC LIMIT 1;
+-- Those before the newest $1.
+-- name: notices_old
+SELECT notice FROM notices ORDER BY notice DESC LIMIT 1 OFFSET $1;
+-- name: notices_prune
+DELETE FROM notices WHERE notice <= $1;
+-- name: notices_from
+SELECT notice, at, level, kind, node, text FROM notices WHERE notice > $1 AND notice <= $2 ORDER BY notice LIMIT $3;
+-- name: notices_waiting
+SELECT count(*) FROM notices WHERE notice > $1;
+-- name: receiver_get
+SELECT position, dropped FROM receivers WHERE receiver = $1;
+-- name: receivers_all
+SELECT receiver FROM receivers ORDER BY receiver;
+-- name: receiver_add
+INSERT INTO receivers (receiver, position) VALUES ($1, $2);
+-- name: receiver_remove
+DELETE FROM receivers WHERE receiver = $1;
+-- name: receiver_took
+UPDATE receivers SET position = $1, dropped = dropped - $2 WHERE receiver = $3;
+-- name: receivers_dropped
+UPDATE receivers SET dropped = dropped + (SELECT count(*) FROM notices WHERE notice > position AND notice <= $1)
+WHERE position < $1;
+-- name: receivers_moved
+UPDATE receivers SET position = $1 WHERE position < $1;
+-- name: delivery_open
+SELECT delivery, first, last, notices, dropped, attempts, answer FROM deliveries WHERE receiver = $1 AND outcome = 0;
+-- name: delivery_note
+UPDATE deliveries SET tried_at = $1, attempts = $2, outcome = $3, took = $4, answer = $5, dropped = $6
+WHERE delivery = $7 AND outcome = 0;
+-- name: deliveries_abandon
+UPDATE deliveries SET outcome = 2 WHERE receiver = $1 AND outcome = 0;
+-- name: deliveries_prune
+DELETE FROM deliveries WHERE delivery <= $1 AND outcome <> 0;
+-- name: deliveries_rising
+SELECT delivery, shown, first, last, notices, dropped, begun_at, tried_at, attempts, outcome, took, answer FROM deliveries
+WHERE delivery > $1 ORDER BY delivery LIMIT $2;
+-- name: deliveries_newest
+SELECT delivery, shown, first, last, notices, dropped, begun_at, tried_at, attempts, outcome, took, answer FROM (
+	SELECT delivery, shown, first, last, notices, dropped, begun_at, tried_at, attempts, outcome, took, answer FROM deliveries
+	ORDER BY delivery DESC LIMIT $1) AS newest
+ORDER BY delivery;
+
 -- name: conflict_seen
 SELECT 1 FROM conflicts WHERE owner = $1 AND id = $2 AND h0 = $3 AND h1 = $4;
 -- name: conflict_get

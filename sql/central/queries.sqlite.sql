@@ -2,6 +2,9 @@
 
 -- name: event_add
 INSERT INTO events (at, level, kind, node, text) VALUES ($1, $2, $3, $4, $5) RETURNING event;
+-- name: delivery_add
+INSERT INTO deliveries (receiver, shown, first, last, notices, dropped, begun_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+RETURNING delivery;
 -- name: conflict_add
 INSERT INTO conflicts (owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error, at, why)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);

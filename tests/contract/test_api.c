@@ -235,11 +235,14 @@ static void test_without_the_store_the_rest_is_still_said(void **state)
 {
 	struct desk *d = *state;
 	EXPECT(d, 201, HTTP_POST, "/v1/nodes", "{\"name\":\"b\",\"url\":\"http://127.0.0.1:8\"}", NULL);
+	EXPECT(d, 201, HTTP_POST, "/v1/records",
+		"[{\"owner\":\"a\",\"type\":\"t\",\"body\":1},{\"owner\":\"b\",\"type\":\"t\",\"body\":1}]",
+		"application/json");
 	EXPECT(d, 200, GET("/metrics"));
 	has(d, "tidemark_store_up 1\n");
 	has(d, "tidemark_conflicts 0\n");
 	has(d, "tidemark_quarantined 0\n");
-	has(d, "tidemark_backlog_records{node=\"a\",direction=\"push\"} 0\n");
+	has(d, "tidemark_backlog_records{node=\"a\",direction=\"push\"} 1\n");
 	away = true;
 	static const char *const targets[] = {"/v1/status", "/v1/nodes", "/v1/nodes/b", "/metrics"};
 	for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
@@ -265,7 +268,7 @@ static void test_without_the_store_the_rest_is_still_said(void **state)
 	away = false;
 	EXPECT(d, 200, GET("/v1/status"));
 	has(d, "\"ok\":true");
-	has(d, "\"push\":0");
+	has(d, "\"push\":2");
 }
 
 static bool unsure; /* the store's next addition: it is done, and not known to be */
@@ -299,6 +302,8 @@ static void test_why_and_safe_answer_with_or_without_the_store(void **state)
 	has(d, "\"unblock\":\"`tidemark node resume a`\"}");
 	EXPECT(d, 200, GET("/v1/nodes/a/safe?since=0"));
 	has(d, "\"safe\":null,\"pending\":false");
+	EXPECT(d, 201, HTTP_POST, "/v1/records", "{\"owner\":\"a\",\"type\":\"t\",\"body\":1}",
+		"application/json");
 	away = true;
 	asked_while_away = 0;
 	EXPECT(d, 200, GET("/v1/nodes/a/why"));

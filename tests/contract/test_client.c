@@ -211,6 +211,56 @@ static void test_long_answers(void **state)
 	expect_status(f->client, "/echo/a", 200);
 }
 
+/* For an answer of which only the beginning matters, also one that never ends. */
+static void test_answers_that_are_cut(void **state)
+{
+	struct fixture *f = *state;
+	struct reason why = {""};
+	struct client *c;
+	const struct client_config config = {
+		.base_url = server_url(f->server), .timeout_ms = 10000, .max_body = 10, .cut_body = true};
+	assert_int_equal(client_open(&c, &config, &why), OK);
+	static const char *const targets[] = {"/stream", "/long?more", "/stream"};
+	for (size_t i = 0; i < 3; i++) {
+		struct client_reply r = {0};
+		if (client_call(c, HTTP_GET, targets[i], (struct span){0}, NULL, &r, &why) != OK)
+			fail_msg("%s: %s", targets[i], why.text);
+		assert_int_equal(r.status, 200);
+		assert_int_equal(r.body.len, 10);
+		assert_memory_equal(r.body.at, i == 1 ? "xxxxxxxxxx" : "one more l", 10);
+		client_reply_done(&r);
+	}
+	client_close(c);
+}
+
+static void *ask_and_wait(void *arg)
+{
+	struct client_reply r = {0};
+	struct reason why;
+	enum err e = client_call(arg, HTTP_POST, "/wait", (struct span){0}, NULL, &r, &why);
+	return (void *)(uintptr_t)e;
+}
+
+static void test_a_call_ends_when_it_is_to(void **state)
+{
+	struct fixture *f = *state;
+	atomic_bool stop = false;
+	struct client *c;
+	pthread_t thread;
+	void *e;
+	const struct client_config config = {
+		.base_url = server_url(f->server), .timeout_ms = 60000, .max_body = 10, .stop = &stop};
+	assert_int_equal(client_open(&c, &config, NULL), OK);
+	assert_int_equal(pthread_create(&thread, NULL, ask_and_wait, c), 0);
+	assert_true(gate_wait(&f->gate, 1));
+	int64_t from_us = clock_mono_us();
+	atomic_store(&stop, true);
+	pthread_join(thread, &e);
+	assert_int_equal((uintptr_t)e, UNCERTAIN);
+	assert_true(clock_mono_us() - from_us < 4000000);
+	client_close(c);
+}
+
 static void test_timeouts(void **state)
 {
 	struct fixture *f = *state;
@@ -279,18 +329,19 @@ struct peer {
 	pthread_t thread;
 	const char *const (*script)[3]; /* per connection: replies; "" = ends without one; NULL = no more */
 	unsigned n, heads;
+	char last[4096]; /* the head that came last; to be read once it is answered */
 };
 
-static bool read_head(int fd)
+static bool read_head(struct peer *p, int fd)
 {
-	char bytes[4096];
 	size_t len = 0;
-	while (len < sizeof bytes) {
-		ssize_t n = recv(fd, bytes + len, sizeof bytes - len, 0);
+	while (len < sizeof p->last - 1) {
+		ssize_t n = recv(fd, p->last + len, sizeof p->last - 1 - len, 0);
 		if (n <= 0)
 			return false;
 		len += (size_t)n;
-		if (memmem(bytes, len, "\r\n\r\n", 4))
+		p->last[len] = 0;
+		if (strstr(p->last, "\r\n\r\n"))
 			return true;
 	}
 	return false;
@@ -311,7 +362,7 @@ static void *run_peer(void *arg)
 		if (poll(&ready, 1, 10000) <= 0)
 			break;
 		int fd = accept(p->fd, NULL, NULL);
-		for (unsigned j = 0; j < 3 && p->script[i][j] && is_asked(p, fd) && read_head(fd); j++) {
+		for (unsigned j = 0; j < 3 && p->script[i][j] && is_asked(p, fd) && read_head(p, fd); j++) {
 			p->heads++;
 			(void)!send(fd, p->script[i][j], strlen(p->script[i][j]), MSG_NOSIGNAL);
 		}
@@ -372,6 +423,30 @@ static void test_post_goes_out_once(void **state)
 	assert_int_equal(p.heads, 3);
 }
 
+/* They go with that call alone, beside the client's own. */
+static void test_headers_of_ones_own(void **state)
+{
+	(void)state;
+	static const char *const script[][3] = {{EMPTY_OK, EMPTY_OK}};
+	static const char *const headers[] = {"X-One", "1", "Idempotency-Key", "a b", NULL};
+	const struct client_request q = {HTTP_PUT, "/", {"x", 1}, "text/plain", headers};
+	struct client_reply r = {0};
+	struct reason why;
+	struct peer p;
+	peer_start(&p, script, 1);
+	struct client *c = client_to(p.url, "token", 5000);
+	assert_int_equal(client_ask(c, &q, &r, &why), OK);
+	client_reply_done(&r);
+	assert_non_null(strstr(p.last, "\r\nX-One: 1\r\n"));
+	assert_non_null(strstr(p.last, "\r\nIdempotency-Key: a b\r\n"));
+	assert_non_null(strstr(p.last, "\r\nAuthorization: Bearer token\r\n"));
+	assert_non_null(strstr(p.last, "\r\nContent-Type: text/plain\r\n"));
+	expect_status(c, "/", 200);
+	assert_null(strstr(p.last, "X-One"));
+	client_close(c);
+	peer_stop(&p);
+}
+
 static void test_peers_that_are_no_servers(void **state)
 {
 	(void)state;
@@ -418,6 +493,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_methods, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_statuses, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_long_answers, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_answers_that_are_cut, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_call_ends_when_it_is_to, set_up, tear_down),
+		cmocka_unit_test(test_headers_of_ones_own),
 		cmocka_unit_test_setup_teardown(test_timeouts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_large_bodies, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_proxy_of_the_environment, set_up, tear_down),

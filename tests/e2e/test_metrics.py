@@ -81,6 +81,25 @@ def test_each_state_is_told_and_what_is_not_known_is_left_out(everywhere):
     assert {n: have.get(n) for n in OF_THE_CENTRE} == OF_THE_CENTRE
 
 
+def test_what_waits_for_a_node_that_was_never_heard_is_counted(site):
+    nobody = crowd.Refusing(2)
+    one, other = nobody.nodes
+    centre = site.centre(one, other)
+
+    def waits(node):
+        return sample(centre, "tidemark_backlog_records", node=node.name, direction="push")
+
+    assert waits(one) == waits(other) == 0
+    assert centre.post("/v1/records", [{"owner": one.name, "type": "t", "id": f"r{i}", "body": i} for i in range(3)]).status == 201
+    assert (waits(one), waits(other)) == (3, 0)
+    lab.wait_until("it is asked", lambda: centre.node(one.name)["polls"]["failed"] > 0)
+    assert waits(one) == 3
+    centre.stop()
+    centre.start()
+    assert (waits(one), waits(other)) == (3, 0)
+    nobody.close()
+
+
 def test_the_counters_count_what_happened(site):
     a = site.local("a")
     centre = site.centre(a)

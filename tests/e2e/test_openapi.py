@@ -52,7 +52,7 @@ def quarantine(a, centre, d):
 
 def test_the_centre_answers_as_its_document_says(site):
     a = site.local("a")
-    centre = site.centre(a)
+    centre = site.centre(a, options=["--notify-command", "/bin/true"])
     d = document(centre, "central", "tidemark-central")
     a.write(*({"id": f"r{i}", "body": i} for i in range(5)))
     for path in ("/healthz", "/readyz", "/", "/v1", "/metrics", "/v1/status", "/openapi.yaml", "/v1/backup"):
@@ -120,6 +120,10 @@ def test_the_centre_answers_as_its_document_says(site):
     ask(centre, d, "post", "/v1/conflicts/{id}/promote", id=999, status=404)
     ask(centre, d, "get", "/v1/events", query="?node=a&level=info&limit=1000", status=200)
     assert ask(centre, d, "get", "/v1/events", query="?after=1&limit=1", status=200).json["next"]
+    ask(centre, d, "post", "/v1/notifications/test", status=202)
+    lab.wait_until("it is told", lambda: ask(centre, d, "get", "/v1/notifications/receivers", status=200).json["receivers"][0]["waiting"] == 0)
+    assert ask(centre, d, "get", "/v1/notifications", query="?limit=1000", status=200).json["notifications"]
+    ask(centre, d, "get", "/v1/notifications", query="?limit=0", status=400)
     d.check_all_answered()
 
 

@@ -20,7 +20,11 @@ static void must(struct stage *g, enum err e, const char *what)
 
 static void open_store(struct stage *g)
 {
-	struct store_config c = {.url = g->url, .policy = g->policy};
+	struct store_config c = {.url = g->url,
+		.policy = g->policy,
+		.notify = g->notices_kept > 0,
+		.notify_level = LOG_WARN,
+		.notices_kept = g->notices_kept};
 
 	MUST(store_open(&g->store, &c, &g->why));
 }
@@ -40,6 +44,13 @@ struct stage *stage_open(enum stage_kind kind, enum merge_policy policy)
 void stage_reopen(struct stage *g)
 {
 	assert(g->kind != STAGE_MEMORY);
+	store_close(g->store);
+	open_store(g);
+}
+
+void stage_notice(struct stage *g, uint64_t kept)
+{
+	g->notices_kept = kept;
 	store_close(g->store);
 	open_store(g);
 }

@@ -15,6 +15,7 @@ enum stage_kind { STAGE_FILE, STAGE_MEMORY, STAGE_POSTGRES };
 struct stage {
 	enum stage_kind kind;
 	enum merge_policy policy;
+	uint64_t notices_kept; /* 0: events become no notices */
 	char dir[64];
 	char url[256];
 	struct store *store;
@@ -24,6 +25,8 @@ struct stage {
 
 struct stage *stage_open(enum stage_kind kind, enum merge_policy policy);
 void stage_reopen(struct stage *g); /* not in memory, where nothing outlives the store */
+/* Opens it again with notices of what is a warning or worse; in memory nothing outlives that. */
+void stage_notice(struct stage *g, uint64_t kept);
 void stage_close(struct stage *g);
 
 /*

@@ -159,6 +159,40 @@ static void test_names_are_told_from_addresses(void **state)
 	}
 }
 
+/* The part before the path; 0: refused. */
+static const struct {
+	const char *url;
+	size_t origin;
+} hooks[] = {
+	{"http://127.0.0.1:8080/hook", 21},
+	{"https://hooks.example/services/T0/B0?x=1&y=%20", 21},
+	{"https://10.1.2.3", 16},
+	{"http://[::1]:80/", 15},
+	{"http://localhost:1/a", 18},
+	{"http://host?x=1", 0},
+	{"http://user:word@host/", 0},
+	{"http://host/#part", 0},
+	{"http://host/a b", 0},
+	{"http://host/\r\nX: y", 0},
+	{"http://host:0/", 0},
+	{"http:///path", 0},
+	{"ftp://host/", 0},
+	{"file:///etc/passwd", 0},
+	{"", 0},
+};
+
+static void test_where_notifications_may_go(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof hooks / sizeof *hooks; i++) {
+		struct reason why = {""};
+		size_t origin = 0;
+		enum err e = hook_url_check(hooks[i].url, &origin, &why);
+		if (e != (hooks[i].origin ? OK : INVALID) || origin != hooks[i].origin)
+			fail_msg("%s: %s %zu (%s)", hooks[i].url, err_name(e), origin, why.text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -166,6 +200,7 @@ int main(void)
 		cmocka_unit_test(test_addresses_are_judged_by_bits),
 		cmocka_unit_test(test_urls_are_judged_by_table),
 		cmocka_unit_test(test_names_are_told_from_addresses),
+		cmocka_unit_test(test_where_notifications_may_go),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

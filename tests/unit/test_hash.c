@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <cmocka.h>
 
 static struct hash parsed(const char *hex)
@@ -184,6 +185,21 @@ static void reads_epochs(void **unused)
 	assert_false(epoch_parse(span_of("0123456789abcdef0123456789abcde/"), &g));
 }
 
+/* RFC 4231, test cases 2 and 6: a short key, and one longer than a block. */
+static void signs(void **unused)
+{
+	unsigned char key[131];
+	char hex[65];
+
+	(void)unused;
+	hash_sign(span_of("Jefe"), span_of("what do ya want for nothing?"), hex);
+	assert_string_equal(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+	memset(key, 0xaa, sizeof(key));
+	hash_sign((struct span){(const char *)key, sizeof(key)},
+		span_of("Test Using Larger Than Block-Size Key - Hash Key First"), hex);
+	assert_string_equal(hex, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +212,7 @@ int main(void)
 		cmocka_unit_test(reads_the_sum_it_writes),
 		cmocka_unit_test(derives_tokens),
 		cmocka_unit_test(compares_secrets),
+		cmocka_unit_test(signs),
 		cmocka_unit_test(says_positions),
 		cmocka_unit_test(refuses_wrong_positions),
 		cmocka_unit_test(reads_epochs),

@@ -370,6 +370,27 @@ static void test_basis(void **state)
 	MOVED(t.halt = HALT_DIVERGED);
 }
 
+static void test_a_change_is_read_as_it_was_written(void **state)
+{
+	static const char *const others[] = {"", "offline", "offline (was in_sync)",
+		"offline (was nothing): x", "nothing (was in_sync): x", " (was in_sync): x"};
+	const struct reason cause = {"refused (was kind): at 10:15"};
+	struct reason text;
+	struct span reason;
+	enum node_state now, was;
+	(void)state;
+	for (int n = 0; n < NODE_STATES; n++) {
+		node_change_text((enum node_state)n, (enum node_state)((n + 1) % NODE_STATES), &cause, &text);
+		assert_true(node_change_parse(span_of(text.text), &now, &was, &reason));
+		assert_int_equal(now, n);
+		assert_int_equal(was, (n + 1) % NODE_STATES);
+		assert_true(span_is(reason, cause.text));
+	}
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		assert_false(node_change_parse(span_of(others[i]), &now, &was, &reason));
+	assert_int_equal(now, NODE_STATES - 1); /* untouched */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -377,6 +398,7 @@ int main(void)
 		cmocka_unit_test(test_short_interval),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_basis),
+		cmocka_unit_test(test_a_change_is_read_as_it_was_written),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -281,6 +281,27 @@ static void long_help_is_broken_between_words(void **state)
 	buf_done(&out);
 }
 
+static void of_urls_that_may_be_secrets_only_the_host_is_printed(void **state)
+{
+	static struct option_list urls;
+	static const struct option one[] = {{"hook", OPTION_URLS, &urls, NULL, 0, 0, NULL, "URL", "where"}};
+	const struct options o = {"prog", "prog", NULL, NULL, "OPTEST", one, 1, false, false, NULL, NULL};
+	static const char line[] =
+		"--hook https://h.example/secret/1 --hook http://h:80 --hook http://h?secret=1 --hook secret";
+	struct buf out = {0};
+
+	(void)state;
+	assert_int_equal(run_split(&o, line, " "), OK);
+	assert_int_equal(urls.n, 4);
+	assert_string_equal(urls.at[0], "https://h.example/secret/1");
+	options_print(&o, &out);
+	assert_non_null(
+		strstr(out.at, "hook = https://h.example/*** http://h:80 http://h/*** /***  # flag\n"));
+	assert_null(strstr(out.at, "secret"));
+	buf_done(&out);
+	options_free();
+}
+
 static void a_password_in_a_url_is_not_printed(void **state)
 {
 	static const struct {
@@ -521,6 +542,7 @@ int main(void)
 		cmocka_unit_test(help_shows_every_option),
 		cmocka_unit_test(long_help_is_broken_between_words),
 		cmocka_unit_test(a_password_in_a_url_is_not_printed),
+		cmocka_unit_test(of_urls_that_may_be_secrets_only_the_host_is_printed),
 		cmocka_unit_test(print_is_read_back),
 		cmocka_unit_test(reads_durations),
 		cmocka_unit_test(reads_secrets),
