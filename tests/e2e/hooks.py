@@ -55,7 +55,7 @@ class Hooks:
         with self.lock:
             return [r for r in self.seen if getattr(r, "path", None) == path]
 
-    def events(self, path, taken=True):
+    def events(self, path):
         """The events that it was told, each once by its message's id, in order."""
         messages = {r.key: r.json for r in self.at(path)}
         return [e for m in messages.values() for e in m["events"]]
