@@ -38,6 +38,7 @@ static void open_desk(struct desk *d, struct store *st)
 
 static void close_desk(struct desk *d)
 {
+	stream_stop(d->centre.stream); /* its thread asks the scheduler */
 	scheduler_close(d->centre.scheduler);
 	stream_close(d->centre.stream);
 }
