@@ -93,15 +93,19 @@ $(B)/gen/openapi_%.h: %/openapi.yaml shared/embed.awk
 $(B)/gen/openapi_%.c: %/openapi.yaml shared/embed.awk
 	@mkdir -p $(@D)
 	awk -v name=openapi_$* -v out=source -f shared/embed.awk $< > $@.new && mv $@.new $@
-# The page goes in byte for byte, by the assembler.
+# The page goes in byte for byte, by the assembler: as it is, and packed for who takes that.
 PAGE := $(sort $(wildcard central/page/*.*))
+PACKED := $(PAGE:central/page/%=$(B)/gen/page/%.gz)
+$(PACKED): $(B)/gen/page/%.gz: central/page/%
+	@mkdir -p $(@D)
+	gzip -9nc $< > $@.new && mv $@.new $@
 GEN += $(B)/gen/dashboard
 $(B)/gen/dashboard.h: central/embed_page.awk
 	@mkdir -p $(@D)
 	awk -v out=header -f central/embed_page.awk > $@.new && mv $@.new $@
-$(B)/gen/dashboard.c: central/embed_page.awk $(PAGE) central/page
+$(B)/gen/dashboard.c: central/embed_page.awk $(PAGE) $(PACKED) central/page
 	@mkdir -p $(@D)
-	awk -v out=source -f central/embed_page.awk $(PAGE) > $@.new && mv $@.new $@
+	awk -v out=source -v packed=$(B)/gen/page -f central/embed_page.awk $(PAGE) > $@.new && mv $@.new $@
 # And the shells' scripts that the tool prints.
 GEN += $(B)/gen/completion_bash $(B)/gen/completion_zsh
 $(B)/gen/completion_%.h: central/tool/completion.% shared/embed.awk

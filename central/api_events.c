@@ -20,14 +20,24 @@ bool api_events_level(struct span word, int *ret, struct http_reply *r)
 	return false;
 }
 
+bool api_events_moves(const struct http_request *q, bool *ret_none, struct http_reply *r)
+{
+	struct span word = http_query(q, "moves");
+	*ret_none = span_is(word, "false");
+	if (!word.at || *ret_none || span_is(word, "true"))
+		return true;
+	http_problem(r, "bad_request", "moves: true, or false to leave out `pulled` and `pushed`");
+	return false;
+}
+
 void api_events_list(void *ctx, struct http_request *q, struct http_reply *r)
 {
 	struct centre *c = ctx;
 	struct event_query query = {.node = centre_query_name(q, "node")};
 	struct reason why;
 	if (!api_events_level(http_query(q, "level"), &query.least_level, r) ||
-		!centre_limit(q, &query.limit, r) || !centre_number(q, "after", &query.after, r) ||
-		!centre_number(q, "before", &query.before, r))
+		!api_events_moves(q, &query.no_moves, r) || !centre_limit(q, &query.limit, r) ||
+		!centre_number(q, "after", &query.after, r) || !centre_number(q, "before", &query.before, r))
 		return;
 	enum err e = store_events(c->store, &query, &r->body, &why);
 	r->status = 200;

@@ -8,5 +8,7 @@ route_fn api_events_list, api_conflicts_list, api_conflicts_promote;
 
 /* The word of `level`, -1 = any; false: the reply has been filled. */
 bool api_events_level(struct span word, int *ret, struct http_reply *r) MUST_USE;
+/* Of `moves`: *ret_none = without what listing_is_move(). */
+bool api_events_moves(const struct http_request *q, bool *ret_none, struct http_reply *r) MUST_USE;
 
 #endif

@@ -88,11 +88,13 @@ static void put_counted(struct buf *out, const struct node_run *run)
 	buf_char(out, '}');
 }
 
-static void put_history(struct buf *out, const struct history *h)
+/* The newest `most`. */
+static void put_history(struct buf *out, const struct history *h, unsigned most)
 {
-	for (unsigned i = 0; i < history_count(h); i++) {
+	unsigned n = history_count(h), first = n > most ? n - most : 0;
+	for (unsigned i = first; i < n; i++) {
 		struct poll_seen p = history_get(h, i);
-		buf_printf(out, "%s{\"at\":", i ? "," : "");
+		buf_printf(out, "%s{\"at\":", i > first ? "," : "");
 		centre_put_time(out, p.at_us);
 		buf_printf(out, ",\"result\":\"%s\",\"ms\":%lld,\"pulled\":%llu,\"pushed\":%llu}",
 			poll_result_name(p.result), (long long)p.ms, (unsigned long long)p.pulled,
@@ -100,14 +102,14 @@ static void put_history(struct buf *out, const struct history *h)
 	}
 }
 
-static void put_polls(struct buf *out, const struct node_run *run, const struct history *h)
+static void put_polls(struct buf *out, const struct node_run *run, const struct history *h, unsigned most)
 {
 	buf_printf(out, ",\"polls\":{\"begun\":%llu,\"ok\":%llu,\"failed\":%llu,\"last_ms\":",
 		(unsigned long long)run->polls_begun, (unsigned long long)run->polls_ok,
 		(unsigned long long)run->polls_failed);
 	centre_put_known(out, run->polls_ok + run->polls_failed > 0 && run->last_ms >= 0, run->last_ms);
 	buf_text(out, ",\"history\":[");
-	put_history(out, h);
+	put_history(out, h, most);
 	buf_printf(out, "]},\"pulled\":%llu,\"pushed\":%llu", (unsigned long long)run->pulled,
 		(unsigned long long)run->pushed);
 }
@@ -153,8 +155,10 @@ static void put_count(struct buf *out, const char *name, const struct outlook_co
 	centre_put_known(out, c->known, (int64_t)c->n);
 }
 
-/* All but the object's end.  *st becomes NULL when it fails: what it cannot say now is null. */
-static void put_node(struct store **st, const struct node_view *v, const struct history *h, struct buf *out)
+/* All but the object's end, with the newest `polls` of its history.  *st becomes NULL when it fails: what it cannot say now
+ * is null. */
+static void put_node(struct store **st, const struct node_view *v, const struct history *h, unsigned polls,
+	struct buf *out)
 {
 	struct sight s;
 	sight_of(st, v, &s);
@@ -165,7 +169,7 @@ static void put_node(struct store **st, const struct node_view *v, const struct 
 	put_proof(out, &v->run);
 	put_counted(out, &v->run);
 	clocks_put(out, &v->run);
-	put_polls(out, &v->run, h);
+	put_polls(out, &v->run, h, polls);
 	put_count(out, "conflicts", &s.seen.conflicts);
 	put_count(out, "rejected", &s.seen.rejected);
 	put_count(out, "quarantined", &s.seen.quarantined);
@@ -184,7 +188,7 @@ void api_nodes_answer(struct centre *c, const char *name, int status, const char
 		http_problem(r, "not_found", "there is no node %s", name);
 		return;
 	}
-	put_node(&st, &v, &h, &r->body);
+	put_node(&st, &v, &h, HISTORY_MAX, &r->body);
 	buf_text(&r->body, extra);
 	buf_text(&r->body, "}\n");
 	r->status = status;
@@ -204,15 +208,23 @@ struct list_wish {
 	bool by_name; /* else the worst first */
 	bool by_state;
 	enum node_state state;
+	bool unwell; /* these alone */
 	struct span q;
 	int rank; /* -1: from the beginning */
 	char name[RECORD_OWNER_MAX + 1];
 	unsigned limit;
+	unsigned polls; /* of each one's history */
 };
 
+static bool is_unwell(const struct node_view *v)
+{
+	return v->ailing & OUTLOOK_AILING_LOUD;
+}
+
+/* Of those in step the unwell come first. */
 static int rank(const struct list_wish *w, const struct node_view *v)
 {
-	return w->by_name ? 0 : rank_of[v->state];
+	return w->by_name ? 0 : rank_of[v->state] + (v->state == NODE_IN_SYNC && !is_unwell(v));
 }
 
 static int compare_views(const void *a, const void *b, void *wish)
@@ -244,7 +256,7 @@ static bool has_word(const char *text, struct span word)
 static bool is_wanted(const struct list_wish *w, const struct node_view *v)
 {
 	int r = rank(w, v);
-	if (w->by_state && v->state != w->state)
+	if ((w->by_state && v->state != w->state) || (w->unwell && !is_unwell(v)))
 		return false;
 	if (!has_word(v->node.name, w->q) && !has_word(v->node.title, w->q))
 		return false;
@@ -276,7 +288,7 @@ static void put_list(
 			continue; /* removed meanwhile */
 		buf_text(out, comma);
 		comma = ",";
-		put_node(&st, &views[i], &h, out);
+		put_node(&st, &views[i], &h, w->polls, out);
 		buf_char(out, '}');
 	}
 	buf_text(out, "],\"next\":");
@@ -291,13 +303,33 @@ static bool read_place(struct span text, struct list_wish *w, struct http_reply 
 	w->rank = -1;
 	if (!text.at)
 		return true;
-	if (text.len < 3 || text.at[0] < '0' || text.at[0] > '8' || text.at[1] != '.' ||
+	if (text.len < 3 || text.at[0] < '0' || text.at[0] > '9' || text.at[1] != '.' ||
 		!record_owner_ok((struct span){text.at + 2, text.len - 2})) {
 		http_problem(r, "bad_request", "after: not what `next` said");
 		return false;
 	}
 	w->rank = text.at[0] - '0';
 	memcpy(w->name, text.at + 2, text.len - 2);
+	return true;
+}
+
+static bool read_unwell(struct span word, struct list_wish *w, struct http_reply *r)
+{
+	w->unwell = span_is(word, "true");
+	if (!word.at || w->unwell || span_is(word, "false"))
+		return true;
+	http_problem(r, "bad_request", "unwell: true, for these alone, or false");
+	return false;
+}
+
+static bool read_polls(struct span text, struct list_wish *w, struct http_reply *r)
+{
+	uint64_t n = HISTORY_MAX;
+	if (text.at && !span_to_u64(text, HISTORY_MAX, &n)) {
+		http_problem(r, "bad_request", "history: a whole number from 0 to %d", HISTORY_MAX);
+		return false;
+	}
+	w->polls = (unsigned)n;
 	return true;
 }
 
@@ -315,7 +347,8 @@ static bool read_wish(const struct http_request *q, struct list_wish *w, struct 
 		http_problem(r, "bad_request", "state: not one of the states of a node");
 		return false;
 	}
-	return centre_limit(q, &w->limit, r) && read_place(http_query(q, "after"), w, r);
+	return read_unwell(http_query(q, "unwell"), w, r) && read_polls(http_query(q, "history"), w, r) &&
+	       centre_limit(q, &w->limit, r) && read_place(http_query(q, "after"), w, r);
 }
 
 void api_nodes_list(void *ctx, struct http_request *q, struct http_reply *r)

@@ -30,6 +30,53 @@ static const char *type_of(const char *name)
 	return "application/octet-stream";
 }
 
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static struct span trimmed(struct span s)
+{
+	for (; s.len && is_blank(s.at[0]); s.at++)
+		s.len--;
+	while (s.len && is_blank(s.at[s.len - 1]))
+		s.len--;
+	return s;
+}
+
+/* Up to the mark, which is taken away with it. */
+static struct span cut(struct span *rest, char mark)
+{
+	const char *end = memchr(rest->at, mark, rest->len);
+	struct span part = {rest->at, end ? (size_t)(end - rest->at) : rest->len};
+	size_t gone = part.len + (end ? 1 : 0);
+	rest->at += gone;
+	rest->len -= gone;
+	return trimmed(part);
+}
+
+/* "q=0", "q=0.000" */
+static bool is_refusal(struct span weight)
+{
+	if (weight.len < 3 || memcmp(weight.at, "q=0", 3) != 0)
+		return false;
+	for (size_t i = 3; i < weight.len; i++)
+		if (weight.at[i] != '0' && weight.at[i] != '.')
+			return false;
+	return true;
+}
+
+/* Is gzip named, and not refused?  "*" is not taken for it. */
+static bool takes_gzip(struct span accepted)
+{
+	while (accepted.len) {
+		struct span one = cut(&accepted, ',');
+		if (span_is(cut(&one, ';'), "gzip"))
+			return !is_refusal(trimmed(one));
+	}
+	return false;
+}
+
 static const struct dashboard_file *find(struct span name)
 {
 	for (const struct dashboard_file *f = dashboard_files; f->name; f++)
@@ -46,6 +93,11 @@ static void answer(const struct http_request *q, struct span name, struct http_r
 		return;
 	}
 	struct span text = {f->at, (size_t)(f->end - f->at)};
+	if (takes_gzip(q->accept_encoding)) {
+		text = (struct span){f->packed, (size_t)(f->packed_end - f->packed)};
+		r->encoding = "gzip";
+	}
+	r->vary = "Accept-Encoding";
 	r->content_type = type_of(f->name);
 	r->policy = policy;
 	r->cache =
@@ -54,6 +106,8 @@ static void answer(const struct http_request *q, struct span name, struct http_r
 	r->status = etag_is_known(q, r) ? 304 : 200;
 	if (r->status == 200)
 		buf_put(&r->body, text);
+	else
+		r->encoding = NULL;
 }
 
 void api_page_file(void *ctx, struct http_request *q, struct http_reply *r)
@@ -74,5 +128,5 @@ void api_page_front(void *ctx, struct http_request *q, struct http_reply *r)
 		api_index(ctx, q, r);
 	else
 		answer(q, span_of("index.html"), r);
-	r->vary = "Accept";
+	r->vary = "Accept, Accept-Encoding";
 }

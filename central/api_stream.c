@@ -38,7 +38,8 @@ static bool read_wish(const struct http_request *q, struct stream_reader *rd, st
 {
 	struct span node = http_query(q, "node");
 	return (!node.at || centre_node_name(node, rd->wish.node, r)) &&
-	       api_events_level(http_query(q, "level"), &rd->wish.least_level, r) && read_start(q, rd, r);
+	       api_events_level(http_query(q, "level"), &rd->wish.least_level, r) &&
+	       api_events_moves(q, &rd->wish.no_moves, r) && read_start(q, rd, r);
 }
 
 static void join(struct centre *c, struct stream_reader *rd, struct http_reply *r)

@@ -77,6 +77,11 @@ static void add_head(struct buf *out, uint64_t id, int64_t at_us)
 	buf_char(out, '"');
 }
 
+bool listing_is_move(const struct listed_event *e)
+{
+	return span_is(e->kind, "pulled") || span_is(e->kind, "pushed");
+}
+
 void listing_put_event(struct buf *out, const struct listed_event *e)
 {
 	add_head(out, e->id, e->at_us);

@@ -27,6 +27,8 @@ struct listed_event {
 	enum log_level level;
 	struct span kind, node, text; /* node.at NULL: of the centre */
 };
+/* Does it tell of an exchange that moved records, and of nothing else?  The statements say the same. */
+bool listing_is_move(const struct listed_event *e);
 void listing_event(struct listing *g, const struct listed_event *e);
 void listing_put_event(struct buf *out, const struct listed_event *e); /* the object alone */
 

@@ -206,28 +206,36 @@ static bool proof_is_fresh(const struct node_run *run, int64_t now_us, int64_t i
 	       now_us - run->proof.mono_us <= most;
 }
 
+static void say_proven(int64_t age_s, struct reason *ret)
+{
+	if (age_s == 0) /* as it stands in the event of a node that came into step */
+		(void)fail(OK, ret, "just proven");
+	else
+		(void)fail(OK, ret, "proven %" PRId64 " s ago", age_s);
+}
+
 /* Proven equal, and nothing came since. */
 static enum node_state state_of_proof(
 	const struct node_sync *s, const struct node_run *run, int64_t age_s, struct reason *why)
 {
 	const struct page_damage *d = &run->counted.damage;
 	const char *records = run->proof.digest.count == 1 ? "record" : "records";
+	struct reason proven;
 
+	say_proven(age_s, &proven);
 	if (d->known && d->records > 0)
 		return SAY(NODE_IN_SYNC, why,
-			"both ends name the same %" PRIu64 " %s, proven %" PRId64
-			" s ago, but at the node the bytes of %" PRIu64
+			"both ends name the same %" PRIu64 " %s, %s, but at the node the bytes of %" PRIu64
 			" are damaged, one is %s: wipe its database (the centre refills it), or write each "
 			"anew there",
-			run->proof.digest.count, records, age_s, d->records,
+			run->proof.digest.count, records, proven.text, d->records,
 			d->first[0] ? d->first : "without an id");
 	if (s->quarantined > 0)
 		return SAY(NODE_IN_SYNC, why,
-			"both ends hold the same, proven %" PRId64 " s ago, but for %" PRIu64
-			" in quarantine",
-			age_s, s->quarantined);
-	return SAY(NODE_IN_SYNC, why, "both ends hold the same %" PRIu64 " %s, proven %" PRId64 " s ago",
-		run->proof.digest.count, records, age_s);
+			"both ends hold the same, %s, but for %" PRIu64 " in quarantine", proven.text,
+			s->quarantined);
+	return SAY(NODE_IN_SYNC, why, "both ends hold the same %" PRIu64 " %s, %s", run->proof.digest.count,
+		records, proven.text);
 }
 
 /* Neither failed nor in repair: how much is left? */

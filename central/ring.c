@@ -34,7 +34,8 @@ bool ring_wants(const struct ring_wish *w, const struct ring_frame *f)
 {
 	if (f->kind != RING_EVENT)
 		return true;
-	return f->id > w->after && (w->least_level < 0 || (int)f->level <= w->least_level) &&
+	return f->id > w->after && !(w->no_moves && f->is_move) &&
+	       (w->least_level < 0 || (int)f->level <= w->least_level) &&
 	       (!w->node[0] || strcmp(w->node, f->node) == 0);
 }
 

@@ -23,6 +23,7 @@ struct ring_frame {
 	enum ring_kind kind;
 	uint64_t id; /* of an event */
 	enum log_level level;
+	bool is_move;                    /* of records: its kind is pulled or pushed */
 	char node[RECORD_OWNER_MAX + 1]; /* of an event; "" = of the centre */
 	struct buf text;                 /* JSON */
 };
@@ -44,7 +45,8 @@ const struct ring_frame *ring_at(const struct ring *r, uint64_t place);
 struct ring_wish {
 	char node[RECORD_OWNER_MAX + 1]; /* "" = any */
 	int least_level;                 /* -1 = any; else this enum log_level and worse */
-	uint64_t after;                  /* ids above it only */
+	bool no_moves;
+	uint64_t after; /* ids above it only */
 };
 bool ring_wants(const struct ring_wish *w, const struct ring_frame *f);
 /* As server-sent events tell it, with its end. */

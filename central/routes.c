@@ -28,7 +28,7 @@ static const struct route routes[] = {
 	{HTTP_GET, "/v1/status", ROUTE_APP, 0, api_status, NULL},
 	{HTTP_GET, "/v1/backup", ROUTE_APP, 0, api_backup, NULL},
 	/* nodes */
-	{HTTP_GET, "/v1/nodes", ROUTE_APP, 0, api_nodes_list, "state order q after limit "},
+	{HTTP_GET, "/v1/nodes", ROUTE_APP, 0, api_nodes_list, "state unwell order q history after limit "},
 	{HTTP_POST, "/v1/nodes", ROUTE_APP, SMALL_BODY_MAX, api_edit_add, NULL},
 	{HTTP_GET, "/v1/nodes/{name}", ROUTE_APP, 0, api_nodes_get, NULL},
 	{HTTP_PATCH, "/v1/nodes/{name}", ROUTE_APP, SMALL_BODY_MAX, api_edit_change, NULL},
@@ -46,8 +46,8 @@ static const struct route routes[] = {
 	{HTTP_PUT, "/v1/records/{owner}/{id}", ROUTE_APP, RECORD_LINE_MAX, api_records_put, NULL},
 	{HTTP_DELETE, "/v1/records/{owner}/{id}", ROUTE_APP, 0, api_records_delete, NULL},
 	/* what happened */
-	{HTTP_GET, "/v1/events", ROUTE_APP, 0, api_events_list, "node level after before limit "},
-	{HTTP_GET, "/v1/events/stream", ROUTE_APP, 0, api_stream, "node level after "},
+	{HTTP_GET, "/v1/events", ROUTE_APP, 0, api_events_list, "node level moves after before limit "},
+	{HTTP_GET, "/v1/events/stream", ROUTE_APP, 0, api_stream, "node level moves after "},
 	{HTTP_GET, "/v1/conflicts", ROUTE_APP, 0, api_conflicts_list, "owner after limit "},
 	{HTTP_POST, "/v1/conflicts/{id}/promote", ROUTE_APP, 0, api_conflicts_promote, NULL},
 	{HTTP_GET, "/v1/quarantine", ROUTE_APP, 0, api_quarantine_list, "owner after limit "},

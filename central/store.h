@@ -104,7 +104,8 @@ struct event_query {
 	int least_level;        /* -1 = any; else this enum log_level and worse */
 	uint64_t after, before; /* 0 = not given; neither = the newest */
 	unsigned limit;
-	bool oldest; /* without `after` the oldest ones */
+	bool oldest;   /* without `after` the oldest ones */
+	bool no_moves; /* without those of kinds that listing_is_move() */
 };
 /* Appends {"events":[{id, at, level, kind, node, text}…],"next":…}. */
 enum err store_events(

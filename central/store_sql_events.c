@@ -55,7 +55,7 @@ enum err store_events_add(struct store *st, const struct event *evs, size_t n, s
 static struct stmt begin_events(struct db *db, const struct event_query *e, bool newest)
 {
 	struct stmt q;
-	int place = 4;
+	int place = 5;
 
 	if (e->node)
 		q = stmt_begin(db, newest ? SQL_CENTRAL_EVENTS_NEWEST_OF : SQL_CENTRAL_EVENTS_RISING_OF);
@@ -64,6 +64,7 @@ static struct stmt begin_events(struct db *db, const struct event_query *e, bool
 	stmt_u64(q, 1, e->after < INT64_MAX ? e->after : INT64_MAX);
 	stmt_u64(q, 2, e->before > 0 && e->before < INT64_MAX ? e->before : INT64_MAX);
 	stmt_i64(q, 3, e->least_level < 0 ? LOG_DEBUG : e->least_level);
+	stmt_i64(q, 4, !e->no_moves);
 	if (e->node)
 		stmt_text(q, place++, span_of(e->node));
 	stmt_i64(q, place, newest ? (int64_t)e->limit : (int64_t)e->limit + 1);

@@ -47,6 +47,7 @@ static void add_event(void *ctx, const struct listed_event *e)
 
 	f->id = e->id;
 	f->level = e->level;
+	f->is_move = listing_is_move(e);
 	if (e->node.len < sizeof(f->node))
 		memcpy(f->node, e->node.len ? e->node.at : "", e->node.len);
 	listing_put_event(&f->text, e);

@@ -85,6 +85,7 @@ static bool read_past(struct stream_reader *rd, uint64_t last, struct buf *out)
 	const struct ring_wish *w = &rd->wish;
 	const struct event_query page = {.node = w->node[0] ? w->node : NULL,
 		.least_level = w->least_level,
+		.no_moves = w->no_moves,
 		.after = w->after,
 		.before = last + 1,
 		.limit = PAST_AT_ONCE,

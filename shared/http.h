@@ -29,7 +29,7 @@ struct http_request {
 	struct span target; /* as on the request line: path and query, still encoded */
 	struct span body;
 	struct span content_type, content_encoding, if_match, if_none_match, authorization, origin, host;
-	struct span accept, last_event_id;
+	struct span accept, accept_encoding, last_event_id;
 	unsigned framing_errors; /* what the rim saw, HTTP_FRAMING_… */
 	bool loopback;           /* the peer's address is a loopback one */
 	int64_t received_us;     /* wall clock when the request's head had come */
@@ -80,6 +80,7 @@ struct http_reply {
 	const char *policy;     /* a page's Content-Security-Policy; static text, NULL = none */
 	const char *cache;      /* Cache-Control; static text, NULL = no-store */
 	const char *vary;       /* static text, NULL = none */
+	const char *encoding;   /* Content-Encoding of `body`; static text, NULL = none */
 
 	/*
 	 * A body that goes on (server-sent events, a large file): when not NULL it is called again and again on the

@@ -139,6 +139,8 @@ static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const cha
 		h->encodings++;
 	} else if (strcasecmp(name, "Accept") == 0) {
 		q->accept = value;
+	} else if (strcasecmp(name, "Accept-Encoding") == 0) {
+		q->accept_encoding = value;
 	} else if (strcasecmp(name, "Host") == 0) {
 		h->hosts++;
 		q->host = value;

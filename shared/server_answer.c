@@ -84,6 +84,7 @@ static void add_headers(struct MHD_Response *response, const struct http_reply *
 	add_header(response, "Content-Type", r->content_type ? r->content_type : "application/json");
 	add_header(response, "Cache-Control", r->cache ? r->cache : "no-store");
 	add_header(response, "Vary", r->vary);
+	add_header(response, "Content-Encoding", r->encoding);
 	add_header(response, "Referrer-Policy", "no-referrer");
 	add_header(response, "X-Content-Type-Options", "nosniff");
 	add_header(response, "ETag", r->etag);

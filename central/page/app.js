@@ -138,9 +138,9 @@ function announce(found) {
 
 // --- language and colours ---
 
-function chooseLanguage(code) {
+async function chooseLanguage(code) {
 	localStorage.setItem("tidemark.language", code);
-	setLanguage(code);
+	await setLanguage(code);
 	current?.view.close();
 	current = null;
 	build();
@@ -231,7 +231,7 @@ document.addEventListener("keydown", (e) => {
 // --- start ---
 
 setTheme(localStorage.getItem("tidemark.theme") ?? "auto");
-setLanguage(localStorage.getItem("tidemark.language") ?? preferredLanguage(navigator.languages ?? []));
+await setLanguage(localStorage.getItem("tidemark.language") ?? preferredLanguage(navigator.languages ?? []));
 build();
 on("mode", (mode) => {
 	if (mode === "signin")

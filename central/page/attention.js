@@ -19,23 +19,10 @@ export function needsYou(state) {
 	return (ranks[state] ?? 0) < 3;
 }
 
-// Its clock, and what is kept aside: the node is in step all the same.
-export function isUnwell(node) {
-	return unwellOf(node).length > 0;
-}
-
-// [{kind, text}]; the text is the centre's, or null where the page has its own words for the kind.
-export function unwellOf(node) {
-	const told = Array.isArray(node.unwell) ? node.unwell.map((u) => ({kind: u.kind, text: u.text ?? null, since: u.since ?? null})) : [];
-	const add = (kind, is, n) => {
-		if (is && !told.some((u) => u.kind === kind || u.kind?.startsWith(kind)))
-			told.push({kind, text: null, n});
-	};
-	add("clock", node.clock?.skewed === true);
-	add("quarantine", node.quarantined > 0, node.quarantined);
-	add("rejected", node.rejected > 0, node.rejected);
-	add("damage", node.counted?.damaged > 0, node.counted?.damaged);
-	return told;
+// What is wrong with a node though it may be in step, or with the centre, and needs somebody: [{kind, level, since, text}], the
+// worst first. What nothing depends on (info) is told at the node alone.
+export function unwellOf(one) {
+	return (one?.unwell ?? []).filter((u) => u.level !== "info");
 }
 
 // What the panel shows: [{key, rank, state, node?, kind, count}] — at most `room` of single things, what is left over is
@@ -47,18 +34,20 @@ export function attentionOf(status, nodes, room) {
 	const troubled = nodes.filter((n) => (ranks[n.state] ?? 0) < 4);
 	for (const node of troubled)
 		items.push({key: `node ${node.name}`, rank: ranks[node.state] ?? 0, kind: "node", node});
-	for (const node of nodes.filter((n) => needsYou(n.state) === false))
+	for (const node of nodes)
 		for (const u of unwellOf(node))
-			items.push({key: `${u.kind} ${node.name}`, rank: 2, kind: "unwell", node, unwell: u});
-	for (const kind of Array.isArray(status?.unwell) ? status.unwell : [])
-		items.push({key: `centre ${kind.kind}`, rank: 2, kind: "centre", unwell: kind});
+			items.push({key: `${u.kind} ${node.name}`, rank: u.level === "error" ? 0.5 : 2, kind: "unwell", node, unwell: u});
+	for (const u of unwellOf(status))
+		items.push({key: `centre ${u.kind}`, rank: u.level === "error" ? 0 : 1.5, kind: "centre", unwell: u});
 	if (status?.conflicts > 0)
 		items.push({key: "conflicts", rank: 2.5, kind: "conflicts", n: status.conflicts});
 	if (status?.quarantined > 0)
 		items.push({key: "quarantine", rank: 2.5, kind: "quarantine", n: status.quarantined});
 	items.sort((a, b) => a.rank - b.rank); // stable: nodes keep the order of the centre
 	const shown = items.slice(0, room);
-	return {shown, more: {states: leftOver(status, shown), others: items.slice(room).filter((i) => i.kind !== "node")}};
+	const named = new Set(shown.filter((i) => i.kind === "unwell").map((i) => i.node.name));
+	const others = items.slice(room).filter((i) => i.kind !== "node" && i.kind !== "unwell");
+	return {shown, more: {states: leftOver(status, shown), unwell: Math.max(0, (status?.nodes_unwell ?? 0) - named.size), others}};
 }
 
 // By state, how many nodes that are not in step have no sentence of their own.
@@ -75,5 +64,5 @@ function leftOver(status, shown) {
 // How many things wait for a person: nodes that do not go on by themselves, and what else is listed.
 export function countNeeds(status, items) {
 	const nodes = states.filter(needsYou).reduce((sum, s) => sum + (status?.nodes?.[s] ?? 0), 0);
-	return nodes + items.filter((i) => i.kind !== "node" && i.rank < 3).length;
+	return nodes + (status?.nodes_unwell ?? 0) + items.filter((i) => !["node", "unwell"].includes(i.kind)).length;
 }

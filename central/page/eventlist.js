@@ -3,10 +3,13 @@
 import {states} from "./attention.js";
 import {el, setAttribute, setChildren, setText} from "./dom.js";
 import {icon, setIcon} from "./draw.js";
-import {movesRecords} from "./live.js";
 import {kindName, stateName, t, time} from "./words.js";
 
 const TOGETHER_MS = 10000;
+
+function movesRecords(event) {
+	return event.kind === "pulled" || event.kind === "pushed";
+}
 
 // A change of state says "offline (was in_sync): why": shown by the state's own shape and words.
 function changeOf(event) {

@@ -1,7 +1,7 @@
 // events - everything that happened, newest first, by node and level; older ones by pages.
 import {eventList} from "./eventlist.js";
 import {el, setAttribute, setText} from "./dom.js";
-import {get, movesRecords, on, repeat} from "./live.js";
+import {get, on, repeat, wantMoves} from "./live.js";
 import {t} from "./words.js";
 
 const PAGE = 200;
@@ -28,6 +28,7 @@ export function open(outlet, _, query, navigate) {
 
 	function path(extra) {
 		const p = new URLSearchParams({limit: PAGE, ...extra});
+		wanted.only && p.set("moves", "false");
 		wanted.node && p.set("node", wanted.node);
 		wanted.level && p.set("level", wanted.level);
 		return `/v1/events?${p}`;
@@ -38,10 +39,9 @@ export function open(outlet, _, query, navigate) {
 	}
 
 	function show() {
-		const seen = wanted.only ? events.filter((e) => !movesRecords(e)) : events;
-		list.set(seen, 5000);
-		setText(said, seen.length === 0 && first !== null ? t("events.none") : first === false ? t("events.end") : "");
-		setAttribute(more, "hidden", first === false);
+		list.set(events, 5000);
+		setText(said, events.length === 0 && first !== null ? t("events.none") : first === false ? t("events.end") : "");
+		setAttribute(more, "hidden", !first);
 	}
 
 	async function fetchFirst() {
@@ -75,13 +75,15 @@ export function open(outlet, _, query, navigate) {
 
 	let loading = null;
 	function change(q) {
-		wanted = {node: q.get("node") ?? "", level: levels.includes(q.get("level")) ? q.get("level") : "", only: q.get("only") ?? ""};
+		wanted = {node: q.get("node") ?? "", level: levels.includes(q.get("level")) ? q.get("level") : "", only: q.get("only") === "changes" ? "changes" : ""};
 		node.value = wanted.node;
 		level.value = wanted.level;
 		changes.checked = wanted.only === "changes";
+		wantMoves(!wanted.only);
 		setAttribute(raw, "href", path());
 		events = [];
 		first = null;
+		show();
 		loading?.stop();
 		loading = repeat(1000, fetchFirst);
 	}

@@ -24,7 +24,7 @@ export const en = {
 	"spoken.many": {one: "{n} node changed its state", other: "{n} nodes changed their state"},
 
 	"state.in_sync": "In sync", "state.catching_up": "Catching up", "state.reconciling": "Reconciling", "state.offline": "Offline", "state.paused": "Paused", "state.never_seen": "Never seen",
-	"state.diverged": "Diverged", "state.identity_conflict": "Identity conflict", "state.incompatible": "Incompatible",
+	"state.diverged": "Diverged", "state.unwell": "Not well", "state.identity_conflict": "Identity conflict", "state.incompatible": "Incompatible",
 
 	"verdict.all": {one: "The node is in step", other: "All {n} nodes are in step"}, "verdict.some": "{n} of {total} nodes in step", "verdict.empty": "No nodes yet", "verdict.store": "The centre's own store does not work",
 	"sum.records": "Records", "sum.pull": "To pull", "sum.push": "To push", "sum.left": "Time left",
@@ -33,8 +33,9 @@ export const en = {
 	"needs.more": "Also:", "needs.more.state": "{n} {state}", "needs.centre": "The centre:", "needs.store": "its store cannot be read or written. Nodes wait; nothing acknowledged is lost.",
 	"needs.conflicts": {one: "{n} conflict was settled.", other: "{n} conflicts were settled."}, "needs.conflicts.what": "The losing versions are kept: look whether one should be the present one.",
 	"needs.quarantine": {one: "{n} record in quarantine.", other: "{n} records in quarantine."}, "needs.quarantine.what": "The centre could not take them; they are kept aside, whole.",
-	"unwell.mark": "In this state, but not well: see the node", "unwell.clock": "Clock off.", "unwell.quarantine": "Records in quarantine.", "unwell.rejected": "Records that it cannot hold.", "unwell.damage": "Damaged records.", "unwell.disk": "Disk low.", "unwell.database": "Database.",
-	"unwell.count": {one: "{n} record.", other: "{n} records."},
+	"unwell.database_damaged": "Database damaged.", "unwell.writes_fail": "Writes fail.", "unwell.disk_full": "Disk full.", "unwell.disk_low": "Disk nearly full.", "unwell.records_rejected": "Records it cannot hold.",
+	"unwell.records_quarantined": "Records in quarantine.", "unwell.clock_skewed": "Clock is off.", "unwell.clock_disagrees": "Clocks disagree.", "unwell.clock_unsynchronised": "Nothing keeps its clock.",
+	"unwell.since": "since {at}", "needs.more.unwell": {one: "{n} node that is not well", other: "{n} nodes that are not well"},
 	"next.in": "next attempt in {time}", "next.short": "next in {time}", "next.now": "being asked now",
 
 	"nodes.head": "Nodes, worst first", "nodes.caption": "Nodes, worst first", "nodes.shown": {one: "{n} node", other: "{n} nodes"}, "nodes.part": "the worst {n} of {total}", "nodes.nothing": "No node fits", "nodes.empty": "Add one: tidemark node add NAME URL",
@@ -47,7 +48,7 @@ export const en = {
 
 	"events.head": "Events", "events.which": "Which events", "events.changes": "Changes", "events.all": "All", "events.older": "all events", "events.none": "Nothing happened lately", "events.times": {one: "\u00D7{n}", other: "\u00D7{n}"}, "events.was": "was {state}",
 	"events.level": "Level", "events.level.all": "all levels", "events.level.warn": "warnings and errors", "events.level.error": "errors", "events.node": "Node", "events.node.all": "all nodes", "events.more": "Older", "events.live": "new ones appear by themselves", "events.end": "That was all",
-	"kind.node.added": "Added", "kind.node.changed": "Changed", "kind.node.removed": "Removed", "kind.node.paused": "Paused", "kind.node.resumed": "Resumed", "kind.node.rotated": "New token", "kind.node.state": "State",
+	"kind.node.added": "Added", "kind.node.changed": "Changed", "kind.node.removed": "Removed", "kind.node.paused": "Paused", "kind.node.resumed": "Resumed", "kind.node.rotated": "New token", "kind.node.state": "State", "kind.node.unwell": "Not well", "kind.node.recovered": "Well again", "kind.centre.unwell": "Centre not well", "kind.centre.recovered": "Centre well again",
 	"kind.pulled": "Pulled", "kind.pushed": "Pushed", "kind.rejected": "Rejected", "kind.quarantined": "Quarantined", "kind.released": "Released", "kind.conflict": "Conflict", "kind.conflict.promoted": "Promoted", "kind.backup.made": "Backup",
 	"kind.WIPED": "Wiped", "kind.REWOUND": "Rewound", "kind.compared": "Compared", "kind.CENTRE_REWOUND": "Centre rewound", "kind.CLONED": "Cloned", "kind.DIVERGED": "Diverged",
 
@@ -64,8 +65,8 @@ export const en = {
 	"node.token": "Its new token, for --token-file of its local (the old one is no longer taken):", "node.token.none": "The centre has no secret: nodes have no tokens.",
 	"rm.head": "Remove {name}?", "rm.what": "The centre no longer asks it. Its records and its position stay: added again it continues. Type its name to confirm.", "rm.do": "Remove", "rm.label": "Name of the node", "rotate.head": "A new token for {name}?", "rotate.what": "Until its local is given the new one, it is not asked successfully.", "rotate.do": "Make it",
 	"chart.lag": "Records waiting", "chart.age": "Age of the oldest waiting", "chart.clock": "Clock against the centre's", "chart.now": "now", "chart.spoken": "{label}: now {value}", "chart.pull": "to pull", "chart.push": "to push", "chart.band": "band: how far it may be wrong", "chart.head": "Charts", "chart.since": "Collected since this view was opened",
-	"track.head": "Positions in its log", "track.head_seq": "its end", "track.cursor": "read by the centre", "track.proven": "proven equal", "track.acknowledged": "acknowledged", "track.label": "End {head}, read {cursor}, proven equal {proven}",
+	"track.head": "Positions in its log", "track.head_seq": "its end", "track.cursor": "read by the centre", "track.proven": "proven equal", "track.acknowledged": "acknowledged",
 	"exchanges.head": "Last exchanges", "exchanges.at": "Ended", "exchanges.result": "Result", "exchanges.ms": "Took", "exchanges.pulled": "Pulled", "exchanges.pushed": "Pushed",
 	"fact.url": "Address", "fact.version": "Version", "fact.records": "Records", "fact.epoch": "Database", "fact.polls": "Polls", "fact.polls.value": "{ok} ok, {failed} failed", "fact.clock": "Its clock", "fact.proof": "Proof", "fact.kept": "{source}, \u00B1 {error}", "fact.free": "kept by nothing", "fact.last_ms": "Last exchange",
-	"topic.exchange": "Exchanges", "topic.failures": "Failures", "topic.position": "Position", "topic.waiting": "Waiting", "topic.proof": "Proof", "topic.damaged": "Damaged", "topic.repair": "Repair", "topic.quarantined": "Quarantine", "topic.rejected": "Rejected", "topic.conflicts": "Conflicts", "topic.clock": "Clock",
+	"topic.exchange": "Exchanges", "topic.failures": "Failures", "topic.position": "Position", "topic.waiting": "Waiting", "topic.proof": "Proof", "topic.unwell": "Not well", "topic.damaged": "Damaged", "topic.repair": "Repair", "topic.quarantined": "Quarantine", "topic.rejected": "Rejected", "topic.conflicts": "Conflicts", "topic.clock": "Clock",
 };

@@ -24,19 +24,23 @@ export const ru = {
 	"spoken.many": {one: "{n} узел сменил состояние", few: "{n} узла сменили состояние", other: "{n} узлов сменили состояние"},
 
 	"state.in_sync": "Синхронен", "state.catching_up": "Догоняет", "state.reconciling": "Сверяется", "state.offline": "Недоступен", "state.paused": "Остановлен", "state.never_seen": "Не появлялся",
-	"state.diverged": "Разошёлся", "state.identity_conflict": "Двойник", "state.incompatible": "Несовместим",
+	"state.diverged": "Разошёлся", "state.unwell": "Не в порядке", "state.identity_conflict": "Двойник", "state.incompatible": "Несовместим",
 	"why.failed": "Последний обмен не удался: {result}.", "why.never_seen": "Ещё ни разу не ответил.", "why.paused": "Остановлен оператором: до возобновления обмена нет.", "why.catching_up": "Перенесено ещё не всё, или нет свежего доказательства равенства.",
 	"why.reconciling": "Обе стороны сравниваются, расхождения исправляются.", "why.diverged": "Стороны различаются, хотя ничего не писалось: решает оператор.", "why.identity_conflict": "Отвечает база, от которой отказались (копия или старый диск): решает оператор.", "why.incompatible": "Нет общей версии протокола.",
 
 	"verdict.all": {"=1": "Узел синхронен", other: "Все узлы синхронны: {n}"}, "verdict.some": "Синхронно узлов: {n} из {total}", "verdict.empty": "Узлов ещё нет", "verdict.store": "Собственное хранилище центра не работает",
 	"sum.records": "Записей", "sum.pull": "Забрать", "sum.push": "Отдать", "sum.left": "Осталось",
-	"tiles.label": "Узлы по состояниям; выберите, чтобы видеть только их", "tiles.all": "Все узлы",
+	"tiles.label": "Узлы по состояниям; выберите, чтобы видеть только их", "tiles.all": "Все",
 	"needs.none": "Вмешательства не требуется", "needs.moving": "Пройдёт само", "needs.head": "Нужны вы: {n}", "needs.since": "{state} {time}.", "needs.nothing": "Делать ничего не нужно.",
 	"needs.more": "Также:", "needs.more.state": "{state}: {n}", "needs.centre": "Центр:", "needs.store": "хранилище не читается или не пишется. Узлы ждут; ничего подтверждённого не потеряно.",
 	"needs.conflicts": {one: "Разрешён {n} конфликт.", few: "Разрешено {n} конфликта.", other: "Разрешено {n} конфликтов."}, "needs.conflicts.what": "Проигравшие версии сохранены: посмотрите, не должна ли одна из них стать текущей.",
 	"needs.quarantine": {one: "{n} запись в карантине.", few: "{n} записи в карантине.", other: "{n} записей в карантине."}, "needs.quarantine.what": "Центр не смог их принять; они отложены целиком.",
-	"unwell.mark": "Состояние такое, но не всё хорошо: см. узел", "unwell.clock": "Часы сбиты.", "unwell.quarantine": "Записи в карантине.", "unwell.rejected": "Записи, которые он не может хранить.", "unwell.damage": "Повреждённые записи.", "unwell.disk": "Мало места.", "unwell.database": "База данных.",
-	"unwell.count": {one: "{n} запись.", few: "{n} записи.", other: "{n} записей."},
+	"unwell.database_damaged": "База повреждена.", "unwell.writes_fail": "Запись не удаётся.", "unwell.disk_full": "Диск полон.", "unwell.disk_low": "Мало места.", "unwell.records_rejected": "Есть отвергнутые записи.",
+	"unwell.records_quarantined": "Записи в карантине.", "unwell.clock_skewed": "Часы сбиты.", "unwell.clock_disagrees": "Часы расходятся.", "unwell.clock_unsynchronised": "Часы никто не ведёт.",
+	"unwell.database_damaged.what": "Байты части записей больше не дают их хеш или файл базы испорчен.", "unwell.writes_fail.what": "База не принимает изменений; прочитать из неё ещё можно.", "unwell.disk_full.what": "Места не осталось: новое не принимается.",
+	"unwell.disk_low.what": "Место кончается.", "unwell.records_rejected.what": "Узел не может хранить часть записей центра.", "unwell.records_quarantined.what": "Центр не смог принять часть записей узла; они отложены целиком.",
+	"unwell.clock_skewed.what": "Часы отличаются от часов центра больше, чем объясняет ошибка измерения.", "unwell.clock_disagrees.what": "Измеренная разница часов не сходится с тем, что обе стороны говорят о своей точности.", "unwell.clock_unsynchronised.what": "Ничто не сверяет часы этой машины; порядок записей от часов не зависит.",
+	"unwell.since": "с {at}", "needs.more.unwell": {one: "{n} узел не в порядке", few: "{n} узла не в порядке", other: "{n} узлов не в порядке"},
 	"next.in": "следующая попытка через {time}", "next.short": "попытка через {time}", "next.now": "опрашивается сейчас",
 
 	"nodes.head": "Узлы, худшие первыми", "nodes.caption": "Узлы, худшие первыми", "nodes.shown": {one: "{n} узел", few: "{n} узла", other: "{n} узлов"}, "nodes.part": "худшие {n} из {total}", "nodes.nothing": "Ничего не подходит", "nodes.empty": "Добавьте первый: tidemark node add ИМЯ URL",
@@ -49,7 +53,7 @@ export const ru = {
 
 	"events.head": "События", "events.which": "Какие события", "events.changes": "Изменения", "events.all": "Все", "events.older": "все события", "events.none": "Недавно ничего не произошло", "events.times": "×{n}", "events.was": "был: {state}",
 	"events.level": "Важность", "events.level.all": "любая важность", "events.level.warn": "предупреждения и ошибки", "events.level.error": "ошибки", "events.node": "Узел", "events.node.all": "все узлы", "events.more": "Более старые", "events.live": "новые появляются сами", "events.end": "Это всё",
-	"kind.node.added": "Добавлен", "kind.node.changed": "Изменён", "kind.node.removed": "Удалён", "kind.node.paused": "Остановлен", "kind.node.resumed": "Возобновлён", "kind.node.rotated": "Новый токен", "kind.node.state": "Состояние",
+	"kind.node.added": "Добавлен", "kind.node.changed": "Изменён", "kind.node.removed": "Удалён", "kind.node.paused": "Остановлен", "kind.node.resumed": "Возобновлён", "kind.node.rotated": "Новый токен", "kind.node.state": "Состояние", "kind.node.unwell": "Не в порядке", "kind.node.recovered": "Снова в порядке", "kind.centre.unwell": "Центр не в порядке", "kind.centre.recovered": "Центр снова в порядке",
 	"kind.pulled": "Забрано", "kind.pushed": "Отдано", "kind.rejected": "Отвергнуто", "kind.quarantined": "В карантин", "kind.released": "Из карантина", "kind.conflict": "Конфликт", "kind.conflict.promoted": "Выбрана версия", "kind.backup.made": "Копия",
 	"kind.WIPED": "База стёрта", "kind.REWOUND": "База откачена", "kind.compared": "Сравнение", "kind.CENTRE_REWOUND": "Центр откачен", "kind.CLONED": "Двойник", "kind.DIVERGED": "Разошёлся",
 
@@ -66,8 +70,8 @@ export const ru = {
 	"node.token": "Новый токен для --token-file узла (прежний больше не действует):", "node.token.none": "У центра нет секрета: у узлов нет токенов.",
 	"rm.head": "Удалить {name}?", "rm.what": "Центр больше не будет его опрашивать. Записи и позиция остаются: добавленный снова, он продолжит. Для подтверждения введите имя.", "rm.do": "Удалить", "rm.label": "Имя узла", "rotate.head": "Новый токен для {name}?", "rotate.what": "Пока узлу не дадут новый токен, опросы не удаются.", "rotate.do": "Сделать",
 	"chart.lag": "Ждущие записи", "chart.age": "Возраст старейшей ждущей", "chart.clock": "Часы относительно центра", "chart.now": "сейчас", "chart.spoken": "{label}: сейчас {value}", "chart.pull": "забрать", "chart.push": "отдать", "chart.band": "полоса — возможная ошибка", "chart.head": "Графики", "chart.since": "Собрано с открытия этой страницы",
-	"track.head": "Позиции в его журнале", "track.head_seq": "конец", "track.cursor": "прочитано центром", "track.proven": "равенство доказано", "track.acknowledged": "подтверждено", "track.label": "Конец {head}, прочитано {cursor}, доказано {proven}",
+	"track.head": "Позиции в его журнале", "track.head_seq": "конец", "track.cursor": "прочитано центром", "track.proven": "равенство доказано", "track.acknowledged": "подтверждено",
 	"exchanges.head": "Последние обмены", "exchanges.at": "Окончен", "exchanges.result": "Итог", "exchanges.ms": "Занял", "exchanges.pulled": "Забрано", "exchanges.pushed": "Отдано",
 	"fact.url": "Адрес", "fact.version": "Версия", "fact.records": "Записей", "fact.epoch": "База", "fact.polls": "Опросы", "fact.polls.value": "{ok} успешно, {failed} неудачно", "fact.clock": "Часы", "fact.proof": "Равенство", "fact.kept": "{source}, ± {error}", "fact.free": "никто не ведёт", "fact.last_ms": "Последний обмен",
-	"topic.exchange": "Обмены", "topic.failures": "Неудачи", "topic.position": "Позиция", "topic.waiting": "Ожидает", "topic.proof": "Равенство", "topic.damaged": "Повреждения", "topic.repair": "Исправление", "topic.quarantined": "Карантин", "topic.rejected": "Отвергнуто", "topic.conflicts": "Конфликты", "topic.clock": "Часы",
+	"topic.exchange": "Обмены", "topic.failures": "Неудачи", "topic.position": "Позиция", "topic.waiting": "Ожидает", "topic.proof": "Равенство", "topic.unwell": "Не в порядке", "topic.damaged": "Повреждения", "topic.repair": "Исправление", "topic.quarantined": "Карантин", "topic.rejected": "Отвергнуто", "topic.conflicts": "Конфликты", "topic.clock": "Часы",
 };

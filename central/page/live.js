@@ -14,7 +14,6 @@ const AGAIN_LEAST_MS = 1000, AGAIN_MOST_MS = 8000; // a centre that is gone; it 
 const STREAM_LEAST_MS = 1000, STREAM_MOST_MS = 30000;
 const EVENTS_KEPT = 500;
 const TOGETHER_MS = 250; // events of a busy centre are told in bundles
-const CHANGES_WANTED = 30;
 const TOKEN_KEY = "tidemark.token";
 
 const listeners = new Map();
@@ -24,7 +23,7 @@ export const live = {
 	mode: "start",
 	status: null,
 	events: [], // the newest, by rising id
-	changes: [], // the newest but for those that only moved records, which would soon push them out
+	moves: false, // with those that only moved records? A busy centre has many more of them than of all others
 	heardAt: null, // performance.now() of the last answer
 	againAt: null, // performance.now() of the next attempt while lost
 	failure: "", // why nothing is heard
@@ -32,7 +31,9 @@ export const live = {
 
 let streaming = null; // AbortController of the stream
 let lastEvent = null; // id
+let following = false; // the stream, or about to
 let tries = 0;
+let anew = false; // the stream is to begin again, with other events
 let skew = {low: -Infinity, high: Infinity}; // the centre's clock minus this browser's, ms
 let retryNow = null;
 
@@ -242,7 +243,7 @@ function takeStatus(status) {
 function forgetEvents() {
 	lastEvent = null;
 	live.events = [];
-	live.changes = [];
+	bundle = [];
 }
 
 async function refresh() {
@@ -252,27 +253,12 @@ async function refresh() {
 
 // What happened since the last event that is known; the newest ones at first.
 async function catchUp() {
-	const found = (await get(lastEvent ? `/v1/events?after=${lastEvent}&limit=200` : "/v1/events?limit=200")).events;
+	const newest = `/v1/events?moves=${live.moves}&limit=200`;
+	const found = (await get(lastEvent ? `${newest}&after=${lastEvent}` : newest)).events;
 	takeEvents(found);
 	if (found.length === 200)
-		takeEvents((await get("/v1/events?limit=200")).events); // there may be more: go on with the newest
+		takeEvents((await get(newest)).events); // there may be more: go on with the newest
 	tellBundle();
-}
-
-// At a busy centre the newest events only tell of records that moved: looks back for what else happened, by one page
-// and by what is bad.
-async function lookBack() {
-	if (!live.events.length || live.changes.length >= CHANGES_WANTED)
-		return;
-	const before = live.events[0].id;
-	const pages = await Promise.all(["limit=1000", `limit=${CHANGES_WANTED}&level=warn`].map((q) => get(`/v1/events?before=${before}&${q}`)));
-	const found = new Map(pages.flatMap((p) => p.events).filter((e) => !movesRecords(e)).map((e) => [e.id, e]));
-	live.changes = [...[...found.values()].sort((a, b) => a.id - b.id), ...live.changes];
-	tell("events", []);
-}
-
-export function movesRecords(event) {
-	return event.kind === "pulled" || event.kind === "pushed";
 }
 
 function takeEvents(found) {
@@ -295,7 +281,6 @@ function tellBundle() {
 		return;
 	toldAt = performance.now();
 	live.events = [...live.events, ...fresh].slice(-EVENTS_KEPT);
-	live.changes = [...live.changes, ...fresh.filter((e) => !movesRecords(e))].slice(-EVENTS_KEPT);
 	tell("events", fresh);
 	const names = fresh.filter((e) => e.node && e.kind.startsWith("node.")).map((e) => e.node);
 	if (names.length && live.mode === "poll") // a stream says so itself
@@ -309,7 +294,6 @@ async function recover() {
 			await refresh();
 			setMode("poll");
 			follow();
-			lookBack().catch(noteFailure);
 			return;
 		} catch (e) {
 			if (live.mode === "signin")
@@ -340,27 +324,60 @@ const polling = repeat(STATUS_EVERY_MS, async () => {
 
 // Connects and reads until it ends, then again, for as long as the centre answers.
 async function follow() {
-	if (streaming)
+	if (following)
 		return;
-	while (live.mode === "poll") {
+	following = true;
+	while (live.mode === "poll" || live.mode === "stream") {
+		if (anew)
+			await otherEvents();
 		const mine = streaming = new AbortController();
 		try {
 			await read(mine);
 		} catch { // it ended, or there is none: the next question tells whether the centre is there
 		}
 		streaming = null;
+		if (anew)
+			continue;
 		if (live.mode === "lost" || live.mode === "signin")
-			return;
+			break;
 		setMode("poll");
 		polling.kick();
 		tries++;
 		await new Promise((done) => setTimeout(done, chance(Math.min(STREAM_LEAST_MS * 2 ** (tries - 1), STREAM_MOST_MS))));
 	}
+	following = false;
+}
+
+// Which events a view shows: asked for anew when they are others than before.
+export function wantMoves(wanted) {
+	if (live.moves === wanted)
+		return;
+	live.moves = wanted;
+	anew = true;
+	if (streaming)
+		streaming.abort();
+	else if (!following)
+		otherEvents();
+}
+
+async function otherEvents() {
+	let moves;
+	do { // until nobody chose others meanwhile
+		moves = live.moves;
+		anew = false;
+		forgetEvents();
+		try {
+			await catchUp();
+		} catch (e) {
+			noteFailure(e);
+		}
+	} while (moves !== live.moves);
+	tell("events", []);
 }
 
 async function read(control) {
-	const from = lastEvent ? `?after=${lastEvent}` : "";
-	const response = await fetch(`/v1/events/stream${from}`, {signal: control.signal, cache: "no-store",
+	const from = lastEvent ? `&after=${lastEvent}` : "";
+	const response = await fetch(`/v1/events/stream?moves=${live.moves}${from}`, {signal: control.signal, cache: "no-store",
 		headers: headersOf({Accept: "text/event-stream"})});
 	if (response.status === 401)
 		needToken();

@@ -3,9 +3,10 @@ import {attentionOf, countNeeds, needsYou, states, worstState} from "./attention
 import {el, setAttribute, setChildren, setText} from "./dom.js";
 import {icon, setIcon} from "./draw.js";
 import {eventList} from "./eventlist.js";
-import {askStatus, centreNow, get, live, on, repeat} from "./live.js";
+import {Histories} from "./histories.js";
+import {askStatus, centreNow, get, live, on, repeat, wantMoves} from "./live.js";
 import {columns, nextWords, NodeRow} from "./noderow.js";
-import {duration, number, rate, reasonOf, sentence, stateName, t} from "./words.js";
+import {duration, number, rate, reasonOf, sentence, stateName, t, unwellWords} from "./words.js";
 
 const PAGE = 50, MOST = 1000; // rows
 const SENTENCES = 3;
@@ -40,38 +41,35 @@ function sums() {
 				setText(by[way].how, rate(rates[`${way}_s`]));
 				setAttribute(by[way].node, "title", backlog[way] == null ? t("unknown.sum") : null);
 			}
-			setText(by.left.value, leftOf(backlog, rates));
+			setText(by.left.value, leftOf(backlog));
 			setText(by.left.how, backlog.oldest_s == null ? "" : t("oldest", {age: duration(backlog.oldest_s)}));
 		},
 	};
 }
 
-function leftOf(backlog, rates) {
-	if (backlog.left_s !== undefined)
-		return backlog.left_s === null ? t("unknown.short") : duration(backlog.left_s);
-	if (backlog.pull == null || backlog.push == null)
+function leftOf(backlog) {
+	const seconds = ["pull", "push"].map((w) => (backlog[w] === 0 ? 0 : backlog[`${w}_left_s`] ?? null));
+	if (seconds.includes(null))
 		return t("unknown.short");
-	if (backlog.pull === 0 && backlog.push === 0)
-		return t("left.none");
-	const seconds = ["pull", "push"].map((w) => (backlog[w] ? backlog[w] / (rates[`${w}_s`] || 0) : 0));
-	return duration(Math.max(...seconds));
+	return backlog.pull + backlog.push === 0 ? t("left.none") : duration(Math.max(...seconds));
 }
 
 // --- tiles: how many in each state; they filter ---
 
 function tiles(choose) {
-	const all = new Map(["all", ...states].map((state) => {
+	const all = new Map(["all", ...states, "unwell"].map((state) => {
 		const count = el("span", {class: "tile-count"});
 		const button = el("button", {type: "button", class: `tile is-${state}`, "data-state": state, onclick: () => choose(state === "all" ? "" : state)},
-			state === "all" ? null : icon(state), count, el("span", {class: "tile-name"}, state === "all" ? t("tiles.all") : stateName(state)));
+			state === "all" ? null : icon(state === "unwell" ? "warn" : state), count, el("span", {class: "tile-name"}, state === "all" ? t("tiles.all") : stateName(state)));
 		return [state, {button, count}];
 	}));
 	const node = el("div", {class: "tiles", role: "group", "aria-label": t("tiles.label")});
 	return {
 		node,
-		set(counts, chosen) {
+		set(status, chosen) {
+			const counts = {...status.nodes, all: status.nodes.total, unwell: status.nodes_unwell};
 			for (const [state, tile] of all) {
-				const n = counts[state === "all" ? "total" : state] ?? 0;
+				const n = counts[state] ?? 0;
 				setText(tile.count, number(n));
 				setAttribute(tile.button, "aria-pressed", String((chosen || "all") === state));
 				tile.button.classList.toggle("is-none", n === 0);
@@ -101,10 +99,9 @@ function itemWords(item) {
 	case "node":
 		return nodeItem(item.node);
 	case "unwell":
-		return {shape: "warn", name: item.node.name, head: t(`unwell.${item.unwell.kind.split(/[^a-z]/)[0]}`),
-			text: sentence(item.unwell.text ?? (item.unwell.kind === "clock" ? item.node.clock.reason : t("unwell.count", {n: item.unwell.n ?? 0}))), next: "", help: ""};
+		return {shape: item.unwell.level, name: item.node.name, ...unwellWords(item.unwell), next: "", help: item.node.state === "in_sync" && item.node.unblock ? sentence(item.node.unblock) : ""};
 	case "centre":
-		return {shape: "warn", name: null, head: t("needs.centre"), text: sentence(item.unwell.text), next: "", help: ""};
+		return {shape: item.unwell.level, name: null, ...unwellWords(item.unwell), head: t("needs.centre"), next: "", help: ""};
 	case "store":
 		return {shape: "error", name: null, head: t("needs.centre"), text: t("needs.store"), next: "", help: ""};
 	default:
@@ -161,16 +158,18 @@ function needs(choose) {
 }
 
 // What has no sentence of its own, in a line.
-function setMore(more, {states: left, others}, choose) {
-	const key = JSON.stringify([left, others.map((i) => i.key)]);
+function setMore(more, {states: left, unwell, others}, choose) {
+	const key = JSON.stringify([left, unwell, others.map((i) => i.key)]);
 	if (more.dataset.key === key)
 		return;
 	more.dataset.key = key;
 	const buttons = left.map(({state, n}) => el("button", {type: "button", class: `link is-${state}`, onclick: () => choose(state)},
 		icon(state), t("needs.more.state", {n, state: stateName(state)})));
-	const links = others.slice(0, 4).map((item) => {
-		const {shape, name, head, href} = itemWords(item);
-		return el("a", {class: `link is-${shape}`, href: href ?? (name === null ? null : `#/node/${encodeURIComponent(name)}`)}, icon(shape), [name, head].filter(Boolean).join(": "));
+	if (unwell > 0)
+		buttons.push(el("button", {type: "button", class: "link is-warn", onclick: () => choose("unwell")}, icon("warn"), t("needs.more.unwell", {n: unwell})));
+	const links = others.map((item) => {
+		const {shape, head, href} = itemWords(item);
+		return el("a", {class: `link is-${shape}`, href}, icon(shape), head);
 	});
 	more.replaceChildren(...(buttons.length + links.length ? [t("needs.more") + " ", ...buttons, ...links] : []));
 }
@@ -228,6 +227,7 @@ function moveFocus(e, body) {
 
 export function open(outlet, _, query, navigate) {
 	let wanted = {state: query.get("state") ?? "", q: query.get("q") ?? ""};
+	const polls = new Histories();
 	let limit = PAGE, nodes = [], worst = [], next = null, asked = "";
 	const choose = (state) => navigate({state: state === wanted.state ? "" : state, q: wanted.q});
 
@@ -249,7 +249,7 @@ export function open(outlet, _, query, navigate) {
 
 	function path(state, q, n) {
 		const p = new URLSearchParams({order: "worst", limit: n});
-		state && p.set("state", state);
+		state && p.set(state === "unwell" ? "unwell" : "state", state === "unwell" ? "true" : state);
 		q && p.set("q", q);
 		return `/v1/nodes?${p}`;
 	}
@@ -258,7 +258,7 @@ export function open(outlet, _, query, navigate) {
 		const url = path(wanted.state, wanted.q, limit);
 		const filtered = wanted.state || wanted.q;
 		// The sums with the rows, so that they never contradict each other for long.
-		const [page, top] = await Promise.all([get(url), filtered ? get(path("", "", SENTENCES)) : null, askStatus()]);
+		const [page, top] = await Promise.all([polls.get(url), filtered ? get(`${path("", "", SENTENCES)}&history=1`) : null, askStatus()]);
 		if (url !== path(wanted.state, wanted.q, limit))
 			return load.kick(); // somebody chose something else meanwhile
 		nodes = page.nodes;
@@ -273,7 +273,7 @@ export function open(outlet, _, query, navigate) {
 		rows.set(nodes);
 		setAttribute(raw, "href", asked);
 		setAttribute(more, "hidden", next === null || limit >= MOST);
-		const total = wanted.q ? null : live.status?.nodes[wanted.state || "total"];
+		const total = wanted.q ? null : wanted.state === "unwell" ? live.status?.nodes_unwell : live.status?.nodes[wanted.state || "total"];
 		setText(shown, nodes.length === 0 ? t(wanted.q || wanted.state ? "nodes.nothing" : "nodes.empty")
 			: next === null ? t("nodes.shown", {n: nodes.length}) : t("nodes.part", {n: nodes.length, total: total ?? t("unknown.short")}));
 		showStatus();
@@ -288,7 +288,7 @@ export function open(outlet, _, query, navigate) {
 		setAttribute(head, "class", `verdict is-${shape}`);
 		setText(words, text);
 		facts.set(live.status);
-		tileRow.set(live.status.nodes, wanted.state);
+		tileRow.set(live.status, wanted.state);
 		panel.set(live.status, worst);
 	}
 
@@ -325,16 +325,17 @@ function tickerPanel() {
 	const button = (value, key) => el("button", {type: "button", class: "choice", onclick: () => {
 		all = value;
 		localStorage.setItem("tidemark.ticker", all ? "all" : "changes");
+		wantMoves(all);
 		set();
 	}}, t(key));
 	const changes = button(false, "events.changes"), every = button(true, "events.all");
 	const none = el("p", {class: "none"});
+	wantMoves(all);
 	function set() {
 		setAttribute(changes, "aria-pressed", String(!all));
 		setAttribute(every, "aria-pressed", String(all));
-		const events = all ? live.events : live.changes;
-		list.set(events, EVENTS);
-		setText(none, events.length ? "" : t("events.none"));
+		list.set(live.events, EVENTS);
+		setText(none, live.events.length ? "" : t("events.none"));
 	}
 	const node = el("section", {class: "panel ticker", "aria-labelledby": "ticker-head"},
 		el("div", {class: "panel-head"}, el("h2", {id: "ticker-head"}, t("events.head")),

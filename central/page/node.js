@@ -1,13 +1,12 @@
 // node - everything about one: its state in a sentence, what happens next, what helps, charts, exchanges, events.
 import {askSafe, exchange, pathOf, positions, remove, rotate, simple} from "./actions.js";
-import {unwellOf} from "./attention.js";
-import {el, setAttribute, setChildren, setText} from "./dom.js";
+import {el, setAttribute, setText} from "./dom.js";
 import {chart, icon, pollBar, pollKind, setIcon, track} from "./draw.js";
 import {eventList} from "./eventlist.js";
 import {Flow} from "./flow.js";
-import {centreNow, get, on, Problem, repeat} from "./live.js";
+import {centreNow, get, on, Problem, repeat, wantMoves} from "./live.js";
 import {flowWords, nextWords, pollsLabel, proofWords} from "./noderow.js";
-import {duration, micro, milliseconds, number, reasonOf, sentence, stateName, t, time} from "./words.js";
+import {duration, micro, milliseconds, number, reasonOf, sentence, stateName, t, time, unwellWords} from "./words.js";
 
 const SPAN_MS = 5 * 60 * 1000; // of the charts
 const EXCHANGES = 15;
@@ -34,8 +33,7 @@ function headPanel(name) {
 			setText(reason, why.text);
 			setAttribute(reason, "lang", why.literal === null ? "en" : null);
 			setText(literal, why.literal ? `(${why.literal})` : "");
-			setChildren(unwell, unwellOf(n).map((u) => el("li", {}, icon("warn"), el("strong", {}, t(`unwell.${u.kind.split(/[^a-z]/)[0]}`)), " ",
-				el("span", {lang: "en"}, sentence(u.text ?? (u.kind === "clock" ? n.clock.reason : t("unwell.count", {n: u.n ?? 0})))))));
+			setUnwell(unwell, n.unwell ?? []);
 		},
 		tick(n, moving) {
 			setText(since, t("node.since", {time: duration((centreNow() - Date.parse(n.since)) / 1000), at: time(n.since)}));
@@ -45,19 +43,41 @@ function headPanel(name) {
 	};
 }
 
-function whyPanel() {
+// Also what nothing depends on.
+function setUnwell(list, all) {
+	const key = JSON.stringify(all);
+	if (list.dataset.key === key)
+		return;
+	list.dataset.key = key;
+	list.replaceChildren(...all.map((u) => {
+		const {head, text, literal} = unwellWords(u);
+		return el("li", {class: `is-${u.level}`}, icon(u.level), el("strong", {}, head), " ", el("span", {lang: literal === null ? "en" : null}, text), " ",
+			literal === null ? null : el("span", {class: "need-literal", lang: "en"}, `(${literal})`), " ",
+			el("span", {class: "state-since", title: u.since}, t("unwell.since", {at: time(u.since)})));
+	}));
+}
+
+function whyPanel(name) {
 	const next = el("dd", {lang: "en"}), help = el("dd", {lang: "en"}), known = el("dl", {class: "known"});
+	const details = el("details", {}, el("summary", {}, t("node.known")), known);
 	const node = el("section", {class: "panel", "aria-label": t("node.next")},
 		el("dl", {class: "outlook"}, el("dt", {}, t("node.next")), next, el("dt", {}, t("node.help")), help),
-		el("details", {}, el("summary", {}, t("node.known")), known));
+		details);
+	details.addEventListener("toggle", () => load());
+	async function load() {
+		if (!details.open)
+			return;
+		const why = await get(`${pathOf(name)}/why`);
+		known.replaceChildren(...why.known.flatMap((k) => [el("dt", {}, t(`topic.${k.topic}`)), el("dd", {lang: "en"}, sentence(k.text))]));
+	}
 	return {
 		node,
-		set(why) {
-			setText(next, sentence(why.next));
-			setText(help, why.unblock ? sentence(why.unblock) : t("node.help.none"));
-			setAttribute(help, "lang", why.unblock ? "en" : null);
-			known.replaceChildren(...why.known.flatMap((k) => [el("dt", {}, t(`topic.${k.topic}`)), el("dd", {lang: "en"}, sentence(k.text))]));
+		set(n) {
+			setText(next, sentence(n.next));
+			setText(help, n.unblock ? sentence(n.unblock) : t("node.help.none"));
+			setAttribute(help, "lang", n.unblock ? "en" : null);
 		},
+		load,
 	};
 }
 
@@ -215,7 +235,7 @@ function factsPanel(name) {
 			const c = n.clock ?? {};
 			const kept = c.synchronised == null ? t("unknown") : c.synchronised ? t("fact.kept", {source: c.source ?? "?", error: micro(c.own_error_us, false)}) : t("fact.free");
 			setText(values.clock, `${micro(c.offset_us)} \u00B1 ${micro(c.error_us, false)}; ${kept}`);
-			setAttribute(values.clock, "title", c.reason);
+			setAttribute(values.clock, "title", [c.reason, c.keeper].filter(Boolean).join("\n") || null);
 			setText(values.polls, t("fact.polls.value", {ok: n.polls?.ok, failed: n.polls?.failed}));
 			setText(values.last_ms, milliseconds(n.polls?.last_ms));
 			setText(values.epoch, n.epoch ? n.epoch.slice(0, 8) : t("unknown"));
@@ -252,7 +272,7 @@ function exchangesPanel() {
 export function open(outlet, [name]) {
 	let node = null, provenAt = null, moving = "", events = [];
 	const flow = new Flow();
-	const head = headPanel(name), why = whyPanel(), charts = chartsPanel(name), where = trackPanel(), facts = factsPanel(name), exchanges = exchangesPanel();
+	const head = headPanel(name), why = whyPanel(name), charts = chartsPanel(name), where = trackPanel(), facts = factsPanel(name), exchanges = exchangesPanel();
 	const buttons = doPanel(name, (n) => take(n));
 	const list = eventList(t("events.head"));
 	const none = el("p", {class: "none", role: "alert"});
@@ -260,13 +280,14 @@ export function open(outlet, [name]) {
 		el("section", {class: "panel", "aria-labelledby": "node-events"}, el("div", {class: "panel-head"}, el("h2", {id: "node-events"}, t("events.head")),
 			el("a", {class: "raw", href: `#/events?node=${encodeURIComponent(name)}`}, t("events.older"))), list.node));
 	outlet.append(el("div", {class: "view"}, none, body));
+	wantMoves(true);
 
 	function take(n) {
 		node = n;
 		provenAt = n.proof?.age_s == null ? null : performance.now() - n.proof.age_s * 1000;
-		const f = flow.take(n, performance.now());
+		const f = flow.take(n);
 		moving = ["pull", "push"].filter((w) => f[w].waiting).map((w) => `${t(`sum.${w}`)}: ${[number(f[w].waiting), flowWords(f[w])].filter(Boolean).join(" · ")}`).join("; ");
-		for (const p of [head, buttons, where])
+		for (const p of [head, why, buttons, where])
 			p.set(n);
 		exchanges.set(n.polls?.history ?? []);
 		charts.add(n);
@@ -282,11 +303,10 @@ export function open(outlet, [name]) {
 
 	const load = repeat(1000, async () => {
 		try {
-			const [n, w] = await Promise.all([get(pathOf(name)), get(`${pathOf(name)}/why`)]);
+			take(await get(pathOf(name)));
 			setText(none, "");
 			setAttribute(body, "hidden", false);
-			take(n);
-			why.set(w);
+			await why.load();
 		} catch (e) {
 			if (!(e instanceof Problem) || e.status !== 404)
 				throw e;

@@ -1,10 +1,10 @@
 // noderow - a node's row in the table: made once, updated in place, its ages counted on between answers.
-import {isUnwell} from "./attention.js";
+import {unwellOf} from "./attention.js";
 import {el, setAttribute, setText} from "./dom.js";
 import {icon, pollBar, pollKind, progress, setIcon} from "./draw.js";
 import {Flow} from "./flow.js";
 import {centreNow} from "./live.js";
-import {age, duration, micro, number, percent, rate, reasonOf, stateName, t} from "./words.js";
+import {age, duration, micro, number, percent, rate, reasonOf, stateName, t, unwellWords} from "./words.js";
 
 export const columns = ["node", "state", "polls", "pull", "push", "clock", "proof"];
 
@@ -50,7 +50,8 @@ export class NodeRow {
 	#icon = icon("in_sync");
 	#state = el("span", {class: "state-word"});
 	#since = el("span", {class: "state-since"});
-	#unwell = el("span", {class: "mark", hidden: true}, icon("warn"));
+	#ails = el("span", {});
+	#unwell = el("span", {class: "mark", hidden: true}, icon("warn"), this.#ails);
 	#reason = el("span", {class: "reason why"});
 	#next = el("span", {class: "next"});
 	#polls = pollBar();
@@ -72,7 +73,7 @@ export class NodeRow {
 		setAttribute(this.#name, "href", `#/node/${encodeURIComponent(name)}`);
 		this.row = el("tr", {},
 			el("th", {scope: "row", class: "cell-node"}, this.#name, this.#title),
-			cell("state", el("span", {class: "state"}, this.#icon, this.#state, this.#since, this.#unwell, this.#next), this.#reason),
+			cell("state", el("span", {class: "state"}, this.#icon, this.#state, this.#since, this.#next), this.#reason, this.#unwell),
 			cell("polls", this.#polls.node), this.#pull.node, this.#push.node, this.#clock, cell("proof", this.#proof));
 	}
 
@@ -101,13 +102,16 @@ export class NodeRow {
 		setAttribute(this.row, "class", `row is-${node.state}`);
 		setIcon(this.#icon, node.state);
 		setText(this.#state, stateName(node.state));
-		setAttribute(this.#unwell, "hidden", !isUnwell(node));
-		setAttribute(this.#unwell, "title", t("unwell.mark"));
+		const unwell = unwellOf(node).map(unwellWords);
+		setAttribute(this.#unwell, "hidden", unwell.length === 0);
+		setAttribute(this.#unwell, "class", `mark is-${unwellOf(node)[0]?.level}`);
+		setText(this.#ails, unwell.map((u) => u.head).join(" "));
+		setAttribute(this.#unwell, "title", unwell.map((u) => u.literal ?? u.text).join("\n"));
 		setText(this.#reason, node.state === "in_sync" ? "" : reason.text);
 		setAttribute(this.#reason, "title", node.reason);
 		setAttribute(this.#reason, "lang", reason.literal === null ? "en" : null);
 		this.#polls.set(history, pollsLabel(history));
-		const flow = this.#flow.take(node, performance.now());
+		const flow = this.#flow.take(node);
 		this.#pull.set(flow.pull, t("unknown.pull"));
 		this.#push.set(flow.push, t("unknown.push"));
 		this.#setClock(node.clock);
@@ -118,8 +122,9 @@ export class NodeRow {
 		const known = clock?.offset_us != null;
 		setText(this.#offset, known ? micro(clock.offset_us) : t("unknown.short"));
 		setText(this.#error, known && clock.error_us != null ? `± ${micro(clock.error_us, false)}` : "");
-		setAttribute(this.#skewed, "hidden", !clock?.skewed);
-		setAttribute(this.#clock, "class", `cell-clock${clock?.skewed ? " is-skewed" : known ? "" : " is-unknown"}`);
+		const off = clock?.skewed || clock?.disagrees;
+		setAttribute(this.#skewed, "hidden", !off);
+		setAttribute(this.#clock, "class", `cell-clock${off ? " is-skewed" : known ? "" : " is-unknown"}`);
 		setAttribute(this.#clock, "title", clock?.reason ?? null);
 	}
 

@@ -2,16 +2,16 @@
 //
 // A text is a string with {names}, or an object of plural forms that {n} picks from ("=1": of this number alone). Unknown is said, never shown
 // as 0.
-import {en} from "./lang_en.js";
-import {ru} from "./lang_ru.js";
 
-const texts = {en, ru};
+export const languages = ["en", "ru"]; // each has its lang_*.js, of which only the chosen one is fetched
+
+let texts = {};
 let language, plural, integer, decimal, clock, day;
 
-export const languages = Object.keys(texts);
-
-export function setLanguage(code) {
-	language = texts[code] ? code : "en";
+export async function setLanguage(code) {
+	const chosen = languages.includes(code) ? code : "en";
+	texts = (await import(`./lang_${chosen}.js`))[chosen];
+	language = chosen;
 	// English as spoken in Britain: a clock of 24 hours, the day before the month.
 	const locale = language === "en" ? "en-GB" : language;
 	plural = new Intl.PluralRules(locale);
@@ -28,15 +28,15 @@ export function languageNow() {
 
 export function preferredLanguage(wanted) {
 	const codes = wanted.map((w) => w.toLowerCase().split("-")[0]);
-	return codes.find((c) => texts[c]) ?? "en";
+	return codes.find((c) => languages.includes(c)) ?? "en";
 }
 
 export function has(key) {
-	return texts[language][key] !== undefined;
+	return texts[key] !== undefined;
 }
 
 export function t(key, values = {}) {
-	let text = texts[language][key] ?? en[key];
+	let text = texts[key];
 	if (text === undefined)
 		return key;
 	if (typeof text === "object")
@@ -144,6 +144,12 @@ export function reasonOf(node) {
 	const failed = ["offline", "never_seen"].includes(node.state) && last && last !== "ok";
 	const text = failed ? t("why.failed", {result: t(`result.${last}`)}) : has(`why.${node.state}`) ? t(`why.${node.state}`) : null;
 	return text ? {text, literal: node.reason} : {text: sentence(node.reason), literal: null};
+}
+
+// One thing of `unwell`: what it is, in a word or two, and the centre's sentence; in another language the page's own one first.
+export function unwellWords({kind, text}) {
+	const said = sentence(text), own = `unwell.${kind}.what`;
+	return {head: has(`unwell.${kind}`) ? t(`unwell.${kind}`) : sentence(kind.replaceAll("_", " ")), ...(has(own) ? {text: t(own), literal: said} : {text: said, literal: null})};
 }
 
 export function sentence(text) {

@@ -40,19 +40,19 @@ DELETE FROM abandoned WHERE node = $1 AND epoch = $2;
 DELETE FROM events WHERE event <= $1;
 -- name: events_rising
 SELECT event, at, level, kind, node, text FROM events
-WHERE event > $1 AND event < $2 AND level <= $3 ORDER BY event LIMIT $4;
+WHERE event > $1 AND event < $2 AND level <= $3 AND ($4 = 1 OR kind NOT IN ('pulled', 'pushed')) ORDER BY event LIMIT $5;
 -- name: events_newest
 SELECT event, at, level, kind, node, text FROM (
 	SELECT event, at, level, kind, node, text FROM events
-	WHERE event > $1 AND event < $2 AND level <= $3 ORDER BY event DESC LIMIT $4) AS newest
+	WHERE event > $1 AND event < $2 AND level <= $3 AND ($4 = 1 OR kind NOT IN ('pulled', 'pushed')) ORDER BY event DESC LIMIT $5) AS newest
 ORDER BY event;
 -- name: events_rising_of
 SELECT event, at, level, kind, node, text FROM events
-WHERE event > $1 AND event < $2 AND level <= $3 AND node = $4 ORDER BY event LIMIT $5;
+WHERE event > $1 AND event < $2 AND level <= $3 AND ($4 = 1 OR kind NOT IN ('pulled', 'pushed')) AND node = $5 ORDER BY event LIMIT $6;
 -- name: events_newest_of
 SELECT event, at, level, kind, node, text FROM (
 	SELECT event, at, level, kind, node, text FROM events
-	WHERE event > $1 AND event < $2 AND level <= $3 AND node = $4 ORDER BY event DESC LIMIT $5) AS newest
+	WHERE event > $1 AND event < $2 AND level <= $3 AND ($4 = 1 OR kind NOT IN ('pulled', 'pushed')) AND node = $5 ORDER BY event DESC LIMIT $6) AS newest
 ORDER BY event;
 
 -- name: events_last

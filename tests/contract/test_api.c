@@ -105,6 +105,8 @@ static const struct {
 	{400, HTTP_GET, "/v1/nodes?state=good", NULL, "bad_request"},
 	{400, HTTP_GET, "/v1/nodes?limit=1001", NULL, "bad_request"},
 	{400, HTTP_GET, "/v1/nodes?limit=0", NULL, "bad_request"},
+	{400, HTTP_GET, "/v1/nodes?unwell=1", NULL, "bad_request"},
+	{400, HTTP_GET, "/v1/nodes?history=61", NULL, "bad_request"},
 	{400, HTTP_GET, "/v1/nodes?after=x", NULL, "bad_request"},
 	{400, HTTP_GET, "/v1/nodes?what=1", NULL, "bad_request"},
 	{404, HTTP_GET, "/v1/nodes/nobody/why", NULL, "not_found"},
@@ -139,6 +141,7 @@ static const struct {
 	{404, HTTP_POST, "/v1/records", "{\"owner\":\"nobody\",\"type\":\"t\",\"body\":1}", "not_found"},
 	{400, HTTP_POST, "/v1/records", "[{\"owner\":\"a\",\"type\":\"t\",\"body\":1},", "bad_json"},
 	{400, HTTP_GET, "/v1/events?level=loud", NULL, "bad_request"},
+	{400, HTTP_GET, "/v1/events?moves=no", NULL, "bad_request"},
 	{400, HTTP_GET, "/v1/events?after=x", NULL, "bad_request"},
 	{404, HTTP_POST, "/v1/conflicts/1/promote", NULL, "not_found"},
 	{404, HTTP_POST, "/v1/conflicts/x/promote", NULL, "not_found"},
@@ -441,6 +444,10 @@ static void test_nodes_come_worst_first_page_by_page(void **state)
 	has(d, "{\"nodes\":[{\"name\":\"a\"");
 	EXPECT(d, 200, GET("/v1/nodes?state=in_sync"));
 	has(d, "{\"nodes\":[],\"next\":null}");
+	EXPECT(d, 200, GET("/v1/nodes?unwell=true"));
+	has(d, "{\"nodes\":[],\"next\":null}");
+	EXPECT(d, 200, GET("/v1/nodes?unwell=false&state=paused&history=0"));
+	has(d, "{\"nodes\":[{\"name\":\"a\"");
 }
 
 static void test_verbs_answer_with_what_they_did(void **state)

@@ -205,6 +205,30 @@ STAGE_TEST(events_are_listed_by_node_level_and_page)
 	assert_int_equal(count(text, "\"kind\""), 2);
 }
 
+STAGE_TEST(events_are_listed_without_those_of_moved_records)
+{
+	static const char *const kinds[] = {"pulled", "conflict", "pushed", "pulled", "rejected", "pulled"};
+	const char *text;
+
+	(void)f; /* adding it made event 1 */
+	for (int i = 0; i < 6; i++) {
+		struct event ev = {.level = LOG_INFO, .kind = kinds[i], .node = i < 3 ? "n" : NULL};
+
+		assert_int_equal(store_events_add(g->store, &ev, 1, &g->why), OK);
+	}
+	text = events(g, &(struct event_query){.least_level = -1, .no_moves = true, .limit = 2});
+	assert_int_equal(count(text, "\"kind\""), 2);
+	assert_int_equal(count(text, "conflict") + count(text, "rejected"), 2);
+	text = events(g, &(struct event_query){.least_level = -1, .no_moves = true, .after = 1, .limit = 1});
+	assert_non_null(strstr(text, "conflict"));
+	assert_non_null(strstr(text, "\"next\":3}"));
+	text = events(g, &(struct event_query){.node = "n", .least_level = -1, .no_moves = true, .limit = 9});
+	assert_int_equal(count(text, "\"kind\""), 1);
+	text = events(g, &(struct event_query){
+				 .node = "n", .least_level = -1, .no_moves = true, .after = 3, .limit = 9});
+	assert_int_equal(count(text, "\"kind\""), 0);
+}
+
 /* In memory, where a hundred thousand transactions take a second. */
 static void the_newest_events_are_kept(void **state)
 {
@@ -230,6 +254,7 @@ int main(void)
 		cmocka_unit_test(everything_of_a_node_is_kept),
 		cmocka_unit_test(the_newest_events_are_kept),
 		cmocka_unit_test(events_are_listed_by_node_level_and_page),
+		cmocka_unit_test(events_are_listed_without_those_of_moved_records),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -237,6 +237,41 @@ STAGE_TEST(who_comes_back_misses_nothing_between)
 	close_desk(&d);
 }
 
+static void tell_kind(struct store *st, const char *kind)
+{
+	const struct event ev = {.level = LOG_INFO, .kind = kind, .node = "site-a"};
+	struct reason why;
+	assert_int_equal(store_events_add(st, &ev, 1, &why), OK);
+}
+
+STAGE_TEST(moved_records_are_told_to_those_who_want_them)
+{
+	struct follower all, changes;
+	struct desk d;
+	(void)f;
+	tell_kind(g->store, "pulled");
+	open_desk(&d, g->store);
+	all = (struct follower){.rd = {.from_past = true, .wish = {.least_level = -1, .after = 1}}};
+	changes = all;
+	changes.rd.wish.no_moves = true;
+	follow(&d, &all);
+	follow(&d, &changes);
+	hear(&all, "event: nodes"); /* the past is over */
+	hear(&changes, "event: nodes");
+	tell_kind(g->store, "pushed");
+	tell_kind(g->store, "conflict");
+	hear_id(&all, newest(g->store));
+	hear_id(&changes, newest(g->store));
+	assert_non_null(strstr(all.heard.at, "pulled"));
+	assert_non_null(strstr(all.heard.at, "pushed"));
+	assert_null(strstr(changes.heard.at, "pulled"));
+	assert_null(strstr(changes.heard.at, "pushed"));
+	assert_null(strstr(changes.heard.at, "event: gap"));
+	leave(&all);
+	leave(&changes);
+	close_desk(&d);
+}
+
 STAGE_TEST(only_what_was_asked_for_is_told)
 {
 	struct follower node, worse;
@@ -493,6 +528,7 @@ int main(void)
 		cmocka_unit_test(all_are_told_once_in_order_whoever_writes),
 		cmocka_unit_test(who_comes_back_misses_nothing_between),
 		cmocka_unit_test(only_what_was_asked_for_is_told),
+		cmocka_unit_test(moved_records_are_told_to_those_who_want_them),
 		cmocka_unit_test(what_was_removed_is_a_gap),
 		cmocka_unit_test(an_id_that_was_never_given_is_a_gap),
 		cmocka_unit_test(who_is_too_slow_is_dropped_alone),

@@ -229,11 +229,38 @@ def test_russian_by_the_browser_and_by_the_switch(three, browser):
     browser.see("h1", "2 of 3 nodes in step")
     browser.driver.refresh()
     browser.see("h1", "2 of 3 nodes in step")
-    words = browser.run("return import('/page/words.js').then(w => { w.setLanguage('ru');"
+    words = browser.run("return import('/page/words.js').then(async w => { await w.setLanguage('ru');"
                         "return [1, 2, 5, 11, 21, 22, 111, 1004].map(n => w.t('nodes.shown', {n})); })")
     assert [w.split()[-1] for w in words] == ["узел", "узла", "узлов", "узлов", "узел", "узла", "узлов", "узла"]
     keys = browser.run("return Promise.all(['en', 'ru'].map(l => import(`/page/lang_${l}.js`).then(m => Object.keys(m[l]))))")
-    assert set(keys[0]) <= set(keys[1]) and all(k.startswith("why.") for k in set(keys[1]) - set(keys[0]))
+    assert set(keys[0]) <= set(keys[1]) and all(re.match(r"why\.|unwell\..*\.what$", k) for k in set(keys[1]) - set(keys[0]))
+
+
+def test_a_node_that_is_not_well_is_marked_and_named_though_it_is_in_step(three, browser):
+    centre, (amber, birch, cedar) = three
+    cedar.write({"id": "r1", "body": "good"})
+    centre.in_sync()
+    cedar.stop()
+    lab.sql(cedar.db, "UPDATE records SET body = '\"goof\"' WHERE id = 'r1'")
+    cedar.start()
+    centre.tool("verify", "cedar", check=False)
+    lab.wait_until("it is not well", lambda: [u for u in centre.node("cedar")["unwell"] if u["level"] == "error"] and centre.node("cedar")["state"] == "in_sync")
+    browser.open(centre.url + "/")
+    browser.see("h1", "All 3 nodes are in step")
+    assert in_sight(browser, f"{ROW}:first-child .mark", "Database damaged")
+    assert list(states(browser)) == ["cedar", "amber", "birch"]
+    assert in_sight(browser, ".needs h2", "Needs you: 1")
+    need = in_sight(browser, ".need", "cedar") and browser.text(".need")
+    assert "Database damaged." in need and "one is r1" in need and "wipe its database" in need, need
+    browser.click(".tile.is-unwell", "1")
+    lab.wait_until("only that one", lambda: list(states(browser)) == ["cedar"])
+    browser.see(".ticker .event", "Not well")
+    browser.shoot("main-unwell")
+    browser.click(".need .node-name", "cedar")
+    browser.see(".unwell .is-error", "one is r1")
+    browser.click(".tool", "RU")
+    browser.see(".unwell .is-error", "База повреждена.")
+    browser.see(".unwell .is-error", "больше не дают их хеш")
 
 
 CONTRAST = """
