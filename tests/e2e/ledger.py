@@ -208,6 +208,7 @@ class Books:
     def close(self, seconds=60, names=(), last=None):
         """Ends the writing (of `last` too), waits until all (named) are proven equal, compares; returns how many were
         acknowledged, unknown, losers kept, records."""
+        lab.wait_until(f"each writes, {[(k.name, k.counts) for k in self.all()]}", lambda: all(k.counts[DONE] for k in self.all()), seconds=seconds)
         for k in self.all() + ([last] if last else []):
             k.stop()
         self.centre.in_sync(*names, seconds=seconds)
@@ -220,5 +221,4 @@ class Books:
                 k.check(at_local, l.name)
             kept += check_both(both, at_local, conflicts, l.name)
         counts = sum((k.counts for k in self.all()), collections.Counter())
-        assert all(k.counts[DONE] for k in self.all()), {k.name: k.counts for k in self.all()}
         return counts[DONE], counts[UNKNOWN], kept, records

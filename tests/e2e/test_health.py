@@ -192,7 +192,7 @@ def test_a_record_that_the_node_cannot_hold_is_named_with_what_to_do(site):
     assert n["state"] != "in_sync" and n["rejected"] == 1, n
     assert "one is r4: " in n["reason"] and "change or delete that one" in n["reason"], n
     assert "`tidemark put`" in n["unblock"] and "one is r4" in ailments(n)["records_rejected"]["text"]
-    assert [e for e in centre.events("a", "node.unwell") if "records_rejected" in e["text"]]
+    lab.wait_until("it is told", lambda: [e for e in centre.events("a", "node.unwell") if "records_rejected" in e["text"]])
     centre.tool("put", "a/r4", "--type", "t", "-", input='"good as new"')
     centre.in_sync("a")
     until_ailing(centre)
