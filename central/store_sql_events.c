@@ -73,14 +73,16 @@ static struct stmt begin_events(struct db *db, const struct event_query *e, bool
 
 static struct listed_event read_event(struct stmt q)
 {
-	return (struct listed_event){
+	struct listed_event e = {
 		.id = stmt_col_u64(q, 0),
 		.at_us = stmt_col_i64(q, 1),
 		.level = (enum log_level)stmt_col_i64(q, 2),
 		.kind = stmt_col_text(q, 3),
-		.node = stmt_col_null(q, 4) ? (struct span){0} : stmt_col_text(q, 4),
 		.text = stmt_col_text(q, 5),
 	};
+	if (!stmt_col_null(q, 4))
+		e.node = stmt_col_text(q, 4);
+	return e;
 }
 
 static bool wants_newest(const struct event_query *e)
