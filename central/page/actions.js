@@ -24,7 +24,8 @@ function outcome(verb, node) {
 
 // pull, push, verify: {ok, text}. `seen` gets the node while it is waited for.
 export async function exchange(name, verb, seen) {
-	const begun = (await ask("POST", `${pathOf(name)}/${verb}`)).polls.begun;
+	const {begun} = (await get(pathOf(name))).polls; // before: what is asked for may have begun when the answer comes
+	await ask("POST", `${pathOf(name)}/${verb}`);
 	const until = performance.now() + PATIENCE_MS;
 	for (;;) {
 		await pause(LOOK_MS);
