@@ -287,10 +287,17 @@ void api_edit_rotate(void *ctx, struct http_request *q, struct http_reply *r)
 	struct centre *c = ctx;
 	struct reason why;
 	uint64_t rotation;
-	char name[RECORD_OWNER_MAX + 1];
+	char name[RECORD_OWNER_MAX + 1], token[96];
 	if (!centre_node_name(http_param(q, "name"), name, r))
 		return;
-	enum err e = store_node_rotate(c->store, name, &rotation, &why);
+	enum err e = token_member(c, name, token, &why);
+	if (e == OK && !token[0]) {
+		(void)fail(CONFLICT, &why, "the centre has no secret, so nodes have no tokens");
+		centre_problem(r, CONFLICT, &why);
+		return;
+	}
+	if (e == OK)
+		e = store_node_rotate(c->store, name, &rotation, &why);
 	tell_scheduler(c, name, e);
 	if (e != OK) {
 		centre_problem(r, e, &why);

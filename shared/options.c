@@ -97,7 +97,7 @@ static const char *candidate(const struct options *o, bool with_own, size_t i)
 static const char *nearest(const struct options *o, struct span name, bool with_own)
 {
 	const char *ret = NULL, *begins = NULL, *at;
-	size_t best = 4, beginning = 0;
+	size_t best = name.len < 6 ? name.len / 3 + 2 : 4, beginning = 0; /* what shares little is no slip */
 	for (size_t i = 0; (at = candidate(o, with_own, i)); i++) {
 		size_t d = options_distance(name, span_of(at));
 		if (d < best) {

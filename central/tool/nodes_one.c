@@ -49,7 +49,7 @@ static int show_node(struct tool *t, const char *target)
 	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
 		print_field(d, fields[i][0], fields[i][1]);
 	for (unsigned i = 0; i < json_doc_count(d, "unwell"); i++)
-		printf("%-16s %s since %.19s: %s\n", "unwell", tool_text(d, "unwell.%u.kind", i),
+		printf("%-18s %s since %.19s: %s\n", "unwell", tool_text(d, "unwell.%u.kind", i),
 			tool_text(d, "unwell.%u.since", i), tool_text(d, "unwell.%u.text", i));
 	json_doc_free(d);
 	return EXIT_OK;

@@ -494,6 +494,10 @@ static void test_tokens_are_told_only_with_a_secret(void **state)
 	char first[128];
 	EXPECT(d, 200, GET("/v1/nodes/a/token"));
 	has(d, "\"token\":null");
+	EXPECT(d, 409, HTTP_POST, "/v1/nodes/a/rotate", NULL, NULL);
+	has(d, "no secret");
+	EXPECT(d, 200, GET("/v1/events?node=a"));
+	assert_null(strstr(d->r.body.at, "node.rotated"));
 	d->centre.secret = "an operator's secret";
 	EXPECT(d, 200, GET("/v1/nodes/a/token"));
 	snprintf(first, sizeof first, "%s", d->r.body.at);
@@ -502,7 +506,10 @@ static void test_tokens_are_told_only_with_a_secret(void **state)
 	EXPECT(d, 200, HTTP_POST, "/v1/nodes/a/rotate", NULL, NULL);
 	assert_string_not_equal(d->r.body.at, first);
 	assert_int_equal(d->r.body.len, strlen(first));
+	EXPECT(d, 200, GET("/v1/events?node=a"));
+	has(d, "node.rotated");
 	EXPECT(d, 404, GET("/v1/nodes/nobody/token"));
+	EXPECT(d, 404, HTTP_POST, "/v1/nodes/nobody/rotate", NULL, NULL);
 }
 
 /* Each metric has its HELP and TYPE before its first sample, once, and each sample is a number. */

@@ -50,6 +50,18 @@ def quarantine(a, centre, d):
     ask(centre, d, "delete", "/v1/quarantine/{id}", id="2", status=200)
 
 
+def rotate(centre, d):
+    """Another token, of a centre that has a secret; for its last start."""
+    assert "node.rotated" not in {e["kind"] for e in centre.all_events()}
+    secret = centre.directory / "secret"
+    secret.write_text(secrets.token_hex(16))
+    secret.chmod(0o600)
+    centre.stop()
+    centre.options += ["--secret-file", str(secret)]
+    centre.start()
+    ask(centre, d, "post", "/v1/nodes/{name}/rotate", name="a", headers={"Authorization": f"Bearer {secret.read_text()}"}, status=200)
+
+
 def test_the_centre_answers_as_its_document_says(site):
     a = site.local("a")
     centre = site.centre(a, options=["--notify-command", "/bin/true"])
@@ -86,7 +98,7 @@ def test_the_centre_answers_as_its_document_says(site):
     ask(centre, d, "get", "/v1/nodes/{name}/safe", name="a", query="?since=0&position=1", status=200)
     ask(centre, d, "get", "/v1/nodes/{name}/safe", name="a", query="?since=x", status=400)
     ask(centre, d, "get", "/v1/nodes/{name}/token", name="a", status=200)
-    ask(centre, d, "post", "/v1/nodes/{name}/rotate", name="a", status=200)
+    ask(centre, d, "post", "/v1/nodes/{name}/rotate", name="a", status=409)
     for verb in ("pull", "push", "verify", "pause", "resume"):
         ask(centre, d, "post", "/v1/nodes/{name}/{verb}", name="a", verb=verb, status=202)
     ask(centre, d, "post", "/v1/nodes/{name}/{verb}", name="a", verb="dance", status=404)
@@ -124,6 +136,7 @@ def test_the_centre_answers_as_its_document_says(site):
     lab.wait_until("it is told", lambda: ask(centre, d, "get", "/v1/notifications/receivers", status=200).json["receivers"][0]["waiting"] == 0)
     assert ask(centre, d, "get", "/v1/notifications", query="?limit=1000", status=200).json["notifications"]
     ask(centre, d, "get", "/v1/notifications", query="?limit=0", status=400)
+    rotate(centre, d)
     d.check_all_answered()
 
 

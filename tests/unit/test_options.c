@@ -115,6 +115,7 @@ static void usage_errors_say_what_to_do(void **state)
 		{"--pol-interval 1s", "unknown option \"--pol-interval\"; did you mean \"--poll-interval\"?"},
 		{"--poll 1s", "unknown option \"--poll\"; did you mean \"--poll-interval\"?"},
 		{"--conf x", "unknown option \"--conf\"; did you mean \"--config\"?"},
+		{"--canoe x", "unknown option \"--canoe\""},
 		{"--zzzzzzzzzz", "unknown option \"--zzzzzzzzzz\""},
 		{"-x", "unknown option \"-x\""},
 		{"--no-name", "unknown option \"--no-name\"; did you mean \"--name\"?"},
