@@ -117,6 +117,14 @@ FROM conflicts WHERE conflict > $1 ORDER BY conflict LIMIT $2;
 SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error,
 	conflict, at, why
 FROM conflicts WHERE conflict > $1 AND owner = $2 ORDER BY conflict LIMIT $3;
+-- name: conflicts_newest
+SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error,
+	conflict, at, why
+FROM conflicts WHERE conflict < $1 ORDER BY conflict DESC LIMIT $2;
+-- name: conflicts_newest_of
+SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error,
+	conflict, at, why
+FROM conflicts WHERE conflict < $1 AND owner = $2 ORDER BY conflict DESC LIMIT $3;
 -- name: conflicts_count
 SELECT count(*) FROM conflicts;
 -- name: conflicts_count_of
