@@ -223,6 +223,29 @@ STAGE_TEST(conflicts_are_listed_from_either_end)
 	assert_page(g, "site-b", true, 0, "null}");
 }
 
+/* Those that have none, between and around one that has, get 0. */
+STAGE_TEST(conflicts_of_many_owners_are_counted_at_once)
+{
+	struct tally all[] = {{"a", 9}, {"site", 9}, {"site-a", 9}, {"site-a1", 9}, {"site-b", 9}, {"z", 9}},
+		     one = {"site-a", 9}, none = {"site-b", 9};
+
+	far_put_many(f, 2);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	stage_put(g, "site-a", "r0000", "\"centre\"");
+	far_put(f, "r0000", "\"local\"");
+	stage_put(g, "site-a", "r0001", "\"centre\"");
+	far_put(f, "r0001", "\"local\"");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(store_conflict_tally(g->store, all, 6, &g->why), OK);
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(all[i].n, i == 2 ? 2 : 0);
+	assert_int_equal(store_conflict_tally(g->store, &one, 1, &g->why), OK);
+	assert_int_equal(one.n, 2);
+	assert_int_equal(store_conflict_tally(g->store, &none, 1, &g->why), OK);
+	assert_int_equal(none.n, 0);
+	assert_int_equal(store_conflict_tally(g->store, NULL, 0, &g->why), OK);
+}
+
 /* --- proofs --- */
 
 STAGE_TEST(a_difference_that_stays_stops_the_node)
@@ -294,6 +317,7 @@ int main(void)
 		cmocka_unit_test(a_promoted_loser_becomes_the_present_version),
 		cmocka_unit_test(a_page_of_conflicts_is_one_event),
 		cmocka_unit_test(conflicts_are_listed_from_either_end),
+		cmocka_unit_test(conflicts_of_many_owners_are_counted_at_once),
 		cmocka_unit_test(a_difference_that_stays_stops_the_node),
 		cmocka_unit_test(a_difference_that_mends_is_forgotten),
 		cmocka_unit_test(a_page_asked_for_without_a_count_is_no_counted_proof),
