@@ -1,5 +1,6 @@
 """The page's conflicts and quarantine: both versions side by side, the other made the present one; what could not be taken."""
 import json
+import re
 
 import pytest
 
@@ -83,6 +84,27 @@ def test_both_versions_are_side_by_side_and_the_kept_one_can_be_the_present_one(
     browser.see(".none", "There is no conflict x")
     assert browser.run("return window.ran ?? null") is None
     browser.forgive("404")
+
+
+UNNAMED = """
+return [...document.querySelectorAll('button, a[href], input, select, textarea, section, table')]
+    .filter(e => !(e.ariaLabel || e.textContent.trim() || e.getAttribute('aria-labelledby') || e.labels?.length)).map(e => e.outerHTML)
+"""
+
+
+def test_every_view_fits_a_phone_and_speaks_russian(centre, browser):
+    id = both_change(centre, "x", {"long": "word" * 50}, "at the node", {"long": "text" * 50})
+    browser.prefer(language="ru", dark=True)
+    browser.resize(390, 844)
+    for view, shows in (("records", "Содержимое"), ("record/a/x", "Как хранится"), ("conflicts", "проиграла в конфликте"),
+                        (f"conflict/{id}", "Отличаются 3 строки"), ("quarantine", "Карантин пуст")):
+        browser.open("about:blank")
+        browser.open(f"{centre.url}/#/{view}")
+        browser.see("main", shows)
+        assert browser.run("return document.scrollingElement.scrollWidth") <= 390, view
+        assert browser.run(UNNAMED) == [], view
+        assert not re.search(r"\b(list|act|records?|conflicts?|diff|quarantine)\.[a-z_]", browser.text()), browser.text()
+        browser.shoot(f"russian-{view.split('/')[0]}")
 
 
 def test_conflicts_are_listed_from_either_end(centre):
