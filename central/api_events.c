@@ -49,11 +49,16 @@ void api_conflicts_list(void *ctx, struct http_request *q, struct http_reply *r)
 {
 	struct centre *c = ctx;
 	struct reason why;
-	uint64_t after = 0;
-	unsigned limit;
-	if (!centre_limit(q, &limit, r) || !centre_number(q, "after", &after, r))
+	struct conflict_query query = {.owner = centre_query_name(q, "owner")};
+	struct span order = http_query(q, "order");
+	if (!centre_limit(q, &query.limit, r) || !centre_number(q, "after", &query.after, r))
 		return;
-	enum err e = store_conflicts(c->store, centre_query_name(q, "owner"), after, limit, &r->body, &why);
+	query.newest = span_is(order, "newest");
+	if (order.at && !query.newest && !span_is(order, "oldest")) {
+		http_problem(r, "bad_request", "order: oldest or newest (first)");
+		return;
+	}
+	enum err e = store_conflicts(c->store, &query, &r->body, &why);
 	r->status = 200;
 	if (e != OK)
 		centre_problem(r, e, &why);

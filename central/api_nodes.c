@@ -155,13 +155,19 @@ static void put_count(struct buf *out, const char *name, const struct outlook_co
 	centre_put_known(out, c->known, (int64_t)c->n);
 }
 
-/* All but the object's end, with the newest `polls` of its history.  *st becomes NULL when it fails: what it cannot say now
- * is null. */
-static void put_node(struct store **st, const struct node_view *v, const struct history *h, unsigned polls,
-	struct buf *out)
+/* What goes with a node. */
+struct beside {
+	const struct history *history;
+	unsigned polls;                        /* of it, the newest */
+	const struct outlook_count *conflicts; /* NULL: not counted yet */
+};
+
+/* All but the object's end.  *st becomes NULL when it fails: what it cannot say now is null. */
+static void put_node(
+	struct store **st, const struct node_view *v, const struct beside *beside, struct buf *out)
 {
 	struct sight s;
-	sight_of(st, v, &s);
+	sight_of(st, v, beside->conflicts, &s);
 	put_identity(out, v);
 	put_position(out, v);
 	backlog_put(out, &s.backlog);
@@ -169,7 +175,7 @@ static void put_node(struct store **st, const struct node_view *v, const struct 
 	put_proof(out, &v->run);
 	put_counted(out, &v->run);
 	clocks_put(out, &v->run);
-	put_polls(out, &v->run, h, polls);
+	put_polls(out, &v->run, beside->history, beside->polls);
 	put_count(out, "conflicts", &s.seen.conflicts);
 	put_count(out, "rejected", &s.seen.rejected);
 	put_count(out, "quarantined", &s.seen.quarantined);
@@ -188,7 +194,7 @@ void api_nodes_answer(struct centre *c, const char *name, int status, const char
 		http_problem(r, "not_found", "there is no node %s", name);
 		return;
 	}
-	put_node(&st, &v, &h, HISTORY_MAX, &r->body);
+	put_node(&st, &v, &(struct beside){&h, HISTORY_MAX, NULL}, &r->body);
 	buf_text(&r->body, extra);
 	buf_text(&r->body, "}\n");
 	r->status = status;
@@ -274,21 +280,46 @@ static size_t select_views(struct node_view *views, size_t n, struct list_wish *
 	return kept;
 }
 
-static void put_list(
-	struct centre *c, const struct node_view *views, size_t n, const struct list_wish *w, struct buf *out)
+static int compare_tallies(const void *a, const void *b)
+{
+	const struct tally *x = a, *y = b;
+	return strcmp(x->owner, y->owner);
+}
+
+/* Asked for at once: a query a node would make a page slow.  By name; *st becomes NULL where it cannot say. */
+static struct tally *tally_conflicts(
+	struct store **st, const struct node_view *views, size_t n, struct arena *arena)
+{
+	struct tally *t = arena_alloc(arena, n * sizeof *t);
+	struct reason why;
+	for (size_t i = 0; i < n; i++)
+		t[i].owner = views[i].node.name;
+	qsort(t, n, sizeof *t, compare_tallies);
+	if (!centre_knows(store_conflict_tally(*st, t, n, &why), &why))
+		*st = NULL;
+	return t;
+}
+
+static void put_list(struct centre *c, const struct node_view *views, size_t n, const struct list_wish *w,
+	struct http_request *q, struct buf *out)
 {
 	struct store *st = c->store;
-	size_t shown = 0;
+	size_t shown = 0, most = n < w->limit ? n : w->limit;
+	struct tally *tallies = tally_conflicts(&st, views, most, &q->arena);
+	bool known = st != NULL;
 	const char *comma = "";
 	buf_text(out, "{\"nodes\":[");
-	for (size_t i = 0; i < n && i < w->limit; i++, shown++) {
+	for (size_t i = 0; i < most; i++, shown++) {
 		struct node_view v;
 		struct history h;
 		if (!scheduler_view(c->scheduler, views[i].node.name, &v, &h))
 			continue; /* removed meanwhile */
 		buf_text(out, comma);
 		comma = ",";
-		put_node(&st, &views[i], &h, w->polls, out);
+		struct tally key = {.owner = views[i].node.name},
+			     *t = bsearch(&key, tallies, most, sizeof key, compare_tallies);
+		struct outlook_count conflicts = {.known = known, .n = t ? t->n : 0};
+		put_node(&st, &views[i], &(struct beside){&h, w->polls, &conflicts}, out);
 		buf_char(out, '}');
 	}
 	buf_text(out, "],\"next\":");
@@ -361,7 +392,7 @@ void api_nodes_list(void *ctx, struct http_request *q, struct http_reply *r)
 		return;
 	scheduler_views(c->scheduler, &views, &n);
 	n = select_views(views, n, &w);
-	put_list(c, views, n, &w, &r->body);
+	put_list(c, views, n, &w, q, &r->body);
 	free(views);
 	r->status = 200;
 }

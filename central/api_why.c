@@ -15,7 +15,7 @@ static bool look(struct centre *c, struct http_request *q, struct node_view *v, 
 		http_problem(r, "not_found", "there is no node %s", name);
 		return false;
 	}
-	sight_of(&st, v, ret);
+	sight_of(&st, v, NULL, ret);
 	return true;
 }
 

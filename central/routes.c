@@ -48,7 +48,7 @@ static const struct route routes[] = {
 	/* what happened */
 	{HTTP_GET, "/v1/events", ROUTE_APP, 0, api_events_list, "node level moves after before limit "},
 	{HTTP_GET, "/v1/events/stream", ROUTE_APP, 0, api_stream, "node level moves after "},
-	{HTTP_GET, "/v1/conflicts", ROUTE_APP, 0, api_conflicts_list, "owner after limit "},
+	{HTTP_GET, "/v1/conflicts", ROUTE_APP, 0, api_conflicts_list, "owner order after limit "},
 	{HTTP_POST, "/v1/conflicts/{id}/promote", ROUTE_APP, 0, api_conflicts_promote, NULL},
 	{HTTP_GET, "/v1/quarantine", ROUTE_APP, 0, api_quarantine_list, "owner after limit "},
 	{HTTP_POST, "/v1/quarantine/{id}/retry", ROUTE_APP, 0, api_quarantine_retry, NULL},

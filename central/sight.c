@@ -15,7 +15,8 @@ static struct outlook_count count(struct store **st, const char *node, count_fn 
 	return c;
 }
 
-void sight_of(struct store **st, const struct node_view *v, struct sight *ret)
+void sight_of(struct store **st, const struct node_view *v, const struct outlook_count *conflicts,
+	struct sight *ret)
 {
 	struct backlog b;
 	backlog_of(st, v, &b);
@@ -33,7 +34,7 @@ void sight_of(struct store **st, const struct node_view *v, struct sight *ret)
 		.current = b.pull.known,
 		.clock = own_clock_claim(),
 		.push = {.known = b.push.known, .n = b.push.records},
-		.conflicts = count(st, v->node.name, store_conflict_count),
+		.conflicts = conflicts ? *conflicts : count(st, v->node.name, store_conflict_count),
 		.rejected = {.known = true},
 		.quarantined = {.known = true, .n = v->node.sync.quarantined}};
 	if (v->state != NODE_IN_SYNC)

@@ -12,8 +12,10 @@ struct sight {
 
 /*
  * `v` is borrowed.  What the store cannot say is not known; *st is then NULL and not asked any more.  What a local rejected is
- * not counted where both ends are proven equal: then there is nothing.
+ * not counted where both ends are proven equal: then there is nothing.  `conflicts`: how many, where that has been counted already;
+ * NULL: the store is asked.
  */
-void sight_of(struct store **st, const struct node_view *v, struct sight *ret);
+void sight_of(struct store **st, const struct node_view *v, const struct outlook_count *conflicts,
+	struct sight *ret);
 
 #endif

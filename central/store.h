@@ -314,12 +314,26 @@ enum err store_put(struct store *st, const struct draft *drafts, size_t n, const
 enum err store_delete(struct store *st, struct span owner, struct span id, const struct precondition *p,
 	struct written *ret, struct reason *why) MUST_USE;
 
-/* Appends {"conflicts":[{id, at, owner, record_id, why, record:{…}}…],"next":…}; `owner` NULL = any. */
-enum err store_conflicts(struct store *st, const char *owner, uint64_t after, unsigned limit, struct buf *out,
-	struct reason *why) MUST_USE;
+struct conflict_query {
+	const char *owner; /* NULL = any */
+	uint64_t after;    /* 0 = from the first of the order */
+	unsigned limit;
+	bool newest; /* the newest first, not the oldest */
+};
+
+/* Appends {"conflicts":[{id, at, owner, record_id, why, record:{…}}…],"next":…}. */
+enum err store_conflicts(
+	struct store *st, const struct conflict_query *cq, struct buf *out, struct reason *why) MUST_USE;
 /* Makes the archived version the present one, as a new version of the centre; says whose it is.  GONE. */
 enum err store_conflict_promote(struct store *st, uint64_t id, char ret_owner[RECORD_OWNER_MAX + 1],
 	struct written *ret, struct reason *why) MUST_USE;
+struct tally {
+	const char *owner;
+	uint64_t n;
+};
+
+/* How many there are of each of these owners, which come by rising name; many cost hardly more than one. */
+enum err store_conflict_tally(struct store *st, struct tally *tallies, size_t n, struct reason *why) MUST_USE;
 enum err store_conflict_count(
 	struct store *st, const char *owner, uint64_t *ret, struct reason *why) MUST_USE;
 

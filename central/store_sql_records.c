@@ -85,27 +85,30 @@ enum err store_records(struct store *st, const struct record_query *rq, struct b
 	return store_read_end(st, db, OK, why);
 }
 
-static struct stmt begin_conflicts(struct db *db, const char *owner, uint64_t after, unsigned limit)
+static struct stmt begin_conflicts(struct db *db, const struct conflict_query *cq)
 {
-	struct stmt q = stmt_begin(db, owner ? SQL_CENTRAL_CONFLICTS_LIST_OF : SQL_CENTRAL_CONFLICTS_LIST);
+	static const int of_all[] = {SQL_CENTRAL_CONFLICTS_LIST, SQL_CENTRAL_CONFLICTS_NEWEST},
+			 of_one[] = {SQL_CENTRAL_CONFLICTS_LIST_OF, SQL_CENTRAL_CONFLICTS_NEWEST_OF};
+	struct stmt q = stmt_begin(db, (cq->owner ? of_one : of_all)[cq->newest]);
+	bool from_end = cq->newest && cq->after == 0;
 
-	stmt_u64(q, 1, after < INT64_MAX ? after : INT64_MAX);
-	if (owner)
-		stmt_text(q, 2, span_of(owner));
-	stmt_i64(q, owner ? 3 : 2, (int64_t)limit + 1);
+	stmt_u64(q, 1, cq->after < INT64_MAX && !from_end ? cq->after : INT64_MAX);
+	if (cq->owner)
+		stmt_text(q, 2, span_of(cq->owner));
+	stmt_i64(q, cq->owner ? 3 : 2, (int64_t)cq->limit + 1);
 	return q;
 }
 
-enum err store_conflicts(struct store *st, const char *owner, uint64_t after, unsigned limit, struct buf *out,
-	struct reason *why)
+enum err store_conflicts(
+	struct store *st, const struct conflict_query *cq, struct buf *out, struct reason *why)
 {
 	struct db *db = store_read_begin(st);
-	struct stmt q = begin_conflicts(db, owner, after, limit);
+	struct stmt q = begin_conflicts(db, cq);
 	struct listed_conflict c = {0};
 	struct vector vv;
 	struct listing g;
 
-	listing_begin(&g, "conflicts", limit, out);
+	listing_begin(&g, "conflicts", cq->limit, out);
 	while (stmt_step(q) && listing_room(&g)) {
 		store_read_record(q, &c.record, &vv);
 		c.id = stmt_col_u64(q, 13);
@@ -139,4 +142,37 @@ enum err store_count(struct store *st, int all, int of, const char *owner, uint6
 enum err store_conflict_count(struct store *st, const char *owner, uint64_t *ret, struct reason *why)
 {
 	return store_count(st, SQL_CENTRAL_CONFLICTS_COUNT, SQL_CENTRAL_CONFLICTS_COUNT_OF, owner, ret, why);
+}
+
+/* Both sides rise. */
+static void take_tally(struct stmt q, struct tally *tallies, size_t n)
+{
+	size_t i = 0;
+
+	while (stmt_step(q)) {
+		struct span owner = stmt_col_text(q, 0);
+
+		while (i < n && strncmp(tallies[i].owner, owner.at, owner.len) < 0)
+			i++;
+		if (i < n && span_is(owner, tallies[i].owner))
+			tallies[i].n = stmt_col_u64(q, 1);
+	}
+}
+
+enum err store_conflict_tally(struct store *st, struct tally *tallies, size_t n, struct reason *why)
+{
+	struct db *db;
+	struct stmt q;
+
+	if (n == 0)
+		return OK;
+	for (size_t i = 0; i < n; i++)
+		tallies[i].n = 0;
+	db = store_read_begin(st);
+	q = stmt_begin(db, SQL_CENTRAL_CONFLICTS_TALLY);
+	stmt_text(q, 1, span_of(tallies[0].owner));
+	stmt_text(q, 2, span_of(tallies[n - 1].owner));
+	take_tally(q, tallies, n);
+	stmt_done(q);
+	return store_read_end(st, db, OK, why);
 }

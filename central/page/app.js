@@ -1,31 +1,50 @@
 // app - the frame around the views: routes, keys, language and colours, sign-in, and how old the data is.
+import * as conflict from "./conflict.js";
+import * as conflicts from "./conflicts.js";
 import {el, setAttribute, setText, svg} from "./dom.js";
 import * as events from "./events.js";
 import {ageOfData, live, on, signIn, start, tryNow} from "./live.js";
 import * as main from "./main.js";
 import * as node from "./node.js";
+import * as quarantine from "./quarantine.js";
+import * as record from "./record.js";
+import * as records from "./records.js";
 import {duration, languageNow, languages, preferredLanguage, setLanguage, stateName, t, time} from "./words.js";
 
-// One line a view: what the hash begins with, its module, and under which name the navigation lists it.
+// One line a view: what the hash begins with, its module, under which name the navigation lists it, or which of those it belongs to.
 const routes = [
 	{path: /^\/$/, view: main, link: "#/", name: "nav.nodes"},
-	{path: /^\/node\/([^/]+)$/, view: node},
+	{path: /^\/node\/([^/]+)$/, view: node, under: "#/"},
 	{path: /^\/events$/, view: events, link: "#/events", name: "nav.events"},
+	{path: /^\/records$/, view: records, link: "#/records", name: "nav.records"},
+	{path: /^\/record\/([^/]+)\/([^/]+)$/, view: record, under: "#/records"},
+	{path: /^\/conflicts$/, view: conflicts, link: "#/conflicts", name: "nav.conflicts"},
+	{path: /^\/conflict\/([^/]+)$/, view: conflict, under: "#/conflicts"},
+	{path: /^\/quarantine$/, view: quarantine, link: "#/quarantine", name: "nav.quarantine"},
 ];
 
 const STALE_S = 7; // without an answer for so long, the page says so, whatever else it believes
 
-let current = null; // {view: what open() returned, route, key}
+let current = null; // {path, hash, view: what open() returned}
 let frame = null;
 
 // --- routes ---
+
+// Whoever wrote an address by hand gets what he wrote.
+function decoded(text) {
+	try {
+		return decodeURIComponent(text);
+	} catch {
+		return text;
+	}
+}
 
 function parseHash() {
 	const [path, query] = (location.hash.slice(1) || "/").split("?");
 	for (const route of routes) {
 		const m = route.path.exec(path);
 		if (m)
-			return {route, params: m.slice(1).map(decodeURIComponent), query: new URLSearchParams(query ?? ""), path};
+			return {route, params: m.slice(1).map(decoded), query: new URLSearchParams(query ?? ""), path};
 	}
 	return {route: routes[0], params: [], query: new URLSearchParams(), path: "/"};
 }
@@ -42,17 +61,20 @@ function navigate(values, quietly) {
 }
 
 function show() {
-	const {route, params, query, path} = parseHash();
+	const {route, params, query, path} = parseHash(), {hash} = location;
+	if (current?.hash === hash)
+		return; // told twice: the hash changed, and the history moved
 	if (current?.path === path && current.view.change) {
+		current.hash = hash;
 		current.view.change(query);
 		return;
 	}
 	current?.view.close();
 	frame.outlet.replaceChildren();
-	current = {path, view: route.view.open(frame.outlet, params, query, navigate)};
+	current = {path, hash, view: route.view.open(frame.outlet, params, query, navigate)};
 	document.title = [current.view.title, "Tidemark"].filter(Boolean).join(" · ");
 	for (const a of frame.links)
-		setAttribute(a, "aria-current", a.hash === route.link ? "page" : null);
+		setAttribute(a, "aria-current", a.hash === (route.link ?? route.under) ? "page" : null);
 	if (frame.moved)
 		frame.outlet.focus({preventScroll: true});
 	frame.moved = true;
@@ -102,6 +124,8 @@ function showCentre() {
 // --- the age of the data ---
 
 function tick() {
+	if (document.hidden)
+		return; // nothing is asked for meanwhile
 	const old = ageOfData(), lost = live.mode === "lost" || (live.mode !== "signin" && old != null && old > STALE_S);
 	document.body.classList.toggle("is-lost", lost);
 	setAttribute(frame.fresh, "class", `fresh is-${lost ? "lost" : live.mode}`);
@@ -166,7 +190,7 @@ function nextTheme() {
 // --- dialogs ---
 
 function openHelp() {
-	const keys = [["/", "help.filter"], ["\u2191 \u2193", "help.move"], ["Enter", "help.enter"], ["Esc", "help.back"], ["n", "help.nodes"], ["e", "help.events"], ["?", "help.help"]];
+	const keys = [["/", "help.filter"], ["\u2191 \u2193", "help.move"], ["Enter", "help.enter"], ["Esc", "help.back"], ["n", "help.nodes"], ["e", "help.events"], ["r", "help.records"], ["c", "help.conflicts"], ["q", "help.quarantine"], ["?", "help.help"]];
 	const dialog = el("dialog", {class: "dialog", "aria-labelledby": "help-head", onclose: () => dialog.remove()},
 		el("h2", {id: "help-head"}, t("help.head")),
 		el("dl", {class: "keys"}, ...keys.flatMap(([k, text]) => [el("dt", {}, el("kbd", {}, k)), el("dd", {}, t(text))])),
@@ -221,7 +245,8 @@ document.addEventListener("keydown", (e) => {
 	}
 	if (typing(e.target))
 		return;
-	const does = {"/": () => current.view.focusFilter?.(), "?": openHelp, n: () => (location.hash = "#/"), e: () => (location.hash = "#/events")}[e.key];
+	const does = {"/": () => current.view.focusFilter?.(), "?": openHelp, n: () => (location.hash = "#/"), e: () => (location.hash = "#/events"),
+		r: () => (location.hash = "#/records"), c: () => (location.hash = "#/conflicts"), q: () => (location.hash = "#/quarantine")}[e.key];
 	if (does) {
 		e.preventDefault();
 		does();

@@ -96,6 +96,7 @@ export class Problem extends Error {
 		super(body?.detail ?? body?.title ?? `HTTP ${status}`);
 		this.status = status;
 		this.code = body?.code ?? null;
+		this.body = body ?? {};
 	}
 }
 
@@ -104,8 +105,8 @@ function headersOf(extra) {
 	return token ? {...extra, Authorization: `Bearer ${token}`} : {...extra};
 }
 
-// Throws a Problem for a refusal, anything else where nothing was heard.
-export async function ask(method, path, body, headers) {
+// → {value, text}: the answer, and as it was written. Throws a Problem for a refusal, anything else where nothing was heard.
+export async function askText(method, path, body, headers) {
 	const sentAt = Date.now();
 	const response = await fetch(path, {method, body, cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS),
 		headers: headersOf({Accept: "application/json", ...(body ? {"Content-Type": "application/json"} : {}), ...headers})});
@@ -123,9 +124,10 @@ export async function ask(method, path, body, headers) {
 	if (value === null)
 		throw new TypeError("not JSON");
 	heard();
-	return value;
+	return {value, text};
 }
 
+export const ask = async (...question) => (await askText(...question)).value;
 export const get = (path) => ask("GET", path);
 
 // --- the token ---
@@ -191,9 +193,13 @@ export function repeat(ms, fn) {
 }
 
 document.addEventListener("visibilitychange", () => {
-	if (!document.hidden)
-		for (const r of repeats)
-			r.kick();
+	if (document.hidden) {
+		streaming?.abort(); // a browser has six connections to a centre, for all of its tabs
+		return;
+	}
+	follow();
+	for (const r of repeats)
+		r.kick();
 });
 
 // A refusal is an answer: only silence means that the centre is gone.
@@ -327,7 +333,7 @@ async function follow() {
 	if (following)
 		return;
 	following = true;
-	while (live.mode === "poll" || live.mode === "stream") {
+	while ((live.mode === "poll" || live.mode === "stream") && !document.hidden) {
 		if (anew)
 			await otherEvents();
 		const mine = streaming = new AbortController();

@@ -119,10 +119,11 @@ function needRow() {
 			const words = itemWords(item);
 			setAttribute(row, "class", `need is-${words.shape}`);
 			setIcon(shape, words.shape);
-			setText(name, words.name ?? "");
-			setAttribute(name, "hidden", words.name === null);
-			setAttribute(name, "href", words.name === null ? null : `#/node/${encodeURIComponent(words.name)}`);
-			setText(head, words.head);
+			const href = words.href ?? (words.name === null ? null : `#/node/${encodeURIComponent(words.name)}`);
+			setText(name, words.name ?? (href ? words.head : ""));
+			setAttribute(name, "hidden", href === null);
+			setAttribute(name, "href", href);
+			setText(head, words.href ? "" : words.head);
 			setText(text, words.text);
 			setAttribute(text, "lang", words.literal === null ? "en" : null);
 			setText(literal, words.literal ? `(${words.literal})` : "");

@@ -1,5 +1,6 @@
 // node - everything about one: its state in a sentence, what happens next, what helps, charts, exchanges, events.
 import {askSafe, exchange, pathOf, positions, remove, rotate, simple} from "./actions.js";
+import {confirmBy} from "./confirm.js";
 import {el, setAttribute, setText} from "./dom.js";
 import {chart, icon, pollBar, pollKind, setIcon, track} from "./draw.js";
 import {eventList} from "./eventlist.js";
@@ -83,20 +84,6 @@ function whyPanel(name) {
 
 // --- what can be done ---
 
-function confirmBy(head, what, action, typed) {
-	return new Promise((done) => {
-		const input = typed ? el("input", {type: "text", autocomplete: "off", spellcheck: "false", "aria-label": t("rm.label"), oninput: () => setAttribute(go, "disabled", input.value !== typed)}) : null;
-		const go = el("button", {class: "button is-danger", value: "yes", disabled: Boolean(typed)}, action);
-		const dialog = el("dialog", {class: "dialog", "aria-labelledby": "confirm-head", onclose: () => {
-			done(dialog.returnValue === "yes");
-			dialog.remove();
-		}}, el("h2", {id: "confirm-head"}, head), el("p", {}, what),
-		el("form", {method: "dialog"}, input, go, el("button", {class: "button", value: "no", formnovalidate: true}, t("cancel"))));
-		document.body.append(dialog);
-		dialog.showModal();
-	});
-}
-
 function doPanel(name, seen) {
 	const said = el("p", {class: "outcome", role: "status"}), token = el("code", {class: "token", hidden: true});
 	const buttons = new Map();
@@ -129,7 +116,7 @@ function doPanel(name, seen) {
 		case "rotate":
 			return await confirmBy(t("rotate.head", {name}), t("rotate.what"), t("rotate.do")) ? rotate(name) : null;
 		case "rm":
-			if (!await confirmBy(t("rm.head", {name}), t("rm.what"), t("rm.do"), name))
+			if (!await confirmBy(t("rm.head", {name}), t("rm.what"), t("rm.do"), {text: name, label: t("rm.label")}))
 				return null;
 			await remove(name);
 			location.hash = "#/";

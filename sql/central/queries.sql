@@ -117,10 +117,20 @@ FROM conflicts WHERE conflict > $1 ORDER BY conflict LIMIT $2;
 SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error,
 	conflict, at, why
 FROM conflicts WHERE conflict > $1 AND owner = $2 ORDER BY conflict LIMIT $3;
+-- name: conflicts_newest
+SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error,
+	conflict, at, why
+FROM conflicts WHERE conflict < $1 ORDER BY conflict DESC LIMIT $2;
+-- name: conflicts_newest_of
+SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error,
+	conflict, at, why
+FROM conflicts WHERE conflict < $1 AND owner = $2 ORDER BY conflict DESC LIMIT $3;
 -- name: conflicts_count
 SELECT count(*) FROM conflicts;
 -- name: conflicts_count_of
 SELECT count(*) FROM conflicts WHERE owner = $1;
+-- name: conflicts_tally
+SELECT owner, count(*) FROM conflicts WHERE owner >= $1 AND owner <= $2 GROUP BY owner ORDER BY owner;
 
 -- name: quarantine_of
 SELECT quarantine, id, h0, h1, generation, seq FROM quarantine WHERE owner = $1 ORDER BY id;

@@ -14,7 +14,9 @@ static bool archived(struct stage *g, const char *text)
 	struct buf b = {0};
 	bool found;
 
-	assert_int_equal(store_conflicts(g->store, "site-a", 0, 1000, &b, &g->why), OK);
+	assert_int_equal(store_conflicts(g->store, &(struct conflict_query){.owner = "site-a", .limit = 1000},
+				 &b, &g->why),
+		OK);
 	found = strstr(b.at, text) != NULL;
 	buf_done(&b);
 	return found;
@@ -184,6 +186,66 @@ STAGE_TEST(a_page_of_conflicts_is_one_event)
 	assert_int_equal(stage_events(g, "conflict"), 1);
 }
 
+/* The record of each conflict of a page of two, in order, and its `next`. */
+static void assert_page(struct stage *g, const char *owner, bool newest, uint64_t after, const char *want)
+{
+	struct conflict_query cq = {.owner = owner, .after = after, .limit = 2, .newest = newest};
+	struct buf b = {0}, seen = {0};
+
+	assert_int_equal(store_conflicts(g->store, &cq, &b, &g->why), OK);
+	for (const char *at = b.at; (at = strstr(at, "\"record_id\":\"")) != NULL; at++)
+		buf_printf(&seen, "%.5s ", at + strlen("\"record_id\":\""));
+	buf_text(&seen, strstr(b.at, "\"next\":") + strlen("\"next\":"));
+	assert_string_equal(seen.at, want);
+	buf_done(&b);
+	buf_done(&seen);
+}
+
+STAGE_TEST(conflicts_are_listed_from_either_end)
+{
+	static const char *const ids[] = {"r0000", "r0001", "r0002"};
+
+	far_put_many(f, 3);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	for (int i = 0; i < 3; i++) {
+		stage_put(g, "site-a", ids[i], "\"centre\"");
+		far_put(f, ids[i], "\"local\"");
+		assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	}
+	for (int i = 0; i < 2; i++) {
+		const char *owner = i == 0 ? NULL : "site-a";
+
+		assert_page(g, owner, false, 0, "r0000 r0001 2}");
+		assert_page(g, owner, false, 2, "r0002 null}");
+		assert_page(g, owner, true, 0, "r0002 r0001 2}");
+		assert_page(g, owner, true, 2, "r0000 null}");
+	}
+	assert_page(g, "site-b", true, 0, "null}");
+}
+
+/* Those that have none, between and around one that has, get 0. */
+STAGE_TEST(conflicts_of_many_owners_are_counted_at_once)
+{
+	struct tally all[] = {{"a", 9}, {"site", 9}, {"site-a", 9}, {"site-a1", 9}, {"site-b", 9}, {"z", 9}},
+		     one = {"site-a", 9}, none = {"site-b", 9};
+
+	far_put_many(f, 2);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	stage_put(g, "site-a", "r0000", "\"centre\"");
+	far_put(f, "r0000", "\"local\"");
+	stage_put(g, "site-a", "r0001", "\"centre\"");
+	far_put(f, "r0001", "\"local\"");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(store_conflict_tally(g->store, all, 6, &g->why), OK);
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(all[i].n, i == 2 ? 2 : 0);
+	assert_int_equal(store_conflict_tally(g->store, &one, 1, &g->why), OK);
+	assert_int_equal(one.n, 2);
+	assert_int_equal(store_conflict_tally(g->store, &none, 1, &g->why), OK);
+	assert_int_equal(none.n, 0);
+	assert_int_equal(store_conflict_tally(g->store, NULL, 0, &g->why), OK);
+}
+
 /* --- proofs --- */
 
 STAGE_TEST(a_difference_that_stays_stops_the_node)
@@ -254,6 +316,8 @@ int main(void)
 		cmocka_unit_test(a_restored_centre_takes_its_lost_edit_back),
 		cmocka_unit_test(a_promoted_loser_becomes_the_present_version),
 		cmocka_unit_test(a_page_of_conflicts_is_one_event),
+		cmocka_unit_test(conflicts_are_listed_from_either_end),
+		cmocka_unit_test(conflicts_of_many_owners_are_counted_at_once),
 		cmocka_unit_test(a_difference_that_stays_stops_the_node),
 		cmocka_unit_test(a_difference_that_mends_is_forgotten),
 		cmocka_unit_test(a_page_asked_for_without_a_count_is_no_counted_proof),

@@ -98,8 +98,10 @@ class Browser:
 
     def see(self, css, text=None, seconds=SECONDS):
         """The first that is shown of it (and holds the text), once there is one."""
-        return lab.wait_until(f"{css} shows {text!r}; the page says: {self.text()[:2000]}",
-                              lambda: self.all(css, text), seconds)[0]
+        try:
+            return lab.wait_until(f"{css} shows {text!r}", lambda: self.all(css, text), seconds)[0]
+        except AssertionError as e:
+            raise AssertionError(f"{e}; the page says: {self.text()[:2000]}") from None
 
     def gone(self, css, text=None, seconds=SECONDS):
         lab.wait_until(f"{css} no longer shows {text!r}", lambda: not self.all(css, text), seconds)

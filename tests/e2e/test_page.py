@@ -1,4 +1,6 @@
 """The page in a real browser: what holds of all of its views, and of the tests of it."""
+import time
+
 import pytest
 
 import lab
@@ -31,3 +33,27 @@ def test_nothing_inline_or_foreign_runs_and_no_complaint_is_missed(site, browser
     lab.wait_until(f"a complaint of the {what}", browser.complaints)
     assert browser.run("return window.ran ?? null") is None
     browser.forgive("broken|Content Security Policy")
+
+
+def test_many_tabs_do_not_wait_for_each_other(site, browser):
+    """A browser has six connections to a centre: streams of tabs that nobody looks at would take them all."""
+    centre, driver = site.centre(site.local("a")), browser.driver
+    first = driver.current_window_handle
+    try:
+        browser.open(centre.url + "/")
+        for _ in range(7):
+            browser.see(".fresh.is-stream")
+            driver.switch_to.new_window("tab")
+            began = time.monotonic()
+            browser.open(centre.url + "/")
+            assert time.monotonic() - began < 10  # it would get a connection in the end
+        browser.see(".fresh.is-stream")
+        driver.switch_to.window(first)
+        browser.see(".fresh.is-stream")
+        assert centre.get("/v1/nodes/a").status == 200
+    finally:
+        for tab in driver.window_handles:
+            if tab != first:
+                driver.switch_to.window(tab)
+                driver.close()
+        driver.switch_to.window(first)

@@ -27,7 +27,7 @@ static void dump(struct buf *out)
 			out, "%s %s %s %d\n", ns.at[i].name, ns.at[i].url, ns.at[i].title, ns.at[i].paused);
 	nodes_done(&ns);
 	MUST(store_records(d.centre.store, &records, out, &why) == OK);
-	MUST(store_conflicts(d.centre.store, NULL, 0, 1000, out, &why) == OK);
+	MUST(store_conflicts(d.centre.store, &(struct conflict_query){.limit = 1000}, out, &why) == OK);
 	MUST(store_events(d.centre.store, &events, out, &why) == OK);
 }
 

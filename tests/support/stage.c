@@ -132,7 +132,7 @@ const char *stage_dump(struct stage *g)
 	}
 	nodes_done(&ns);
 	MUST(store_records(g->store, &rq, &b, &g->why));
-	MUST(store_conflicts(g->store, NULL, 0, 1000, &b, &g->why));
+	MUST(store_conflicts(g->store, &(struct conflict_query){.limit = 1000}, &b, &g->why));
 	MUST(store_events(g->store, &eq, &b, &g->why));
 	assert(!buf_failed(&b));
 	text = arena_copy(&g->arena, b.at, b.len);
