@@ -91,15 +91,6 @@ static bool same_networks(const struct networks *a, const struct networks *b)
 	return a->n == b->n && memcmp(a->at, b->at, a->n * sizeof *a->at) == 0;
 }
 
-static void follow_clock(const char *program)
-{
-	const struct chrony_config c = {program, CHRONY_EVERY_MS, CHRONY_TIMEOUT_MS};
-	struct reason why;
-	chrony_stop();
-	if (chrony_start(&c, &why) != OK)
-		log_event(LOG_WARN, "setting.refused", "option", "chronyc", "reason", why.text, NULL);
-}
-
 static void use_secret(struct reload *r, const struct generation *g)
 {
 	const char *secret = generation_secret(g);
@@ -125,38 +116,18 @@ static void take(struct reload *r, struct generation *g)
 	if (strcmp(generation_secret(g), generation_secret(r->now)) != 0)
 		use_secret(r, g);
 	if (strcmp(s->chronyc, before->chronyc) != 0)
-		follow_clock(s->chronyc);
+		chrony_follow(s->chronyc);
 	r->now = g;
 	settings_adopt();
 }
 
-/* --- what is told --- */
-
-static const char *shown(const struct buf *b)
-{
-	return b->at ? b->at : "";
-}
-
 static void tell(const struct option_changes *changes, bool new_secret)
 {
-	int64_t refused = 0, changed = 0;
-	for (size_t i = 0; i < changes->n; i++) {
-		const struct option_change *x = &changes->at[i];
-		if (x->needs_restart)
-			log_event(LOG_WARN, "setting.refused", "option", x->option->name, "reason",
-				"it needs a restart", "now", shown(&x->before), "wanted", shown(&x->after),
-				NULL);
-		else
-			log_event(LOG_INFO, "setting.changed", "option", x->option->name, "before",
-				shown(&x->before), "after", shown(&x->after), NULL);
-		*(x->needs_restart ? &refused : &changed) += 1;
-	}
-	if (new_secret) {
-		log_event(LOG_INFO, "setting.changed", "option", "secret-file", "content",
-			"another secret: every node needs its new token", NULL);
-		changed++;
-	}
-	log_event(LOG_INFO, "reloaded", "changed", LOG_I64(changed), "refused", LOG_I64(refused), NULL);
+	struct reloaded r = {0};
+	option_changes_tell(changes, &r);
+	if (new_secret)
+		option_content_tell("secret-file", "another secret: every node needs its new token", &r);
+	reloaded_tell(&r);
 }
 
 void reload_settings(struct reload *r)
@@ -174,8 +145,7 @@ void reload_settings(struct reload *r)
 		take(r, g);
 		tell(&changes, new_secret);
 	} else {
-		log_event(LOG_ERROR, "reload.failed", "reason", why.text, "settings",
-			"those from before hold", NULL);
+		reload_failed_tell(&why);
 		free_one(g);
 	}
 	option_changes_done(&changes);

@@ -60,49 +60,17 @@ static bool same_token(const struct buf *a, const struct buf *b)
 	return strcmp(generation_token(a), generation_token(b)) == 0;
 }
 
-static void follow_clock(const char *program)
-{
-	const struct chrony_config c = {program, CHRONY_EVERY_MS, CHRONY_TIMEOUT_MS};
-	struct reason why;
-
-	chrony_stop();
-	if (chrony_start(&c, &why) != OK)
-		log_event(LOG_WARN, "setting.refused", "option", "chronyc", "reason", why.text, NULL);
-}
-
-static const char *shown(const struct buf *b)
-{
-	return b->at ? b->at : "";
-}
-
-static void tell_content(const char *option, int64_t *changed)
-{
-	log_event(LOG_INFO, "setting.changed", "option", option, "content", "another token", NULL);
-	(*changed)++;
-}
-
 static void tell(
 	const struct option_changes *changes, const struct generation *g, const struct generation *before)
 {
-	int64_t refused = 0, changed = 0;
+	struct reloaded r = {0};
 
-	for (size_t i = 0; i < changes->n; i++) {
-		const struct option_change *x = &changes->at[i];
-
-		if (x->needs_restart)
-			log_event(LOG_WARN, "setting.refused", "option", x->option->name, "reason",
-				"it needs a restart", "now", shown(&x->before), "wanted", shown(&x->after),
-				NULL);
-		else
-			log_event(LOG_INFO, "setting.changed", "option", x->option->name, "before",
-				shown(&x->before), "after", shown(&x->after), NULL);
-		*(x->needs_restart ? &refused : &changed) += 1;
-	}
+	option_changes_tell(changes, &r);
 	if (!same_token(&g->token, &before->token))
-		tell_content("token-file", &changed);
+		option_content_tell("token-file", "another token", &r);
 	if (!same_token(&g->app_token, &before->app_token))
-		tell_content("app-token-file", &changed);
-	log_event(LOG_INFO, "reloaded", "changed", LOG_I64(changed), "refused", LOG_I64(refused), NULL);
+		option_content_tell("app-token-file", "another token", &r);
+	reloaded_tell(&r);
 }
 
 static void take(struct reload *r, struct generation *g)
@@ -115,7 +83,7 @@ static void take(struct reload *r, struct generation *g)
 	r->router->centre_token = generation_token(&g->token);
 	r->router->app_token = generation_token(&g->app_token);
 	if (other_clock)
-		follow_clock(s->chronyc);
+		chrony_follow(s->chronyc);
 	r->now = g;
 	settings_adopt();
 }
@@ -133,8 +101,7 @@ void reload_settings(struct reload *r)
 		take(r, g);
 		tell(&changes, g, before);
 	} else {
-		log_event(LOG_ERROR, "reload.failed", "reason", why.text, "settings",
-			"those from before hold", NULL);
+		reload_failed_tell(&why);
 		free_one(g);
 	}
 	option_changes_done(&changes);

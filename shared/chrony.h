@@ -80,6 +80,8 @@ struct chrony_config {
 
 /* After log_init() and stop_init(): the thread logs `clock` whenever the state changes.  Once a process. */
 enum err chrony_start(const struct chrony_config *c, struct reason *why) MUST_USE;
+/* With another program from now on; that it cannot is logged. */
+void chrony_follow(const char *program);
 void chrony_stop(void); /* ends a running chronyc too; again, or without a start, is harmless */
 
 /* The last reading; CHRONY_UNKNOWN where there is none or it is over a minute old.  Any thread. */

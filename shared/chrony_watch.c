@@ -149,3 +149,12 @@ void chrony_put_metrics(struct buf *out)
 	if (error_us >= 0)
 		buf_printf(out, "tidemark_clock_error_seconds %.9g\n", (double)error_us / 1e6);
 }
+
+void chrony_follow(const char *program)
+{
+	const struct chrony_config c = {program, CHRONY_EVERY_MS, CHRONY_TIMEOUT_MS};
+	struct reason why;
+	chrony_stop();
+	if (chrony_start(&c, &why) != OK)
+		log_event(LOG_WARN, "setting.refused", "option", "chronyc", "reason", why.text, NULL);
+}

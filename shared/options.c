@@ -416,19 +416,6 @@ static bool is_listed(const char *names, const char *name)
 	return false;
 }
 
-static void note_change(
-	const struct option *opt, bool reloads, union option_value before, struct option_changes *ret)
-{
-	struct option_change c = {.option = opt, .needs_restart = !reloads};
-	struct option_change *longer = realloc(ret->at, (ret->n + 1) * sizeof *longer);
-	if (!longer)
-		err_out_of_memory();
-	option_show(opt, before, &c.before);
-	option_show(opt, option_value(opt), &c.after);
-	ret->at = longer;
-	ret->at[ret->n++] = c;
-}
-
 enum err options_reread(
 	const struct options *o, int argc, char **argv, struct option_changes *ret, struct reason *why)
 {
@@ -444,27 +431,9 @@ enum err options_reread(
 			continue;
 		bool reloads = is_listed(o->reloads, opt->name);
 		if (!is_listed(o->ignored, opt->name))
-			note_change(opt, reloads, state.running[i], ret);
+			options_note_change(opt, reloads, state.running[i], ret);
 		if (!reloads)
 			option_put_back(opt, state.running[i]);
 	}
 	return OK;
-}
-
-bool option_changes_have(const struct option_changes *c, const char *name)
-{
-	size_t i = 0;
-	while (i < c->n && strcmp(c->at[i].option->name, name) != 0)
-		i++;
-	return i < c->n;
-}
-
-void option_changes_done(struct option_changes *c)
-{
-	for (size_t i = 0; i < c->n; i++) {
-		buf_done(&c->at[i].before);
-		buf_done(&c->at[i].after);
-	}
-	free(c->at);
-	*c = (struct option_changes){0};
 }

@@ -69,7 +69,16 @@ struct option_changes {
 	size_t n;
 };
 void option_changes_done(struct option_changes *c);
-bool option_changes_have(const struct option_changes *c, const char *name);
+
+/* What a program logs of settings that it read again: each change (setting.changed, setting.refused), then how many. */
+struct reloaded {
+	int64_t changed, refused;
+};
+void option_changes_tell(const struct option_changes *c, struct reloaded *ret);
+void option_content_tell(
+	const char *option, const char *content, struct reloaded *ret); /* of a file it names */
+void reloaded_tell(const struct reloaded *r);
+void reload_failed_tell(const struct reason *why);
 
 enum options_do { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_CHECK, OPTIONS_PRINT };
 

@@ -1,4 +1,4 @@
-/* options_private - what options.c, options_value.c and options_help.c share. */
+/* options_private - what the files of options share. */
 #ifndef SHARED_OPTIONS_PRIVATE_H
 #define SHARED_OPTIONS_PRIVATE_H
 
@@ -41,6 +41,8 @@ void option_put_back(const struct option *opt, union option_value v);
 bool option_same(enum option_type type, union option_value a, union option_value b);
 /* As --print-config shows it; nothing where it is not set. */
 void option_show(const struct option *opt, union option_value v, struct buf *out);
+void options_note_change(
+	const struct option *opt, bool reloads, union option_value before, struct option_changes *ret);
 /* Adds one value as it is, blanks and all. */
 void option_list_add(struct option_list *list, const char *value, size_t len, struct arena *a);
 

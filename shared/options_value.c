@@ -136,27 +136,9 @@ static void set_list(struct option_list *list, const char *text, struct arena *a
 
 void option_clear(const struct option *opt)
 {
-	switch (opt->type) {
-	case OPTION_TEXT:
-	case OPTION_URL:
-	case OPTION_CHOICE:
-		*(const char **)opt->to = NULL;
-		break;
-	case OPTION_LIST:
-	case OPTION_URLS:
-		*(struct option_list *)opt->to = (struct option_list){0};
-		break;
-	case OPTION_FLAG:
-		*(bool *)opt->to = false;
-		break;
-	case OPTION_INTEGER:
-	case OPTION_DURATION:
-		*(int64_t *)opt->to = 0;
-		break;
-	case OPTION_NUMBER:
-		*(double *)opt->to = 0;
-		break;
-	}
+	union option_value none;
+	memset(&none, 0, sizeof none);
+	option_put_back(opt, none);
 }
 
 union option_value option_value(const struct option *opt)
