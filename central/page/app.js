@@ -144,10 +144,12 @@ function tick() {
 
 // --- what a screen reader is told ---
 
-let toSay = [], saying = null;
+let toSay = [], saying = null, said = 0;
 
 function announce(found) {
-	for (const e of found) {
+	const fresh = found.filter((e) => e.id > said);
+	said = Math.max(said, ...found.map((e) => e.id));
+	for (const e of fresh) {
 		const m = e.kind === "node.state" && /^([a-z_]+) /.exec(e.text);
 		if (m)
 			toSay.push(`${e.node}: ${stateName(m[1])}`);

@@ -12,6 +12,7 @@ const SILENT_MS = 12000; // the stream says something at least every 5 s
 const ANSWER_MS = 15000; // the longest wait for an answer
 const AGAIN_LEAST_MS = 1000, AGAIN_MOST_MS = 8000; // a centre that is gone; it may be back any moment
 const STREAM_LEAST_MS = 1000, STREAM_MOST_MS = 30000;
+const STATUS_LATE_S = 5; // the stream's status may be older than an answer before it
 const EVENTS_KEPT = 500;
 const TOGETHER_MS = 250; // events of a busy centre are told in bundles
 const TOKEN_KEY = "tidemark.token";
@@ -33,6 +34,7 @@ let streaming = null; // AbortController of the stream
 let lastEvent = null; // id
 let following = false; // the stream, or about to
 let tries = 0;
+let choosing = null; // a promise, while they are asked for
 let anew = false; // the stream is to begin again, with other events
 let skew = {low: -Infinity, high: Infinity}; // the centre's clock minus this browser's, ms
 let retryNow = null;
@@ -240,7 +242,7 @@ export async function askStatus() {
 
 // A centre that started anew may have another store, where events begin elsewhere.
 function takeStatus(status) {
-	if (live.status && status.uptime_s < live.status.uptime_s)
+	if (live.status && status.uptime_s < live.status.uptime_s - STATUS_LATE_S)
 		forgetEvents();
 	live.status = status;
 	tell("status", status);
@@ -334,7 +336,7 @@ async function follow() {
 		return;
 	following = true;
 	while ((live.mode === "poll" || live.mode === "stream") && !document.hidden) {
-		if (anew)
+		if (anew || choosing)
 			await otherEvents();
 		const mine = streaming = new AbortController();
 		try {
@@ -366,19 +368,27 @@ export function wantMoves(wanted) {
 		otherEvents();
 }
 
-async function otherEvents() {
+// One at a time; whoever asks meanwhile gets the same.
+function otherEvents() {
+	return choosing ??= chooseEvents().finally(() => (choosing = null));
+}
+
+// What is known is replaced only by an answer: nothing that came meanwhile is passed over.
+async function chooseEvents() {
 	let moves;
 	do { // until nobody chose others meanwhile
 		moves = live.moves;
 		anew = false;
-		forgetEvents();
 		try {
-			await catchUp();
+			const found = (await get(`/v1/events?moves=${moves}&limit=200`)).events;
+			bundle = [];
+			live.events = found;
+			lastEvent = found.at(-1)?.id ?? null;
 		} catch (e) {
 			noteFailure(e);
 		}
 	} while (moves !== live.moves);
-	tell("events", []);
+	tell("events", live.events);
 }
 
 async function read(control) {
