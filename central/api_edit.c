@@ -146,7 +146,10 @@ void api_edit_change(void *ctx, struct http_request *q, struct http_reply *r)
 		read_text(d, "title", sizeof((struct node *)0)->title - 1, &title, r) &&
 		(!url || url_ok(c, url, r))) {
 		enum err e = store_node_edit(c->store, name, url, title, &why);
-		tell_scheduler(c, name, e);
+		if (url)
+			tell_scheduler(c, name, e);
+		else if (e == OK || e == UNCERTAIN)
+			scheduler_renamed(c->scheduler, name);
 		r->written = e == OK;
 		if (e == OK) {
 			tell_change(c, name, url, title);

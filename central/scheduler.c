@@ -302,7 +302,7 @@ static void show_change(struct slot *slot, const struct node *n)
 	slot->node.sync = sync;
 }
 
-void scheduler_changed(struct scheduler *s, const char *name)
+static void take_change(struct scheduler *s, const char *name, bool interrupt)
 {
 	struct node n;
 	struct reason why;
@@ -321,9 +321,19 @@ void scheduler_changed(struct scheduler *s, const char *name)
 		slot->gone = e == GONE || (is_new && e != OK);
 		if (e == OK)
 			show_change(slot, &n);
-		scheduler_nudge(s, slot, true);
+		scheduler_nudge(s, slot, interrupt);
 	}
 	pthread_mutex_unlock(&s->lock);
+}
+
+void scheduler_changed(struct scheduler *s, const char *name)
+{
+	take_change(s, name, true);
+}
+
+void scheduler_renamed(struct scheduler *s, const char *name)
+{
+	take_change(s, name, false);
 }
 
 void scheduler_ask(struct scheduler *s, const char *name)

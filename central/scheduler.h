@@ -46,6 +46,8 @@ bool scheduler_turns(struct scheduler *s);
  * way is cancelled, and the row read again as soon as the store can.
  */
 void scheduler_changed(struct scheduler *s, const char *name);
+/* The same of its title alone: what is under way goes on. */
+void scheduler_renamed(struct scheduler *s, const char *name);
 /* Somebody wants an exchange now, backoff or not. */
 void scheduler_ask(struct scheduler *s, const char *name);
 /* A record of this owner was changed at the centre: push it. */

@@ -403,6 +403,22 @@ static void test_a_question_interrupts_a_parked_pull(void **state)
 	assert_int_equal(view(l).run.polls_failed, 0);
 }
 
+/* Hundreds of them cut hundreds of requests short, until the local had no connection left. */
+static void test_another_title_leaves_the_parked_pull_alone(void **state)
+{
+	struct lab *l = *state;
+	add_and_settle(l);
+	for (int i = 0; i < 50; i++) {
+		MUST(store_node_edit(l->store, NODE, NULL, i % 2 ? "odd" : "even", &l->why));
+		scheduler_renamed(l->scheduler, NODE);
+		assert_string_equal(view(l).node.title, i % 2 ? "odd" : "even");
+	}
+	put_at_local(l, "meanwhile");
+	AWAIT(holds_one);
+	assert_int_equal(view(l).results[POLL_CANCELLED], 0);
+	assert_string_equal(view(l).node.title, "odd");
+}
+
 static bool paused(struct lab *l, const struct node_view *v)
 {
 	(void)l;
@@ -687,6 +703,7 @@ int main(void)
 		TEST(test_many_edits_in_a_row_all_arrive_with_few_interruptions),
 		TEST(test_a_question_and_a_new_url_do_not_wait_for_the_backoff),
 		TEST(test_a_question_interrupts_a_parked_pull),
+		TEST(test_another_title_leaves_the_parked_pull_alone),
 		TEST(test_a_paused_node_rests_until_it_is_resumed),
 		TEST(test_a_removed_node_is_gone_and_continues_when_added_again),
 		TEST(test_a_node_added_again_at_once_is_not_forgotten),
