@@ -282,15 +282,15 @@ static size_t select_views(struct node_view *views, size_t n, struct list_wish *
 
 static int compare_tallies(const void *a, const void *b)
 {
-	const struct tally *x = a, *y = b;
+	const struct owner_tally *x = a, *y = b;
 	return strcmp(x->owner, y->owner);
 }
 
 /* Asked for at once: a query a node would make a page slow.  By name; *st becomes NULL where it cannot say. */
-static struct tally *tally_conflicts(
+static struct owner_tally *tally_conflicts(
 	struct store **st, const struct node_view *views, size_t n, struct arena *arena)
 {
-	struct tally *t = arena_alloc(arena, n * sizeof *t);
+	struct owner_tally *t = arena_alloc(arena, n * sizeof *t);
 	struct reason why;
 	for (size_t i = 0; i < n; i++)
 		t[i].owner = views[i].node.name;
@@ -305,7 +305,7 @@ static void put_list(struct centre *c, const struct node_view *views, size_t n, 
 {
 	struct store *st = c->store;
 	size_t shown = 0, most = n < w->limit ? n : w->limit;
-	struct tally *tallies = tally_conflicts(&st, views, most, &q->arena);
+	struct owner_tally *tallies = tally_conflicts(&st, views, most, &q->arena);
 	bool known = st != NULL;
 	const char *comma = "";
 	buf_text(out, "{\"nodes\":[");
@@ -316,8 +316,8 @@ static void put_list(struct centre *c, const struct node_view *views, size_t n, 
 			continue; /* removed meanwhile */
 		buf_text(out, comma);
 		comma = ",";
-		struct tally key = {.owner = views[i].node.name},
-			     *t = bsearch(&key, tallies, most, sizeof key, compare_tallies);
+		struct owner_tally key = {.owner = views[i].node.name},
+				   *t = bsearch(&key, tallies, most, sizeof key, compare_tallies);
 		struct outlook_count conflicts = {.known = known, .n = t ? t->n : 0};
 		put_node(&st, &views[i], &(struct beside){&h, w->polls, &conflicts}, out);
 		buf_char(out, '}');

@@ -327,13 +327,13 @@ enum err store_conflicts(
 /* Makes the archived version the present one, as a new version of the centre; says whose it is.  GONE. */
 enum err store_conflict_promote(struct store *st, uint64_t id, char ret_owner[RECORD_OWNER_MAX + 1],
 	struct written *ret, struct reason *why) MUST_USE;
-struct tally {
+struct owner_tally {
 	const char *owner;
 	uint64_t n;
 };
 
 /* How many there are of each of these owners, which come by rising name; many cost hardly more than one. */
-enum err store_conflict_tally(struct store *st, struct tally *tallies, size_t n, struct reason *why) MUST_USE;
+enum err store_conflict_tally(struct store *st, struct owner_tally *tallies, size_t n, struct reason *why) MUST_USE;
 enum err store_conflict_count(
 	struct store *st, const char *owner, uint64_t *ret, struct reason *why) MUST_USE;
 

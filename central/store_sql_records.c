@@ -145,7 +145,7 @@ enum err store_conflict_count(struct store *st, const char *owner, uint64_t *ret
 }
 
 /* Both sides rise. */
-static void take_tally(struct stmt q, struct tally *tallies, size_t n)
+static void take_tally(struct stmt q, struct owner_tally *tallies, size_t n)
 {
 	size_t i = 0;
 
@@ -159,7 +159,7 @@ static void take_tally(struct stmt q, struct tally *tallies, size_t n)
 	}
 }
 
-enum err store_conflict_tally(struct store *st, struct tally *tallies, size_t n, struct reason *why)
+enum err store_conflict_tally(struct store *st, struct owner_tally *tallies, size_t n, struct reason *why)
 {
 	struct db *db;
 	struct stmt q;

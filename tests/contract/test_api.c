@@ -234,6 +234,16 @@ enum err __wrap_store_push_backlog(
 	return away ? stand_in(why) : __real_store_push_backlog(st, node, ret, ret_oldest_us, why);
 }
 
+enum err __real_store_conflict_tally(
+	struct store *st, struct owner_tally *tallies, size_t n, struct reason *why);
+enum err __wrap_store_conflict_tally(
+	struct store *st, struct owner_tally *tallies, size_t n, struct reason *why);
+enum err __wrap_store_conflict_tally(
+	struct store *st, struct owner_tally *tallies, size_t n, struct reason *why)
+{
+	return away ? stand_in(why) : __real_store_conflict_tally(st, tallies, n, why);
+}
+
 static void test_without_the_store_the_rest_is_still_said(void **state)
 {
 	struct desk *d = *state;

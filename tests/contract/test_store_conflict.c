@@ -226,8 +226,9 @@ STAGE_TEST(conflicts_are_listed_from_either_end)
 /* Those that have none, between and around one that has, get 0. */
 STAGE_TEST(conflicts_of_many_owners_are_counted_at_once)
 {
-	struct tally all[] = {{"a", 9}, {"site", 9}, {"site-a", 9}, {"site-a1", 9}, {"site-b", 9}, {"z", 9}},
-		     one = {"site-a", 9}, none = {"site-b", 9};
+	struct owner_tally all[] = {{"a", 9}, {"site", 9}, {"site-a", 9}, {"site-a1", 9}, {"site-b", 9},
+		{"z", 9}},
+			   one = {"site-a", 9}, none = {"site-b", 9};
 
 	far_put_many(f, 2);
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
