@@ -119,10 +119,10 @@ bool centre_knows(enum err e, const struct reason *why)
 
 bool centre_store_works(struct centre *c, struct reason *why)
 {
-	enum err e = store_ping(c->store, why);
-	if (e == OK && scheduler_totals(c->scheduler).store_failed)
-		e = fail(RETRY, why, "the last write of an exchange failed");
-	return e == OK;
+	struct scheduler_totals t = scheduler_totals(c->scheduler);
+	if (t.store_failed) /* known: not to be waited for behind all those who try it */
+		return fail(RETRY, why, "%s", t.store_why.text) == OK;
+	return store_ping(c->store, why) == OK;
 }
 
 void centre_watch(struct centre *c)

@@ -47,7 +47,7 @@ def test_every_change_and_every_exchange_is_told(site):
         centre.in_sync("a")
         lab.call(centre.url + "/v1/records/a/x", "PUT", '{"type":"t","body":2}')
         centre.in_sync("a")
-        for verb in ("pause", "resume", "rotate"):
+        for verb in ("pause", "resume"):
             centre.post(f"/v1/nodes/a/{verb}")
         assert lab.call(centre.url + "/v1/nodes/a", "PATCH", '{"title":"Büro"}'.encode()).status == 200
         centre.post("/v1/nodes", {"name": "b", "url": "http://127.0.0.1:9"})
@@ -76,7 +76,7 @@ def test_every_change_and_every_exchange_is_told(site):
         for p in (a, centre):
             if p.process.poll() is None:
                 p.kill()
-    wanted = {"node.added", "node.changed", "node.removed", "node.paused", "node.resumed", "node.rotated", "node.state", "pulled",
+    wanted = {"node.added", "node.changed", "node.removed", "node.paused", "node.resumed", "node.state", "pulled",
               "pushed", "conflict", "conflict.promoted", "REWOUND"}
     assert wanted <= kinds <= DOCUMENTED, kinds ^ wanted
     told = lines_of(centre)
