@@ -333,7 +333,8 @@ struct owner_tally {
 };
 
 /* How many there are of each of these owners, which come by rising name; many cost hardly more than one. */
-enum err store_conflict_tally(struct store *st, struct owner_tally *tallies, size_t n, struct reason *why) MUST_USE;
+enum err store_conflict_tally(
+	struct store *st, struct owner_tally *tallies, size_t n, struct reason *why) MUST_USE;
 enum err store_conflict_count(
 	struct store *st, const char *owner, uint64_t *ret, struct reason *why) MUST_USE;
 
