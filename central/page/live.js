@@ -7,6 +7,9 @@
 //       "lost"    no answer: what is shown is old
 //       "signin"  the centre wants a token
 
+import {learnTime} from "./clock.js";
+import {parse} from "./sse.js";
+
 const STATUS_EVERY_MS = 2000; // without a stream
 const SILENT_MS = 12000; // the stream says something at least every 5 s
 const ANSWER_MS = 15000; // the longest wait for an answer
@@ -36,7 +39,6 @@ let following = false; // the stream, or about to
 let tries = 0;
 let choosing = null; // a promise, while they are asked for
 let anew = false; // the stream is to begin again, with other events
-let skew = {low: -Infinity, high: Infinity}; // the centre's clock minus this browser's, ms
 let retryNow = null;
 
 // --- who wants to know ---
@@ -64,27 +66,10 @@ function setMode(mode) {
 			r.kick();
 }
 
-// --- time ---
-
-// The centre's wall clock, as far as it is known: its Date header has whole seconds, each answer narrows it.
-export function centreNow() {
-	const known = isFinite(skew.low) && isFinite(skew.high);
-	return Date.now() + (known ? (skew.low + skew.high) / 2 : 0);
-}
+// --- its age ---
 
 export function ageOfData() {
 	return live.heardAt == null ? null : (performance.now() - live.heardAt) / 1000;
-}
-
-function learnTime(response, sentAt) {
-	const at = Date.parse(response.headers.get("date") ?? "");
-	if (isNaN(at))
-		return;
-	const low = at - Date.now(), high = at + 1000 - sentAt;
-	if (low > skew.high || high < skew.low)
-		skew = {low, high}; // a clock was set
-	else
-		skew = {low: Math.max(low, skew.low), high: Math.min(high, skew.high)};
 }
 
 function heard() {
@@ -418,21 +403,6 @@ async function read(control) {
 	} finally {
 		clearTimeout(watchdog);
 	}
-}
-
-// One block of server-sent events: {event, data}.
-export function parse(block) {
-	const fields = {event: "message", data: []};
-	for (const line of block.split(/\r?\n/)) {
-		const colon = line.indexOf(":");
-		const name = colon < 0 ? line : line.slice(0, colon);
-		const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
-		if (name === "data")
-			fields.data.push(value);
-		else if (name === "event")
-			fields.event = value;
-	}
-	return {event: fields.event, data: fields.data.join("\n")};
 }
 
 function take(messages) {

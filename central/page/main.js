@@ -4,7 +4,8 @@ import {el, setAttribute, setChildren, setText} from "./dom.js";
 import {icon, setIcon} from "./draw.js";
 import {eventList} from "./eventlist.js";
 import {Histories} from "./histories.js";
-import {askStatus, centreNow, get, live, on, repeat, wantMoves} from "./live.js";
+import {centreNow} from "./clock.js";
+import {askStatus, get, live, on, repeat, wantMoves} from "./live.js";
 import {columns, nextWords, NodeRow} from "./noderow.js";
 import {duration, number, rate, reasonOf, sentence, stateName, t, unwellWords} from "./words.js";
 

@@ -5,7 +5,8 @@ import {el, setAttribute, setText} from "./dom.js";
 import {chart, icon, pollBar, pollKind, setIcon, track} from "./draw.js";
 import {eventList} from "./eventlist.js";
 import {Flow} from "./flow.js";
-import {centreNow, get, on, Problem, repeat, wantMoves} from "./live.js";
+import {centreNow} from "./clock.js";
+import {get, on, Problem, repeat, wantMoves} from "./live.js";
 import {flowWords, nextWords, pollsLabel, proofWords} from "./noderow.js";
 import {duration, micro, milliseconds, number, reasonOf, sentence, stateName, t, time, unwellWords} from "./words.js";
 

@@ -3,7 +3,7 @@ import {unwellOf} from "./attention.js";
 import {el, setAttribute, setText} from "./dom.js";
 import {icon, pollBar, pollKind, progress, setIcon} from "./draw.js";
 import {Flow} from "./flow.js";
-import {centreNow} from "./live.js";
+import {centreNow} from "./clock.js";
 import {age, duration, micro, number, percent, rate, reasonOf, stateName, t, unwellWords} from "./words.js";
 
 export const columns = ["node", "state", "polls", "pull", "push", "clock", "proof"];
