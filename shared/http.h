@@ -35,6 +35,7 @@ struct http_request {
 	int64_t received_us;     /* wall clock when the request's head had come */
 
 	/* set by the router, in `arena` */
+	const char *who; /* asks, as the books name it: "anyone" where no token is asked for, else "secret" */
 	struct span path;                         /* without the query */
 	struct http_pair params[HTTP_PARAMS_MAX]; /* {name} parts of the route */
 	unsigned n_params;

@@ -221,9 +221,10 @@ static bool has_token(const struct http_request *q, struct span token)
 	return hash_same_secret((struct span){given.at + scheme.len, given.len - scheme.len}, token);
 }
 
-static bool is_authorised(const struct router *t, const struct route *route, const struct http_request *q)
+static bool is_authorised(const struct router *t, const struct route *route, struct http_request *q)
 {
 	const char *token = NULL;
+	q->who = "anyone";
 	switch (route->access) {
 	case ROUTE_ALWAYS:
 	case ROUTE_OPEN:
@@ -235,7 +236,10 @@ static bool is_authorised(const struct router *t, const struct route *route, con
 		token = t->centre_token;
 		break;
 	}
-	return !token || !*token || has_token(q, span_of(token));
+	if (!token || !*token)
+		return true;
+	q->who = "secret";
+	return has_token(q, span_of(token));
 }
 
 void router_gate_init(struct router_gate *g, const char *why)
