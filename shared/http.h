@@ -30,9 +30,10 @@ struct http_request {
 	struct span body;
 	struct span content_type, content_encoding, if_match, if_none_match, authorization, origin, host;
 	struct span accept, accept_encoding, last_event_id;
-	unsigned framing_errors; /* what the rim saw, HTTP_FRAMING_… */
-	bool loopback;           /* the peer's address is a loopback one */
-	int64_t received_us;     /* wall clock when the request's head had come */
+	struct span fetch_site, fetch_mode, fetch_dest; /* Sec-Fetch-…: what a browser says of who asks */
+	unsigned framing_errors;                        /* what the rim saw, HTTP_FRAMING_… */
+	bool loopback;                                  /* the peer's address is a loopback one */
+	int64_t received_us;                            /* wall clock when the request's head had come */
 
 	/* set by the router, in `arena` */
 	const char *who; /* asks, as the books name it: "anyone" where no token is asked for, else "secret" */
@@ -78,7 +79,7 @@ struct http_reply {
 	unsigned retry_after_s; /* 0 = none */
 	bool close;             /* end the connection afterwards */
 	bool written;           /* what was asked for is done: a problem now is one of the answer alone */
-	const char *policy;     /* a page's Content-Security-Policy; static text, NULL = none */
+	const char *policy;     /* a page's Content-Security-Policy; static text, NULL = nothing is allowed */
 	const char *cache;      /* Cache-Control; static text, NULL = no-store */
 	const char *vary;       /* static text, NULL = none */
 	const char *encoding;   /* Content-Encoding of `body`; static text, NULL = none */
@@ -96,8 +97,9 @@ struct http_reply {
 		stream_bytes; /* of `body` and the stream together, when that is known (then announced); 0 = not */
 };
 /*
- * The rim adds Content-Length (no stream), X-Content-Type-Options: nosniff, Referrer-Policy: no-referrer,
- * and to a 401 WWW-Authenticate: Bearer.
+ * The rim adds Content-Length (no stream), to a 401 WWW-Authenticate: Bearer, and what keeps pages of other sites
+ * from an answer: X-Content-Type-Options: nosniff, Cross-Origin-Resource-Policy: same-origin, Referrer-Policy: no-referrer;
+ * with `policy` Cross-Origin-Opener-Policy: same-origin, else a Content-Security-Policy that allows nothing.
  */
 void http_reply_done(struct http_reply *r);
 

@@ -99,8 +99,21 @@ static bool is_same_origin(struct span origin, struct span host)
 }
 
 /*
+ * Does a page of another site ask?  A browser says so where it trusts the address (https, or loopback), also with what
+ * carries no Origin: images, scripts, styles.  Somebody who follows a link to here is no such page: what comes is shown to
+ * him alone.
+ */
+static bool is_foreign_page(const struct http_request *q)
+{
+	bool safe = q->method == HTTP_GET || q->method == HTTP_HEAD;
+	if (!q->fetch_site.at || span_is(q->fetch_site, "same-origin") || span_is(q->fetch_site, "none"))
+		return false;
+	return !(safe && span_is(q->fetch_mode, "navigate") && span_is(q->fetch_dest, "document"));
+}
+
+/*
  * A web page must not reach a daemon on loopback: neither by a name that it made resolve here,
- * nor by a form.
+ * nor by a form, nor by what it includes.
  */
 static bool refuse_host(const struct router *t, const struct http_request *q, struct http_reply *r)
 {
@@ -114,6 +127,10 @@ static bool refuse_host(const struct router *t, const struct http_request *q, st
 	}
 	if (q->origin.at && !(q->host.at && is_same_origin(q->origin, q->host))) {
 		http_problem(r, "forbidden", "the Origin is another than the Host");
+		return true;
+	}
+	if (is_foreign_page(q)) {
+		http_problem(r, "forbidden", "a page of another site asks, as Sec-Fetch-Site says");
 		return true;
 	}
 	return false;

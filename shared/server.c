@@ -124,6 +124,9 @@ static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const cha
 		{"Authorization", &q->authorization},
 		{"Origin", &q->origin},
 		{"Last-Event-ID", &q->last_event_id},
+		{"Sec-Fetch-Site", &q->fetch_site},
+		{"Sec-Fetch-Mode", &q->fetch_mode},
+		{"Sec-Fetch-Dest", &q->fetch_dest},
 	};
 	struct span value = {text ? text : "", text ? strlen(text) : 0};
 	(void)kind;

@@ -76,6 +76,9 @@ static struct MHD_Response *body_response(struct http_reply *r)
 	return response;
 }
 
+/* For what is no page: it is in nobody's frame, and nothing in it runs, whatever it is taken for. */
+static const char no_page[] = "default-src 'none'; frame-ancestors 'none'";
+
 static void add_headers(struct MHD_Response *response, const struct http_reply *r)
 {
 	char seconds[16] = "";
@@ -87,12 +90,14 @@ static void add_headers(struct MHD_Response *response, const struct http_reply *
 	add_header(response, "Content-Encoding", r->encoding);
 	add_header(response, "Referrer-Policy", "no-referrer");
 	add_header(response, "X-Content-Type-Options", "nosniff");
+	add_header(response, "Cross-Origin-Resource-Policy", "same-origin");
 	add_header(response, "ETag", r->etag);
 	add_header(response, "Location", r->location);
 	add_header(response, "Allow", r->allow);
 	add_header(response, "Retry-After", seconds);
 	add_header(response, "WWW-Authenticate", r->status == 401 ? "Bearer" : NULL);
-	add_header(response, "Content-Security-Policy", r->policy);
+	add_header(response, "Content-Security-Policy", r->policy ? r->policy : no_page);
+	add_header(response, "Cross-Origin-Opener-Policy", r->policy ? "same-origin" : NULL);
 	add_header(response, "Connection", r->close ? "close" : NULL);
 }
 

@@ -130,6 +130,9 @@ static void test_keep_alive(void **state)
 		assert_true(wire_has(&a, "Content-Length: 12"));
 		assert_true(wire_has(&a, "Cache-Control: no-store"));
 		assert_true(wire_has(&a, "X-Content-Type-Options: nosniff"));
+		assert_true(wire_has(&a, "Cross-Origin-Resource-Policy: same-origin"));
+		assert_true(
+			wire_has(&a, "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'"));
 		assert_null(strcasestr(a.head.at, "\r\nServer:"));
 		assert_null(strcasestr(a.head.at, "\r\nConnection: close"));
 		wire_answer_done(&a);
@@ -367,6 +370,11 @@ static void test_hosts(void **state)
 		{"Host: localhost\r\nOrigin: http://evil.example", 403},
 		{"Host: localhost\r\nOrigin: null", 403},
 		{"Host: localhost\r\nOrigin:", 403},
+		{"Host: localhost\r\nSec-Fetch-Site: none", 200},
+		{"Host: localhost\r\nSec-Fetch-Site: cross-site", 403},
+		{"Host: localhost\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n"
+		 "Sec-Fetch-Dest: document",
+			200},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		wire_say(&f->w, "GET /healthz HTTP/1.1\r\n%s\r\n\r\n", cases[i].headers);

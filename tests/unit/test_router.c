@@ -90,6 +90,7 @@ static struct router a_router(void)
 struct ask {
 	enum http_method method;
 	const char *target, *body, *type, *encoding, *token, *host, *origin;
+	const char *site, *mode, *dest; /* Sec-Fetch-… */
 	unsigned framing;
 };
 
@@ -114,6 +115,9 @@ static struct http_request request_of(const struct ask *a)
 	q.authorization = header(a->token);
 	q.host = header(a->host);
 	q.origin = header(a->origin);
+	q.fetch_site = header(a->site);
+	q.fetch_mode = header(a->mode);
+	q.fetch_dest = header(a->dest);
 	return q;
 }
 
@@ -283,6 +287,43 @@ static void test_hosts(void **state)
 			(struct ask){.target = "/healthz", .host = cases[i].host, .origin = cases[i].origin});
 		if (got.status != cases[i].status)
 			fail_msg("Host %s, Origin %s: %d", cases[i].host, cases[i].origin, got.status);
+	}
+}
+
+static void test_pages_of_other_sites(void **state)
+{
+	(void)state;
+	static const struct {
+		enum http_method method;
+		const char *target, *site, *mode, *dest;
+		int status;
+	} cases[] = {
+		{HTTP_GET, "/v1/records", NULL, NULL, NULL, 200}, /* no browser, or one that does not say */
+		{HTTP_GET, "/v1/records", "none", "navigate", "document", 200},
+		{HTTP_GET, "/v1/records", "same-origin", "cors", "empty", 200},
+		{HTTP_POST, "/v1/nodes/a/pause", "same-origin", "cors", "empty", 200},
+		{HTTP_GET, "/v1/records", "cross-site", "navigate", "document", 200}, /* a link */
+		{HTTP_HEAD, "/v1/records", "same-site", "navigate", "document", 200},
+		{HTTP_GET, "/v1/records", "cross-site", "navigate", "iframe", 403},
+		{HTTP_GET, "/v1/records", "cross-site", "navigate", NULL, 403},
+		{HTTP_GET, "/v1/records", "cross-site", NULL, "document", 403},
+		{HTTP_GET, "/v1/records", "cross-site", "no-cors", "image", 403},
+		{HTTP_GET, "/v1/changes", "same-site", "no-cors", "script", 403}, /* another port */
+		{HTTP_GET, "/healthz", "cross-site", "no-cors", "style", 403},
+		{HTTP_POST, "/v1/nodes/a/pause", "cross-site", "navigate", "document", 403},
+		{HTTP_POST, "/v1/nodes/a/pause", "same-site", "navigate", "document", 403},
+		{HTTP_GET, "/v1/records", "", NULL, NULL, 403},
+		{HTTP_GET, "/v1/records", "same-originx", NULL, NULL, 403},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct router t = a_router();
+		struct answer got = ask_router(&t, (struct ask){.method = cases[i].method,
+							   .target = cases[i].target,
+							   .site = cases[i].site,
+							   .mode = cases[i].mode,
+							   .dest = cases[i].dest});
+		if (got.status != cases[i].status)
+			fail_msg("case %zu: %d %s", i, got.status, got.text);
 	}
 }
 
@@ -493,6 +534,7 @@ int main(void)
 		cmocka_unit_test(test_methods),
 		cmocka_unit_test(test_framing),
 		cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_pages_of_other_sites),
 		cmocka_unit_test(test_tokens),
 		cmocka_unit_test(test_media),
 		cmocka_unit_test(test_missing_length),
