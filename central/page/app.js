@@ -1,7 +1,7 @@
 // app - the frame around the views: routes, keys, language and colours, sign-in, and how old the data is.
 import * as conflict from "./conflict.js";
 import * as conflicts from "./conflicts.js";
-import {el, setAttribute, setText, svg} from "./dom.js";
+import {el, plain, setAttribute, setText, svg} from "./dom.js";
 import * as events from "./events.js";
 import {ageOfData, live, on, signIn, start, tryNow} from "./live.js";
 import * as main from "./main.js";
@@ -72,7 +72,7 @@ function show() {
 	current?.view.close();
 	frame.outlet.replaceChildren();
 	current = {path, hash, view: route.view.open(frame.outlet, params, query, navigate)};
-	document.title = [current.view.title, "Tidemark"].filter(Boolean).join(" · ");
+	document.title = plain([current.view.title, "Tidemark"].filter(Boolean).join(" · "));
 	for (const a of frame.links)
 		setAttribute(a, "aria-current", a.hash === (route.link ?? route.under) ? "page" : null);
 	if (frame.moved)

@@ -3,6 +3,15 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
+// What turns the order of all that follows it, so that a text reads as another than it is.
+const turning = /[\u202A-\u202E\u2066-\u2069]/g;
+const spoken = ["title", "aria-label"];
+
+// As JSON writes it, so that a body that is shown stays the same value.
+export function plain(text) {
+	return text.replace(turning, (c) => `\\u${c.charCodeAt(0).toString(16)}`);
+}
+
 function fill(node, attributes, children) {
 	for (const [name, value] of Object.entries(attributes ?? {})) {
 		if (name.startsWith("on"))
@@ -10,7 +19,7 @@ function fill(node, attributes, children) {
 		else
 			setAttribute(node, name, value);
 	}
-	node.append(...children.filter((c) => c != null));
+	node.append(...children.filter((c) => c != null).map((c) => (typeof c === "string" ? plain(c) : c)));
 	return node;
 }
 
@@ -24,8 +33,9 @@ export function svg(tag, attributes, ...children) {
 
 // Both touch the document only where something is new: an update of a thousand equal rows costs comparisons alone.
 export function setText(node, text) {
-	if (node.textContent !== text)
-		node.textContent = text;
+	const shown = plain(String(text ?? ""));
+	if (node.textContent !== shown)
+		node.textContent = shown;
 }
 
 // null, undefined and false: the attribute is not there.
@@ -35,7 +45,7 @@ export function setAttribute(node, name, value) {
 			node.removeAttribute(name);
 		return;
 	}
-	const text = value === true ? "" : String(value);
+	const text = value === true ? "" : spoken.includes(name) ? plain(String(value)) : String(value);
 	if (node.getAttribute(name) !== text)
 		node.setAttribute(name, text);
 }
