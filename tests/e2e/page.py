@@ -10,6 +10,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+import hostile
 import lab
 
 SHOTS = lab.TOP / "build" / "screenshots"
@@ -17,7 +18,7 @@ SIZE = (1280, 720)
 SECONDS = 10.0
 OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars",
            "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
-           "--force-color-profile=srgb", "--lang=en-US")
+           "--force-color-profile=srgb", "--lang=en-US", f"--host-resolver-rules=MAP {hostile.NAMES} 127.0.0.1")
 
 SEEN = """
 const want = arguments[1];
