@@ -5,6 +5,7 @@
 
 #include "shared/chrony.h"
 #include "shared/log.h"
+#include "shared/secrets.h"
 
 struct generation *generation_new(struct generation *before)
 {
@@ -33,7 +34,7 @@ void generation_free(struct generation *g)
 
 enum err generation_read_secret(struct generation *g, struct reason *why)
 {
-	return g->settings.secret_file ? option_read_secret(g->settings.secret_file, &g->secret, why) : OK;
+	return g->settings.secret_file ? option_read_secrets(g->settings.secret_file, &g->secret, why) : OK;
 }
 
 const char *generation_secret(const struct generation *g)
@@ -121,12 +122,23 @@ static void take(struct reload *r, struct generation *g)
 	settings_adopt();
 }
 
-static void tell(const struct option_changes *changes, bool new_secret)
+/* NULL: the same. */
+static const char *say_secrets(const char *now, const char *before)
+{
+	if (strcmp(now, before) == 0)
+		return NULL;
+	if (!span_equal(secrets_at(now, 0), secrets_at(before, 0)))
+		return "another secret: every node needs its new token";
+	return secrets_at(now, 1).len > 0 ? "the same secret; another one beside it is taken as well"
+					  : "the same secret; the one before it is not taken any more";
+}
+
+static void tell(const struct option_changes *changes, const char *secrets)
 {
 	struct reloaded r = {0};
 	option_changes_tell(changes, &r);
-	if (new_secret)
-		option_content_tell("secret-file", "another secret: every node needs its new token", &r);
+	if (secrets)
+		option_content_tell("secret-file", secrets, &r);
 	reloaded_tell(&r);
 }
 
@@ -141,9 +153,9 @@ void reload_settings(struct reload *r)
 	if (e == OK)
 		e = reload_nodes(r->centre, &g->settings.nodes, &r->now->settings.nodes, &why);
 	if (e == OK) {
-		bool new_secret = strcmp(generation_secret(g), generation_secret(r->now)) != 0;
+		const char *secrets = say_secrets(generation_secret(g), generation_secret(r->now));
 		take(r, g);
-		tell(&changes, new_secret);
+		tell(&changes, secrets);
 	} else {
 		reload_failed_tell(&why);
 		free_one(g);

@@ -14,14 +14,15 @@
 /* Settings that held at some time: whoever began under them may still look at them, so they stay until the end. */
 struct generation {
 	struct settings settings;
-	struct buf secret; /* of its file; NUL-terminated, or empty */
+	struct buf
+		secret; /* of its file, perhaps with the one before it (secrets.h); NUL-terminated, or empty */
 	struct generation *before;
 };
 struct generation *generation_new(struct generation *before);
 void generation_free(struct generation *g); /* and those before it; NULL is allowed */
 /* Reads the secret that the settings name. */
 enum err generation_read_secret(struct generation *g, struct reason *why) MUST_USE;
-const char *generation_secret(const struct generation *g); /* "": none */
+const char *generation_secret(const struct generation *g); /* "": none; else as secrets.h has it */
 
 /* --node: adds it, or changes its URL; those that are given in `before` as well are left as they are (NULL: none). */
 enum err reload_nodes(struct centre *c, const struct option_list *nodes, const struct option_list *before,

@@ -77,7 +77,9 @@ static const struct option table[] = {
 	{"poll-interval", OPTION_DURATION, &s.poll_interval_ms, "1s", 10, 3600000, NULL, "DURATION",
 		"finish an exchange with every node at least this often"},
 	{"secret-file", OPTION_TEXT, &s.secret_file, NULL, 0, 0, NULL, "FILE",
-		"the operator's token; the nodes' tokens are derived from it"},
+		"the operator's token, and on a second line perhaps the one before; the nodes' tokens are "
+		"derived from "
+		"the first"},
 	{"node", OPTION_LIST, &s.nodes, NULL, 0, 0, NULL, "NAME=URL",
 		"add a node, or change its URL; nodes already in the store stay"},
 	{"conflict", OPTION_CHOICE, &conflict, "owner", 0, 0, "owner centre", NULL,

@@ -44,9 +44,9 @@ enum err generation_read_tokens(struct generation *g, struct reason *why)
 	enum err e = OK;
 
 	if (s->token_file)
-		e = option_read_secret(s->token_file, &g->token, why);
+		e = option_read_secrets(s->token_file, &g->token, why);
 	if (e == OK && s->app_token_file)
-		e = option_read_secret(s->app_token_file, &g->app_token, why);
+		e = option_read_secrets(s->app_token_file, &g->app_token, why);
 	return e;
 }
 

@@ -14,7 +14,8 @@
 /* Settings that held at some time: whoever began under them may still look at them, so they stay until the end. */
 struct generation {
 	struct settings settings;
-	struct buf token, app_token; /* of their files; NUL-terminated, or empty */
+	struct buf token,
+		app_token; /* of their files, one or two each (secrets.h); NUL-terminated, or empty */
 	struct generation *before;
 };
 struct generation *generation_new(struct generation *before);

@@ -110,8 +110,13 @@ void options_free(void);
 size_t options_distance(struct span a, struct span b);
 
 bool option_parse_duration(const char *text, int64_t *ret_ms) MUST_USE;
-/* The whole of a small file without its trailing line end: a token.  INVALID: empty, too large, readable by
- * others. */
+/*
+ * A small file that holds one word, or two, one a line: a token, and the one before it (secrets.h).  For who takes them: all of
+ * it, without its last line end.  INVALID: empty, too large, readable by others.
+ */
+#define SECRETS_MAX 2
+enum err option_read_secrets(const char *path, struct buf *ret, struct reason *why) MUST_USE;
+/* For who shows it: the first alone. */
 enum err option_read_secret(const char *path, struct buf *ret, struct reason *why) MUST_USE;
 
 #endif

@@ -258,24 +258,45 @@ static enum err read_small(int fd, const char *path, struct buf *ret, struct rea
 	return buf_failed(ret) ? fail(RETRY, why, "out of memory") : OK;
 }
 
-static enum err check_secret(const char *path, struct buf *secret, struct reason *why)
+/* Takes a carriage return before each line end away. */
+static void drop_returns(struct buf *text)
 {
-	if (secret->len > SECRET_MAX_BYTES)
+	size_t kept = 0;
+	for (size_t i = 0; i < text->len; i++)
+		if (text->at[i] != '\r' || (i + 1 < text->len && text->at[i + 1] != '\n'))
+			text->at[kept++] = text->at[i];
+	text->len = kept;
+	text->at[kept] = '\0';
+}
+
+static enum err check_secrets(const char *path, struct buf *text, struct reason *why)
+{
+	if (text->len > SECRET_MAX_BYTES)
 		return fail(INVALID, why, "%s: larger than %d bytes", path, SECRET_MAX_BYTES);
-	if (secret->len > 0 && secret->at[secret->len - 1] == '\n')
-		secret->at[--secret->len] = '\0';
-	if (secret->len > 0 && secret->at[secret->len - 1] == '\r')
-		secret->at[--secret->len] = '\0';
-	if (secret->len == 0)
+	if (text->len > 0)
+		drop_returns(text);
+	if (text->len > 0 && text->at[text->len - 1] == '\n')
+		text->at[--text->len] = '\0';
+	if (text->len == 0)
 		return fail(INVALID, why, "%s: empty", path);
-	/* It travels in a header's one line. */
-	for (size_t i = 0; i < secret->len; i++)
-		if (secret->at[i] <= ' ' || secret->at[i] > '~')
-			return fail(INVALID, why, "%s: not one word of visible ASCII characters", path);
+	/* Each travels in a header's one line. */
+	size_t lines = 1, word = 0;
+	bool good = true;
+	for (size_t i = 0; i < text->len; i++) {
+		bool ends = text->at[i] == '\n';
+		good = good && (ends ? word > 0 : text->at[i] > ' ' && text->at[i] <= '~');
+		lines += ends;
+		word = ends ? 0 : word + 1;
+	}
+	if (!good || word == 0 || lines > SECRETS_MAX)
+		return fail(INVALID, why,
+			"%s: neither one word of visible ASCII characters nor two, one a line: the new one "
+			"and the one before it",
+			path);
 	return OK;
 }
 
-enum err option_read_secret(const char *path, struct buf *ret, struct reason *why)
+enum err option_read_secrets(const char *path, struct buf *ret, struct reason *why)
 {
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -290,7 +311,7 @@ enum err option_read_secret(const char *path, struct buf *ret, struct reason *wh
 	if (e == OK)
 		e = read_small(fd, path, &secret, why);
 	if (e == OK)
-		e = check_secret(path, &secret, why);
+		e = check_secrets(path, &secret, why);
 	if (e == OK) {
 		buf_done(ret);
 		*ret = secret;
@@ -298,5 +319,16 @@ enum err option_read_secret(const char *path, struct buf *ret, struct reason *wh
 		buf_done(&secret);
 	}
 	close(fd);
+	return e;
+}
+
+enum err option_read_secret(const char *path, struct buf *ret, struct reason *why)
+{
+	enum err e = option_read_secrets(path, ret, why);
+	char *end = e == OK ? strchr(ret->at, '\n') : NULL;
+	if (end) {
+		explicit_bzero(end, ret->len - (size_t)(end - ret->at));
+		ret->len = (size_t)(end - ret->at);
+	}
 	return e;
 }

@@ -47,7 +47,7 @@ struct router {
 	size_t n;
 	void *ctx;
 	/*
-	 * NULL or "": not asked for.  May be replaced while requests are served; the old text must stay.  Each route goes by its own rule: with only centre_token set, replication
+	 * NULL or "": not asked for; else one of them (secrets.h) is to be shown.  May be replaced while requests are served; the old text must stay.  Each route goes by its own rule: with only centre_token set, replication
 	 * needs it and applications need none; with only app_token set, the other way round.
 	 */
 	_Atomic(const char *) app_token, centre_token;

@@ -407,7 +407,14 @@ static void reads_secrets(void **state)
 		{"", 0600, NULL},
 		{"\n", 0600, NULL},
 		{"two words", 0600, NULL},
-		{"a\nb\n", 0600, NULL},
+		{"new\nold\n", 0600, "new"},
+		{"new\r\nold\r\n", 0600, "new"},
+		{"new\nold", 0600, "new"},
+		{"a\nb\nc\n", 0600, NULL},
+		{"a\n\n", 0600, NULL},
+		{"\na\n", 0600, NULL},
+		{"a\rb\n", 0600, NULL},
+		{"a\ntwo words\n", 0600, NULL},
 		{"\xc3\xa9", 0600, NULL},
 		{large, 0600, NULL},
 	};
@@ -419,7 +426,12 @@ static void reads_secrets(void **state)
 		if (rows[i].secret)
 			assert_string_equal(secret.at, rows[i].secret);
 	}
-	assert_string_equal(secret.at, "s3cret");
+	assert_string_equal(secret.at, "new");
+	chmod(path, 0600);
+	write_file("new\r\nold\r\n", 0600);
+	assert_int_equal(option_read_secrets(path, &secret, &why), OK);
+	assert_string_equal(secret.at, "new\nold");
+	assert_int_equal(secret.len, 7);
 	buf_done(&secret);
 	assert_int_equal(option_read_secret("/nonexistent/x", &secret, &why), GONE);
 }
