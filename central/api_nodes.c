@@ -155,6 +155,9 @@ static void put_count(struct buf *out, const char *name, const struct outlook_co
 	centre_put_known(out, c->known, (int64_t)c->n);
 }
 
+static const char *const token_words[] = {
+	[NODE_TOKEN_UNKNOWN] = "", [NODE_TOKEN_NEWEST] = "new", [NODE_TOKEN_BEFORE] = "old"};
+
 /* What goes with a node. */
 struct beside {
 	const struct history *history;
@@ -181,6 +184,8 @@ static void put_node(
 	put_count(out, "quarantined", &s.seen.quarantined);
 	put_unwell(out, &s);
 	put_outlook(out, &s);
+	buf_text(out, ",\"token_taken\":");
+	centre_put_text(out, token_words[v->run.token]);
 	buf_text(out, ",\"version\":");
 	centre_put_text(out, v->run.version);
 }

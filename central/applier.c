@@ -282,6 +282,8 @@ void applier_note(
 {
 	int64_t now = clock_mono_us();
 	exchange_note(&s->node, &s->run, &s->exchange, answer, out, now, a->interval_ms);
+	if (out->result == POLL_OK || out->result == POLL_EPOCH)
+		s->run.token = token_taken(&s->token);
 	follow_health(a, s, e, &out->why, out->result == POLL_OK && !out->stale);
 	s->run.to_push = s->run.to_push || s->edited;
 	s->results[out->result]++;

@@ -201,7 +201,10 @@ static void prepare_call(
 		c->max_bytes = x->sent.n * RECORD_LINE_MAX + ANSWER_EXTRA_BYTES;
 	if (x->kind == PLAN_DIGEST)
 		c->max_bytes = ((size_t)BUCKET_LINE_MAX << x->compare.bits) + APPLIER_SMALL_BYTES;
-	token_of_node(a->secret, n, c->token);
+	struct tokens tokens;
+	tokens_of_node(a->secret, n, &tokens);
+	token_choose(&tokens, clock_mono_us(), token_again_us(a->interval_ms), &s->token, c->token);
+	explicit_bzero(&tokens, sizeof tokens);
 }
 
 static void nothing_to_push(struct applier *a, struct slot *s)

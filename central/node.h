@@ -110,6 +110,9 @@ enum poll_result {
 #define POLL_RESULTS 16
 const char *poll_result_name(enum poll_result r);
 
+/* Which of its tokens a node takes (token.h). */
+enum node_token { NODE_TOKEN_UNKNOWN, NODE_TOKEN_NEWEST, NODE_TOKEN_BEFORE };
+
 /* What this run has seen of a node: memory only, so that an idle system writes nothing. */
 struct node_run {
 	bool heard;                         /* a valid exchange in this run; the last one ended: */
@@ -158,7 +161,8 @@ struct node_run {
 		struct chrony chrony;
 		int64_t told_us; /* monotonic: when */
 	} clock;
-	char version[32]; /* of the local's program; "" = not known */
+	char version[32];      /* of the local's program; "" = not known */
+	enum node_token token; /* that it took last */
 	uint64_t polls_begun, polls_ok, polls_failed, pulled, pushed;
 	int64_t last_ms;
 	bool asked;              /* somebody wants it now */

@@ -29,7 +29,7 @@ unsigned outlook_ailing(const struct node *n, const struct node_run *run, int64_
 
 	return (run->unwell.kinds & ALL_TOLD) | bit(AILMENT_DAMAGED, is_damaged(run)) |
 	       bit(AILMENT_REJECTED, run->rejected.any) | bit(AILMENT_QUARANTINED, n->sync.quarantined > 0) |
-	       bit(AILMENT_CLOCK_SKEWED, skewed) |
+	       bit(AILMENT_TOKEN_OLD, run->token == NODE_TOKEN_BEFORE) | bit(AILMENT_CLOCK_SKEWED, skewed) |
 	       bit(AILMENT_CLOCK_DISAGREES, measured && !skewed && offset_disagrees(&m, &claim, own_clock)) |
 	       bit(AILMENT_CLOCK_FREE, is_free(run));
 }
@@ -77,6 +77,13 @@ void outlook_say_ailment(const struct outlook_seen *s, enum ailment a, struct bu
 	case AILMENT_QUARANTINED:
 		buf_printf(out, "%llu of its records could not be applied and are kept apart",
 			(unsigned long long)s->node->sync.quarantined);
+		return;
+	case AILMENT_TOKEN_OLD:
+		buf_printf(out,
+			"it still takes the token before its rotation; give it the new one: `tidemark node "
+			"token "
+			"%s` prints it",
+			s->node->name);
 		return;
 	case AILMENT_CLOCK_SKEWED:
 	case AILMENT_CLOCK_DISAGREES:

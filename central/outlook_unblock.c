@@ -26,8 +26,8 @@ static const char *const remedies[POLL_RESULTS] = {
 		"asked again by itself",
 	[POLL_UNAUTHORISED] =
 		"give tidemark-local there what `tidemark node token {name}` prints, as its --token-file, "
-		"and start "
-		"it anew; where it said 403, let {url} name it as it knows itself, or by its address",
+		"and reload it (SIGHUP; under systemd restart it); where it said 403, let {url} name it as "
+		"it knows itself, or by its address",
 	[POLL_NOT_TIDEMARK] =
 		"something else listens at {url}: correct the URL (`tidemark node set {name} --url "
 		"URL`), or free that port for tidemark-local",
@@ -74,6 +74,10 @@ static const char writes_fail[] =
 	"wrong owner?) and at its log; it takes writes again by itself when they work";
 static const char low[] =
 	"make room where the tidemark-local of {name} keeps its database, before it is full";
+static const char token_old[] =
+	"give the tidemark-local of {name} what `tidemark node token {name}` prints as its --token-file, the "
+	"token that it "
+	"has on a line below or not at all, and reload it (SIGHUP); until then it is shown the one before";
 static const char skewed[] =
 	"set the clocks right: let chronyd keep both (deploy/chrony); `tidemark node {name}` shows who "
 	"keeps which. Nothing depends on it";
@@ -118,6 +122,7 @@ static const char *remedy_of_ailment(unsigned ailing)
 		[AILMENT_DISK_LOW] = low,
 		[AILMENT_REJECTED] = rejected,
 		[AILMENT_QUARANTINED] = quarantined,
+		[AILMENT_TOKEN_OLD] = token_old,
 		[AILMENT_CLOCK_SKEWED] = skewed,
 		[AILMENT_CLOCK_DISAGREES] = skewed,
 	};

@@ -48,9 +48,11 @@ static void call_done(struct transfer_call *call)
 {
 	struct scheduler *s = call->ctx;
 	struct slot *slot = (struct slot *)(void *)((char *)call - offsetof(struct slot, call));
+	bool refused = !call->cancelled && call->answer.result == POLL_OK && call->answer.status == 401;
 	pthread_mutex_lock(&s->lock);
-	slot->answered = !call->cancelled;
-	slot->results[POLL_CANCELLED] += call->cancelled;
+	/* Another of its tokens is tried in the same turn, as if this had not been. */
+	slot->answered = !call->cancelled && !(refused && token_refused(&slot->token));
+	slot->results[POLL_CANCELLED] += !slot->answered;
 	slots_make_ready(&s->slots, slot);
 	pthread_mutex_unlock(&s->lock);
 }

@@ -30,6 +30,7 @@ void slot_free(struct slot *s)
 	exchange_done(&s->exchange);
 	ahead_done(&s->ahead);
 	transfer_call_done(&s->call);
+	explicit_bzero(&s->token, sizeof s->token);
 	free(s);
 }
 

@@ -21,6 +21,7 @@
 #include "central/meter.h"
 #include "central/outlook.h"
 #include "central/room.h"
+#include "central/token.h"
 #include "central/transfer.h"
 
 /* Which ailments there are, since when, and which of them were told. */
@@ -51,12 +52,13 @@ struct slot {
 
 	struct exchange exchange;
 	struct transfer_call call;
-	struct ahead ahead;      /* the next page of a refill; `busy` under the lock */
-	bool answered;           /* call holds an answer to apply */
-	struct room_ticket room; /* for the answer that is on its way or being applied */
-	bool refused, untold;    /* our own store did not take its last answer, its last event (health.h) */
-	unsigned shrink;         /* pages are halved this often: the line is slow */
-	int64_t cancelled_us;    /* monotonic: when a parked pull was last cancelled; 0 = never */
+	struct token_memory token; /* as exchange and call */
+	struct ahead ahead;        /* the next page of a refill; `busy` under the lock */
+	bool answered;             /* call holds an answer to apply */
+	struct room_ticket room;   /* for the answer that is on its way or being applied */
+	bool refused, untold;      /* our own store did not take its last answer, its last event (health.h) */
+	unsigned shrink;           /* pages are halved this often: the line is slow */
+	int64_t cancelled_us;      /* monotonic: when a parked pull was last cancelled; 0 = never */
 
 	/* What is shown. */
 	enum node_state state, told_state,

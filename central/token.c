@@ -3,14 +3,98 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
-void token_of_node(const char *secret, const struct node *n, char ret[65])
+static void derive(struct span secret, const char *name, uint64_t rotation, char ret[65])
 {
 	char label[RECORD_OWNER_MAX + 32];
-	ret[0] = 0;
-	if (!secret || !*secret)
-		return;
-	int len = snprintf(label, sizeof label, "node:%s:%" PRIu64, n->name, n->rotation);
+	int len = snprintf(label, sizeof label, "node:%s:%" PRIu64, name, rotation);
 	assert(len > 0 && (size_t)len < sizeof label);
-	hash_derive_token(span_of(secret), label, ret);
+	hash_derive_token(secret, label, ret);
+}
+
+void tokens_of_node(const char *secrets, const struct node *n, struct tokens *ret)
+{
+	struct tokens t = {.n = 0};
+	for (uint64_t back = 0; back <= 1 && back <= n->rotation; back++)
+		for (unsigned i = 0; i < SECRETS_MAX; i++) {
+			struct span secret = secrets_at(secrets, i);
+			if (secret.len > 0)
+				derive(secret, n->name, n->rotation - back, t.at[t.n++]);
+		}
+	*ret = t;
+}
+
+void token_of_node(const char *secrets, const struct node *n, char ret[65])
+{
+	struct span secret = secrets_at(secrets, 0);
+	ret[0] = 0;
+	if (secret.len > 0)
+		derive(secret, n->name, n->rotation, ret);
+}
+
+/* The place of the one that is known to be taken; 0 also for: none is, as nothing older is to be preferred then. */
+static unsigned known_place(const struct tokens *t, const struct token_memory *m)
+{
+	for (unsigned i = 1; i < t->n; i++)
+		if (strcmp(t->at[i], m->taken) == 0)
+			return i;
+	return 0;
+}
+
+/* After the first of an attempt was refused. */
+static unsigned other_place(const struct tokens *t, struct token_memory *m, unsigned known)
+{
+	if (strcmp(m->shown, t->at[0]) != 0)
+		return 0;
+	return known > 0 ? known : 1 + m->tried++ % (t->n - 1);
+}
+
+int64_t token_again_us(int64_t interval_ms)
+{
+	int64_t us = interval_ms > 6000 ? 60000000 : interval_ms * 10000;
+	return us < 1000000 ? 1000000 : us;
+}
+
+void token_choose(
+	const struct tokens *t, int64_t now_us, int64_t again_us, struct token_memory *m, char ret[65])
+{
+	unsigned known = known_place(t, m), place = 0;
+	bool is_new = t->n == 0 || strcmp(m->newest, t->at[0]) != 0;
+	m->second = m->again && !is_new && t->n > 1;
+	m->again = m->other = false;
+	ret[0] = 0;
+	if (t->n == 0) {
+		m->shown[0] = 0;
+		return;
+	}
+	if (m->second)
+		place = other_place(t, m, known);
+	else if (!is_new && now_us - m->newest_us < again_us)
+		place = known;
+	/* Who took the newest needs no other. */
+	m->other = !m->second && t->n > 1 && strcmp(m->taken, t->at[0]) != 0;
+	memcpy(ret, t->at[place], sizeof t->at[place]);
+	memcpy(m->shown, ret, sizeof m->shown);
+	if (place > 0)
+		return;
+	memcpy(m->newest, ret, sizeof m->newest);
+	m->newest_us = now_us;
+}
+
+bool token_refused(struct token_memory *m)
+{
+	m->again = m->other;
+	if (m->second) /* neither: what was known is no longer so */
+		m->taken[0] = 0;
+	return m->again;
+}
+
+enum node_token token_taken(struct token_memory *m)
+{
+	memcpy(m->taken, m->shown, sizeof m->taken);
+	m->tried = 0;
+	if (!m->taken[0])
+		return NODE_TOKEN_UNKNOWN;
+	return strcmp(m->shown, m->newest) == 0 ? NODE_TOKEN_NEWEST : NODE_TOKEN_BEFORE;
 }

@@ -16,6 +16,7 @@ static const struct {
 	[AILMENT_DISK_LOW] = {MEMBER("disk_low"), LOG_WARN},
 	[AILMENT_REJECTED] = {MEMBER("records_rejected"), LOG_WARN},
 	[AILMENT_QUARANTINED] = {MEMBER("records_quarantined"), LOG_WARN},
+	[AILMENT_TOKEN_OLD] = {MEMBER("token_old"), LOG_WARN},
 	[AILMENT_CLOCK_SKEWED] = {MEMBER("clock_skewed"), LOG_WARN},
 	[AILMENT_CLOCK_DISAGREES] = {MEMBER("clock_disagrees"), LOG_WARN},
 	[AILMENT_CLOCK_FREE] = {MEMBER("clock_unsynchronised"), LOG_INFO},

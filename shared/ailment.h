@@ -22,11 +22,12 @@ enum ailment {
 	/* The centre sees these of a node: */
 	AILMENT_REJECTED,    /* the node cannot hold records that were pushed */
 	AILMENT_QUARANTINED, /* the centre cannot hold records of the node */
+	AILMENT_TOKEN_OLD,   /* the node takes the token before its rotation, not the new one */
 	AILMENT_CLOCK_SKEWED,
 	AILMENT_CLOCK_DISAGREES, /* with what both ends claim of theirs */
 	AILMENT_CLOCK_FREE,      /* nothing keeps it */
 };
-#define AILMENTS 9
+#define AILMENTS 10
 #define AILMENTS_TOLD 4
 #define AILMENT_BIT(a) (1U << (a))
 

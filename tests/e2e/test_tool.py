@@ -304,6 +304,9 @@ def test_tokens(site):
     assert centre.tool("status", check=False).returncode == 6
     rotated = centre.tool("--token-file", str(secret), "node", "rotate", "a").stdout
     assert rotated != r.stdout
+    lab.wait_until("the one before is taken", lambda: call_node(centre, secret)["token_taken"] == "old")
+    assert "still takes the token before its rotation" in centre.tool("--token-file", str(secret), "node", "a").stdout
+    assert centre.tool("--token-file", str(secret), "node", "rotate", "a").stdout not in (r.stdout, rotated)
     lab.wait_until("401 said again", lambda: "401" in call_node(centre, secret)["reason"])
     for log in (a.log, centre.log):
         assert "a-long-secret" not in log.read_text() and r.stdout.strip() not in log.read_text()

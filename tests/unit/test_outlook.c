@@ -279,6 +279,14 @@ static void told_clock(struct scene *s, int64_t error_us, enum chrony_state chro
 	s->run.clock.error_us = error_us;
 	s->run.clock.chrony.state = chrony;
 }
+static void old_token(struct scene *s)
+{
+	s->run.token = NODE_TOKEN_BEFORE;
+}
+static void new_token(struct scene *s)
+{
+	s->run.token = NODE_TOKEN_NEWEST;
+}
 static void clock_free(struct scene *s)
 {
 	told_clock(s, -1, CHRONY_MISSING);
@@ -465,6 +473,8 @@ static const struct {
 		    "http://a:1"},
 	{disk_full, "make room where the tidemark-local of a keeps its database"},
 	{disk_low_and_quarantined, "make room where the tidemark-local of a keeps its database, before"},
+	{old_token, "give the tidemark-local of a what `tidemark node token a` prints"},
+	{new_token, NULL},
 	{clock_skewed, "let chronyd keep both"},
 	{clock_free, NULL}, /* shown, and nobody needs to do anything */
 	{counted_whole, NULL},
@@ -508,6 +518,8 @@ static const struct {
 		"only 5 KiB"},
 	{quarantined, AILMENT_BIT(AILMENT_QUARANTINED), "2 of its records could not be applied"},
 	{remembers_a_rejection, AILMENT_BIT(AILMENT_REJECTED), "one is r4: too deep"},
+	{old_token, AILMENT_BIT(AILMENT_TOKEN_OLD),
+		"still takes the token before its rotation; give it the new one: `tidemark node token a`"},
 	{clock_free, AILMENT_BIT(AILMENT_CLOCK_FREE), "nothing keeps its clock: "},
 	{clock_not_asked, 0, NULL},
 	{clock_kept, 0, NULL},
