@@ -1,6 +1,7 @@
 #include "central/address.h"
 
 #include <arpa/inet.h>
+#include <ifaddrs.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,35 +70,129 @@ static bool network_has(const struct network *net, const unsigned char a[16])
 	return rest == 0 || (net->at[whole] ^ a[whole]) >> (8 - rest) == 0;
 }
 
-static bool allow_bytes(const struct networks *ns, const unsigned char a[16])
+/* IPv4 is ::ffff:a.b.c.d. */
+#define V4(a, b, c, d)                                                       \
+	{                                                                    \
+		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, (a), (b), (c), (d) \
+	}
+static const struct network never[] = {{V4(0, 0, 0, 0), 96 + 8}, {V4(224, 0, 0, 0), 96 + 4},
+	{V4(255, 255, 255, 255), 128}, {{0}, 128}, {{0xff}, 8}};
+static const struct network apart[] = {
+	{V4(127, 0, 0, 0), 96 + 8}, {V4(169, 254, 0, 0), 96 + 16}, {{[15] = 1}, 128}, {{0xfe, 0x80}, 10}};
+
+/* Which of the list has it; NULL: none. */
+static const struct network *find_network(const struct network *list, size_t n, const unsigned char a[16])
 {
-	for (size_t i = 0; i < ns->n; i++)
-		if (network_has(&ns->at[i], a))
-			return true;
-	return false;
+	for (size_t i = 0; i < n; i++)
+		if (network_has(&list[i], a))
+			return &list[i];
+	return NULL;
+}
+#define FIND(list, a) find_network((list), sizeof(list) / sizeof *(list), (a))
+
+static enum address_verdict judge_bytes(const struct networks *ns, const unsigned char a[16])
+{
+	const struct network *within = FIND(apart, a);
+	enum address_verdict v = ADDRESS_OUTSIDE;
+	if (FIND(never, a))
+		return ADDRESS_NEVER;
+	for (size_t i = 0; i < ns->n; i++) {
+		if (!network_has(&ns->at[i], a))
+			continue;
+		if (!within || ns->at[i].bits >= within->bits)
+			return ADDRESS_ALLOWED;
+		v = ADDRESS_APART;
+	}
+	return v;
 }
 
-bool networks_allow(const struct networks *ns, const struct sockaddr *address)
+/* False: neither IPv4 nor IPv6. */
+static bool read_address(const struct sockaddr *address, unsigned char ret[16], unsigned *ret_port)
 {
-	unsigned char a[16];
-	if (address->sa_family == AF_INET) {
-		struct sockaddr_in in;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+	switch (address->sa_family) {
+	case AF_INET:
 		memcpy(&in, address, sizeof in);
-		map_v4(&in.sin_addr, a);
-	} else if (address->sa_family == AF_INET6) {
-		struct sockaddr_in6 in6;
+		map_v4(&in.sin_addr, ret);
+		*ret_port = ntohs(in.sin_port);
+		return true;
+	case AF_INET6:
 		memcpy(&in6, address, sizeof in6);
-		memcpy(a, &in6.sin6_addr, 16);
-	} else {
+		memcpy(ret, &in6.sin6_addr, 16);
+		*ret_port = ntohs(in6.sin6_port);
+		return true;
+	default: /* the system's list, not ours */
 		return false;
 	}
-	return allow_bytes(ns, a);
 }
 
-bool networks_allow_text(const struct networks *ns, const char *address)
+static bool is_loopback(const unsigned char a[16])
+{
+	return network_has(&apart[0], a) || network_has(&apart[2], a);
+}
+
+static bool is_of_this_machine(const unsigned char a[16])
+{
+	struct ifaddrs *list = NULL;
+	bool found = is_loopback(a);
+	if (!found && getifaddrs(&list) != 0)
+		return false;
+	for (const struct ifaddrs *i = list; i && !found; i = i->ifa_next) {
+		unsigned char at[16];
+		unsigned port;
+		found = i->ifa_addr && read_address(i->ifa_addr, at, &port) && memcmp(at, a, 16) == 0;
+	}
+	if (list)
+		freeifaddrs(list);
+	return found;
+}
+
+static bool is_self(const struct networks *ns, const unsigned char a[16], unsigned port)
+{
+	if (port == 0 || port != ns->self.port)
+		return false;
+	return ns->self.any ? is_of_this_machine(a) : memcmp(ns->self.at, a, 16) == 0;
+}
+
+void networks_set_self(struct networks *ns, const struct sockaddr *listening)
+{
+	static const struct network zero = {V4(0, 0, 0, 0), 128};
+	if (!read_address(listening, ns->self.at, &ns->self.port))
+		return;
+	ns->self.any = network_has(&zero, ns->self.at) || network_has(&never[3], ns->self.at);
+}
+
+enum address_verdict networks_judge(const struct networks *ns, const struct sockaddr *address)
 {
 	unsigned char a[16];
-	return parse_literal(address, a) >= 0 && allow_bytes(ns, a);
+	unsigned port;
+	if (!read_address(address, a, &port))
+		return ADDRESS_NEVER;
+	return is_self(ns, a, port) ? ADDRESS_SELF : judge_bytes(ns, a);
+}
+
+enum address_verdict networks_judge_text(const struct networks *ns, const char *address)
+{
+	unsigned char a[16];
+	return parse_literal(address, a) >= 0 ? judge_bytes(ns, a) : ADDRESS_NEVER;
+}
+
+const char *address_words(enum address_verdict v)
+{
+	switch (v) {
+	case ADDRESS_ALLOWED:
+		return "is allowed";
+	case ADDRESS_OUTSIDE:
+		return "is in no allowed network; start the centre with --allow-network";
+	case ADDRESS_APART:
+		return "is of loopback or link-local, which only an --allow-network within them allows";
+	case ADDRESS_NEVER:
+		return "is multicast, broadcast or unspecified, where no node can be";
+	case ADDRESS_SELF:
+		return "is the centre's own";
+	}
+	return "is unknown";
 }
 
 static bool port_ok(const char *at)
@@ -151,10 +246,35 @@ static const char *after_scheme(const char *url)
 	return !strncmp(url, "http://", 7) ? url + 7 : !strncmp(url, "https://", 8) ? url + 8 : NULL;
 }
 
+/* `localhost`, with any name before it and a dot behind it, never leaves the machine. */
+static bool is_localhost(const char *host)
+{
+	size_t len = strlen(host);
+	static const char name[] = "localhost";
+	len -= len > 0 && host[len - 1] == '.';
+	if (len < sizeof name - 1 || strncasecmp(host + len - (sizeof name - 1), name, sizeof name - 1) != 0)
+		return false;
+	return len == sizeof name - 1 || host[len - sizeof name] == '.';
+}
+
+static unsigned port_of(const char *url, const char *rest)
+{
+	const char *colon = *rest == '[' ? strchr(rest, ']') + 1 : rest + strcspn(rest, ":/");
+	return *colon == ':' ? (unsigned)strtoul(colon + 1, NULL, 10) : url[4] == 's' ? 443 : 80;
+}
+
+static enum err check_literal(const struct networks *ns, const unsigned char a[16], unsigned port,
+	const char *host, struct reason *why)
+{
+	enum address_verdict v = is_self(ns, a, port) ? ADDRESS_SELF : judge_bytes(ns, a);
+	return v == ADDRESS_ALLOWED ? OK : fail(DENIED, why, "%.100s %s", host, address_words(v));
+}
+
 enum err node_url_check(const struct networks *ns, const char *url, struct reason *why)
 {
 	char host[ADDRESS_HOST_MAX + 1];
 	unsigned char literal[16];
+	struct in_addr alias;
 	const char *rest = after_scheme(url);
 	if (!rest)
 		return fail(INVALID, why, "the URL does not start with http:// or https://");
@@ -165,13 +285,12 @@ enum err node_url_check(const struct networks *ns, const char *url, struct reaso
 	if (!split_host(rest, host, sizeof host))
 		return fail(INVALID, why, "the URL is not http://HOST:PORT");
 	bool is_literal = parse_literal(host, literal) >= 0;
-	if (!is_literal && !strcasecmp(host, "localhost"))
+	if (!is_literal && is_localhost(host))
 		is_literal = parse_literal("127.0.0.1", literal) >= 0;
-	if (!is_literal && !name_ok(host))
+	if (is_literal)
+		return check_literal(ns, literal, port_of(url, rest), host, why);
+	if (!name_ok(host) || inet_aton(host, &alias)) /* 0x7f000001 */
 		return fail(INVALID, why, "%.100s is neither a name nor an address", host);
-	if (is_literal && !allow_bytes(ns, literal))
-		return fail(DENIED, why,
-			"%.100s is in no allowed network; start the centre with --allow-network", host);
 	return OK;
 }
 

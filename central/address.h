@@ -3,8 +3,11 @@
  *
  * A centre that is told a URL connects to it with a token in its hand, so only networks that were named are
  * allowed; the rule is applied to literal addresses when a node is added and to the real socket address
- * whenever one is opened (transfer.h), so a name that resolves elsewhere is refused as well.
- * Pure; a const list may be shared by threads.
+ * whenever one is opened (transfer.h), so a name that resolves elsewhere is refused as well.  Whatever was named:
+ * no node has a multicast, broadcast or unspecified address, nor the centre's own; and loopback and link-local
+ * addresses (where clouds keep their secrets) are only allowed by a network that lies within these.
+ * Pure, but that a centre that listens on all addresses asks which ones this machine has.  A const list may be
+ * shared by threads.
  */
 #ifndef CENTRAL_ADDRESS_H
 #define CENTRAL_ADDRESS_H
@@ -28,17 +31,33 @@ struct network {
 struct networks {
 	struct network at[NETWORKS_MAX];
 	size_t n;
+	struct { /* where the centre listens; port 0: not known */
+		unsigned char at[16];
+		unsigned port;
+		bool any; /* on all addresses of the machine */
+	} self;
 };
+
+enum address_verdict {
+	ADDRESS_ALLOWED,
+	ADDRESS_OUTSIDE, /* in no network that was named */
+	ADDRESS_APART,   /* loopback or link-local: only a larger network was named */
+	ADDRESS_NEVER,
+	ADDRESS_SELF,
+};
+const char *address_words(enum address_verdict v); /* what follows "its address" */
 
 /* "10.0.0.0/8", "fd00::/8"; an address alone is itself.  INVALID: not one, or too many. */
 enum err networks_add(struct networks *ns, const char *cidr, struct reason *why) MUST_USE;
 void networks_add_loopback(struct networks *ns); /* 127.0.0.0/8 and ::1 */
-bool networks_allow(const struct networks *ns, const struct sockaddr *address);
-bool networks_allow_text(const struct networks *ns, const char *address); /* "127.0.0.1", "::1" */
+void networks_set_self(struct networks *ns, const struct sockaddr *listening);
+enum address_verdict networks_judge(const struct networks *ns, const struct sockaddr *address);
+/* "127.0.0.1", "::1"; of an open connection, so without its port */
+enum address_verdict networks_judge_text(const struct networks *ns, const char *address);
 
 /*
  * http[s]://HOST[:PORT][/PREFIX] without user, query, fragment or blanks.  INVALID: another form;
- * DENIED: a literal address (or `localhost`) in no allowed network.  Other names are judged when they
+ * DENIED: a literal address (or `localhost`) that is not allowed.  Other names are judged when they
  * are resolved.
  */
 enum err node_url_check(const struct networks *ns, const char *url, struct reason *why) MUST_USE;

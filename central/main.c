@@ -13,6 +13,7 @@
 #include "shared/client.h"
 #include "shared/clock.h"
 #include "shared/exit_code.h"
+#include "shared/listen.h"
 #include "shared/server.h"
 #include "shared/stop.h"
 #include "shared/supervisor.h"
@@ -115,10 +116,20 @@ static enum err open_data(struct program *p, struct reason *why)
 	if (e == OK && store_url_kind(settings(p)->store) == STORE_SQLITE)
 		backup_tidy(settings(p)->store + strlen("sqlite:"));
 	if (e == OK)
-		e = reload_nodes(&p->centre, &settings(p)->nodes, NULL, why);
+		e = reload_nodes(&p->centre, settings(p), NULL, why);
 	if (e == OK)
 		e = open_notifier(p, why);
 	return refused(e);
+}
+
+/* No node is where the centre itself listens. */
+static enum err know_self(struct program *p, struct reason *why)
+{
+	struct sockaddr_storage at;
+	enum err e = listen_parse(strstr(server_url(p->server), "://") + 3, &at, why);
+	if (e == OK)
+		networks_set_self(&p->reload.now->settings.allowed, (const struct sockaddr *)&at);
+	return e;
 }
 
 /* Before there is a store: who asks then hears what it waits for. */
@@ -136,7 +147,8 @@ static enum err open_door(struct program *p, struct reason *why)
 	p->router.gate = &p->gate;
 	p->router.app_token = p->centre.secret;
 	p->router.hosts = server_listen_is_loopback(settings(p)->listen) ? "" : NULL;
-	return server_open(&p->server, &server, why);
+	e = server_open(&p->server, &server, why);
+	return e == OK ? know_self(p, why) : e;
 }
 
 static enum err open_program(struct program *p, struct reason *why)

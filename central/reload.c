@@ -52,13 +52,18 @@ static bool list_has(const struct option_list *list, const char *text)
 	return false;
 }
 
-static enum err set_node(struct centre *c, const char *pair, struct reason *why)
+static enum err set_node(
+	struct centre *c, const struct networks *allowed, const char *pair, struct reason *why)
 {
 	char name[RECORD_OWNER_MAX + 1];
 	const char *url;
 	struct node n;
+	struct reason cause;
 	settings_node(pair, name, &url);
-	enum err e = store_node(c->store, name, &n, why);
+	enum err e = node_url_check(allowed, url, &cause);
+	if (e != OK) /* checked before, but for where the centre listens */
+		return fail(e, why, "--node %.80s: %s", pair, cause.text);
+	e = store_node(c->store, name, &n, why);
 	if (e == OK && strcmp(n.url, url) == 0)
 		return OK;
 	if (e == GONE) {
@@ -75,13 +80,13 @@ static enum err set_node(struct centre *c, const char *pair, struct reason *why)
 	return e;
 }
 
-enum err reload_nodes(struct centre *c, const struct option_list *nodes, const struct option_list *before,
-	struct reason *why)
+enum err reload_nodes(
+	struct centre *c, const struct settings *set, const struct option_list *before, struct reason *why)
 {
 	enum err e = OK;
-	for (size_t i = 0; e == OK && i < nodes->n; i++)
-		if (!list_has(before, nodes->at[i]))
-			e = set_node(c, nodes->at[i], why);
+	for (size_t i = 0; e == OK && i < set->nodes.n; i++)
+		if (!list_has(before, set->nodes.at[i]))
+			e = set_node(c, &set->allowed, set->nodes.at[i], why);
 	return e;
 }
 
@@ -150,8 +155,9 @@ void reload_settings(struct reload *r)
 	enum err e = settings_reread(&g->settings, r->argc, r->argv, &changes, &why);
 	if (e == OK)
 		e = generation_read_secret(g, &why);
+	g->settings.allowed.self = r->now->settings.allowed.self; /* where it listens needs a restart */
 	if (e == OK)
-		e = reload_nodes(r->centre, &g->settings.nodes, &r->now->settings.nodes, &why);
+		e = reload_nodes(r->centre, &g->settings, &r->now->settings.nodes, &why);
 	if (e == OK) {
 		const char *secrets = say_secrets(generation_secret(g), generation_secret(r->now));
 		take(r, g);

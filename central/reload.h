@@ -24,8 +24,11 @@ void generation_free(struct generation *g); /* and those before it; NULL is allo
 enum err generation_read_secret(struct generation *g, struct reason *why) MUST_USE;
 const char *generation_secret(const struct generation *g); /* "": none; else as secrets.h has it */
 
-/* --node: adds it, or changes its URL; those that are given in `before` as well are left as they are (NULL: none). */
-enum err reload_nodes(struct centre *c, const struct option_list *nodes, const struct option_list *before,
+/*
+ * --node: adds it, or changes its URL; those that are given in `before` as well are left as they are (NULL: none).  DENIED: one
+ * of them is the centre itself.
+ */
+enum err reload_nodes(struct centre *c, const struct settings *set, const struct option_list *before,
 	struct reason *why) MUST_USE;
 
 struct reload {

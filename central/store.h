@@ -77,7 +77,8 @@ void nodes_done(struct nodes *ns);
 enum err store_nodes(struct store *st, struct nodes *ret, struct reason *why) MUST_USE;
 /* GONE: never added, or removed. */
 enum err store_node(struct store *st, const char *name, struct node *ret, struct reason *why) MUST_USE;
-/* CONFLICT: the name or URL is taken.  A removed node continues where it was. */
+#define STORE_NODES_MAX 20000
+/* CONFLICT: the name or URL is taken, or there are STORE_NODES_MAX.  A removed node continues where it was. */
 enum err store_node_add(
 	struct store *st, const char *name, const char *url, const char *title, struct reason *why) MUST_USE;
 /* NULL = unchanged.  GONE, or CONFLICT for a taken URL. */

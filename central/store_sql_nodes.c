@@ -239,6 +239,18 @@ static enum err check_url_free(struct db *db, const char *url, const char *name,
 	return e;
 }
 
+static enum err check_room(struct db *db, struct reason *why)
+{
+	struct stmt q = stmt_begin(db, SQL_CENTRAL_NODES_COUNT);
+	enum err e = OK;
+
+	if (stmt_step(q) && stmt_col_i64(q, 0) >= STORE_NODES_MAX)
+		e = fail(CONFLICT, why, "there are %d nodes, and a centre takes no more: remove one first",
+			STORE_NODES_MAX);
+	stmt_done(q);
+	return e;
+}
+
 static enum err set_texts(struct node *n, const char *url, const char *title, struct reason *why)
 {
 	if ((url && (!*url || strlen(url) >= sizeof(n->url))) || (title && strlen(title) >= sizeof(n->title)))
@@ -275,6 +287,8 @@ static enum err add_node(struct store *st, struct db *db, struct node *n, const 
 	}
 	n->added_at_us = clock_wall_us();
 	e = check_url_free(db, url, n->name, why);
+	if (e == OK)
+		e = check_room(db, why);
 	if (e == OK)
 		e = set_texts(n, url, title, why);
 	if (e != OK)

@@ -256,7 +256,8 @@ void transfer_start(struct transfer *t, struct transfer_call *call)
 		call->own.easy = curl_easy_init();
 	if (!call->own.easy || buf_failed(&call->url))
 		err_out_of_memory();
-	call->own.cancel = call->own.blocked = call->own.running = false;
+	call->own.cancel = call->own.running = false;
+	call->own.verdict = ADDRESS_ALLOWED;
 	call->own.allowed = t->allowed;
 	call->own.start_us = clock_mono_us();
 	if (!node_url_name(call->url.at, call->own.name, &call->own.port))

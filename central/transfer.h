@@ -52,9 +52,9 @@ struct transfer_call {
 		char name[ADDRESS_HOST_MAX + 1]; /* to be looked up; "" = an address */
 		unsigned port;
 		atomic_bool cancel;
-		bool running; /* with libcurl; else waiting for its name */
-		bool blocked;
-		int64_t start_us; /* monotonic; while waiting for its name: of that */
+		bool running;                 /* with libcurl; else waiting for its name */
+		enum address_verdict verdict; /* of the last address that was to be connected to */
+		int64_t start_us;             /* monotonic; while waiting for its name: of that */
 		struct transfer_call *next, **at;
 		const struct networks *allowed;
 	} own;

@@ -30,10 +30,9 @@ static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_so
 {
 	struct transfer_call *call = ctx;
 	(void)purpose;
-	if (!networks_allow(call->own.allowed, &a->addr)) {
-		call->own.blocked = true;
+	call->own.verdict = networks_judge(call->own.allowed, &a->addr);
+	if (call->own.verdict != ADDRESS_ALLOWED)
 		return CURL_SOCKET_BAD;
-	}
 	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
@@ -44,10 +43,8 @@ static int may_send(void *ctx, char *to, char *from, int to_port, int from_port)
 	(void)from;
 	(void)to_port;
 	(void)from_port;
-	if (networks_allow_text(call->own.allowed, to))
-		return CURL_PREREQFUNC_OK;
-	call->own.blocked = true;
-	return CURL_PREREQFUNC_ABORT;
+	call->own.verdict = networks_judge_text(call->own.allowed, to);
+	return call->own.verdict == ADDRESS_ALLOWED ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
 /* --- classification: the one place --- */
@@ -64,8 +61,8 @@ static enum poll_result connect_result(const struct transfer_call *call, struct 
 {
 	long os_errno = 0;
 	curl_easy_getinfo(call->own.easy, CURLINFO_OS_ERRNO, &os_errno);
-	if (call->own.blocked) {
-		say(why, "its address is in no allowed network (--allow-network)");
+	if (call->own.verdict != ADDRESS_ALLOWED) {
+		say(why, "its address %s", address_words(call->own.verdict));
 		return POLL_NETWORK;
 	}
 	say(why, "%s", os_errno ? strerror((int)os_errno) : "no connection");

@@ -17,6 +17,8 @@ SELECT name, title, url, paused, rotation, added_at, epoch, cursor, witness_seq,
 FROM nodes WHERE url IS NOT NULL ORDER BY name;
 -- name: node_of_url
 SELECT name FROM nodes WHERE url = $1;
+-- name: nodes_count
+SELECT count(*) FROM nodes WHERE url IS NOT NULL;
 -- name: node_add
 INSERT INTO nodes (name, title, url, paused, rotation, added_at) VALUES ($1, $2, $3, $4, $5, $6);
 -- name: node_settings

@@ -1,4 +1,5 @@
 /* A store's nodes, their epochs and events. */
+#include "tests/support/backstage.h"
 #include "tests/support/stage.h" /* before cmocka.h, which makes fail a macro */
 
 #include <setjmp.h>
@@ -34,6 +35,26 @@ STAGE_TEST(a_node_has_a_name_and_a_url_of_its_own)
 	assert_string_equal(ns.at[2].title, "Grüße");
 	nodes_done(&ns);
 	assert_int_equal(stage_events(g, "node.added"), 3);
+}
+
+STAGE_TEST(there_is_a_most_of_nodes)
+{
+	char sql[400];
+
+	(void)f;
+	(void)snprintf(sql, sizeof sql,
+		"INSERT INTO nodes (name, url, added_at) SELECT 'n' || i, 'http://n' || i, 0 FROM (WITH "
+		"RECURSIVE c(i) AS "
+		"(SELECT 2 UNION ALL SELECT i + 1 FROM c WHERE i < %d) SELECT i FROM c) AS c",
+		STORE_NODES_MAX);
+	backstage_run(g, sql);
+	assert_int_equal(store_node_add(g->store, "more", "http://more/", "", &g->why), CONFLICT);
+	assert_non_null(strstr(g->why.text, "remove one first"));
+	assert_int_equal(store_node_edit(g->store, "n7", "http://moved/", NULL, &g->why), OK);
+	assert_int_equal(store_node_remove(g->store, "n8", &g->why), OK);
+	assert_int_equal(store_node_add(g->store, "more", "http://more/", "", &g->why), OK);
+	assert_int_equal(
+		store_node_add(g->store, "n8", "http://n8/", "", &g->why), CONFLICT); /* full again */
 }
 
 STAGE_TEST(a_removed_node_continues_where_it_was)
@@ -247,6 +268,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_node_has_a_name_and_a_url_of_its_own),
+		cmocka_unit_test(there_is_a_most_of_nodes),
 		cmocka_unit_test(a_removed_node_continues_where_it_was),
 		cmocka_unit_test(pausing_twice_is_one_event),
 		cmocka_unit_test(a_move_needs_its_basis_and_remembers_epochs),

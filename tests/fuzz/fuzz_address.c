@@ -65,7 +65,7 @@ static void check_url(const struct networks *ns, const char *url)
 		MUST(strcasecmp(host, name) == 0 || is_literal(host, &address));
 		MUST(strtoul(port, NULL, 10) == number);
 	} else if (is_literal(host, &address)) {
-		MUST(networks_allow(ns, (struct sockaddr *)&address));
+		MUST(networks_judge(ns, (struct sockaddr *)&address) == ADDRESS_ALLOWED);
 	} else {
 		MUST(strcasecmp(host, "localhost") == 0);
 	}

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "shared/listen.h"
+
 #include <cmocka.h>
 
 static const struct {
@@ -50,9 +52,9 @@ static bool allowed(const struct networks *ns, const char *address)
 	struct sockaddr_in in = {.sin_family = AF_INET};
 	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
 	if (inet_pton(AF_INET, address, &in.sin_addr) == 1)
-		return networks_allow(ns, (const struct sockaddr *)(const void *)&in);
+		return networks_judge(ns, (const struct sockaddr *)(const void *)&in) == ADDRESS_ALLOWED;
 	assert_int_equal(inet_pton(AF_INET6, address, &in6.sin6_addr), 1);
-	return networks_allow(ns, (const struct sockaddr *)(const void *)&in6);
+	return networks_judge(ns, (const struct sockaddr *)(const void *)&in6) == ADDRESS_ALLOWED;
 }
 
 static void test_addresses_are_judged_by_bits(void **state)
@@ -105,6 +107,29 @@ static const struct {
 	{"http://127.0.0.1:80x", INVALID},
 	{"http://127.1", INVALID},
 	{"http://2130706433", INVALID},
+	{"http://017700000001", INVALID},
+	{"http://0", INVALID},
+	{"http://0x7f000001:80", INVALID},
+	{"http://0x7f.1", INVALID},
+	{"http://0X7F.0.0.0x1/", INVALID},
+	{"http://localhost.", OK},
+	{"http://any.localhost:80", OK},
+	{"http://notlocalhost", OK}, /* a name: judged when it is resolved */
+	{"http://0.0.0.0:7101", DENIED},
+	{"http://[::]:7101", DENIED},
+	{"http://[::ffff:0.0.0.0]", DENIED},
+	{"http://224.0.0.1", DENIED},
+	{"http://255.255.255.255", DENIED},
+	{"http://[ff02::1]", DENIED},
+	{"http://[fe80::1]", DENIED},
+	{"http://[fe80::1%25lo]", INVALID},
+	{"http://127.0.0.1\\@10.0.0.1", INVALID},
+	{"http://127.0.0.1:80\r\nX: y", INVALID},
+	{"http://user:pass@127.0.0.1", INVALID},
+	{"gopher://127.0.0.1", INVALID},
+	{"HTTP://127.0.0.1", INVALID},
+	{"//127.0.0.1", INVALID},
+	{"http://127.0.0.1:99999", INVALID},
 	{"http://user@127.0.0.1", INVALID},
 	{"http://127.0.0.1/?q", INVALID},
 	{"http://127.0.0.1/#f", INVALID},
@@ -130,6 +155,79 @@ static void test_urls_are_judged_by_table(void **state)
 		enum err e = node_url_check(&ns, urls[i].url, &why);
 		if (e != urls[i].expect)
 			fail_msg("%s: %s (%s)", urls[i].url, err_name(e), why.text);
+	}
+}
+
+static void test_what_no_network_allows(void **state)
+{
+	static const char *const never[] = {"0.0.0.0", "0.1.2.3", "224.0.0.1", "239.255.255.250",
+		"255.255.255.255", "::", "ff02::1", "ff0e::1", "::ffff:0.0.0.0", "::ffff:224.0.0.1",
+		"::ffff:255.255.255.255"};
+	static const char *const apart[] = {"127.0.0.1", "127.9.9.9", "169.254.169.254", "::1", "fe80::1",
+		"febf::1", "::ffff:127.0.0.1", "::ffff:169.254.169.254"};
+	struct networks all = {0}, named = {0};
+	(void)state;
+	assert_int_equal(networks_add(&all, "0.0.0.0/0", NULL), OK);
+	assert_int_equal(networks_add(&all, "::/0", NULL), OK);
+	named = all;
+	assert_int_equal(networks_add(&named, "224.0.0.0/4", NULL), OK);
+	assert_int_equal(networks_add(&named, "ff00::/8", NULL), OK);
+	assert_int_equal(networks_add(&named, "0.0.0.0", NULL), OK);
+	assert_int_equal(networks_add(&named, "169.254.0.0/16", NULL), OK);
+	assert_int_equal(networks_add(&named, "fe80::/10", NULL), OK);
+	networks_add_loopback(&named);
+	for (size_t i = 0; i < sizeof never / sizeof *never; i++)
+		if (allowed(&all, never[i]) || allowed(&named, never[i]))
+			fail_msg("%s is allowed", never[i]);
+	for (size_t i = 0; i < sizeof apart / sizeof *apart; i++)
+		if (allowed(&all, apart[i]) || !allowed(&named, apart[i]) ||
+			networks_judge_text(&all, apart[i]) != ADDRESS_APART)
+			fail_msg("%s", apart[i]);
+	assert_true(allowed(&all, "10.0.0.1") && allowed(&all, "2001:db8::1"));
+	assert_int_equal(networks_judge_text(&all, "no address"), ADDRESS_NEVER);
+	const struct sockaddr_storage odd = {.ss_family = AF_UNIX};
+	assert_int_equal(networks_judge(&all, (const struct sockaddr *)&odd), ADDRESS_NEVER);
+}
+
+static void listens(struct networks *ns, const char *text)
+{
+	struct sockaddr_storage at;
+	assert_int_equal(listen_parse(text, &at, NULL), OK);
+	networks_set_self(ns, (const struct sockaddr *)&at);
+}
+
+static void test_the_centre_is_no_node_of_itself(void **state)
+{
+	static const struct {
+		const char *listen, *url;
+		bool self;
+	} rows[] = {
+		{"127.0.0.1:7100", "http://127.0.0.1:7100", true},
+		{"127.0.0.1:7100", "http://127.0.0.1:7100/prefix", true},
+		{"127.0.0.1:7100", "https://127.0.0.1:7100", true},
+		{"127.0.0.1:7100", "http://localhost:7100", true},
+		{"127.0.0.1:7100", "http://[::ffff:127.0.0.1]:7100", true},
+		{"127.0.0.1:7100", "http://127.0.0.1:7101", false},
+		{"127.0.0.1:7100", "http://127.0.0.2:7100", false},
+		{"127.0.0.1:80", "http://127.0.0.1", true}, {"127.0.0.1:443", "https://127.0.0.1/", true},
+		{"127.0.0.1:443", "http://127.0.0.1/", false}, {"[::1]:7100", "http://[::1]:7100", true},
+		{"[::1]:7100", "http://127.0.0.1:7100", false},
+		{"0.0.0.0:7100", "http://127.3.3.3:7100", true}, {"0.0.0.0:7100", "http://[::1]:7100", true},
+		{"[::]:7100", "http://127.0.0.1:7100", true},
+		{"0.0.0.0:7100", "http://127.0.0.1:7101", false},
+		{"0.0.0.0:7100", "http://192.0.2.1:7100", false}, /* of no machine */
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct networks ns = {0};
+		struct reason why = {""};
+		networks_add_loopback(&ns);
+		assert_int_equal(networks_add(&ns, "192.0.2.0/24", NULL), OK);
+		listens(&ns, rows[i].listen);
+		enum err e = node_url_check(&ns, rows[i].url, &why);
+		if (e != (rows[i].self ? DENIED : OK) ||
+			(rows[i].self && !strstr(why.text, "the centre's own")))
+			fail_msg("row %zu: %s %s", i, err_name(e), why.text);
 	}
 }
 
@@ -198,6 +296,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_networks_are_parsed_strictly),
 		cmocka_unit_test(test_addresses_are_judged_by_bits),
+		cmocka_unit_test(test_what_no_network_allows),
+		cmocka_unit_test(test_the_centre_is_no_node_of_itself),
 		cmocka_unit_test(test_urls_are_judged_by_table),
 		cmocka_unit_test(test_names_are_told_from_addresses),
 		cmocka_unit_test(test_where_notifications_may_go),
