@@ -84,8 +84,10 @@ void token_choose(
 
 bool token_refused(struct token_memory *m)
 {
-	m->again = m->other;
-	if (m->second) /* neither: what was known is no longer so */
+	/* Taken until now, and the newest was not a moment ago: so the node is being given that one just now. */
+	bool moved = m->second && strcmp(m->shown, m->taken) == 0 && strcmp(m->shown, m->newest) != 0;
+	m->again = m->other || moved;
+	if (m->second) /* what was known is no longer so */
 		m->taken[0] = 0;
 	return m->again;
 }

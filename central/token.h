@@ -7,7 +7,8 @@
  *     │                     │                                   token_again_us() and whenever there is a newer one
  *     └──taken──► no other  └──401──► the attempt failed; the next one tries the next older one after the newest
  *
- * So an attempt is two requests at most.  A node that took the newest is not shown an older one again in this run.  Pure.
+ * So an attempt is two requests at most; three where the node changes its token between them, which the one before being
+ * refused all of a sudden tells.  A node that took the newest is not shown an older one again in this run.  Pure.
  */
 #ifndef CENTRAL_TOKEN_H
 #define CENTRAL_TOKEN_H

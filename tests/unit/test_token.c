@@ -48,7 +48,7 @@ static void attempt(
 	said[0] = 0;
 	for (int i = 0; again; i++) {
 		char shown[65];
-		assert_true(i < 2);
+		assert_true(i < 3);
 		tokens_of_node(s->secrets, &n, &t);
 		token_choose(&t, now_us, AGAIN_US, m, shown);
 		bool takes = strstr(s->takes, name_of(shown));
@@ -112,6 +112,26 @@ static void test_a_node_that_has_only_the_new_one_gets_it_in_the_same_turn(void 
 	RUN({"a", 1, "a0", "a1 a0+", BEFORE, 0}, {"a", 1, "a1", "a0 a1+", NEWEST, 1});
 }
 
+static void test_a_node_that_changes_between_two_requests_gets_a_third(void **state)
+{
+	(void)state;
+	struct token_memory m = {.newest_us = 0};
+	struct node n = {.name = "site", .rotation = 1};
+	struct tokens t;
+	char shown[65];
+	tokens_of_node("a", &n, &t);
+	memcpy(m.taken, t.at[1], sizeof m.taken);
+	token_choose(&t, 0, AGAIN_US, &m, shown);
+	assert_string_equal(name_of(shown), "a1");
+	assert_true(token_refused(&m)); /* then the node is given it */
+	token_choose(&t, 0, AGAIN_US, &m, shown);
+	assert_string_equal(name_of(shown), "a0");
+	assert_true(token_refused(&m));
+	token_choose(&t, 0, AGAIN_US, &m, shown);
+	assert_string_equal(name_of(shown), "a1");
+	assert_int_equal(token_taken(&m), NEWEST);
+}
+
 static void test_who_took_the_newest_is_never_shown_the_one_before(void **state)
 {
 	(void)state;
@@ -132,7 +152,10 @@ static void test_a_node_that_takes_none_costs_two_requests_an_attempt(void **sta
 	(void)state;
 	RUN({"a", 1, "", "a1 a0", UNKNOWN, 0}, {"a", 1, "", "a1 a0", UNKNOWN, 1},
 		{"a", 1, "a0", "a1 a0+", BEFORE, 1}, {"a", 1, "", "a0 a1", BEFORE, 1},
-		{"a", 1, "", "a1 a0", BEFORE, 1});
+		{"a", 1, "", "a1 a0", BEFORE, 1},
+		/* but once three, as it seems to change it */
+		{"a", 1, "a0", "a1 a0+", BEFORE, 1}, {"a", 1, "", "a1 a0 a1", BEFORE, AGAIN_US},
+		{"a", 1, "", "a1 a0", BEFORE, AGAIN_US});
 }
 
 static void test_the_secret_changes_like_a_rotation(void **state)
@@ -216,6 +239,7 @@ int main(void)
 		cmocka_unit_test(test_a_node_that_was_never_rotated_has_one_token),
 		cmocka_unit_test(test_the_one_before_is_tried_in_the_same_turn_and_then_kept_to),
 		cmocka_unit_test(test_a_node_that_has_only_the_new_one_gets_it_in_the_same_turn),
+		cmocka_unit_test(test_a_node_that_changes_between_two_requests_gets_a_third),
 		cmocka_unit_test(test_who_took_the_newest_is_never_shown_the_one_before),
 		cmocka_unit_test(test_after_two_rotations_the_oldest_is_dead),
 		cmocka_unit_test(test_a_node_that_takes_none_costs_two_requests_an_attempt),
