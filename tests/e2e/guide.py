@@ -1,5 +1,7 @@
 """A guide's commands, run as they stand, but for where things lie, at which URLs, and who starts the programs."""
+import contextlib
 import os
+import random
 import re
 import shlex
 import signal
@@ -60,9 +62,11 @@ esac
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Of those that the system gives to nobody who asks for any: it is to be free until it is needed."""
+    while True:
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", random.randrange(20000, 32768)))
+            return s.getsockname()[1]
 
 
 class Machine:

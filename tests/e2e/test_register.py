@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+import guide
 import hooks
 import lab
 from netns import ADDRESS, Cable, Refused
@@ -86,16 +87,10 @@ def test_bad_urls_are_refused_at_every_door_and_change_nothing(site):
     centre.in_sync("b")
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 @pytest.mark.parametrize("listen", ["127.0.0.1", "0.0.0.0"])
 def test_the_centre_is_no_node_of_itself(site, listen):
     """Under any of its addresses, whoever says it: it would show itself tokens, and answer 404."""
-    port = free_port()
+    port = guide.free_port()
     secret = site.path / "secret"
     secret.touch(mode=0o600)
     secret.write_text("s" * 40)
