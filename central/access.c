@@ -244,8 +244,8 @@ bool access_holds(const struct access *a, const struct access_pass *p)
 		return !access_has_secret(a);
 	if (p->expires_us >= 0 && clock_wall_us() >= p->expires_us)
 		return false;
-	return find_secret(a, p->credential, &k) || (keyring_by_name(a->keys, span_of(p->name), &k) &&
-							    strcmp(k.hash, p->credential) == 0);
+	return find_secret(a, p->credential, &k) ||
+	       (keyring_by_name(a->keys, span_of(p->name), &k) && strcmp(k.hash, p->credential) == 0);
 }
 
 /* --- signing in --- */

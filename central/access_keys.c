@@ -36,7 +36,8 @@ enum err access_add(struct access *a, struct store *st, struct key *k, char ret_
 {
 	if (!access_has_secret(a))
 		return fail(CONFLICT, why,
-			"the centre asks for no token: start it with --secret-file, then there can be tokens");
+			"the centre asks for no token: start it with --secret-file, then there can be "
+			"tokens");
 	key_make_token(ret_token);
 	key_hash(span_of(ret_token), k->hash);
 	k->created_us = clock_wall_us();
@@ -60,7 +61,8 @@ enum err access_remove(
 		return fail(GONE, why, "no token %s", name);
 	pthread_mutex_lock(&a->changing);
 	enum err e = store_key_remove(st, name, by, why);
-	if (e == OK || e == UNCERTAIN) /* where it is not known: it was to go, so it does not count until it is */
+	if (e == OK ||
+		e == UNCERTAIN) /* where it is not known: it was to go, so it does not count until it is */
 		keyring_drop(a->keys, name);
 	a->stale = a->stale || e == UNCERTAIN;
 	pthread_mutex_unlock(&a->changing);
@@ -80,9 +82,8 @@ static void tell(const struct throttle_report *report, struct store *st, bool st
 		LOG_I64((int64_t)report->failures), "tried", report->tried, NULL);
 	if (!store_works)
 		return;
-	(void)fail(OK, &ev.text, "%s failed to authenticate %llu time%s, the last one for %s",
-		report->peer, (unsigned long long)report->failures,
-		report->failures > 1 ? "s" : "", report->tried);
+	(void)fail(OK, &ev.text, "%s failed to authenticate %llu time%s, the last one for %s", report->peer,
+		(unsigned long long)report->failures, report->failures > 1 ? "s" : "", report->tried);
 	enum err e = store_events_add(st, &ev, 1, &why);
 	if (e != OK)
 		log_event(LOG_ERROR, "store.failed", "error", err_name(e), "reason", why.text, NULL);

@@ -12,16 +12,16 @@
 static void set_cookie(const struct http_request *q, const char *value, int64_t seconds, struct http_reply *r)
 {
 	snprintf(r->set_cookie, sizeof(r->set_cookie),
-		SESSION_COOKIE "=%s; HttpOnly; SameSite=Strict; Path=/; Max-Age=%" PRId64 "%s", value, seconds,
-		q->tls ? "; Secure" : "");
+		SESSION_COOKIE "=%s; HttpOnly; SameSite=Strict; Path=/; Max-Age=%" PRId64 "%s", value,
+		seconds, q->tls ? "; Secure" : "");
 }
 
 static void put(struct buf *out, const char *name, enum role role, enum http_proof by, int64_t expires_us)
 {
 	buf_text(out, "{\"name\":");
 	buf_json_text(out, span_of(name));
-	buf_printf(out, ",\"role\":\"%s\",\"by\":\"%s\",\"expires_at\":", role_name(role),
-		http_proof_name(by));
+	buf_printf(
+		out, ",\"role\":\"%s\",\"by\":\"%s\",\"expires_at\":", role_name(role), http_proof_name(by));
 	centre_put_time(out, expires_us);
 	buf_text(out, "}\n");
 }

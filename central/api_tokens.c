@@ -18,8 +18,8 @@ static void put_key(struct buf *out, const struct key *k)
 	buf_json_text(out, span_of(k->created_by));
 	buf_text(out, ",\"expires_at\":");
 	centre_put_time(out, k->expires_us);
-	buf_printf(out, ",\"expired\":%s,\"last_used_at\":",
-		key_expired(k, clock_wall_us()) ? "true" : "false");
+	buf_printf(
+		out, ",\"expired\":%s,\"last_used_at\":", key_expired(k, clock_wall_us()) ? "true" : "false");
 	centre_put_time(out, k->used_us);
 }
 
@@ -92,7 +92,8 @@ static bool read_key(const struct json_doc *d, struct key *k, struct http_reply 
 		http_problem(r, "bad_request", "wanted: {\"name\", \"role\", \"expires_s\"?}");
 	else if (!key_name_ok(name))
 		http_problem(r, "bad_request",
-			"name: a-z 0-9 . _ -, starting with a letter or digit, %d at most; secret and anyone are "
+			"name: a-z 0-9 . _ -, starting with a letter or digit, %d at most; secret and anyone "
+			"are "
 			"taken",
 			RECORD_OWNER_MAX);
 	else if (!role_parse(span_of(role), &k->role))

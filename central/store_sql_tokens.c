@@ -18,12 +18,12 @@ static int64_t col_time(struct stmt q, int col)
 
 static struct key read_key(struct stmt q)
 {
-	struct key k = {.created_us = stmt_col_i64(q, 3),
-		.expires_us = col_time(q, 5),
-		.used_us = col_time(q, 6)};
+	struct key k = {
+		.created_us = stmt_col_i64(q, 3), .expires_us = col_time(q, 5), .used_us = col_time(q, 6)};
 
 	copy(k.name, sizeof(k.name), stmt_col_text(q, 0));
-	if (!role_parse(stmt_col_text(q, 1), &k.role)) /* of a later version, or nonsense: it may do nothing */
+	if (!role_parse(
+		    stmt_col_text(q, 1), &k.role)) /* of a later version, or nonsense: it may do nothing */
 		k.role = ROLE_NONE;
 	copy(k.hash, sizeof(k.hash), stmt_col_text(q, 2));
 	copy(k.created_by, sizeof(k.created_by), stmt_col_text(q, 4));
@@ -100,7 +100,8 @@ enum err store_key_add(struct store *st, const struct key *k, struct reason *why
 	enum err e = add(db, k, why);
 	struct reason text;
 
-	(void)fail(OK, &text, "the token %s was added: %s, by %s", k->name, role_name(k->role), k->created_by);
+	(void)fail(
+		OK, &text, "the token %s was added: %s, by %s", k->name, role_name(k->role), k->created_by);
 	if (e == OK)
 		tell(st, db, "token.added", &text);
 	return store_write_end(st, db, e, why);

@@ -38,19 +38,20 @@ struct http_request {
 	struct span content_type, content_encoding, if_match, if_none_match, authorization, origin, host;
 	struct span accept, accept_encoding, last_event_id, cookie;
 	struct span fetch_site, fetch_mode, fetch_dest; /* Sec-Fetch-…: what a browser says of who asks */
-	unsigned framing_errors; /* what the rim saw, HTTP_FRAMING_… */
+	unsigned framing_errors;                        /* what the rim saw, HTTP_FRAMING_… */
 	char peer[HTTP_PEER_BYTES]; /* the peer's address: "192.0.2.1", "2001:db8::1"; "" = not known */
 	bool loopback;              /* it is a loopback one */
 	bool tls;                   /* it came by TLS */
-	int64_t received_us;     /* wall clock when the request's head had come */
+	int64_t received_us;        /* wall clock when the request's head had come */
 
 	/* set by the router, in `arena` */
-	const char *who; /* asks, as the books name it: "anyone" where no token is asked for, "secret", or a token's name */
-	enum role role;  /* what they may do */
+	const char *
+		who; /* asks, as the books name it: "anyone" where no token is asked for, "secret", or a token's name */
+	enum role role; /* what they may do */
 	enum http_proof by;
 	int64_t expires_us;  /* wall clock; when this ends to be so; -1 = never */
 	char credential[65]; /* a hash of what they showed, by which it is known again; "" = nothing */
-	struct span path;                         /* without the query */
+	struct span path;    /* without the query */
 	struct http_pair params[HTTP_PARAMS_MAX]; /* {name} parts of the route */
 	unsigned n_params;
 	struct http_pair query[HTTP_QUERY_MAX];

@@ -277,7 +277,8 @@ static bool refuse_role(
 	/* A browser sends its cookies by itself, whoever had it ask; so a page must be one of ours to change something. */
 	if (q->by == HTTP_BY_COOKIE && !q->origin.at && q->method != HTTP_GET && q->method != HTTP_HEAD) {
 		http_problem(r, "forbidden",
-			"by cookie only with an Origin that is the Host; programs send Authorization: Bearer TOKEN");
+			"by cookie only with an Origin that is the Host; programs send Authorization: Bearer "
+			"TOKEN");
 		return true;
 	}
 	if (q->role >= needed)

@@ -52,7 +52,8 @@ static const struct command {
 		"who is told what happened, and what became of it; test tells everybody something, and says "
 		"whether it was taken"},
 	{"token", command_token, 2, "token add NAME --role ROLE [--expires DURATION] | list | rm NAME",
-		"who may ask the centre: viewer looks, operator also acts, admin also decides; add prints the token, "
+		"who may ask the centre: viewer looks, operator also acts, admin also decides; add prints "
+		"the token, "
 		"once"},
 	{"backup", command_backup, 1, "backup [--force] FILE",
 		"a consistent copy of the centre's embedded store, checked; --force replaces FILE"},

@@ -95,7 +95,8 @@ static int drop(struct tool *t, const char *name)
 
 int command_token(struct tool *t)
 {
-	const char *verb = t->args.n > 0 ? t->args.at[0] : "list", *name = t->args.n > 1 ? t->args.at[1] : NULL;
+	const char *verb = t->args.n > 0 ? t->args.at[0] : "list",
+		   *name = t->args.n > 1 ? t->args.at[1] : NULL;
 	bool lists = !strcmp(verb, "list"), adds = !strcmp(verb, "add"), drops = !strcmp(verb, "rm");
 
 	if (lists && !name)

@@ -90,7 +90,9 @@ int tool_complain(const struct tool *t, const struct client_reply *reply)
 			t->token_file ? "another " : "");
 	const char *needs = NULL;
 	if (reply->status == 403 && d && json_doc_text(d, "needs", &needs, &why) == OK)
-		fprintf(stderr, "Try: --token-file FILE with a token of the role %s (tidemark token add NAME --role %s)\n",
+		fprintf(stderr,
+			"Try: --token-file FILE with a token of the role %s (tidemark token add NAME --role "
+			"%s)\n",
 			needs, needs);
 	if (reply->status == 404 && detail && !strcmp(detail, "no such path"))
 		fprintf(stderr, "Try: --central URL; what answers at %s is no tidemark-central\n",

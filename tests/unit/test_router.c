@@ -420,13 +420,14 @@ static void test_roles(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
 		for (size_t k = 0; k < 3; k++) {
 			struct answer got = ask_router(&t,
-				(struct ask){.method = methods[k], .target = targets[k], .token = cases[i].token});
+				(struct ask){
+					.method = methods[k], .target = targets[k], .token = cases[i].token});
 			if (got.status != cases[i].status[k])
 				fail_msg("%s with %s: %d", targets[k], cases[i].token, got.status);
 		}
 	assert_int_equal(asked, 3 * sizeof cases / sizeof cases[0]);
-	assert_answer(&t, (struct ask){.method = HTTP_POST, .target = "/v1/act", .token = "Bearer viewer"}, 403,
-		"\"needs\":\"operator\",\"has\":\"viewer\"");
+	assert_answer(&t, (struct ask){.method = HTTP_POST, .target = "/v1/act", .token = "Bearer viewer"},
+		403, "\"needs\":\"operator\",\"has\":\"viewer\"");
 	assert_answer(&t, (struct ask){.target = "/healthz"}, 200, "health");
 	assert_int_equal(asked, 1 + 3 * sizeof cases / sizeof cases[0]);
 	t.identify = NULL;
@@ -460,13 +461,12 @@ static void test_cookies_need_an_origin(void **state)
 	t.identify = identify;
 	t.identify_ctx = &asked;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct answer got = ask_router(&t,
-			(struct ask){.method = cases[i].method,
-				.target = cases[i].target,
-				.cookie = cases[i].cookie,
-				.token = cases[i].token,
-				.host = "localhost:1",
-				.origin = cases[i].origin});
+		struct answer got = ask_router(&t, (struct ask){.method = cases[i].method,
+							   .target = cases[i].target,
+							   .cookie = cases[i].cookie,
+							   .token = cases[i].token,
+							   .host = "localhost:1",
+							   .origin = cases[i].origin});
 		if (got.status != cases[i].status)
 			fail_msg("%s %s of %s: %d", http_method_name(cases[i].method), cases[i].cookie,
 				cases[i].origin, got.status);
