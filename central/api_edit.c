@@ -6,7 +6,6 @@
 #include "central/api_nodes.h"
 #include "central/token.h"
 #include "shared/json.h"
-#include "shared/json_check.h"
 
 /* The store has made the event in the same transaction. */
 static void log_change(const char *event, const char *name, const char *url)
@@ -36,25 +35,6 @@ static enum err token_member(struct centre *c, const char *name, char ret[96], s
 	return OK;
 }
 
-/* An optional text member; false: the reply has been filled. */
-static bool read_text(
-	const struct json_doc *d, const char *key, size_t max, const char **ret, struct http_reply *r)
-{
-	struct reason why;
-	enum err e = json_doc_text(d, key, ret, &why);
-	if (e == OK && strlen(*ret) <= max)
-		return true;
-	if (e == GONE) {
-		*ret = NULL;
-		return true;
-	}
-	if (e == OK)
-		http_problem(r, "bad_request", "%s: longer than %zu bytes", key, max);
-	else
-		http_problem(r, "bad_request", "%s", why.text);
-	return false;
-}
-
 static bool url_ok(struct centre *c, const char *url, struct http_reply *r)
 {
 	struct reason why;
@@ -62,22 +42,6 @@ static bool url_ok(struct centre *c, const char *url, struct http_reply *r)
 	if (e != OK)
 		http_problem(r, "bad_request", "url: %s", why.text);
 	return e == OK;
-}
-
-static struct json_doc *read_body(struct http_request *q, struct http_reply *r)
-{
-	struct json_doc *d;
-	struct json_iter it;
-	struct reason why;
-	if (json_doc_parse(&d, q->body, &why) != OK) {
-		http_problem(r, "bad_json", "%s", why.text);
-		return NULL;
-	}
-	if (json_open(&it, q->body) && it.kind == JSON_OBJECT)
-		return d;
-	http_problem(r, "bad_request", "not a JSON object");
-	json_doc_free(d);
-	return NULL;
 }
 
 static void add(struct centre *c, const char *name, const char *url, const char *title, struct http_reply *r)
@@ -103,12 +67,12 @@ void api_edit_add(void *ctx, struct http_request *q, struct http_reply *r)
 {
 	struct centre *c = ctx;
 	const char *name, *url, *title;
-	struct json_doc *d = read_body(q, r);
+	struct json_doc *d = centre_read_body(q, r);
 	if (!d)
 		return;
-	if (read_text(d, "name", RECORD_OWNER_MAX, &name, r) &&
-		read_text(d, "url", sizeof((struct node *)0)->url - 1, &url, r) &&
-		read_text(d, "title", sizeof((struct node *)0)->title - 1, &title, r)) {
+	if (centre_read_text(d, "name", RECORD_OWNER_MAX, &name, r) &&
+		centre_read_text(d, "url", sizeof((struct node *)0)->url - 1, &url, r) &&
+		centre_read_text(d, "title", sizeof((struct node *)0)->title - 1, &title, r)) {
 		if (!name || !url)
 			http_problem(r, "bad_request", "wanted: {\"name\", \"url\", \"title\"?}");
 		else if (!record_owner_ok(span_of(name)))
@@ -139,11 +103,11 @@ void api_edit_change(void *ctx, struct http_request *q, struct http_reply *r)
 	char name[RECORD_OWNER_MAX + 1];
 	if (!centre_node_name(http_param(q, "name"), name, r))
 		return;
-	struct json_doc *d = read_body(q, r);
+	struct json_doc *d = centre_read_body(q, r);
 	if (!d)
 		return;
-	if (read_text(d, "url", sizeof((struct node *)0)->url - 1, &url, r) &&
-		read_text(d, "title", sizeof((struct node *)0)->title - 1, &title, r) &&
+	if (centre_read_text(d, "url", sizeof((struct node *)0)->url - 1, &url, r) &&
+		centre_read_text(d, "title", sizeof((struct node *)0)->title - 1, &title, r) &&
 		(!url || url_ok(c, url, r))) {
 		enum err e = store_node_edit(c->store, name, url, title, &why);
 		if (url)

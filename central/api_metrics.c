@@ -237,6 +237,17 @@ static void put_kept(struct store **st, struct buf *out, const char *name, const
 		*st = NULL;
 }
 
+static void put_failures(struct access *a, struct buf *out)
+{
+	static const char name[] = "tidemark_auth_failures_total";
+	uint64_t n[THROTTLE_KINDS];
+	access_failures(a, n);
+	begin(out, name, "counter", "Failed authentications, by what was tried.");
+	for (int i = 0; i < THROTTLE_KINDS; i++)
+		buf_printf(out, "%s{by=\"%s\"} %llu\n", name, throttle_kind_name((enum throttle_kind)i),
+			(unsigned long long)n[i]);
+}
+
 /* A figure that the store cannot give now is left out; tidemark_store_up says so. */
 static void put_all(struct centre *c, const struct node_view *v, size_t n, struct buf *out)
 {
@@ -260,6 +271,8 @@ static void put_all(struct centre *c, const struct node_view *v, size_t n, struc
 		store_quarantine_count);
 	if (c->notifier)
 		notifier_put_metrics(c->notifier, out);
+	if (c->access)
+		put_failures(c->access, out);
 	begin(out, "tidemark_store_up", "gauge",
 		"1 when the store answered just now and the last write was good.");
 	buf_printf(out, "tidemark_store_up %d\n", st && !t.store_failed);

@@ -8,15 +8,24 @@
 
 #define RETRY_AFTER_S 5
 
+struct follower {
+	struct stream_reader rd;
+	const struct access *access;
+	struct access_pass pass; /* by which they came in */
+};
+
+/* Heard of every few seconds at the latest: whose token was removed meanwhile hears no more. */
 static bool go_on(void *ctx, struct buf *out)
 {
-	return stream_read(ctx, out);
+	struct follower *f = ctx;
+	return access_holds(f->access, &f->pass) && stream_read(&f->rd, out);
 }
 
 static void leave(void *ctx)
 {
-	stream_leave(ctx);
-	free(ctx);
+	struct follower *f = ctx;
+	stream_leave(&f->rd);
+	free(f);
 }
 
 /* Where somebody begins: what it last saw, as its browser says when it comes back, or as it asks itself. */
@@ -56,23 +65,26 @@ static void join(struct centre *c, struct stream_reader *rd, struct http_reply *
 
 void api_stream(void *ctx, struct http_request *q, struct http_reply *r)
 {
-	struct stream_reader *rd = calloc(1, sizeof *rd);
-	if (!rd) {
+	struct centre *c = ctx;
+	struct follower *f = calloc(1, sizeof *f);
+	if (!f) {
 		http_problem(r, "unavailable", "out of memory");
 		return;
 	}
-	if (read_wish(q, rd, r) && q->method != HTTP_HEAD)
-		join(ctx, rd, r);
+	f->access = c->access;
+	access_pass_of(q, &f->pass);
+	if (read_wish(q, &f->rd, r) && q->method != HTTP_HEAD)
+		join(c, &f->rd, r);
 	if (r->status == 0) {
 		r->content_type = "text/event-stream";
 		r->status = 200;
 	}
-	if (!rd->stream) {
-		free(rd);
+	if (!f->rd.stream) {
+		free(f);
 		return;
 	}
 	buf_text(&r->body, "retry: 2000\n\n");
 	r->stream = go_on;
 	r->stream_done = leave;
-	r->stream_ctx = rd;
+	r->stream_ctx = f;
 }

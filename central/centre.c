@@ -6,6 +6,7 @@
 
 #include "shared/chrony.h"
 #include "shared/clock.h"
+#include "shared/json_check.h"
 #include "shared/lite.h"
 
 #define LIMIT_DEFAULT 100
@@ -48,6 +49,40 @@ const char *centre_query_name(struct http_request *q, const char *member)
 {
 	struct span text = http_query(q, member);
 	return text.at ? arena_copy(&q->arena, text.at, text.len) : NULL;
+}
+
+struct json_doc *centre_read_body(struct http_request *q, struct http_reply *r)
+{
+	struct json_doc *d;
+	struct json_iter it;
+	struct reason why;
+	if (json_doc_parse(&d, q->body, &why) != OK) {
+		http_problem(r, "bad_json", "%s", why.text);
+		return NULL;
+	}
+	if (json_open(&it, q->body) && it.kind == JSON_OBJECT)
+		return d;
+	http_problem(r, "bad_request", "not a JSON object");
+	json_doc_free(d);
+	return NULL;
+}
+
+bool centre_read_text(
+	const struct json_doc *d, const char *key, size_t max, const char **ret, struct http_reply *r)
+{
+	struct reason why;
+	enum err e = json_doc_text(d, key, ret, &why);
+	if (e == OK && strlen(*ret) <= max)
+		return true;
+	if (e == GONE) {
+		*ret = NULL;
+		return true;
+	}
+	if (e == OK)
+		http_problem(r, "bad_request", "%s: longer than %zu bytes", key, max);
+	else
+		http_problem(r, "bad_request", "%s", why.text);
+	return false;
 }
 
 void centre_tell(struct store *st, const char *kind, const char *node, const char *fmt, ...)
@@ -139,6 +174,8 @@ void centre_watch(struct centre *c)
 		.clock_words = chrony_state_words(chrony.state),
 		.wall_us = clock_wall_us()};
 	selfcheck_look(&c->self, &seen, c->store);
+	if (c->access)
+		access_tend(c->access, c->store, !t.store_failed);
 }
 
 void centre_problem(struct http_reply *r, enum err e, const struct reason *why)

@@ -4,12 +4,14 @@
 #ifndef CENTRAL_CENTRE_H
 #define CENTRAL_CENTRE_H
 
+#include "central/access.h"
 #include "central/backup.h"
 #include "central/exchange.h"
 #include "central/notifier.h"
 #include "central/scheduler.h"
 #include "central/selfcheck.h"
 #include "shared/http.h"
+#include "shared/json.h"
 
 struct centre {
 	struct store *store;
@@ -18,6 +20,7 @@ struct centre {
 	struct selfcheck self;
 	struct scheduler *scheduler;
 	struct stream *stream;     /* stream.h; NULL: what happens is not told as it happens */
+	struct access *access;     /* NULL: anyone may do everything, as in tests */
 	struct notifier *notifier; /* NULL: nobody is told, as in tests */
 	_Atomic(const struct networks *) allowed;
 	_Atomic(const char *) secret; /* NULL or "": none */
@@ -40,6 +43,12 @@ bool centre_node_name(struct span text, char ret[RECORD_OWNER_MAX + 1], struct h
 /* A query member that names a node, NULL when absent; what is no name finds nothing. */
 const char *centre_query_name(struct http_request *q, const char *member);
 
+/* The body, which is a JSON object (json_doc_free() it); NULL: the reply has been filled. */
+struct json_doc *centre_read_body(struct http_request *q, struct http_reply *r) MUST_USE;
+/* An optional text of it, of at most `max` bytes; NULL where it is absent or null. */
+bool centre_read_text(const struct json_doc *d, const char *key, size_t max, const char **ret,
+	struct http_reply *r) MUST_USE;
+
 /* --- telling --- */
 
 /* What an operator did (`node` NULL: to the centre), in the log and as an event of its own; one that cannot be stored is only logged. */
@@ -59,7 +68,7 @@ void centre_put_ailment(struct buf *out, enum ailment a, int64_t since_us, struc
 bool centre_knows(enum err e, const struct reason *why);
 /* Can it be written?  What the last exchange saw counts as well: a full disk may still take a page. */
 bool centre_store_works(struct centre *c, struct reason *why);
-/* Looks at the centre itself (selfcheck.h).  One thread. */
+/* Looks at the centre itself (selfcheck.h), and at who failed to get in (access.h).  One thread. */
 void centre_watch(struct centre *c);
 /* The answer to a failed call of the store: logs INTERNAL, passes the others on. */
 void centre_problem(struct http_reply *r, enum err e, const struct reason *why);

@@ -116,6 +116,8 @@ static enum err open_data(struct program *p, struct reason *why)
 	if (e == OK && store_url_kind(settings(p)->store) == STORE_SQLITE)
 		backup_tidy(settings(p)->store + strlen("sqlite:"));
 	if (e == OK)
+		e = access_open(p->centre.access, p->centre.store, why);
+	if (e == OK)
 		e = reload_nodes(&p->centre, settings(p), NULL, why);
 	if (e == OK)
 		e = open_notifier(p, why);
@@ -145,7 +147,10 @@ static enum err open_door(struct program *p, struct reason *why)
 	central_routes_init(&p->router, &p->centre);
 	router_gate_init(&p->gate, "the store is being opened");
 	p->router.gate = &p->gate;
-	p->router.app_token = p->centre.secret;
+	p->centre.access = access_new();
+	access_use_secret(p->centre.access, p->centre.secret);
+	p->router.identify = access_identify;
+	p->router.identify_ctx = p->centre.access;
 	p->router.hosts = server_listen_is_loopback(settings(p)->listen) ? "" : NULL;
 	e = server_open(&p->server, &server, why);
 	return e == OK ? know_self(p, why) : e;
@@ -186,6 +191,7 @@ static void close_program(struct program *p)
 	stream_close(p->centre.stream);
 	notifier_close(p->centre.notifier);
 	store_close(p->centre.store);
+	access_free(p->centre.access);
 	selfcheck_done(&p->centre.self);
 	generation_free(p->reload.now);
 	buf_done(&p->notify_secret);

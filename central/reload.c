@@ -101,7 +101,7 @@ static void use_secret(struct reload *r, const struct generation *g)
 {
 	const char *secret = generation_secret(g);
 	r->centre->secret = secret;
-	r->router->app_token = secret;
+	access_use_secret(r->centre->access, secret);
 	scheduler_set_secret(r->centre->scheduler, secret);
 }
 

@@ -12,13 +12,14 @@
  *   - a record that the database refuses for what it is does not hold up the others: it goes into quarantine;
  * A store may be used from any thread; calls may block on the database, none calls back.
  *
- * Events it adds itself, with what they tell of: node.added, node.removed, node.paused, node.resumed; pulled,
+ * Events it adds itself, with what they tell of: token.added, token.removed; node.added, node.removed, node.paused, node.resumed; pulled,
  * pushed, rejected, compared, conflict, quarantined, released, CENTRE_REWOUND, DIVERGED.  Older ones than
  * config.events_kept go by and by.
  */
 #ifndef CENTRAL_STORE_H
 #define CENTRAL_STORE_H
 
+#include "central/keyring.h"
 #include "central/merge.h"
 #include "central/node.h"
 #include "central/notice.h"
@@ -162,6 +163,16 @@ enum err store_notify_test(struct store *st, uint64_t *ret_event, struct reason 
  */
 enum err store_deliveries(
 	struct store *st, uint64_t after, unsigned limit, struct buf *out, struct reason *why) MUST_USE;
+
+/* --- API tokens, of which only hashes are stored --- */
+
+enum err store_keys(struct store *st, struct keys *ret, struct reason *why) MUST_USE; /* all; keys_done() */
+/* CONFLICT: the name is taken, or there are KEYS_MOST. */
+enum err store_key_add(struct store *st, const struct key *k, struct reason *why) MUST_USE;
+/* `by` is who did it, for the event.  GONE. */
+enum err store_key_remove(struct store *st, const char *name, const char *by, struct reason *why) MUST_USE;
+/* Its last use; nothing where it is gone. */
+enum err store_key_used(struct store *st, const struct key *k, struct reason *why) MUST_USE;
 
 /* --- exchanges --- */
 

@@ -32,6 +32,13 @@ enum http_method http_method_parse(const char *name)
 	return HTTP_OTHER;
 }
 
+const char *http_proof_name(enum http_proof p)
+{
+	static const char *const names[] = {
+		[HTTP_BY_NONE] = "none", [HTTP_BY_BEARER] = "bearer", [HTTP_BY_COOKIE] = "cookie"};
+	return names[p];
+}
+
 static struct span pair_value(const struct http_pair *pairs, unsigned n, const char *name)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -49,6 +56,46 @@ struct span http_query(const struct http_request *q, const char *name)
 struct span http_param(const struct http_request *q, const char *name)
 {
 	return pair_value(q->params, q->n_params, name);
+}
+
+struct span http_bearer(const struct http_request *q)
+{
+	struct span given = q->authorization, scheme = span_of("Bearer ");
+	if (given.len <= scheme.len || strncasecmp(given.at, scheme.at, scheme.len) != 0)
+		return (struct span){0};
+	return (struct span){given.at + scheme.len, given.len - scheme.len};
+}
+
+/* RFC 6265, 4.1.1: a cookie's value has no blank, quote, comma, semicolon, backslash or control byte. */
+static bool is_cookie_value(struct span v)
+{
+	for (size_t i = 0; i < v.len; i++) {
+		unsigned char c = (unsigned char)v.at[i];
+		if (c <= ' ' || c >= 0x7F || strchr("\",;\\", c))
+			return false;
+	}
+	return true;
+}
+
+struct span http_cookie(const struct http_request *q, const char *name)
+{
+	struct span rest = q->cookie, found = {0};
+	while (rest.len > 0) {
+		const char *semi = memchr(rest.at, ';', rest.len);
+		struct span pair = {rest.at, semi ? (size_t)(semi - rest.at) : rest.len};
+		size_t step = pair.len + (semi ? 1 : 0);
+		rest = (struct span){rest.at + step, rest.len - step};
+		while (pair.len > 0 && pair.at[0] == ' ')
+			pair = (struct span){pair.at + 1, pair.len - 1};
+		const char *eq = memchr(pair.at, '=', pair.len);
+		if (!eq || !span_is((struct span){pair.at, (size_t)(eq - pair.at)}, name))
+			continue;
+		struct span value = {eq + 1, (size_t)(pair.at + pair.len - eq) - 1};
+		if (found.at || !is_cookie_value(value))
+			return (struct span){0};
+		found = value;
+	}
+	return found;
 }
 
 static bool is_utf8(const char *at, size_t len)
@@ -218,7 +265,7 @@ static void PRINTF(4, 0)
 	int status = http_status_of(code);
 	r->status = status;
 	r->content_type = "application/problem+json";
-	r->etag[0] = r->location[0] = '\0';
+	r->etag[0] = r->location[0] = r->set_cookie[0] = '\0';
 	r->allow = NULL;
 	r->retry_after_s = status == 503 || status == 429 ? 1 : 0;
 	buf_clear(&r->body);

@@ -11,6 +11,7 @@
 #include "shared/arena.h"
 #include "shared/buf.h"
 #include "shared/err.h"
+#include "shared/role.h"
 
 enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_OTHER };
 const char *http_method_name(enum http_method m);
@@ -23,21 +24,34 @@ struct http_pair {
 	struct span name, value; /* percent-decoded, except for the router's raw path */
 };
 
+/* By what a request is known to be somebody's. */
+enum http_proof { HTTP_BY_NONE, HTTP_BY_BEARER, HTTP_BY_COOKIE };
+const char *http_proof_name(enum http_proof p); /* "none", "bearer", "cookie" */
+
+#define HTTP_PEER_BYTES 46 /* an address as text */
+
 /* Everything is borrowed from the rim until the reply has been sent. */
 struct http_request {
 	enum http_method method;
 	struct span target; /* as on the request line: path and query, still encoded */
 	struct span body;
 	struct span content_type, content_encoding, if_match, if_none_match, authorization, origin, host;
-	struct span accept, accept_encoding, last_event_id;
+	struct span accept, accept_encoding, last_event_id, cookie;
 	struct span fetch_site, fetch_mode, fetch_dest; /* Sec-Fetch-…: what a browser says of who asks */
 	unsigned framing_errors;                        /* what the rim saw, HTTP_FRAMING_… */
-	bool loopback;                                  /* the peer's address is a loopback one */
-	int64_t received_us;                            /* wall clock when the request's head had come */
+	char peer[HTTP_PEER_BYTES]; /* the peer's address: "192.0.2.1", "2001:db8::1"; "" = not known */
+	bool loopback;              /* it is a loopback one */
+	bool tls;                   /* it came by TLS */
+	int64_t received_us;        /* wall clock when the request's head had come */
 
 	/* set by the router, in `arena` */
-	const char *who; /* asks, as the books name it: "anyone" where no token is asked for, else "secret" */
-	struct span path;                         /* without the query */
+	const char *
+		who; /* asks, as the books name it: "anyone" where no token is asked for, "secret", or a token's name */
+	enum role role; /* what they may do */
+	enum http_proof by;
+	int64_t expires_us;  /* wall clock; when this ends to be so; -1 = never */
+	char credential[65]; /* a hash of what they showed, by which it is known again; "" = nothing */
+	struct span path;    /* without the query */
 	struct http_pair params[HTTP_PARAMS_MAX]; /* {name} parts of the route */
 	unsigned n_params;
 	struct http_pair query[HTTP_QUERY_MAX];
@@ -67,6 +81,13 @@ enum err http_query_parse(struct http_request *q, struct span raw, struct reason
 
 /* The value of a query member; empty span with at == NULL when absent. */
 struct span http_query(const struct http_request *q, const char *name);
+/* The token of an Authorization header; empty span with at == NULL when there is none. */
+struct span http_bearer(const struct http_request *q);
+/*
+ * A cookie's value out of the Cookie header; empty span with at == NULL when absent.  So is one that comes twice (which
+ * of them the server set cannot be told), and whatever stands in a header that is none.
+ */
+struct span http_cookie(const struct http_request *q, const char *name);
 struct span http_param(const struct http_request *q, const char *name);
 
 struct http_reply {
@@ -75,6 +96,7 @@ struct http_reply {
 	struct buf body;
 	char etag[36];          /* with the quotes; "" = none */
 	char location[256];     /* "" = none */
+	char set_cookie[320];   /* "" = none */
 	const char *allow;      /* for 405; static, or in the request's arena */
 	unsigned retry_after_s; /* 0 = none */
 	bool close;             /* end the connection afterwards */

@@ -87,6 +87,19 @@ void listen_format(const struct sockaddr_storage *a, char ret[64])
 	}
 }
 
+void listen_peer(const struct sockaddr *a, char ret[INET6_ADDRSTRLEN])
+{
+	const struct sockaddr_in *v4 = (const void *)a;
+	const struct sockaddr_in6 *v6 = (const void *)a;
+	ret[0] = '\0';
+	if (a->sa_family == AF_INET)
+		inet_ntop(AF_INET, &v4->sin_addr, ret, INET6_ADDRSTRLEN);
+	else if (a->sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
+		inet_ntop(AF_INET, &v6->sin6_addr.s6_addr[12], ret, INET6_ADDRSTRLEN);
+	else if (a->sa_family == AF_INET6)
+		inet_ntop(AF_INET6, &v6->sin6_addr, ret, INET6_ADDRSTRLEN);
+}
+
 static enum err refused(const char *text, struct reason *why)
 {
 	switch (errno) {

@@ -20,5 +20,7 @@ bool listen_is_loopback(const struct sockaddr *a); /* also an IPv4 address mappe
 enum err listen_open(const char *text, int *fd, struct sockaddr_storage *ret, struct reason *why) MUST_USE;
 /* "127.0.0.1:80", "[::1]:80" */
 void listen_format(const struct sockaddr_storage *a, char ret[64]);
+/* Who a peer is, without its port; "192.0.2.1" also where that is mapped into IPv6; "" = no such address. */
+void listen_peer(const struct sockaddr *a, char ret[INET6_ADDRSTRLEN]);
 
 #endif

@@ -232,31 +232,85 @@ static const struct route *find(const struct router *t, struct http_request *q, 
 
 static bool has_token(const struct http_request *q, const char *tokens)
 {
-	struct span given = q->authorization, scheme = span_of("Bearer ");
-	if (given.len <= scheme.len || strncasecmp(given.at, scheme.at, scheme.len) != 0)
-		return false;
-	return secrets_have(tokens, (struct span){given.at + scheme.len, given.len - scheme.len});
+	struct span given = http_bearer(q);
+	return given.at && secrets_have(tokens, given);
 }
 
-static bool is_authorised(const struct router *t, const struct route *route, struct http_request *q)
+static void be_anyone(struct http_request *q)
 {
-	const char *token = NULL;
 	q->who = "anyone";
+	q->role = ROLE_ADMIN;
+	q->by = HTTP_BY_NONE;
+	q->expires_us = -1;
+	q->credential[0] = '\0';
+}
+
+static void refuse_unknown(struct http_reply *r)
+{
+	/* The same bytes whatever was wrong: who guesses learns nothing. */
+	http_problem(r, "unauthorised", "a token is needed: Authorization: Bearer TOKEN");
+}
+
+/* A route of a program that has one token for it. */
+static bool refuse_token(const char *token, struct http_request *q, struct http_reply *r)
+{
+	if (!token || !*token)
+		return false;
+	q->who = "secret";
+	q->by = HTTP_BY_BEARER;
+	if (has_token(q, token))
+		return false;
+	refuse_unknown(r);
+	return true;
+}
+
+static bool refuse_role(
+	const struct router *t, enum role needed, struct http_request *q, struct http_reply *r)
+{
+	char members[64];
+	q->role = t->identify ? ROLE_NONE : ROLE_ADMIN;
+	if (t->identify && !t->identify(t->identify_ctx, q, r)) {
+		if (r->status == 0)
+			refuse_unknown(r);
+		return true;
+	}
+	/* A browser sends its cookies by itself, whoever had it ask; so a page must be one of ours to change something. */
+	if (q->by == HTTP_BY_COOKIE && !q->origin.at && q->method != HTTP_GET && q->method != HTTP_HEAD) {
+		http_problem(r, "forbidden",
+			"by cookie only with an Origin that is the Host; programs send Authorization: Bearer "
+			"TOKEN");
+		return true;
+	}
+	if (q->role >= needed)
+		return false;
+	snprintf(members, sizeof members, "\"needs\":\"%s\",\"has\":\"%s\"", role_name(needed),
+		role_name(q->role));
+	http_problem_with(r, "forbidden", members, "this takes the role %s; %s has the role %s",
+		role_name(needed), q->who, role_name(q->role));
+	return true;
+}
+
+static bool refuse_access(
+	const struct router *t, const struct route *route, struct http_request *q, struct http_reply *r)
+{
+	be_anyone(q);
 	switch (route->access) {
 	case ROUTE_ALWAYS:
 	case ROUTE_OPEN:
-		return true;
+		return false;
 	case ROUTE_APP:
-		token = t->app_token;
-		break;
+		return refuse_token(t->app_token, q, r);
 	case ROUTE_CENTRE:
-		token = t->centre_token;
-		break;
+		return refuse_token(t->centre_token, q, r);
+	case ROUTE_VIEWER:
+		return refuse_role(t, ROLE_VIEWER, q, r);
+	case ROUTE_OPERATOR:
+		return refuse_role(t, ROLE_OPERATOR, q, r);
+	case ROUTE_ADMIN:
+		return refuse_role(t, ROLE_ADMIN, q, r);
 	}
-	if (!token || !*token)
-		return true;
-	q->who = "secret";
-	return has_token(q, token);
+	refuse_unknown(r);
+	return true;
 }
 
 void router_gate_init(struct router_gate *g, const char *why)
@@ -389,11 +443,7 @@ static const struct route *admit(
 	const struct route *route = find(t, q, r);
 	if (!route)
 		return NULL;
-	if (!is_authorised(t, route, q)) {
-		http_problem(r, "unauthorised", "a token is needed: Authorization: Bearer TOKEN");
-		return NULL;
-	}
-	if (refuse_shut(t->gate, route, r))
+	if (refuse_access(t, route, q, r) || refuse_shut(t->gate, route, r))
 		return NULL;
 	return refuse_body(route, q, length, r) || refuse_query(route, q, raw, r) ? NULL : route;
 }

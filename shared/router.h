@@ -2,7 +2,8 @@
  * router - the one table of routes: who may call, how large a body, which handler.
  *
  * router_dispatch() answers everything that is the same for all calls (framing, Host and
- * Origin, pages of other sites, 404, 405, 401, 503 of a gate, 415, 411, 413, malformed query; in this order) and then calls the handler.
+ * Origin, pages of other sites, 404, 405, 401, 403, 503 of a gate, 415, 411, 413, malformed query; in this order) and then calls the
+ * handler.
  * Segments are percent-decoded one by one; nothing is normalised.  The first route that fits is taken.
  * A router is const once it serves, but for its tokens; thread-safe.
  */
@@ -16,11 +17,21 @@
 enum route_access {
 	ROUTE_ALWAYS, /* no token, and answered while the gate is shut: needs nothing but the process */
 	ROUTE_OPEN,   /* no token */
-	ROUTE_APP,    /* applications at a local; operators at the centre */
+	ROUTE_APP,    /* applications at a local */
 	ROUTE_CENTRE, /* replication: the node's token */
+	ROUTE_VIEWER, /* people and programs at the centre, by their role: see identify */
+	ROUTE_OPERATOR,
+	ROUTE_ADMIN,
 };
 
 typedef void route_fn(void *ctx, struct http_request *q, struct http_reply *r);
+
+/*
+ * Who asks: fills q->who, role, by, expires_us and credential.  False: nobody who is known; then it may have filled `r`
+ * with a refusal of its own, else it is 401.  Called once when the head has come and, if that was good, once more with the
+ * body.
+ */
+typedef bool router_identify_fn(void *ctx, struct http_request *q, struct http_reply *r);
 
 struct route {
 	enum http_method method; /* GET serves HEAD too */
@@ -51,6 +62,9 @@ struct router {
 	 * needs it and applications need none; with only app_token set, the other way round.
 	 */
 	_Atomic(const char *) app_token, centre_token;
+	/* For routes that want a role; NULL: anyone may do everything. */
+	router_identify_fn *identify;
+	void *identify_ctx;
 	/*
 	 * Names a Host header may carry besides loopback literals and `localhost`, each followed by a blank;
 	 * "" = none but those.  NULL = any name: only for a program that asks for tokens, since a web page

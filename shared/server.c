@@ -127,6 +127,7 @@ static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const cha
 		{"Sec-Fetch-Site", &q->fetch_site},
 		{"Sec-Fetch-Mode", &q->fetch_mode},
 		{"Sec-Fetch-Dest", &q->fetch_dest},
+		{"Cookie", &q->cookie},
 	};
 	struct span value = {text ? text : "", text ? strlen(text) : 0};
 	(void)kind;
@@ -188,8 +189,10 @@ static enum MHD_Result begin(
 	x->q.received_us = clock_wall_us();
 	x->q.method = http_method_parse(method);
 	x->q.target = span_of(x->target);
-	x->q.loopback = listen_is_loopback(
-		MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
+	const struct sockaddr *peer =
+		MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+	x->q.loopback = listen_is_loopback(peer);
+	listen_peer(peer, x->q.peer);
 	MHD_get_connection_values(c, MHD_HEADER_KIND, take_header, &h);
 	x->q.framing_errors = framing_of(&h, version, x);
 	int64_t length = h.lengths > 0 ? (int64_t)h.length : -1;

@@ -93,6 +93,7 @@ static void add_headers(struct MHD_Response *response, const struct http_reply *
 	add_header(response, "Cross-Origin-Resource-Policy", "same-origin");
 	add_header(response, "ETag", r->etag);
 	add_header(response, "Location", r->location);
+	add_header(response, "Set-Cookie", r->set_cookie);
 	add_header(response, "Allow", r->allow);
 	add_header(response, "Retry-After", seconds);
 	add_header(response, "WWW-Authenticate", r->status == 401 ? "Bearer" : NULL);

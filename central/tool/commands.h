@@ -34,6 +34,8 @@ int command_conflict(struct tool *t);   /* promote ID */
 int command_quarantine(struct tool *t); /* | retry ID | drop ID */
 /* notifications.c */
 int command_notifications(struct tool *t); /* | test */
+/* tokens.c */
+int command_token(struct tool *t); /* list | add NAME | rm NAME */
 /* backup.c */
 int command_backup(struct tool *t);
 /* completion.c */

@@ -51,6 +51,10 @@ static const struct command {
 	{"notifications", command_notifications, 1, "notifications [--limit N] | test",
 		"who is told what happened, and what became of it; test tells everybody something, and says "
 		"whether it was taken"},
+	{"token", command_token, 2, "token add NAME --role ROLE [--expires DURATION] | list | rm NAME",
+		"who may ask the centre: viewer looks, operator also acts, admin also decides; add prints "
+		"the token, "
+		"once"},
 	{"backup", command_backup, 1, "backup [--force] FILE",
 		"a consistent copy of the centre's embedded store, checked; --force replaces FILE"},
 	{"completion", command_completion, 1, "completion bash|zsh",
@@ -92,7 +96,7 @@ static struct tool tool;
 static const struct option table[] = {
 	{"central", OPTION_TEXT, &tool.central, "http://127.0.0.1:7100", 0, 0, NULL, "URL", "the centre"},
 	{"token-file", OPTION_TEXT, &tool.token_file, NULL, 0, 0, NULL, "FILE",
-		"the secret that the centre has by its --secret-file"},
+		"a token of the centre, or the secret that it has by its --secret-file"},
 	{"json", OPTION_FLAG, &tool.json, NULL, 0, 0, NULL, NULL, "print what the centre answers, as JSON"},
 	{"quiet", OPTION_FLAG, &tool.quiet, NULL, 0, 0, NULL, NULL, "do not show how far a long command is"},
 	{"timeout", OPTION_DURATION, &tool.timeout_ms, NULL, 0, 0, NULL, "DURATION",
@@ -116,6 +120,10 @@ static const struct option table[] = {
 	{"force", OPTION_FLAG, &tool.force, NULL, 0, 0, NULL, NULL, "backup: replace FILE"},
 	{"level", OPTION_CHOICE, &tool.level, NULL, 0, 0, "error warn info debug", NULL,
 		"events: this level and worse"},
+	{"role", OPTION_CHOICE, &tool.role, NULL, 0, 0, "viewer operator admin", NULL,
+		"token add: what it may do"},
+	{"expires", OPTION_DURATION, &tool.expires_ms, NULL, 0, 0, NULL, "DURATION",
+		"token add: when it ends by itself, such as 90d (never)"},
 	{"title", OPTION_TEXT, &tool.title, NULL, 0, 0, NULL, "TEXT", "node add, set: a name for people"},
 	{"url", OPTION_TEXT, &tool.url, NULL, 0, 0, NULL, "URL", "node set: where it is from now on"},
 	FORMAT_OPTIONS(&tool.format),

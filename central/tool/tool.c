@@ -62,7 +62,7 @@ static void hide_progress(const struct tool *t)
 static void advise(const char *detail)
 {
 	static const char *const lists[][2] = {{"no node ", "nodes"}, {"no record ", "records"},
-		{"conflict", "conflicts"}, {"quarantine", "quarantine"}};
+		{"conflict", "conflicts"}, {"quarantine", "quarantine"}, {"no token ", "token list"}};
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++)
 		if (strstr(detail, lists[i][0])) {
@@ -86,8 +86,14 @@ int tool_complain(const struct tool *t, const struct client_reply *reply)
 		fprintf(stderr, "tidemark: %s answered %d; is this a tidemark-central?\n", t->central,
 			reply->status);
 	if (reply->status == 401)
-		fprintf(stderr, "Try: %s--token-file FILE with the centre's secret\n",
+		fprintf(stderr, "Try: %s--token-file FILE with a token of this centre, or with its secret\n",
 			t->token_file ? "another " : "");
+	const char *needs = NULL;
+	if (reply->status == 403 && d && json_doc_text(d, "needs", &needs, &why) == OK)
+		fprintf(stderr,
+			"Try: --token-file FILE with a token of the role %s (tidemark token add NAME --role "
+			"%s)\n",
+			needs, needs);
 	if (reply->status == 404 && detail && !strcmp(detail, "no such path"))
 		fprintf(stderr, "Try: --central URL; what answers at %s is no tidemark-central\n",
 			t->central);

@@ -20,8 +20,8 @@ struct tool {
 	bool json, quiet;
 	/* of single commands */
 	bool check, in_sync, follow, watch, deleted, force;
-	const char *owner, *type, *after, *title, *url, *node, *level;
-	int64_t limit;
+	const char *owner, *type, *after, *title, *url, *node, *level, *role;
+	int64_t limit, expires_ms;
 	struct format_options format; /* of import and export; what other commands have too stands above */
 
 	struct client *client;

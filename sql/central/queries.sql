@@ -200,3 +200,15 @@ FROM records WHERE owner = $1 AND id > $2 AND ($3 = '' OR type = $3) AND deleted
 SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error
 FROM records WHERE (owner, id) > ($1, $2) AND ($3 = '' OR type = $3) AND deleted <= $4
 ORDER BY owner, id LIMIT $5;
+
+-- name: tokens_all
+SELECT name, role, hash, created_at, created_by, expires_at, last_used_at FROM tokens ORDER BY name;
+-- name: tokens_count
+SELECT count(*) FROM tokens;
+-- name: token_add
+INSERT INTO tokens (name, role, hash, created_at, created_by, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (name) DO NOTHING;
+-- name: token_remove
+DELETE FROM tokens WHERE name = $1;
+-- name: token_used
+UPDATE tokens SET last_used_at = $1 WHERE name = $2 AND hash = $3;

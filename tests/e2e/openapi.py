@@ -87,6 +87,7 @@ class Document:
     def check_routes(self, directory):
         """Each route of the table is an operation and the reverse, with its query, body and token."""
         security = {"ALWAYS": [], "OPEN": [], "APP": self.doc["security"], "CENTRE": [{"centre": []}]}
+        security |= {role.upper(): [{"token": [role]}, {"session": [role]}] for role in ("viewer", "operator", "admin")}
         table, operations = routes(directory), self.operations()
         assert table.keys() == operations.keys(), sorted(table.keys() ^ operations.keys())
         for where, (access, body, query) in table.items():

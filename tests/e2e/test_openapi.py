@@ -50,8 +50,11 @@ def quarantine(a, centre, d):
     ask(centre, d, "delete", "/v1/quarantine/{id}", id="2", status=200)
 
 
-def rotate(centre, d):
-    """Another token, of a centre that has a secret; for its last start."""
+def with_a_secret(centre, d):
+    """What takes one: another token of a node, sessions, and API tokens; for the centre's last start."""
+    ask(centre, d, "get", "/v1/session", status=200)
+    ask(centre, d, "post", "/v1/session", {"token": "x"}, status=409)
+    ask(centre, d, "post", "/v1/tokens", {"name": "t", "role": "viewer"}, status=409)
     assert "node.rotated" not in {e["kind"] for e in centre.all_events()}
     secret = centre.directory / "secret"
     secret.write_text(secrets.token_hex(16))
@@ -59,7 +62,20 @@ def rotate(centre, d):
     centre.stop()
     centre.options += ["--secret-file", str(secret)]
     centre.start()
-    ask(centre, d, "post", "/v1/nodes/{name}/rotate", name="a", headers={"Authorization": f"Bearer {secret.read_text()}"}, status=200)
+    admin = {"Authorization": f"Bearer {secret.read_text()}"}
+    ask(centre, d, "post", "/v1/nodes/{name}/rotate", name="a", headers=admin, status=200)
+    ask(centre, d, "post", "/v1/session", {"token": secret.read_text()}, status=200)
+    ask(centre, d, "post", "/v1/session", {"token": "x"}, status=401)
+    ask(centre, d, "get", "/v1/session", headers=admin, status=200)
+    ask(centre, d, "delete", "/v1/session", status=200)
+    made = ask(centre, d, "post", "/v1/tokens", {"name": "t", "role": "viewer", "expires_s": 60}, headers=admin, status=201).json
+    viewer = {"Authorization": f"Bearer {made['token']}"}
+    ask(centre, d, "get", "/v1/tokens", headers=viewer, status=403)
+    ask(centre, d, "get", "/v1/tokens", query="?limit=1", headers=admin, status=200)
+    for body in ({"name": "t", "role": "admin"}, {"name": "u"}, {"name": "secret", "role": "viewer"}, {"name": "u", "role": "viewer", "expires_s": 0}):
+        ask(centre, d, "post", "/v1/tokens", body, headers=admin, status=409 if body["name"] == "t" else 400)
+    ask(centre, d, "delete", "/v1/tokens/{name}", name="t", headers=admin, status=200)
+    ask(centre, d, "delete", "/v1/tokens/{name}", name="t", headers=admin, status=404)
 
 
 def test_the_centre_answers_as_its_document_says(site):
@@ -136,7 +152,7 @@ def test_the_centre_answers_as_its_document_says(site):
     lab.wait_until("it is told", lambda: ask(centre, d, "get", "/v1/notifications/receivers", status=200).json["receivers"][0]["waiting"] == 0)
     assert ask(centre, d, "get", "/v1/notifications", query="?limit=1000", status=200).json["notifications"]
     ask(centre, d, "get", "/v1/notifications", query="?limit=0", status=400)
-    rotate(centre, d)
+    with_a_secret(centre, d)
     d.check_all_answered()
 
 

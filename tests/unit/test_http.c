@@ -230,6 +230,60 @@ static void test_a_problem_after_the_write_says_that_it_is_done(void **state)
 	http_reply_done(&r);
 }
 
+static void test_cookies(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *header, *value; /* NULL: none */
+	} cases[] = {
+		{NULL, NULL},
+		{"", NULL},
+		{"s=1", "1"},
+		{"s=", ""},
+		{"s=1.a-b.ff", "1.a-b.ff"},
+		{"a=b; s=1; c=d", "1"},
+		{"a=b;s=1;c=d", "1"},
+		{";; s=1;", "1"},
+		{"s=a=b", "a=b"},
+		{"s", NULL},
+		{"S=1", NULL},
+		{"xs=1", NULL},
+		{"sx=1", NULL},
+		{"s =1", NULL},
+		{"\ts=1", NULL},
+		{"s= 1", NULL},
+		{"s=1 ", NULL},
+		{"s=1, s=2", NULL},
+		{"s=\"1\"", NULL},
+		{"s=a\\b", NULL},
+		{"s=\x7f", NULL},
+		{"s=\xc3\xa9", NULL},
+		{"s=1; s=1", NULL},
+		{"s=1; s=2", NULL},
+		{"s=; s=2", NULL},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct http_request q = {.method = HTTP_GET};
+		if (cases[i].header)
+			q.cookie = span_of(cases[i].header);
+		struct span got = http_cookie(&q, "s");
+		if (cases[i].value ? !got.at || !span_is(got, cases[i].value) : got.at != NULL)
+			fail_msg("%s", cases[i].header);
+	}
+}
+
+static void test_bearers(void **state)
+{
+	(void)state;
+	static const char *const cases[][2] = {{"Bearer x", "x"}, {"bearer x y", "x y"}, {"Bearer  x", " x"},
+		{"Bearer ", NULL}, {"Bearer", NULL}, {"x", NULL}, {"Basic x", NULL}, {"", NULL}};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct http_request q = {.authorization = span_of(cases[i][0])};
+		struct span got = http_bearer(&q);
+		assert_true(cases[i][1] ? got.at && span_is(got, cases[i][1]) : !got.at);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -243,6 +297,8 @@ int main(void)
 		cmocka_unit_test(test_problem_masks_what_is_not_utf8),
 		cmocka_unit_test(test_problem_of_an_err),
 		cmocka_unit_test(test_a_problem_after_the_write_says_that_it_is_done),
+		cmocka_unit_test(test_cookies),
+		cmocka_unit_test(test_bearers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,6 +70,13 @@ static void feed(void *ctx, struct http_request *q, struct http_reply *r)
 	tell("feed", q, r);
 }
 
+static void whoever(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	(void)ctx;
+	r->status = 200;
+	buf_printf(&r->body, "%s %s %s", q->who, role_name(q->role), http_proof_name(q->by));
+}
+
 static const struct route ROUTES[] = {
 	{HTTP_GET, "/", ROUTE_OPEN, 0, home, NULL},
 	{HTTP_GET, "/healthz", ROUTE_ALWAYS, 0, health, NULL},
@@ -79,6 +86,9 @@ static const struct route ROUTES[] = {
 	{HTTP_PUT, "/v1/records/{owner}/{id}", ROUTE_APP, 8, put, NULL},
 	{HTTP_POST, "/v1/nodes/{name}/pause", ROUTE_APP, 0, pause_node, NULL},
 	{HTTP_GET, "/v1/changes", ROUTE_CENTRE, 0, feed, "after "},
+	{HTTP_GET, "/v1/look", ROUTE_VIEWER, 0, whoever, NULL},
+	{HTTP_POST, "/v1/act", ROUTE_OPERATOR, 0, whoever, NULL},
+	{HTTP_DELETE, "/v1/decide", ROUTE_ADMIN, 0, whoever, NULL},
 };
 
 static struct router a_router(void)
@@ -89,7 +99,7 @@ static struct router a_router(void)
 /* One request through router_dispatch(): what is 0 or NULL stands for an ordinary one. */
 struct ask {
 	enum http_method method;
-	const char *target, *body, *type, *encoding, *token, *host, *origin;
+	const char *target, *body, *type, *encoding, *token, *host, *origin, *cookie;
 	const char *site, *mode, *dest; /* Sec-Fetch-… */
 	unsigned framing;
 };
@@ -118,6 +128,7 @@ static struct http_request request_of(const struct ask *a)
 	q.fetch_site = header(a->site);
 	q.fetch_mode = header(a->mode);
 	q.fetch_dest = header(a->dest);
+	q.cookie = header(a->cookie);
 	return q;
 }
 
@@ -376,6 +387,99 @@ static void test_tokens(void **state)
 	}
 }
 
+/* "Bearer ROLE", or a cookie who=ROLE; "many" has been wrong too often, and "half" forgets to say what it may do. */
+static bool identify(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	struct span cookie = http_cookie(q, "who"), name = cookie.at ? cookie : http_bearer(q);
+	++*(unsigned *)ctx;
+	q->who = "ann";
+	q->by = cookie.at ? HTTP_BY_COOKIE : HTTP_BY_BEARER;
+	if (name.at && span_is(name, "half"))
+		return true;
+	if (name.at && span_is(name, "many"))
+		http_problem(r, "too_many_requests", "too many");
+	return name.at && role_parse(name, &q->role);
+}
+
+static void test_roles(void **state)
+{
+	(void)state;
+	static const char *const targets[] = {"/v1/look", "/v1/act", "/v1/decide"};
+	static const enum http_method methods[] = {HTTP_GET, HTTP_POST, HTTP_DELETE};
+	static const struct {
+		const char *token;
+		int status[3];
+	} cases[] = {
+		{NULL, {401, 401, 401}},
+		{"Bearer", {401, 401, 401}},
+		{"Bearer nobody", {401, 401, 401}},
+		{"Bearer none", {401, 401, 401}},
+		{"Bearer half", {403, 403, 403}},
+		{"Bearer many", {429, 429, 429}},
+		{"Bearer viewer", {200, 403, 403}},
+		{"Bearer operator", {200, 200, 403}},
+		{"Bearer admin", {200, 200, 200}},
+	};
+	unsigned asked = 0;
+	struct router t = a_router();
+	t.identify = identify;
+	t.identify_ctx = &asked;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		for (size_t k = 0; k < 3; k++) {
+			struct answer got = ask_router(&t,
+				(struct ask){
+					.method = methods[k], .target = targets[k], .token = cases[i].token});
+			if (got.status != cases[i].status[k])
+				fail_msg("%s with %s: %d", targets[k], cases[i].token, got.status);
+		}
+	assert_int_equal(asked, 3 * sizeof cases / sizeof cases[0]);
+	assert_answer(&t, (struct ask){.method = HTTP_POST, .target = "/v1/act", .token = "Bearer viewer"},
+		403, "\"needs\":\"operator\",\"has\":\"viewer\"");
+	assert_answer(&t, (struct ask){.target = "/healthz"}, 200, "health");
+	assert_int_equal(asked, 1 + 3 * sizeof cases / sizeof cases[0]);
+	t.identify = NULL;
+	assert_answer(
+		&t, (struct ask){.method = HTTP_DELETE, .target = "/v1/decide"}, 200, "anyone admin none");
+}
+
+/* Another site's page may have the browser send the cookie along, but not with our Origin. */
+static void test_cookies_need_an_origin(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *target, *cookie, *token, *origin;
+		enum http_method method;
+		int status;
+	} cases[] = {
+		{"/v1/look", "who=viewer", NULL, NULL, HTTP_GET, 200},
+		{"/v1/look", "who=viewer", NULL, NULL, HTTP_HEAD, 200},
+		{"/v1/look", "who=viewer", NULL, "http://localhost:1", HTTP_GET, 200},
+		{"/v1/act", "who=operator", NULL, NULL, HTTP_POST, 403},
+		{"/v1/act", "who=operator", NULL, "null", HTTP_POST, 403},
+		{"/v1/act", "who=operator", NULL, "http://evil", HTTP_POST, 403},
+		{"/v1/act", "who=operator", NULL, "http://localhost:2", HTTP_POST, 403},
+		{"/v1/act", "who=operator", NULL, "http://localhost:1", HTTP_POST, 200},
+		{"/v1/act", NULL, "Bearer operator", NULL, HTTP_POST, 200},
+		{"/v1/decide", "who=admin", NULL, NULL, HTTP_DELETE, 403},
+		{"/v1/decide", "who=operator", NULL, "http://localhost:1", HTTP_DELETE, 403},
+	};
+	unsigned asked = 0;
+	struct router t = a_router();
+	t.identify = identify;
+	t.identify_ctx = &asked;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct answer got = ask_router(&t, (struct ask){.method = cases[i].method,
+							   .target = cases[i].target,
+							   .cookie = cases[i].cookie,
+							   .token = cases[i].token,
+							   .host = "localhost:1",
+							   .origin = cases[i].origin});
+		if (got.status != cases[i].status)
+			fail_msg("%s %s of %s: %d", http_method_name(cases[i].method), cases[i].cookie,
+				cases[i].origin, got.status);
+	}
+}
+
 static void test_media(void **state)
 {
 	(void)state;
@@ -543,6 +647,8 @@ int main(void)
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_pages_of_other_sites),
 		cmocka_unit_test(test_tokens),
+		cmocka_unit_test(test_roles),
+		cmocka_unit_test(test_cookies_need_an_origin),
 		cmocka_unit_test(test_media),
 		cmocka_unit_test(test_missing_length),
 		cmocka_unit_test(test_sizes),
