@@ -2,6 +2,7 @@
 import http.client
 import json
 import secrets
+import time
 import urllib.parse
 
 import lab
@@ -69,8 +70,19 @@ class Guarded:
         return self.centre.tool("--token-file", str(f), *args, check=False)
 
 
-def calls():
-    """Every route of the centre as one that changes nothing: (method, target, body, the access it wants)."""
-    for (method, path), (access, takes_body, _) in openapi.routes("central").items():
+def calls(document):
+    """Every route of the centre as one that changes nothing, with the role that the program's own document says it takes, None = none: (method, target,
+    body, role)."""
+    routes, operations = openapi.routes("central"), openapi.Document(document).operations()
+    assert routes.keys() == operations.keys()
+    for (method, path), (operation, _) in operations.items():
         target = path.replace("{name}", "nobody").replace("{owner}", "nobody").replace("{id}", "0").replace("{verb}", "dance")
-        yield method.upper(), target, "{}" if takes_body else None, access
+        security = operation.get("security", [{"token": ["viewer"]}])
+        yield method.upper(), target, "{}" if routes[method, path][1] else None, security[0]["token"][0] if security else None
+
+
+def comes_to_its_end(stream, seconds=8):
+    """Reads on until the other end is done; fails when it goes on for longer."""
+    deadline = time.monotonic() + seconds
+    for _ in stream:
+        assert time.monotonic() < deadline, f"the stream still goes on after {seconds} s"
