@@ -64,6 +64,33 @@ static enum err reread(struct applier *a, struct slot *s, struct reason *why)
 
 /* --- the plan --- */
 
+/* One that never comes to rest is stopped; where the store does not take that now, the next turn tries again. */
+static void stop_restless(struct applier *a, struct slot *s)
+{
+	struct sync_change change;
+	struct event ev;
+	struct reason why;
+	pthread_mutex_lock(a->lock);
+	struct node_sync sync = s->node.sync;
+	bool stop = sync.halt == HALT_NONE && node_is_restless(&s->run);
+	pthread_mutex_unlock(a->lock);
+	if (!stop)
+		return;
+	exchange_decide_restless(&sync, &change, &ev);
+	ev.node = s->name;
+	enum err e = store_move_node(a->store, s->name, &sync, &change, &ev, &why);
+	pthread_mutex_lock(a->lock);
+	if (e == OK) {
+		s->node.sync = change.to;
+		memset(&s->run.resets, 0, sizeof s->run.resets); /* resumed, it is counted anew */
+	} else {
+		s->changed = true;
+	}
+	pthread_mutex_unlock(a->lock);
+	if (e == OK)
+		log_event(LOG_ERROR, "DIVERGED", "node", s->name, "text", ev.text.text, NULL);
+}
+
 /* How long a pull is parked that may be parked for `most_ms`. */
 static int64_t park_ms(const struct slot *s, int64_t most_ms, int64_t now, int64_t interval_ms)
 {
@@ -296,6 +323,7 @@ static enum applier_next applier_turn(struct applier *a, struct slot *s, int64_t
 		leave_room(a, s);
 		return APPLIER_WAIT;
 	}
+	stop_restless(a, s);
 	struct plan p = plan_slot(a, s, now, &n);
 	if (!make_room(a, s, p, &l))
 		return APPLIER_HOLD;

@@ -138,6 +138,8 @@ void exchange_decide_probed(const struct node_sync *s, bool contains_witness,
 /* Comparing by buckets came to nothing: everything is read again. */
 void exchange_decide_reread(
 	const struct node_sync *s, const struct reason *cause, struct sync_change *ret, struct event *ev);
+/* node_is_restless(): it stops, until an operator resumes it. */
+void exchange_decide_restless(const struct node_sync *s, struct sync_change *ret, struct event *ev);
 /* An operator resumes a halted node: what answers now is accepted. False: it was not halted. */
 bool exchange_decide_resumed(const struct node_sync *s, struct sync_change *ret, struct event *ev);
 

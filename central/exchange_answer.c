@@ -179,6 +179,9 @@ enum answer_kind exchange_read_answer(
 	else if (a->status == 403)
 		exchange_wrong(
 			out, POLL_UNAUTHORISED, "it refused the centre, or the host name in its URL (403)");
+	else if (a->status >= 300 && a->status < 400)
+		exchange_wrong(out, POLL_NOT_TIDEMARK,
+			"it sends the centre elsewhere (%d), which is not followed", a->status);
 	else if ((a->status == 404 && !exchange_compares(x)) || json_doc_parse(&d, a->body, NULL) != OK)
 		exchange_wrong(
 			out, POLL_NOT_TIDEMARK, "what answers there (%d) is no Tidemark local", a->status);

@@ -115,6 +115,21 @@ void exchange_decide_reread(
 		cause->text);
 }
 
+void exchange_decide_restless(const struct node_sync *s, struct sync_change *ret, struct event *ev)
+{
+	begin_decision(s, ret, ev);
+	ret->to.halt = HALT_DIVERGED;
+	ret->to.doubt_seq = 0;
+	ret->to.doubt_local = ret->to.doubt_centre = (struct digest){0};
+	ev->level = LOG_ERROR;
+	ev->kind = "DIVERGED";
+	(void)fail(OK, &ev->text,
+		"both ends began anew %" PRIu64
+		" times in all and never came to rest of late: it claims another "
+		"database, or other records, each time; nothing moves until an operator resumes the node",
+		s->resets);
+}
+
 static void accept_other(const struct node_sync *s, struct sync_change *ret, struct event *ev)
 {
 	struct epoch accepted = epoch_is_none(&s->probe) ? s->epoch : s->probe;

@@ -5,6 +5,7 @@
 #include "shared/backoff.h"
 
 #define STORE_BACKOFF_MS 1000
+#define CALM_US 1000000
 
 static void note_clock(struct node_run *run, const struct answer *a, const struct page_end *e, int64_t now_us)
 {
@@ -15,6 +16,19 @@ static void note_clock(struct node_run *run, const struct answer *a, const struc
 	run->clock.error_us = e->clock_error_us;
 	run->clock.chrony = e->chrony;
 	run->clock.told_us = now_us;
+}
+
+#define HOUR_US (3600 * INT64_C(1000000))
+
+static void note_reset(struct node_run *run, int64_t now_us)
+{
+	if (run->resets.hour_us == 0 || now_us - run->resets.hour_us >= HOUR_US) {
+		run->resets.hour_us = now_us;
+		run->resets.n = 0;
+	}
+	run->resets.in_a_row++;
+	run->resets.n++;
+	run->resets.last_us = now_us;
 }
 
 static void note_proof(struct node_run *run, const struct exchange *x, const struct answer *a,
@@ -29,6 +43,8 @@ static void note_proof(struct node_run *run, const struct exchange *x, const str
 		break;
 	}
 	run->rejected.any = false; /* where something is rejected, none is judged */
+	if (out->proof == PROOF_EQUAL)
+		run->resets.in_a_row = 0;
 	run->proof.known = true;
 	run->proof.equal = out->proof == PROOF_EQUAL;
 	run->proof.outdated = false;
@@ -50,10 +66,10 @@ static void note_page(struct node_run *run, const struct exchange *x, const stru
 		end->digest.count) /* places of the log that were written over hold no record */
 		run->pull_backlog = end->digest.count;
 	/* By the local's own clock, whatever that says, it waits for so long; from here on by ours. */
-	int64_t waits_us = end->t_send_us - end->oldest_after_us;
+	int64_t waits_us = end->t_send_us > end->oldest_after_us ? end->t_send_us - end->oldest_after_us : 0;
 	run->oldest_us = -1;
 	if (end->more && end->oldest_after_us >= 0)
-		run->oldest_us = a->t_done_us - (waits_us > 0 ? waits_us : 0);
+		run->oldest_us = a->t_done_us - waits_us;
 	run->pulled += out->taken;
 	note_proof(run, x, a, out, now_us);
 	if (end->damage.known) {
@@ -133,17 +149,31 @@ static void note_store_failure(struct node_run *run, const struct exchange *x, c
 	run->next_attempt_us = now_us + backoff_ms(run->store_failures, base_ms) * 1000;
 }
 
+static bool is_reset(const struct exchange *x, const struct outcome *out)
+{
+	return out->sync_known && out->sync.resets != x->basis.resets;
+}
+
+/* Accidents are repaired at once, also a few of them; what has them all the time is not to keep everybody busy. */
+static bool resets_again(const struct node_run *before, int64_t since_us)
+{
+	return before->resets.last_us > since_us && (before->resets.in_a_row >= 3 || before->resets.n >= 20);
+}
+
 /*
  * How long to leave the node alone after an exchange that worked, so that no behaviour of a local
  * makes the centre spin: 0 unless the exchange brought nothing forward.
  */
 static int64_t pause_us(const struct node_run *before, const struct exchange *x, const struct answer *a,
-	const struct outcome *out, int64_t interval_ms)
+	const struct outcome *out, int64_t now_us, int64_t interval_ms)
 {
 	int64_t interval_us = interval_ms * 1000, early_us = x->parked_ms * 1000 - a->took_us;
+	int64_t calm_us = interval_us < CALM_US ? interval_us : CALM_US;
 	bool pushes = out->to_push && before->push_failures == 0;
 	bool idle = out->end.to.seq == x->basis.cursor && out->at_head && !pushes;
 
+	if (is_reset(x, out) && resets_again(before, now_us - calm_us))
+		return calm_us;
 	if (out->result == POLL_EPOCH) /* one leads to a repair at once; a row of them leads nowhere */
 		return before->last_result == POLL_EPOCH ? interval_us : 0;
 	switch (x->kind) {
@@ -153,9 +183,13 @@ static int64_t pause_us(const struct node_run *before, const struct exchange *x,
 			return before->proof.known && !before->proof.equal ? interval_us : 0;
 		/* no news, and it could have been parked for longer */
 		return idle && early_us > 0 ? early_us : 0;
-	case PLAN_PUSH: /* nothing but records that the local cannot hold */
-		return out->pushed == 0 && out->refused == 0 ? interval_us : 0;
-	case PLAN_RENAME: /* not rewound after all */
+	case PLAN_PUSH:
+		if (out->pushed > 0)
+			return 0;
+		if (out->refused == 0) /* nothing but records that the local cannot hold */
+			return interval_us;
+		return before->fruitless ? calm_us : 0; /* a new version in their place, again and again */
+	case PLAN_RENAME:                               /* not rewound after all */
 		return out->sync.resets == x->basis.resets ? interval_us : 0;
 	case PLAN_PROBE:
 	case PLAN_DIGEST: /* each leads on: buckets to read, smaller ones, or no comparison any more */
@@ -179,9 +213,13 @@ static void note_success(struct node_run *run, const struct exchange *x, const s
 {
 	if (run->failures > 0)
 		forget_push_failures(run);
-	int64_t pause = pause_us(run, x, a, out, interval_ms);
-	if (x->kind == PLAN_PUSH)
+	int64_t pause = pause_us(run, x, a, out, now_us, interval_ms);
+	if (is_reset(x, out))
+		note_reset(run, now_us);
+	if (x->kind == PLAN_PUSH) {
 		forget_push_failures(run);
+		run->fruitless = out->pushed == 0;
+	}
 	run->heard = true;
 	run->heard_at_us = a->t_done_us;
 	run->heard_mono_us = now_us;

@@ -50,8 +50,8 @@ bool exchange_decode_pull(
 	}
 	if (!exchange_passes_any(page, out))
 		return false;
-	/* Claiming more without having moved, it would be asked for, and answered, for ever. */
-	if (!page->end.more || page->end.to.seq > x->basis.cursor)
+	/* Claiming more and sending none, be it from place to place, it would be asked for, and answered, for ever. */
+	if (!page->end.more || page->n + page->n_refused > 0)
 		return true;
 	exchange_wrong(out, POLL_BAD_BODY, "it says that more follows %" PRIu64 " and sends none of it",
 		x->basis.cursor);

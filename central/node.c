@@ -112,6 +112,23 @@ struct offset_claim node_clock_claim(const struct node_run *run)
 /* Sets the reason as fail() does, and gives the state. */
 #define SAY(state, why, ...) ((void)fail(OK, (why), __VA_ARGS__), (state))
 
+bool node_is_restless(const struct node_run *run)
+{
+	return run->resets.in_a_row >= NODE_RESETS_IN_A_ROW || run->resets.n >= NODE_RESETS_AN_HOUR;
+}
+
+/*
+ * An empty log can be doubted too, so the seq alone does not tell; two unequal digests are
+ * never both zero.
+ */
+bool node_sync_doubts(const struct node_sync *s)
+{
+	static const struct digest nothing;
+
+	return s->doubt_seq > 0 || !digest_equal(s->doubt_local, nothing) ||
+	       !digest_equal(s->doubt_centre, nothing);
+}
+
 static enum node_state state_of_halt(const struct node_sync *s, struct reason *why)
 {
 	switch (s->halt) {
@@ -122,6 +139,10 @@ static enum node_state state_of_halt(const struct node_sync *s, struct reason *w
 			"moves until an operator resumes it and so accepts what answers now",
 			s->probe.hex);
 	case HALT_DIVERGED:
+		if (!node_sync_doubts(s))
+			return SAY(NODE_DIVERGED, why,
+				"it never came to rest: each time it was asked it was another database, or "
+				"held other records; nothing moves until an operator resumes it");
 		return SAY(NODE_DIVERGED, why,
 			"both ends counted their records again and still differ, and nothing was written "
 			"between; nothing moves "

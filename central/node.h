@@ -123,6 +123,14 @@ struct node_run {
 	uint64_t failed_poll; /* which of polls_begun was the last that failed */
 	bool at_head;         /* the last pull ended at the head, and nothing but our pushes came after it */
 	bool to_push;         /* something differs, or the sweep has not ended */
+	bool fruitless;       /* the last push moved nothing */
+	/* How often both ends had to begin anew, of either kind of reset: no accident happens again and again. */
+	struct {
+		unsigned in_a_row; /* without a proof between */
+		unsigned n;        /* in the hour since */
+		int64_t hour_us;   /* monotonic; 0 = there was none */
+		int64_t last_us;   /* monotonic; 0 = there was none */
+	} resets;
 	/* What a comparison by buckets found and is still to be read; valid while `basis` is the node's. */
 	struct {
 		struct node_sync basis;
@@ -172,6 +180,16 @@ struct node_run {
 	struct reason push_reason;
 	int64_t next_push_us; /* monotonic */
 };
+
+/*
+ * So often is no accident: it claims to be another database, or to hold other records, each time it is asked.  It
+ * stops (exchange_decide_restless()) and stays HALT_DIVERGED, which without a doubt means this.
+ */
+#define NODE_RESETS_IN_A_ROW 8
+#define NODE_RESETS_AN_HOUR 100
+bool node_is_restless(const struct node_run *run);
+/* Is there a proof that was unequal, and not yet one that ends the matter? */
+bool node_sync_doubts(const struct node_sync *s);
 
 /* What the node last said of its own clock. */
 struct offset_claim node_clock_claim(const struct node_run *run);

@@ -7,16 +7,6 @@ static struct digest difference(struct digest a, struct digest b)
 	return (struct digest){a.count - b.count, {a.lane[0] - b.lane[0], a.lane[1] - b.lane[1]}};
 }
 
-/*
- * An empty log can be doubted too, so the seq alone does not tell; two unequal digests are
- * never both zero.
- */
-static bool doubts(const struct node_sync *s)
-{
-	return s->doubt_seq > 0 || !digest_equal(s->doubt_local, nothing) ||
-	       !digest_equal(s->doubt_centre, nothing);
-}
-
 static void doubt(struct node_sync *s, uint64_t seq, struct digest local, struct digest centre)
 {
 	s->doubt_seq = seq;
@@ -34,7 +24,7 @@ bool proof_is_due(const struct node_sync *s, const struct page_end *end, bool to
  * believed. */
 static bool counters_lie(const struct node_sync *s)
 {
-	return doubts(s) && digest_equal(s->doubt_local, s->doubt_centre);
+	return node_sync_doubts(s) && digest_equal(s->doubt_local, s->doubt_centre);
 }
 
 static enum proof_verdict judge_equal(struct node_sync *s)
@@ -55,14 +45,14 @@ static enum proof_verdict judge_unequal(
 	struct digest now = difference(local, centre);
 	struct digest before = difference(s->doubt_local, s->doubt_centre);
 
-	if (doubts(s) && !s->recount) {
+	if (node_sync_doubts(s) && !s->recount) {
 		struct digest any = digest_equal(local, nothing) ? centre : local;
 
 		doubt(s, end->to.seq, any, any);
 		s->recount = true;
 		return PROOF_NONE;
 	}
-	if (doubts(s) && digest_equal(now, before)) {
+	if (node_sync_doubts(s) && digest_equal(now, before)) {
 		s->halt = HALT_DIVERGED;
 		return PROOF_DIVERGED;
 	}

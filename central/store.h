@@ -182,7 +182,8 @@ enum err store_key_used(struct store *st, const struct key *k, struct reason *wh
  * what the centre holds of the same record is not pushed over it.  An entry goes when the local has another version,
  * or when the store takes it after all.
  */
-#define QUARANTINE_MOST 1000 /* entries of one node; a page that would need more is refused */
+#define QUARANTINE_MOST 1000 /* entries of one node; a page that would need more is refused, */
+#define QUARANTINE_BYTES_MOST (32 * 1024 * 1024) /* as is one that would need more bytes */
 /* A page of at least so many records none of which is taken says something of the store, not of them. */
 #define QUARANTINE_WHOLE_PAGE 16
 

@@ -207,6 +207,33 @@ static void refuse(
 	add(m, owner, r);
 }
 
+static uint64_t bytes_of(struct db *db, struct span owner)
+{
+	struct stmt q = stmt_begin(db, SQL_CENTRAL_QUARANTINE_BYTES_OF);
+	uint64_t bytes = 0;
+
+	stmt_text(q, 1, owner);
+	while (stmt_step(q))
+		bytes = stmt_col_u64(q, 0);
+	stmt_done(q);
+	return bytes;
+}
+
+/* A local must not fill the disk with what nobody can use. */
+static void check_most(struct meeting *m, struct span owner)
+{
+	if (m->quarantine.in == 0)
+		return;
+	if (m->sync->quarantined > QUARANTINE_MOST)
+		db_fail(m->db, INVALID,
+			"more than %d of its records would be in quarantine; the latest, %s: %.130s",
+			QUARANTINE_MOST, m->quarantine.first, m->quarantine.why.text);
+	else if (bytes_of(m->db, owner) > QUARANTINE_BYTES_MOST)
+		db_fail(m->db, INVALID,
+			"more than %d MiB of its records would be in quarantine; the latest, %s: %.130s",
+			QUARANTINE_BYTES_MOST >> 20, m->quarantine.first, m->quarantine.why.text);
+}
+
 void store_quarantine_settle(struct meeting *m, const struct page *page, const bool *refused,
 	const struct page_refused *by_store, size_t n)
 {
@@ -223,10 +250,7 @@ void store_quarantine_settle(struct meeting *m, const struct page *page, const b
 		refuse(m, &es, owner, &page->refused[i]);
 	for (size_t i = 0; i < n && db_failed(m->db, NULL) == OK; i++)
 		refuse(m, &es, owner, &by_store[i]);
-	if (m->quarantine.in > 0 && m->sync->quarantined > QUARANTINE_MOST)
-		db_fail(m->db, INVALID,
-			"more than %d of its records would be in quarantine; the latest, %s: %.130s",
-			QUARANTINE_MOST, m->quarantine.first, m->quarantine.why.text);
+	check_most(m, owner);
 }
 
 void store_quarantine_explained(struct db *db, const char *owner, struct explained *ret)

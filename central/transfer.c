@@ -263,6 +263,9 @@ void transfer_start(struct transfer *t, struct transfer_call *call)
 	if (!node_url_name(call->url.at, call->own.name, &call->own.port))
 		call->own.name[0] = 0;
 	call->cancelled = call->too_large = false;
+	call->own.flooded = false;
+	call->own.head_bytes = 0;
+	call->own.socket = -1;
 	call->answer = (struct answer){0};
 	buf_clear(&call->reply);
 	pthread_mutex_lock(&t->lock);

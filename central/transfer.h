@@ -2,7 +2,7 @@
  * transfer - libcurl's door of the centre: many requests at once on one thread.
  *
  * No proxies from the environment, no redirects, http and https only; every answer is bounded in
- * bytes (also chunked ones) and in time; only allowed networks are connected to, judged by the real
+ * bytes (also chunked ones, and heads) and in time; only allowed networks are connected to, judged by the real
  * socket address.  Connections are kept and reused.  CURLcodes become enum poll_result here and nowhere else.
  *
  * libcurl never looks up a name: resolver.h does, on its threads, and the call waits for it at most
@@ -24,6 +24,7 @@
 
 #define TRANSFER_LANES 16
 #define TRANSFER_NAME_MS 6000
+#define TRANSFER_HEAD_BYTES 32768 /* of all heads of an answer, interim ones and trailers included */
 
 struct transfer;
 struct transfer_call;
@@ -54,7 +55,11 @@ struct transfer_call {
 		atomic_bool cancel;
 		bool running;                 /* with libcurl; else waiting for its name */
 		enum address_verdict verdict; /* of the last address that was to be connected to */
-		int64_t start_us;             /* monotonic; while waiting for its name: of that */
+		size_t head_bytes;
+		bool flooded;        /* more came than an answer of max_bytes takes, in whatever part of it */
+		int socket;          /* -1: libcurl has not waited for it yet */
+		uint64_t wire_begin; /* what had come over it before */
+		int64_t start_us;    /* monotonic; while waiting for its name: of that */
 		struct transfer_call *next, **at;
 		const struct networks *allowed;
 	} own;

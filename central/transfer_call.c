@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,6 +27,15 @@ static size_t take_bytes(char *at, size_t size, size_t n, void *ctx)
 	return buf_failed(&call->reply) ? CURL_WRITEFUNC_ERROR : len;
 }
 
+/* Each whole line of a head.  libcurl itself ends one that grows past 100 KiB, as if memory had run out. */
+static size_t take_head(char *at, size_t size, size_t n, void *ctx)
+{
+	struct transfer_call *call = ctx;
+	(void)at;
+	call->own.head_bytes += size * n;
+	return call->own.head_bytes > TRANSFER_HEAD_BYTES ? CURL_WRITEFUNC_ERROR : size * n;
+}
+
 static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *a)
 {
 	struct transfer_call *call = ctx;
@@ -34,6 +44,35 @@ static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_so
 	if (call->own.verdict != ADDRESS_ALLOWED)
 		return CURL_SOCKET_BAD;
 	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+/* All that ever came over it, as the system counts; 0 = not known. */
+static uint64_t wire_bytes(int socket)
+{
+	struct tcp_info info = {0};
+	socklen_t size = sizeof info;
+	return getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_bytes_received : 0;
+}
+
+void transfer_call_waits(struct transfer_call *call, int socket)
+{
+	if (call->own.socket == socket)
+		return;
+	call->own.socket = socket;
+	call->own.wire_begin = wire_bytes(socket);
+}
+
+/* After each reading.  Neither heads nor body tell of the extensions of chunks, nor of what else libcurl passes over. */
+static int look_at_wire(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	struct transfer_call *call = ctx;
+	(void)a;
+	(void)b;
+	(void)c;
+	(void)d;
+	uint64_t most = call->own.wire_begin + 2 * (call->max_bytes + TRANSFER_HEAD_BYTES);
+	call->own.flooded = call->own.socket >= 0 && wire_bytes(call->own.socket) > most;
+	return call->own.flooded;
 }
 
 /* Of the connection that the request will go over, which may be one from before the networks changed. */
@@ -74,8 +113,12 @@ static enum poll_result classify(CURLcode code, const struct transfer_call *call
 	if (code == CURLE_OK)
 		return POLL_OK;
 	say(why, "%s", curl_easy_strerror(code));
-	if (call->too_large) {
+	if (call->too_large || call->own.flooded) {
 		say(why, "the answer is larger than %zu bytes", call->max_bytes);
+		return POLL_BAD_BODY;
+	}
+	if (call->own.head_bytes > TRANSFER_HEAD_BYTES || code == CURLE_OUT_OF_MEMORY) {
+		say(why, "the head of its answer is larger than %d bytes", TRANSFER_HEAD_BYTES);
 		return POLL_BAD_BODY;
 	}
 	switch ((int)code) {
@@ -94,9 +137,10 @@ static enum poll_result classify(CURLcode code, const struct transfer_call *call
 	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
 	case CURLE_SSL_INVALIDCERTSTATUS:
 		return POLL_TLS;
-	case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9: something answers, but not in HTTP */
+	case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9 */
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_BAD_CONTENT_ENCODING:
+		say(why, "what answers there does not speak HTTP/1.1");
 		return POLL_NOT_TIDEMARK;
 	default: /* libcurl's codes, not ours: reset, cut short, out of descriptors … */
 		return POLL_NETWORK;
@@ -142,6 +186,11 @@ static void set_limits(CURL *easy, struct transfer_call *call)
 	curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, -1L); /* else its table is walked after each call */
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_bytes);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_head);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
+	curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, look_at_wire);
+	curl_easy_setopt(easy, CURLOPT_XFERINFODATA, call);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, call);
 	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, may_send);

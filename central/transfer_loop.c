@@ -24,11 +24,13 @@ static int on_socket(CURL *easy, curl_socket_t s, int what, void *ctx, void *kno
 {
 	struct transfer_lane *lane = ctx;
 	struct epoll_event ev = {.data.u64 = token_of(lane, s)};
-	(void)easy;
+	struct transfer_call *call = NULL;
 	if (what == CURL_POLL_REMOVE) {
 		epoll_ctl(lane->loop->epoll, EPOLL_CTL_DEL, s, NULL);
 		return 0;
 	}
+	if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&call) == CURLE_OK && call)
+		transfer_call_waits(call, s);
 	if (what & CURL_POLL_IN)
 		ev.events |= EPOLLIN;
 	if (what & CURL_POLL_OUT)

@@ -13,6 +13,8 @@
 
 /* Makes the request; `found` are the addresses of its name, where it has one. */
 void transfer_call_prepare(struct transfer_call *call, const struct addresses *found);
+/* libcurl waits for this socket for its sake. */
+void transfer_call_waits(struct transfer_call *call, int socket);
 /* Reads what came of it; of `code` and of the handle. */
 void transfer_call_judge(struct transfer_call *call, CURLcode code);
 /* Ends without an answer. */

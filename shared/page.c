@@ -357,13 +357,12 @@ enum err page_lines_frame(const struct page_lines *lines, struct span owner, str
 	return OK;
 }
 
+/* Doubled when it is full: the arena keeps what was outgrown, which a local must not make large by short lines. */
 static void refuse(
 	struct page *p, struct span line, const struct record_claim *claim, const struct reason *why)
 {
-	enum { STEP = 16 };
-
-	if (p->n_refused % STEP == 0) {
-		struct page_refused *more = arena_alloc(&p->arena, (p->n_refused + STEP) * sizeof(*more));
+	if ((p->n_refused & (p->n_refused - 1)) == 0) {
+		struct page_refused *more = arena_alloc(&p->arena, (2 * p->n_refused + 1) * sizeof(*more));
 
 		if (p->n_refused > 0)
 			memcpy(more, p->refused, p->n_refused * sizeof(*more));
@@ -388,6 +387,9 @@ static enum err take_line(
 	}
 	if (!record_claim(line, &claim, &p->arena))
 		return fail(INVALID, why, "%s", inner.text);
+	if (p->n_refused == PAGE_REFUSED_MAX)
+		return fail(INVALID, why, "more than %d lines are no records; this one: %.120s",
+			PAGE_REFUSED_MAX, inner.text);
 	*ret_seq = claim.seq;
 	refuse(p, line, &claim, &inner);
 	return OK;

@@ -19,6 +19,7 @@
 #define PAGE_BYTES_DEFAULT (4 * 1024 * 1024)
 #define PAGE_BYTES_MAX (16 * 1024 * 1024)
 #define PAGE_WAIT_MAX_MS 25000
+#define PAGE_REFUSED_MAX 1000 /* lines that are no records: more of them say something of the local */
 
 /* GET /v1/changes?…  Every replication call says `centre`, `request`, `protocol`, `epoch` and `witness`. */
 struct page_request {
@@ -92,8 +93,8 @@ struct page {
 /*
  * Spans of the records point into `body`, which must outlive the page.  `owner` is the
  * node asked: a record of another owner is refused, as one whose hash does not fit or that breaks another rule of
- * record.h.  INVALID with the line: truncated, a line that does not even say which record it is, seq not rising
- * or not within (after, to.seq].
+ * record.h.  INVALID with the line: truncated, a line that does not even say which record it is, more than
+ * PAGE_REFUSED_MAX that only do that, seq not rising or not within (after, to.seq].
  */
 enum err page_decode(
 	struct page *ret, struct span body, struct span owner, uint64_t after, struct reason *why) MUST_USE;

@@ -154,6 +154,8 @@ DELETE FROM quarantine WHERE quarantine = $1;
 -- name: quarantine_explains
 SELECT q.h0, q.h1, r.h0, r.h1 FROM quarantine_held AS q LEFT JOIN records AS r ON r.owner = q.owner AND r.id = q.id
 WHERE q.owner = $1;
+-- name: quarantine_bytes_of
+SELECT coalesce(sum(length(line)), 0) FROM quarantine WHERE owner = $1;
 -- name: quarantine_list
 SELECT quarantine, at, owner, id, h0, h1, seq, line, why, attempts, tried_at,
 	CASE WHEN generation = (SELECT generation FROM nodes WHERE name = owner) THEN 1 ELSE 0 END

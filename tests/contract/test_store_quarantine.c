@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -415,6 +416,34 @@ STAGE_TEST(there_is_an_end_to_what_is_kept)
 	assert_int_equal(count(g, "site-a"), QUARANTINE_MOST);
 }
 
+STAGE_TEST(there_is_an_end_to_their_bytes)
+{
+	enum { LONG = 250 * 1024, FIT = QUARANTINE_BYTES_MOST / LONG };
+	struct pull_apply p;
+	char *body = malloc(LONG + 1);
+
+	assert_non_null(body);
+	memset(body, 'x', LONG);
+	memcpy(body, "\"poison ", 8);
+	memcpy(body + LONG - 1, "\"", 2);
+	backstage_forbid(g, poison(g));
+	far_put(f, "g", "\"good\"");
+	for (unsigned i = 0; i <= FIT; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "p%04u", i);
+		far_put(f, name, body);
+	}
+	assert_int_equal(stage_pull(g, f, 2000, &p), INVALID);
+	assert_non_null(strstr(g->why.text, "more than 32 MiB of its records would be in quarantine"));
+	assert_int_equal(count(g, "site-a"), 0);
+	far_put(f, "p0000", "\"cure\"");
+	far_put(f, "p0001", "\"cure\"");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_in_range(count(g, "site-a"), FIT - 2, FIT);
+	free(body);
+}
+
 STAGE_TEST(many_that_are_refused_cost_little_each)
 {
 	enum { MANY = 2000 };
@@ -632,6 +661,7 @@ int main(void)
 		cmocka_unit_test(a_whole_page_is_no_quarantine),
 		cmocka_unit_test(a_store_that_takes_nothing_at_all_quarantines_nothing),
 		cmocka_unit_test(there_is_an_end_to_what_is_kept),
+		cmocka_unit_test(there_is_an_end_to_their_bytes),
 		cmocka_unit_test(many_that_are_refused_cost_little_each),
 		cmocka_unit_test(a_unique_index_that_somebody_added_refuses_one),
 		cmocka_unit_test(the_answer_to_a_push_is_sifted_too),

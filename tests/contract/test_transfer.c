@@ -48,6 +48,14 @@ static void put(int fd, const char *text)
 	}
 }
 
+static void flood(int fd, const char *before, const char *again)
+{
+	size_t len = strlen(again);
+	put(fd, before);
+	while (send(fd, again, len, MSG_NOSIGNAL) > 0)
+		;
+}
+
 static void put_for_ever(int fd)
 {
 	char chunk[1024 + 16];
@@ -78,6 +86,18 @@ static bool act(struct peer *p, int fd, const char *request)
 		gate_pass(&p->silent);
 	else if (strstr(request, " /endless"))
 		put_for_ever(fd);
+	else if (strstr(request, " /heads"))
+		flood(fd, "HTTP/1.1 200 OK\r\n", "X-Again: and again\r\n");
+	else if (strstr(request, " /interim"))
+		flood(fd, "", "HTTP/1.1 100 Continue\r\n\r\n");
+	else if (strstr(request, " /long-head"))
+		flood(fd, "HTTP/1.1 200 OK\r\nX-Long: ", "and on and on and on and on and on and on");
+	else if (strstr(request, " /extensions"))
+		flood(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;x=",
+			"and on and on and on and on and on and on");
+	else if (strstr(request, " /trailers"))
+		flood(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+			"X-Again: and again\r\n");
 	else if (strstr(request, " /cut"))
 		put(fd, "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhello");
 	else if (strstr(request, " /old"))
@@ -292,6 +312,25 @@ static void test_ends_are_told_apart(void **state)
 		assert_true(c.reply.len <= MAX_BYTES);
 		assert_int_equal(c.too_large, kinds[i].result == POLL_BAD_BODY);
 		assert_true(c.answer.result == POLL_OK || c.answer.why.text[0]);
+		transfer_call_done(&c);
+	}
+}
+
+static void test_a_flood_in_any_part_of_an_answer_ends_it(void **state)
+{
+	static const char *const parts[] = {
+		"/endless", "/heads", "/interim", "/long-head", "/extensions", "/trailers"};
+	struct fixture *f = *state;
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+		struct transfer_call c = {.timeout_ms = 60000};
+		run(f, &c, parts[i]);
+		if (c.answer.result != POLL_BAD_BODY || !strstr(c.answer.why.text, "is larger than "))
+			fail_msg("%s: %s (%s)", parts[i], poll_result_name(c.answer.result),
+				c.answer.why.text);
+		assert_true(c.reply.len <= MAX_BYTES);
+		assert_true(c.answer.took_us < 30000000); /* long before its time */
+		run(f, &c, "/ok");
+		assert_int_equal(c.answer.result, POLL_OK);
 		transfer_call_done(&c);
 	}
 }
@@ -518,6 +557,7 @@ int main(void)
 		TEST(test_an_answer_comes_whole_and_the_connection_stays),
 		TEST(test_a_post_carries_body_token_and_type),
 		TEST(test_ends_are_told_apart),
+		TEST(test_a_flood_in_any_part_of_an_answer_ends_it),
 		TEST(test_nobody_listens),
 		TEST(test_silence_ends_at_the_deadline_and_holds_nobody_up),
 		TEST(test_a_cancelled_call_ends_at_once),

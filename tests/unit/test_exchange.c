@@ -135,6 +135,7 @@ enum shape {
 	FOREIGN_EPOCH,
 	FOREIGN_OWNER,
 	NO_PROGRESS,
+	NOTHING_BUT_PROGRESS,
 	BEHIND,
 	MOVED_FOREIGN_NODE,
 	MOVED_FOREIGN_REQUEST,
@@ -172,6 +173,7 @@ static const struct {
 	{FOREIGN_EPOCH, 200, "", POLL_BAD_BODY},
 	{FOREIGN_OWNER, 200, "", POLL_BAD_BODY},
 	{NO_PROGRESS, 200, "", POLL_BAD_BODY},
+	{NOTHING_BUT_PROGRESS, 200, "", POLL_BAD_BODY},
 	{BEHIND, 200, "", POLL_BAD_BODY},
 	{MOVED_FOREIGN_NODE, 409, "", POLL_WRONG_NODE},
 	{MOVED_FOREIGN_REQUEST, 409, "", POLL_BAD_BODY},
@@ -208,6 +210,7 @@ static void make_wrong(struct buf *out, size_t i, const struct exchange *x)
 	case FOREIGN_EPOCH:
 	case FOREIGN_OWNER:
 	case NO_PROGRESS:
+	case NOTHING_BUT_PROGRESS:
 	case BEHIND:
 		break;
 	}
@@ -219,6 +222,8 @@ static void make_wrong(struct buf *out, size_t i, const struct exchange *x)
 		add_record(out, "b", seq);
 	if (wrong[i].shape == NO_PROGRESS)
 		add_end(out, 3, 9);
+	else if (wrong[i].shape == NOTHING_BUT_PROGRESS)
+		add_end(out, 4, 9);
 	else if (wrong[i].shape == BEHIND)
 		add_end(out, 2, 2);
 	else if (wrong[i].shape == FOREIGN_OWNER)

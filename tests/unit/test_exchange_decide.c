@@ -329,6 +329,30 @@ static void test_resumed_diverged(void **state)
 	assert_true(epoch_equal(&none, &c.to.rename_to));
 }
 
+static void test_restless(void **state)
+{
+	struct node_sync s = known();
+	struct sync_change c;
+	struct event ev;
+
+	(void)state;
+	s.doubt_seq = 40;
+	s.doubt_local.count = 3;
+	s.rename_to = e2;
+	exchange_decide_restless(&s, &c, &ev);
+	assert_int_equal(c.to.halt, HALT_DIVERGED);
+	assert_false(node_sync_doubts(&c.to));
+	assert_true(epoch_equal(&c.to.epoch, &s.epoch) && epoch_equal(&c.to.rename_to, &e2));
+	assert_int_equal(c.to.cursor, s.cursor);
+	assert_false(c.abandon);
+	assert_string_equal(ev.kind, "DIVERGED");
+	assert_int_equal(ev.level, LOG_ERROR);
+	s = c.to;
+	assert_true(exchange_decide_resumed(&s, &c, &ev));
+	assert_int_equal(c.to.halt, HALT_NONE);
+	assert_true(c.to.recount && c.to.resets == s.resets + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -345,6 +369,7 @@ int main(void)
 		cmocka_unit_test(test_resumed_identity),
 		cmocka_unit_test(test_resumed_identity_without_another),
 		cmocka_unit_test(test_resumed_diverged),
+		cmocka_unit_test(test_restless),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 
 #define NOW INT64_C(5000000000)
 #define INTERVAL_MS 1000
+#define CALM_MS 1000
 
 static const struct epoch e1 = {"11111111111111111111111111111111"};
 static const struct epoch e2 = {"22222222222222222222222222222222"};
@@ -518,9 +519,49 @@ static void test_push_of_the_impossible_waits(void **state)
 	s.out = (struct outcome){.sync = at(9), .sync_known = true, .rejected = 2, .to_push = true};
 	note(&s);
 	assert_int_equal(delay_ms(&s, PLAN_WAIT), INTERVAL_MS);
-	s.out.refused = 1;
+	s.run.fruitless = false;
+	s.out.refused = 1; /* a version that the centre did not know: at once, */
 	note(&s);
 	assert_int_equal(delay_ms(&s, PLAN_PULL), 0);
+	note(&s); /* but not again and again */
+	assert_int_equal(delay_ms(&s, PLAN_WAIT), CALM_MS);
+	s.out.pushed = 1;
+	note(&s);
+	assert_false(s.run.fruitless);
+	assert_int_equal(delay_ms(&s, PLAN_PULL), 0);
+}
+
+static void test_resets_again_and_again_wait_and_end(void **state)
+{
+	struct scene s = idle_pull(1000), proven = s;
+
+	(void)state;
+	s.out.sync.resets++;
+	s.out.at_head = false;
+	s.out.proof = PROOF_NONE;
+	for (unsigned i = 1; i < NODE_RESETS_IN_A_ROW; i++) {
+		note(&s);
+		if (i <= 3) /* accidents are repaired at once */
+			assert_int_equal(delay_ms(&s, PLAN_PULL), 0);
+		else
+			assert_int_equal(delay_ms(&s, PLAN_WAIT), CALM_MS);
+		assert_false(node_is_restless(&s.run));
+	}
+	note(&s);
+	assert_true(node_is_restless(&s.run));
+	s.out = proven.out; /* a proof between: these were accidents */
+	note(&s);
+	assert_false(node_is_restless(&s.run));
+	for (unsigned i = NODE_RESETS_IN_A_ROW; i < NODE_RESETS_AN_HOUR; i++) {
+		assert_false(node_is_restless(&s.run));
+		s.out.sync.resets++;
+		note(&s); /* with a proof each time */
+		if (s.run.resets.n > 20)
+			assert_int_equal(delay_ms(&s, PLAN_WAIT), CALM_MS);
+	}
+	assert_true(node_is_restless(&s.run));
+	exchange_note(&s.n, &s.run, &s.x, &s.a, &s.out, NOW + INT64_C(3600000000), INTERVAL_MS);
+	assert_false(node_is_restless(&s.run)); /* another hour */
 }
 
 static void test_rename_in_vain_waits(void **state)
@@ -718,6 +759,7 @@ int main(void)
 		cmocka_unit_test(test_idle_rate),
 		cmocka_unit_test(test_epochs_in_a_row_wait),
 		cmocka_unit_test(test_push_of_the_impossible_waits),
+		cmocka_unit_test(test_resets_again_and_again_wait_and_end),
 		cmocka_unit_test(test_rename_in_vain_waits),
 		cmocka_unit_test(test_what_was_found_is_fetched),
 		cmocka_unit_test(test_a_comparison_given_up_is_forgotten),

@@ -52,6 +52,12 @@ static void diverged(struct node *n, struct node_run *run)
 {
 	(void)run;
 	n->sync.halt = HALT_DIVERGED;
+	n->sync.doubt_local.count = 7;
+}
+static void restless(struct node *n, struct node_run *run)
+{
+	(void)run;
+	n->sync.halt = HALT_DIVERGED;
 }
 static void incompatible(struct node *n, struct node_run *run)
 {
@@ -247,6 +253,7 @@ static const struct {
 	{"paused before all else", paused, NODE_PAUSED, "by an operator"},
 	{"a clone", clone, NODE_IDENTITY_CONFLICT, "epoch 22222222"},
 	{"diverged", diverged, NODE_DIVERGED, "still differ"},
+	{"restless", restless, NODE_DIVERGED, "never came to rest"},
 	{"incompatible, though never seen", incompatible, NODE_INCOMPATIBLE, "7 to 9"},
 	{"new", never_asked, NODE_NEVER_SEEN, "not yet asked"},
 	{"new and not there", never_answered, NODE_NEVER_SEEN, "refused by 127.0.0.1:9"},

@@ -2,6 +2,7 @@
 #include "shared/entropy.h"
 #include "shared/page.h"
 
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -564,6 +565,37 @@ static void many_broken_lines_are_all_put_aside(void **unused)
 	buf_done(&b);
 }
 
+/* Short lines that only claim to be records: what is kept of each is much larger than the line. */
+static void claims_without_records_are_bounded(void **unused)
+{
+	struct buf b = {0};
+	struct page p;
+	struct reason why = {0};
+	size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+
+	(void)unused;
+	for (uint64_t most = PAGE_REFUSED_MAX; most <= 9 * PAGE_REFUSED_MAX; most += 8 * PAGE_REFUSED_MAX) {
+		const struct page_end end = end_at(most, most);
+
+		buf_clear(&b);
+		page_encode_begin(&begin, &b);
+		for (uint64_t seq = 1; seq <= most; seq++)
+			buf_printf(&b, "{\"id\":\"a\",\"seq\":%llu,\"hash\":\"%032llu\"}\n",
+				(unsigned long long)seq, (unsigned long long)seq);
+		page_encode_end(&end, &b);
+		if (most == PAGE_REFUSED_MAX) {
+			assert_int_equal(decode(&p, &b, 0, &why), OK);
+			assert_int_equal(p.n_refused, PAGE_REFUSED_MAX);
+			assert_true(mallinfo2().uordblks + mallinfo2().hblkhd - before < 4 << 20);
+			page_done(&p);
+		} else {
+			assert_int_equal(decode(&p, &b, 0, &why), INVALID);
+			assert_non_null(strstr(why.text, "line 1002: more than 1000 lines are no records"));
+		}
+	}
+	buf_done(&b);
+}
+
 static void passes_over_new_members(void **unused)
 {
 	struct buf b = {0};
@@ -643,6 +675,7 @@ int main(void)
 		cmocka_unit_test(refuses_wrong_frames),
 		cmocka_unit_test(a_broken_line_is_put_aside_or_refuses_the_page),
 		cmocka_unit_test(many_broken_lines_are_all_put_aside),
+		cmocka_unit_test(claims_without_records_are_bounded),
 		cmocka_unit_test(passes_over_new_members),
 		cmocka_unit_test(refuses_too_many_records),
 		cmocka_unit_test(survives_random_pages),
