@@ -77,27 +77,51 @@ static bool allow_bytes(const struct networks *ns, const unsigned char a[16])
 	return false;
 }
 
-bool networks_allow(const struct networks *ns, const struct sockaddr *address)
+static bool bytes_of(const struct sockaddr *address, unsigned char ret[16])
 {
-	unsigned char a[16];
 	if (address->sa_family == AF_INET) {
 		struct sockaddr_in in;
 		memcpy(&in, address, sizeof in);
-		map_v4(&in.sin_addr, a);
+		map_v4(&in.sin_addr, ret);
 	} else if (address->sa_family == AF_INET6) {
 		struct sockaddr_in6 in6;
 		memcpy(&in6, address, sizeof in6);
-		memcpy(a, &in6.sin6_addr, 16);
+		memcpy(ret, &in6.sin6_addr, 16);
 	} else {
 		return false;
 	}
-	return allow_bytes(ns, a);
+	return true;
+}
+
+bool networks_allow(const struct networks *ns, const struct sockaddr *address)
+{
+	unsigned char a[16];
+	return bytes_of(address, a) && allow_bytes(ns, a);
 }
 
 bool networks_allow_text(const struct networks *ns, const char *address)
 {
 	unsigned char a[16];
 	return parse_literal(address, a) >= 0 && allow_bytes(ns, a);
+}
+
+static bool is_loopback(const unsigned char a[16])
+{
+	struct networks loopback = {.n = 0};
+	networks_add_loopback(&loopback);
+	return allow_bytes(&loopback, a);
+}
+
+bool networks_allow_plain_text(const struct networks *ns, const char *address)
+{
+	unsigned char a[16];
+	return ns->plain_http || (parse_literal(address, a) >= 0 && is_loopback(a));
+}
+
+bool networks_allow_plain(const struct networks *ns, const struct sockaddr *address)
+{
+	unsigned char a[16];
+	return ns->plain_http || (bytes_of(address, a) && is_loopback(a));
 }
 
 static bool port_ok(const char *at)
@@ -172,6 +196,14 @@ enum err node_url_check(const struct networks *ns, const char *url, struct reaso
 	if (is_literal && !allow_bytes(ns, literal))
 		return fail(DENIED, why,
 			"%.100s is in no allowed network; start the centre with --allow-network", host);
+	if (url[4] == ':' && !ns->plain_http && !(is_literal && is_loopback(literal)))
+		return fail(DENIED, why,
+			"by http:// the node's token and records would travel in the clear to %.100s; give "
+			"it a "
+			"certificate and an https:// URL, or start the centre with --allow-plain-http if the "
+			"network "
+			"between is safe",
+			host);
 	return OK;
 }
 

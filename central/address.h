@@ -28,6 +28,7 @@ struct network {
 struct networks {
 	struct network at[NETWORKS_MAX];
 	size_t n;
+	bool plain_http; /* also beyond loopback: tokens and records travel in the clear there */
 };
 
 /* "10.0.0.0/8", "fd00::/8"; an address alone is itself.  INVALID: not one, or too many. */
@@ -35,11 +36,14 @@ enum err networks_add(struct networks *ns, const char *cidr, struct reason *why)
 void networks_add_loopback(struct networks *ns); /* 127.0.0.0/8 and ::1 */
 bool networks_allow(const struct networks *ns, const struct sockaddr *address);
 bool networks_allow_text(const struct networks *ns, const char *address); /* "127.0.0.1", "::1" */
+/* May a request go there without TLS? */
+bool networks_allow_plain(const struct networks *ns, const struct sockaddr *address);
+bool networks_allow_plain_text(const struct networks *ns, const char *address);
 
 /*
  * http[s]://HOST[:PORT][/PREFIX] without user, query, fragment or blanks.  INVALID: another form;
- * DENIED: a literal address (or `localhost`) in no allowed network.  Other names are judged when they
- * are resolved.
+ * DENIED: a literal address (or `localhost`) in no allowed network, http:// beyond loopback where that is not allowed.  Other
+ * names are judged again when they are resolved.
  */
 enum err node_url_check(const struct networks *ns, const char *url, struct reason *why) MUST_USE;
 /*

@@ -124,8 +124,8 @@ static enum err open_data(struct program *p, struct reason *why)
 /* Before there is a store: who asks then hears what it waits for. */
 static enum err open_door(struct program *p, struct reason *why)
 {
-	const struct server_config server = {.listen = settings(p)->listen, .router = &p->router};
-	enum err e = generation_read_secret(p->reload.now, why);
+	struct server_config server = {.listen = settings(p)->listen, .router = &p->router};
+	enum err e = generation_read_files(p->reload.now, why);
 	if (e == OK && settings(p)->notify.secret_file)
 		e = option_read_secret(settings(p)->notify.secret_file, &p->notify_secret, why);
 	if (e != OK)
@@ -136,7 +136,10 @@ static enum err open_door(struct program *p, struct reason *why)
 	p->router.gate = &p->gate;
 	p->router.app_token = p->centre.secret;
 	p->router.hosts = server_listen_is_loopback(settings(p)->listen) ? "" : NULL;
-	return server_open(&p->server, &server, why);
+	server.tls = p->reload.now->tls;
+	e = server_open(&p->server, &server, why);
+	p->reload.server = p->server;
+	return e;
 }
 
 static enum err open_program(struct program *p, struct reason *why)
@@ -149,6 +152,7 @@ static enum err open_program(struct program *p, struct reason *why)
 		return e;
 	const struct scheduler_config scheduler = {.store = p->centre.store,
 		.allowed = &settings(p)->allowed,
+		.tls = p->reload.now->tls_nodes,
 		.secret = generation_secret(p->reload.now),
 		.interval_ms = settings(p)->poll_interval_ms};
 	p->centre.store_url = settings(p)->store;
@@ -243,6 +247,10 @@ static enum err run(struct program *p, struct reason *why)
 {
 	log_event(LOG_INFO, "listening", "url", server_url(p->server), "store", store_kind(p->centre.store),
 		"version", TIDEMARK_VERSION, NULL);
+	if (settings(p)->allowed.plain_http)
+		log_event(LOG_WARN, "plain_http", "meaning",
+			"tokens and records may travel in the clear beyond this machine: --allow-plain-http",
+			NULL);
 	const struct chrony_config chrony = {settings(p)->chronyc, CHRONY_EVERY_MS, CHRONY_TIMEOUT_MS};
 	enum err e = chrony_start(&chrony, why);
 	if (e == OK)
@@ -273,7 +281,7 @@ int main(int argc, char **argv)
 	struct reason why = {""};
 	struct buf out = {0};
 	enum options_do todo;
-	p.reload = (struct reload){argc, argv, &p.centre, &p.router, generation_new(NULL)};
+	p.reload = (struct reload){argc, argv, &p.centre, &p.router, NULL, generation_new(NULL)};
 	enum err e = settings_read(&p.reload.now->settings, argc, argv, &todo, &out, &why);
 	if (e != OK)
 		return complain(e, &why);

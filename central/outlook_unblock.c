@@ -15,9 +15,11 @@ static const char *const remedies[POLL_RESULTS] = {
 	[POLL_RESOLVE] =
 		"the host in {url} has no address: check the name and the name server, or give an address "
 		"instead (`tidemark node set {name} --url URL`)",
-	[POLL_TLS] =
-		"no encrypted connection to {url}: check the certificate there, and whether the other end "
-		"speaks http or https",
+	[POLL_TLS] = "no encrypted connection to {url}: check the certificates (`openssl s_client -connect "
+		     "HOST:PORT` shows "
+		     "the one there), both clocks, and whether the other end speaks http or https; after a "
+		     "change of files "
+		     "both programs take them on SIGHUP",
 	[POLL_NETWORK] =
 		"the connection to {url} breaks off: check the network and any proxy between, and the log "
 		"of tidemark-local there",

@@ -20,6 +20,8 @@ static void free_one(struct generation *g)
 	if (g->secret.at)
 		explicit_bzero(g->secret.at, g->secret.len);
 	buf_done(&g->secret);
+	tls_release(g->tls);
+	tls_release(g->tls_nodes);
 	free(g);
 }
 
@@ -31,9 +33,15 @@ void generation_free(struct generation *g)
 	}
 }
 
-enum err generation_read_secret(struct generation *g, struct reason *why)
+enum err generation_read_files(struct generation *g, struct reason *why)
 {
-	return g->settings.secret_file ? option_read_secret(g->settings.secret_file, &g->secret, why) : OK;
+	const struct settings *s = &g->settings;
+	enum err e = s->secret_file ? option_read_secret(s->secret_file, &g->secret, why) : OK;
+	if (e == OK && s->tls.certificate)
+		e = tls_read(&g->tls, &s->tls, why);
+	if (e == OK)
+		e = tls_read(&g->tls_nodes, &s->tls_nodes, why);
+	return e;
 }
 
 const char *generation_secret(const struct generation *g)
@@ -88,7 +96,8 @@ enum err reload_nodes(struct centre *c, const struct option_list *nodes, const s
 
 static bool same_networks(const struct networks *a, const struct networks *b)
 {
-	return a->n == b->n && memcmp(a->at, b->at, a->n * sizeof *a->at) == 0;
+	return a->n == b->n && a->plain_http == b->plain_http &&
+	       memcmp(a->at, b->at, a->n * sizeof *a->at) == 0;
 }
 
 static void use_secret(struct reload *r, const struct generation *g)
@@ -113,6 +122,10 @@ static void take(struct reload *r, struct generation *g)
 	c->allowed = &s->allowed;
 	if (!same_networks(&s->allowed, &before->allowed))
 		scheduler_set_networks(c->scheduler, &s->allowed);
+	if (!tls_same(g->tls, r->now->tls))
+		server_set_tls(r->server, g->tls);
+	if (!tls_same(g->tls_nodes, r->now->tls_nodes))
+		scheduler_set_tls(c->scheduler, g->tls_nodes);
 	if (strcmp(generation_secret(g), generation_secret(r->now)) != 0)
 		use_secret(r, g);
 	if (strcmp(s->chronyc, before->chronyc) != 0)
@@ -121,29 +134,35 @@ static void take(struct reload *r, struct generation *g)
 	settings_adopt();
 }
 
-static void tell(const struct option_changes *changes, bool new_secret)
+static void tell(
+	const struct option_changes *changes, const struct generation *g, const struct generation *before)
 {
 	struct reloaded r = {0};
 	option_changes_tell(changes, &r);
-	if (new_secret)
+	if (!tls_same(g->tls, before->tls))
+		tls_tell(g->tls, &r);
+	if (!tls_same(g->tls_nodes, before->tls_nodes))
+		option_content_tell("tls-ca", "another certificate or authority towards nodes", &r);
+	if (strcmp(generation_secret(g), generation_secret(before)) != 0)
 		option_content_tell("secret-file", "another secret: every node needs its new token", &r);
 	reloaded_tell(&r);
 }
 
 void reload_settings(struct reload *r)
 {
-	struct generation *g = generation_new(r->now);
+	struct generation *g = generation_new(r->now), *before = r->now;
 	struct option_changes changes = {0};
 	struct reason why;
 	enum err e = settings_reread(&g->settings, r->argc, r->argv, &changes, &why);
 	if (e == OK)
-		e = generation_read_secret(g, &why);
+		e = generation_read_files(g, &why);
+	if (e == OK)
+		e = tls_switch_check(before->tls, g->tls, &why);
 	if (e == OK)
 		e = reload_nodes(r->centre, &g->settings.nodes, &r->now->settings.nodes, &why);
 	if (e == OK) {
-		bool new_secret = strcmp(generation_secret(g), generation_secret(r->now)) != 0;
 		take(r, g);
-		tell(&changes, new_secret);
+		tell(&changes, g, before);
 	} else {
 		reload_failed_tell(&why);
 		free_one(g);

@@ -33,7 +33,9 @@ struct http_request {
 	struct span fetch_site, fetch_mode, fetch_dest; /* Sec-Fetch-…: what a browser says of who asks */
 	unsigned framing_errors;                        /* what the rim saw, HTTP_FRAMING_… */
 	bool loopback;                                  /* the peer's address is a loopback one */
-	int64_t received_us;                            /* wall clock when the request's head had come */
+	bool tls;                                       /* it came by TLS */
+	const char *uncertified; /* where client certificates are asked for: why it showed no good one; NULL: else */
+	int64_t received_us;     /* wall clock when the request's head had come */
 
 	/* set by the router, in `arena` */
 	const char *who; /* asks, as the books name it: "anyone" where no token is asked for, else "secret" */

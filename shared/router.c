@@ -389,6 +389,12 @@ static const struct route *admit(
 	const struct route *route = find(t, q, r);
 	if (!route)
 		return NULL;
+	if (q->uncertified && route->access > ROUTE_OPEN && route->access >= t->certified) {
+		http_problem(r, "certificate_required",
+			"a client certificate is needed, signed by an authority that is believed here: %s",
+			q->uncertified);
+		return NULL;
+	}
 	if (!is_authorised(t, route, q)) {
 		http_problem(r, "unauthorised", "a token is needed: Authorization: Bearer TOKEN");
 		return NULL;

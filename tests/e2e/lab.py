@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -18,6 +19,7 @@ import urllib.parse
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("TIDEMARK_BIN", TOP / "build" / "debug"))
 _never = threading.Event()
+_https = ssl.create_default_context()  # believes besides whom a test names
 
 
 def wait_until(what, holds, seconds=20.0):
@@ -44,10 +46,18 @@ class Reply:
         return self.json["code"]
 
 
-def call(url, method="GET", body=None, headers=None, timeout=30.0):
+def believe(ca):
+    """From now on call() believes certificates of that authority."""
+    _https.load_verify_locations(ca)
+
+
+def call(url, method="GET", body=None, headers=None, timeout=30.0, context=None):
     """One request on a connection of its own."""
     parts = urllib.parse.urlsplit(url)
-    conn = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
+    if parts.scheme == "https":
+        conn = http.client.HTTPSConnection(parts.hostname, parts.port, timeout=timeout, context=context or _https)
+    else:
+        conn = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
     try:
         target = parts.path + ("?" + parts.query if parts.query else "")
         try:
