@@ -88,7 +88,8 @@ static const struct {
 	{"http://[::1]", OK},
 	{"http://localhost:1", OK},
 	{"http://LOCALHOST", OK},
-	{"http://shop-1.example:65535", OK},
+	{"https://shop-1.example:65535", OK},
+	{"http://shop-1.example:65535", DENIED},
 	{"http://10.0.0.1:7101", DENIED},
 	{"http://169.254.169.254", DENIED},
 	{"http://[::ffff:10.0.0.1]:80", DENIED},
@@ -131,6 +132,33 @@ static void test_urls_are_judged_by_table(void **state)
 		if (e != urls[i].expect)
 			fail_msg("%s: %s (%s)", urls[i].url, err_name(e), why.text);
 	}
+}
+
+/* Where tokens may travel in the clear: on this machine, or where that was asked for by name. */
+static void test_plain_http_beyond_loopback(void **state)
+{
+	static const char *const far[] = {"10.0.0.7", "::ffff:10.0.0.7", "fd00::1", "0.0.0.0", "::", "x", ""};
+	static const char *const near[] = {"127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"};
+	struct networks ns = {0};
+	struct reason why;
+	(void)state;
+	assert_int_equal(networks_add(&ns, "0.0.0.0/0", &why), OK);
+	assert_int_equal(networks_add(&ns, "::/0", &why), OK);
+	for (unsigned i = 0; i < 4; i++)
+		assert_true(networks_allow_plain_text(&ns, near[i]));
+	for (unsigned i = 0; i < 7; i++)
+		assert_false(networks_allow_plain_text(&ns, far[i]));
+	assert_int_equal(node_url_check(&ns, "http://10.0.0.7:7101", &why), DENIED);
+	assert_non_null(strstr(why.text, "--allow-plain-http"));
+	assert_int_equal(node_url_check(&ns, "http://[fd00::1]:7101", &why), DENIED);
+	assert_int_equal(node_url_check(&ns, "https://10.0.0.7:7101", &why), OK);
+	assert_int_equal(node_url_check(&ns, "http://localhost:7101", &why), OK);
+	assert_int_equal(node_url_check(&ns, "http://127.9.9.9:7101", &why), OK);
+	ns.plain_http = true;
+	for (unsigned i = 0; i < 7; i++)
+		assert_true(networks_allow_plain_text(&ns, far[i]));
+	assert_int_equal(node_url_check(&ns, "http://10.0.0.7:7101", &why), OK);
+	assert_int_equal(node_url_check(&ns, "http://shop-1.example", &why), OK);
 }
 
 static const struct {
@@ -199,6 +227,7 @@ int main(void)
 		cmocka_unit_test(test_networks_are_parsed_strictly),
 		cmocka_unit_test(test_addresses_are_judged_by_bits),
 		cmocka_unit_test(test_urls_are_judged_by_table),
+		cmocka_unit_test(test_plain_http_beyond_loopback),
 		cmocka_unit_test(test_names_are_told_from_addresses),
 		cmocka_unit_test(test_where_notifications_may_go),
 	};
