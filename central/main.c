@@ -137,6 +137,8 @@ static enum err open_door(struct program *p, struct reason *why)
 	p->router.app_token = p->centre.secret;
 	p->router.hosts = server_listen_is_loopback(settings(p)->listen) ? "" : NULL;
 	server.tls = p->reload.now->tls;
+	p->centre.certificate_ends_us = tls_ends_us(server.tls);
+	p->centre.client_certificate_ends_us = tls_ends_us(p->reload.now->tls_nodes);
 	e = server_open(&p->server, &server, why);
 	p->reload.server = p->server;
 	return e;

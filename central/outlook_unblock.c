@@ -76,6 +76,9 @@ static const char writes_fail[] =
 	"wrong owner?) and at its log; it takes writes again by itself when they work";
 static const char low[] =
 	"make room where the tidemark-local of {name} keeps its database, before it is full";
+static const char certificate[] = "give the tidemark-local of {name} a new TLS certificate "
+				  "(deploy/certificates makes one of a private authority), and let "
+				  "it read its settings again (SIGHUP)";
 static const char skewed[] =
 	"set the clocks right: let chronyd keep both (deploy/chrony); `tidemark node {name}` shows who "
 	"keeps which. Nothing depends on it";
@@ -118,6 +121,7 @@ static const char *remedy_of_ailment(unsigned ailing)
 		[AILMENT_WRITES_FAIL] = writes_fail,
 		[AILMENT_DISK_FULL] = full,
 		[AILMENT_DISK_LOW] = low,
+		[AILMENT_CERTIFICATE] = certificate,
 		[AILMENT_REJECTED] = rejected,
 		[AILMENT_QUARANTINED] = quarantined,
 		[AILMENT_CLOCK_SKEWED] = skewed,

@@ -124,6 +124,8 @@ static void take(struct reload *r, struct generation *g)
 		scheduler_set_networks(c->scheduler, &s->allowed);
 	if (!tls_same(g->tls, r->now->tls))
 		server_set_tls(r->server, g->tls);
+	c->certificate_ends_us = tls_ends_us(g->tls);
+	c->client_certificate_ends_us = tls_ends_us(g->tls_nodes);
 	if (!tls_same(g->tls_nodes, r->now->tls_nodes))
 		scheduler_set_tls(c->scheduler, g->tls_nodes);
 	if (strcmp(generation_secret(g), generation_secret(r->now)) != 0)

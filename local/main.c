@@ -62,6 +62,7 @@ static enum err site_open(struct site *s, struct reason *why)
 	s->router.app_token = generation_token(&s->reload.now->app_token);
 	s->router.hosts = server_listen_is_loopback(settings(s)->listen) ? "" : NULL;
 	server.tls = s->reload.now->tls;
+	s->local.certificate_ends_us = tls_ends_us(server.tls);
 	if (e == OK)
 		e = server_open(&s->server, &server, why);
 	s->reload.server = s->server;

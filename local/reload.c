@@ -89,6 +89,7 @@ static void take(struct reload *r, struct generation *g)
 	r->router->app_token = generation_token(&g->app_token);
 	if (!tls_same(g->tls, r->now->tls))
 		server_set_tls(r->server, g->tls);
+	r->local->certificate_ends_us = tls_ends_us(g->tls);
 	if (other_clock)
 		chrony_follow(s->chronyc);
 	r->now = g;

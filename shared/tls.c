@@ -125,7 +125,6 @@ enum err tls_read(struct tls **ret, const struct tls_files *f, struct reason *wh
 	if (!t)
 		err_out_of_memory();
 	t->holders = 1;
-	t->ends_us = -1;
 	if (gnutls_certificate_allocate_credentials(&t->credentials) < 0)
 		err_out_of_memory();
 	enum err e = OK;
@@ -202,7 +201,42 @@ void tls_tell(const struct tls *now, struct reloaded *ret)
 
 int64_t tls_ends_us(const struct tls *t)
 {
-	return t->ends_us;
+	return t ? t->ends_us : 0;
+}
+
+bool tls_ends_soon(int64_t ends_us, int64_t now_us, const char *which, struct reason *ret)
+{
+	struct buf until = {0};
+	if (ends_us == 0 || ends_us - now_us > TLS_ENDS_SOON_US)
+		return false;
+	buf_time(&until, ends_us / 1000000 * 1000000);
+	long long days = (ends_us - now_us) / INT64_C(86400000000);
+	if (ends_us <= now_us)
+		(void)fail(OK, ret, "its %s ended at %.10s: who checks it talks no more", which,
+			buf_span(&until).at);
+	else
+		(void)fail(OK, ret, "its %s ends at %.10s, in %lld day%s", which, buf_span(&until).at, days,
+			days == 1 ? "" : "s");
+	buf_done(&until);
+	return true;
+}
+
+void tls_put_metric(const struct tls_ends *ends, size_t n, int64_t now_us, struct buf *out)
+{
+	static const char name[] = "tidemark_certificate_expiry_seconds";
+	bool begun = false;
+	for (size_t i = 0; i < n; i++) {
+		if (ends[i].us == 0)
+			continue;
+		if (!begun)
+			buf_printf(out,
+				"# HELP %s How long an own TLS certificate holds yet, by its use.\n# TYPE %s "
+				"gauge\n",
+				name, name);
+		begun = true;
+		buf_printf(
+			out, "%s{use=\"%s\"} %.0f\n", name, ends[i].use, (double)(ends[i].us - now_us) / 1e6);
+	}
 }
 
 /* --- a server's connection --- */

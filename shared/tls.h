@@ -55,8 +55,18 @@ bool tls_same(const struct tls *a, const struct tls *b); /* the same files' cont
 /* What a reload is told of it.  INVALID: TLS begins and ends with a program. */
 enum err tls_switch_check(const struct tls *before, const struct tls *now, struct reason *why) MUST_USE;
 void tls_tell(const struct tls *now, struct reloaded *ret);
-/* Wall clock: when the first of the own certificates ends; -1 = there is none. */
+/* Wall clock: when the first of the own certificates ends; 0 = there is none (NULL: likewise). */
 int64_t tls_ends_us(const struct tls *t);
+
+#define TLS_ENDS_SOON_US (INT64_C(30) * 86400 * 1000000)
+/* Does a certificate end within that, or has it?  Then says so; `which` is "TLS certificate" or the like. */
+bool tls_ends_soon(int64_t ends_us, int64_t now_us, const char *which, struct reason *ret) MUST_USE;
+/* tidemark_certificate_expiry_seconds: how long it holds, negative once it does not; nothing where there is none. */
+struct tls_ends {
+	const char *use; /* "server", "client" */
+	int64_t us;
+};
+void tls_put_metric(const struct tls_ends *ends, size_t n, int64_t now_us, struct buf *out);
 
 /* --- a server's connection; `session` is a gnutls_session_t --- */
 
