@@ -224,19 +224,12 @@ bool tls_ends_soon(int64_t ends_us, int64_t now_us, const char *which, struct re
 void tls_put_metric(const struct tls_ends *ends, size_t n, int64_t now_us, struct buf *out)
 {
 	static const char name[] = "tidemark_certificate_expiry_seconds";
-	bool begun = false;
-	for (size_t i = 0; i < n; i++) {
-		if (ends[i].us == 0)
-			continue;
-		if (!begun)
-			buf_printf(out,
-				"# HELP %s How long an own TLS certificate holds yet, by its use.\n# TYPE %s "
-				"gauge\n",
-				name, name);
-		begun = true;
-		buf_printf(
-			out, "%s{use=\"%s\"} %.0f\n", name, ends[i].use, (double)(ends[i].us - now_us) / 1e6);
-	}
+	buf_printf(out, "# HELP %s How long an own TLS certificate holds yet, by its use.\n# TYPE %s gauge\n",
+		name, name);
+	for (size_t i = 0; i < n; i++)
+		if (ends[i].us != 0)
+			buf_printf(out, "%s{use=\"%s\"} %.0f\n", name, ends[i].use,
+				(double)(ends[i].us - now_us) / 1e6);
 }
 
 /* --- a server's connection --- */

@@ -8,6 +8,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import warnings
 
 import pytest
 
@@ -188,6 +189,65 @@ def test_certificates_are_renewed_while_exchanges_go_on(site, ca):
     assert lab.same_records(shops[0], centre) == written[0]
     for name in ("shop-1", "shop-2"):
         assert results(centre, name) <= {"ok", "epoch", "cancelled"}, centre.outcomes(name)
+
+
+def test_a_certificate_near_its_end_is_said_until_it_is_renewed(site, ca):
+    """Of a node by the node itself, of the centre by the centre: in unwell, events and metrics, and no longer once SIGHUP took a new one."""
+    ca.make("shop-1=127.0.0.1", "--client", "centre=127.0.0.1", days=20)
+    shop = site.local("shop-1", options=ca.files("shop-1"))
+    centre = site.adopt(lab.Centre(site.path, [shop], options=[*ca.files("centre"), *ca.shown("centre"), "--tls-ca", ca.ca]))
+
+    def left(program, use):
+        m = re.search(rf'^tidemark_certificate_expiry_seconds{{use="{use}"}} (\S+)$', program.get("/metrics").body.decode(), re.M)
+        return float(m[1]) / 86400
+
+    def unwell(kinds):
+        return {u["kind"]: u for u in kinds}.get("certificate_ends")
+
+    def of_node():
+        return unwell(centre.node("shop-1")["unwell"])
+
+    def of_centre():
+        return unwell(centre.get("/v1/status").json["unwell"])
+
+    said = lab.wait_until("the node is unwell", of_node)
+    assert said["level"] == "warn" and "its TLS certificate ends at 20" in said["text"], said
+    assert lab.wait_until("the centre is unwell", of_centre)["level"] == "warn"
+    assert "SIGHUP" in centre.node("shop-1")["unblock"]
+    assert "certificate.ends" in shop.log_text() and 19 < left(shop, "server") < 20 and 19 < left(centre, "client") < 20
+    ca.make("shop-1=127.0.0.1", "--client", "centre=127.0.0.1", days=90)
+    for p in (shop, centre):
+        assert "reload.failed" not in hangup(p)
+    lab.wait_until("both are well", lambda: not of_node() and not of_centre())
+    assert "certificate.renewed" in shop.log_text() and 89 < left(shop, "server") < 90 and 89 < left(centre, "server") < 90
+    lab.wait_until("that is told", lambda: any("certificate_ends: it is over" in e["text"] for e in centre.events("shop-1", "node.recovered")))
+
+
+def test_old_versions_and_weak_ciphers_get_no_connection(site, ca):
+    """TLS 1.2 and 1.3 with forward secrecy are spoken; 1.0, 1.1, RSA key exchange and CBC are not, and the server goes on."""
+    shop = site.local("shop-1", options=ca.make("shop-1=127.0.0.1").files("shop-1"))
+    port = int(shop.url.rsplit(":", 1)[1])
+
+    def speaks(versions, ciphers=None):
+        c = context(ca)
+        c.minimum_version, c.maximum_version = versions
+        c.set_ciphers(f"{ciphers or 'ALL'}:@SECLEVEL=0")
+        try:
+            with c.wrap_socket(socket.create_connection(("127.0.0.1", port), timeout=10), server_hostname="127.0.0.1") as s:
+                return s.version()
+        except (ssl.SSLError, ConnectionError):
+            return None
+
+    v = ssl.TLSVersion
+    assert speaks((v.TLSv1_3, v.TLSv1_3)) == "TLSv1.3" and speaks((v.TLSv1_2, v.TLSv1_2)) == "TLSv1.2"
+    assert speaks((v.TLSv1_2, v.TLSv1_2), "ECDHE-ECDSA-CHACHA20-POLY1305") == "TLSv1.2"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        for old in (v.TLSv1, v.TLSv1_1):
+            assert speaks((old, old)) is None
+    for weak in ("ECDHE-ECDSA-AES128-SHA256", "ECDHE-ECDSA-AES128-SHA", "AES128-GCM-SHA256", "NULL", "aNULL"):
+        assert speaks((v.TLSv1_2, v.TLSv1_2), weak) is None, weak
+    assert shop.get("/healthz").status == 200
 
 
 def test_tools_speak_tls(site, ca):
