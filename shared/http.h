@@ -34,9 +34,8 @@ struct http_request {
 	unsigned framing_errors;                        /* what the rim saw, HTTP_FRAMING_… */
 	bool loopback;                                  /* the peer's address is a loopback one */
 	bool tls;                                       /* it came by TLS */
-	const char *
-		uncertified; /* why it showed no good client certificate; NULL: it did, or none is asked for */
-	int64_t received_us; /* wall clock when the request's head had come */
+	const char *uncertified; /* why it showed no good certificate; NULL: it did, or need not */
+	int64_t received_us;     /* wall clock when the request's head had come */
 
 	/* set by the router, in `arena` */
 	const char *who; /* asks, as the books name it: "anyone" where no token is asked for, else "secret" */
