@@ -1,6 +1,7 @@
 """Real processes on loopback: start, kill, wipe, restore; ask over HTTP; wait for a state with a deadline."""
 import collections
 import contextlib
+import functools
 import http.client
 import json
 import os
@@ -66,6 +67,24 @@ def call(url, method="GET", body=None, headers=None, timeout=30.0, context=None)
             pass  # refused before all of the body was sent: the answer is there to read
         r = conn.getresponse()
         return Reply(r.status, r.headers, r.read())
+    finally:
+        conn.close()
+
+
+@contextlib.contextmanager
+def kept(url):
+    """ask(method, target, body=None) -> (status, body), all over one connection."""
+    parts = urllib.parse.urlsplit(url)
+    make = functools.partial(http.client.HTTPSConnection, context=_https) if parts.scheme == "https" else http.client.HTTPConnection
+    conn = make(parts.hostname, parts.port, timeout=30)
+
+    def ask(method, target, body=None):
+        conn.request(method, target, body=body)
+        r = conn.getresponse()
+        return r.status, r.read()
+
+    try:
+        yield ask
     finally:
         conn.close()
 
