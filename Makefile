@@ -7,7 +7,7 @@ WERROR ?= -Werror
 DESTDIR ?=
 B := build/$(V)
 
-LIBS := libmicrohttpd sqlite3 libpq libcurl libcjson libsodium libxxhash
+LIBS := libmicrohttpd gnutls sqlite3 libpq libcurl libcjson libsodium libxxhash
 ifneq ($(filter-out help clean uninstall man deb,$(or $(MAKECMDGOALS),all)),)
 ifneq ($(shell $(PKG_CONFIG) --exists $(LIBS) 2>/dev/null && echo yes),yes)
 $(error A library is missing. Run: apt-get install $(shell deploy/deps --print build))
@@ -170,7 +170,7 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 # FILE:DIRECTORY:NAME:MODE
 INSTALLED := $(foreach p,$(PROGRAMS),$(p):$(BINDIR):$(notdir $(p)):755) \
 	$(if $(SCDOC),$(foreach p,$(PAGES),$(p):$(MANDIR)/man$(subst .,,$(suffix $(p))):$(notdir $(p)):644)) \
-	central/tool/completion.bash:$(BASHDIR):tidemark:644 central/tool/completion.zsh:$(ZSHDIR):_tidemark:644
+	deploy/certificates:$(BINDIR):tidemark-certificates:755 central/tool/completion.bash:$(BASHDIR):tidemark:644 central/tool/completion.zsh:$(ZSHDIR):_tidemark:644
 part = $(word $(2),$(subst :, ,$(1)))
 .PHONY: install uninstall clean
 install: all $(if $(SCDOC),man)

@@ -195,6 +195,19 @@ const char *address_words(enum address_verdict v)
 	return "is unknown";
 }
 
+bool networks_allow_plain_text(const struct networks *ns, const char *address)
+{
+	unsigned char a[16];
+	return ns->plain_http || (parse_literal(address, a) >= 0 && is_loopback(a));
+}
+
+bool networks_allow_plain(const struct networks *ns, const struct sockaddr *address)
+{
+	unsigned char a[16];
+	unsigned port;
+	return ns->plain_http || (read_address(address, a, &port) && is_loopback(a));
+}
+
 static bool port_ok(const char *at)
 {
 	char *end;
@@ -270,6 +283,18 @@ static enum err check_literal(const struct networks *ns, const unsigned char a[1
 	return v == ADDRESS_ALLOWED ? OK : fail(DENIED, why, "%.100s %s", host, address_words(v));
 }
 
+static enum err check_plain(
+	const struct networks *ns, const char *url, bool loopback, const char *host, struct reason *why)
+{
+	if (url[4] != ':' || ns->plain_http || loopback)
+		return OK;
+	return fail(DENIED, why,
+		"by http:// the node's token and records would travel in the clear to %.100s; give it a "
+		"certificate and an https:// URL, or start the centre with --allow-plain-http if the network "
+		"between is safe",
+		host);
+}
+
 enum err node_url_check(const struct networks *ns, const char *url, struct reason *why)
 {
 	char host[ADDRESS_HOST_MAX + 1];
@@ -287,11 +312,13 @@ enum err node_url_check(const struct networks *ns, const char *url, struct reaso
 	bool is_literal = parse_literal(host, literal) >= 0;
 	if (!is_literal && is_localhost(host))
 		is_literal = parse_literal("127.0.0.1", literal) >= 0;
-	if (is_literal)
-		return check_literal(ns, literal, port_of(url, rest), host, why);
+	if (is_literal) {
+		enum err e = check_literal(ns, literal, port_of(url, rest), host, why);
+		return e == OK ? check_plain(ns, url, is_loopback(literal), host, why) : e;
+	}
 	if (!name_ok(host) || inet_aton(host, &alias)) /* 0x7f000001 */
 		return fail(INVALID, why, "%.100s is neither a name nor an address", host);
-	return OK;
+	return check_plain(ns, url, false, host, why);
 }
 
 bool node_url_name(const char *url, char ret[ADDRESS_HOST_MAX + 1], unsigned *ret_port)

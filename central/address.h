@@ -36,6 +36,7 @@ struct networks {
 		unsigned port;
 		bool any; /* on all addresses of the machine */
 	} self;
+	bool plain_http; /* also beyond loopback: tokens and records travel in the clear there */
 };
 
 enum address_verdict {
@@ -54,11 +55,14 @@ void networks_set_self(struct networks *ns, const struct sockaddr *listening);
 enum address_verdict networks_judge(const struct networks *ns, const struct sockaddr *address);
 /* "127.0.0.1", "::1"; of an open connection, so without its port */
 enum address_verdict networks_judge_text(const struct networks *ns, const char *address);
+/* May a request go there without TLS? */
+bool networks_allow_plain(const struct networks *ns, const struct sockaddr *address);
+bool networks_allow_plain_text(const struct networks *ns, const char *address);
 
 /*
  * http[s]://HOST[:PORT][/PREFIX] without user, query, fragment or blanks.  INVALID: another form;
- * DENIED: a literal address (or `localhost`) that is not allowed.  Other names are judged when they
- * are resolved.
+ * DENIED: a literal address (or `localhost`) that is not allowed, http:// beyond loopback where that is not allowed.  Other
+ * names are judged again when they are resolved.
  */
 enum err node_url_check(const struct networks *ns, const char *url, struct reason *why) MUST_USE;
 /*

@@ -8,6 +8,7 @@
 #include "shared/build.h"
 #include "shared/chrony.h"
 #include "shared/clock.h"
+#include "shared/tls.h"
 
 static void begin(struct buf *out, const char *name, const char *type, const char *help)
 {
@@ -264,6 +265,9 @@ static void put_all(struct centre *c, const struct node_view *v, size_t n, struc
 	put_ailing(out, v, n);
 	begin(out, "tidemark_unwell", "gauge", "1 for what is wrong with the centre itself, by kind.");
 	selfcheck_each(&c->self, put_own_ailment, out);
+	const struct tls_ends ends[] = {
+		{"server", c->certificate_ends_us}, {"client", c->client_certificate_ends_us}};
+	tls_put_metric(ends, 2, clock_wall_us(), out);
 	put_histogram(out, &t.applied);
 	put_kept(&st, out, "tidemark_conflicts",
 		"Versions that lost a conflict, or were put aside, and are kept.", store_conflict_count);

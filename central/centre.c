@@ -8,6 +8,7 @@
 #include "shared/clock.h"
 #include "shared/json_check.h"
 #include "shared/lite.h"
+#include "shared/tls.h"
 
 #define LIMIT_DEFAULT 100
 #define LIMIT_MAX 1000
@@ -160,8 +161,17 @@ bool centre_store_works(struct centre *c, struct reason *why)
 	return store_ping(c->store, why) == OK;
 }
 
+/* The one that nodes are shown is often the same. */
+static bool certificate_ends(const struct centre *c, struct reason *ret)
+{
+	int64_t now = clock_wall_us();
+	return tls_ends_soon(c->certificate_ends_us, now, "TLS certificate", ret) ||
+	       tls_ends_soon(c->client_certificate_ends_us, now, "client certificate", ret);
+}
+
 void centre_watch(struct centre *c)
 {
+	struct reason certificate;
 	struct scheduler_totals t = scheduler_totals(c->scheduler);
 	struct chrony chrony;
 	chrony_now(&chrony);
@@ -169,6 +179,7 @@ void centre_watch(struct centre *c)
 	const struct selfcheck_seen seen = {.store_failed = t.store_failed,
 		.store_why = &t.store_why,
 		.free_bytes = embedded ? lite_disk_free(c->store_url + strlen("sqlite:")) : -1,
+		.certificate = certificate_ends(c, &certificate) ? &certificate : NULL,
 		.clock_kept = clock_error_us() >= 0,
 		.clock_asked = chrony.state != CHRONY_UNKNOWN,
 		.clock_words = chrony_state_words(chrony.state),

@@ -25,7 +25,8 @@ struct centre {
 	_Atomic(const struct networks *) allowed;
 	_Atomic(const char *) secret; /* NULL or "": none */
 	_Atomic int64_t interval_ms;
-	int64_t started_us; /* monotonic */
+	_Atomic int64_t certificate_ends_us, client_certificate_ends_us; /* wall clock; 0 = there is none */
+	int64_t started_us;                                              /* monotonic */
 };
 
 /* --- reading requests; false: the reply has been filled --- */

@@ -157,8 +157,30 @@ static enum answer_kind read_problem(const struct exchange *x, const struct answ
 		read_incompatible(d, detail, out);
 		return ANSWER_WRONG;
 	}
+	if (a->status == 400 && strcmp(code, "tls_required") == 0) {
+		exchange_wrong(out, POLL_TLS, "it speaks TLS alone: its URL must begin with https://");
+		return ANSWER_WRONG;
+	}
 	exchange_wrong(out, POLL_HTTP, "%d %.40s: %.160s", a->status, code, detail ? detail : "no detail");
 	return exchange_compares(x) && is_refusal(a->status) ? ANSWER_UNABLE : ANSWER_WRONG;
+}
+
+static void read_forbidden(const struct answer *a, struct outcome *out)
+{
+	struct json_doc *d = NULL;
+	const char *code = NULL, *detail = NULL;
+
+	if (json_doc_parse(&d, a->body, NULL) == OK) {
+		code = member(d, "code");
+		detail = member(d, "detail");
+	}
+	if (code && strcmp(code, "certificate_required") == 0)
+		exchange_wrong(out, POLL_TLS, "it refused the centre's client certificate: %.200s",
+			detail ? detail : "no detail");
+	else
+		exchange_wrong(
+			out, POLL_UNAUTHORISED, "it refused the centre, or the host name in its URL (403)");
+	json_doc_free(d);
 }
 
 enum answer_kind exchange_read_answer(
@@ -177,8 +199,7 @@ enum answer_kind exchange_read_answer(
 	else if (a->status == 401)
 		exchange_wrong(out, POLL_UNAUTHORISED, "it refused the centre's token (401)");
 	else if (a->status == 403)
-		exchange_wrong(
-			out, POLL_UNAUTHORISED, "it refused the centre, or the host name in its URL (403)");
+		read_forbidden(a, out);
 	else if (a->status >= 300 && a->status < 400)
 		exchange_wrong(out, POLL_NOT_TIDEMARK,
 			"it sends the centre elsewhere (%d), which is not followed", a->status);

@@ -137,8 +137,8 @@ static enum err know_self(struct program *p, struct reason *why)
 /* Before there is a store: who asks then hears what it waits for. */
 static enum err open_door(struct program *p, struct reason *why)
 {
-	const struct server_config server = {.listen = settings(p)->listen, .router = &p->router};
-	enum err e = generation_read_secret(p->reload.now, why);
+	struct server_config server = {.listen = settings(p)->listen, .router = &p->router};
+	enum err e = generation_read_files(p->reload.now, why);
 	if (e == OK && settings(p)->notify.secret_file)
 		e = option_read_secret(settings(p)->notify.secret_file, &p->notify_secret, why);
 	if (e != OK)
@@ -152,7 +152,11 @@ static enum err open_door(struct program *p, struct reason *why)
 	p->router.identify = access_identify;
 	p->router.identify_ctx = p->centre.access;
 	p->router.hosts = server_listen_is_loopback(settings(p)->listen) ? "" : NULL;
+	server.tls = p->reload.now->tls;
+	p->centre.certificate_ends_us = tls_ends_us(server.tls);
+	p->centre.client_certificate_ends_us = tls_ends_us(p->reload.now->tls_nodes);
 	e = server_open(&p->server, &server, why);
+	p->reload.server = p->server;
 	return e == OK ? know_self(p, why) : e;
 }
 
@@ -166,6 +170,7 @@ static enum err open_program(struct program *p, struct reason *why)
 		return e;
 	const struct scheduler_config scheduler = {.store = p->centre.store,
 		.allowed = &settings(p)->allowed,
+		.tls = p->reload.now->tls_nodes,
 		.secret = generation_secret(p->reload.now),
 		.interval_ms = settings(p)->poll_interval_ms};
 	p->centre.store_url = settings(p)->store;
@@ -261,6 +266,10 @@ static enum err run(struct program *p, struct reason *why)
 {
 	log_event(LOG_INFO, "listening", "url", server_url(p->server), "store", store_kind(p->centre.store),
 		"version", TIDEMARK_VERSION, NULL);
+	if (settings(p)->allowed.plain_http)
+		log_event(LOG_WARN, "plain_http", "meaning",
+			"tokens and records may travel in the clear beyond this machine: --allow-plain-http",
+			NULL);
 	const struct chrony_config chrony = {settings(p)->chronyc, CHRONY_EVERY_MS, CHRONY_TIMEOUT_MS};
 	enum err e = chrony_start(&chrony, why);
 	if (e == OK)
@@ -291,7 +300,7 @@ int main(int argc, char **argv)
 	struct reason why = {""};
 	struct buf out = {0};
 	enum options_do todo;
-	p.reload = (struct reload){argc, argv, &p.centre, &p.router, generation_new(NULL)};
+	p.reload = (struct reload){argc, argv, &p.centre, &p.router, NULL, generation_new(NULL)};
 	enum err e = settings_read(&p.reload.now->settings, argc, argv, &todo, &out, &why);
 	if (e != OK)
 		return complain(e, &why);

@@ -69,6 +69,7 @@ void outlook_say_ailment(const struct outlook_seen *s, enum ailment a, struct bu
 	case AILMENT_WRITES_FAIL:
 	case AILMENT_DISK_FULL:
 	case AILMENT_DISK_LOW:
+	case AILMENT_CERTIFICATE:
 		buf_text(out, s->run->unwell.text[a]);
 		return;
 	case AILMENT_REJECTED:

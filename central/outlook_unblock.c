@@ -15,9 +15,11 @@ static const char *const remedies[POLL_RESULTS] = {
 	[POLL_RESOLVE] =
 		"the host in {url} has no address: check the name and the name server, or give an address "
 		"instead (`tidemark node set {name} --url URL`)",
-	[POLL_TLS] =
-		"no encrypted connection to {url}: check the certificate there, and whether the other end "
-		"speaks http or https",
+	[POLL_TLS] = "no encrypted connection to {url}: check the certificates (`openssl s_client -connect "
+		     "HOST:PORT` shows "
+		     "the one there), both clocks, and whether the other end speaks http or https; after a "
+		     "change of files "
+		     "both programs take them on SIGHUP",
 	[POLL_NETWORK] =
 		"the connection to {url} breaks off: check the network and any proxy between, and the log "
 		"of tidemark-local there",
@@ -78,6 +80,9 @@ static const char token_old[] =
 	"give the tidemark-local of {name} what `tidemark node token {name}` prints as its --token-file, the "
 	"token that it "
 	"has on a line below or not at all, and reload it (SIGHUP); until then it is shown the one before";
+static const char certificate[] = "give the tidemark-local of {name} a new TLS certificate "
+				  "(deploy/certificates makes one of a private authority), and let "
+				  "it read its settings again (SIGHUP)";
 static const char skewed[] =
 	"set the clocks right: let chronyd keep both (deploy/chrony); `tidemark node {name}` shows who "
 	"keeps which. Nothing depends on it";
@@ -120,6 +125,7 @@ static const char *remedy_of_ailment(unsigned ailing)
 		[AILMENT_WRITES_FAIL] = writes_fail,
 		[AILMENT_DISK_FULL] = full,
 		[AILMENT_DISK_LOW] = low,
+		[AILMENT_CERTIFICATE] = certificate,
 		[AILMENT_REJECTED] = rejected,
 		[AILMENT_QUARANTINED] = quarantined,
 		[AILMENT_TOKEN_OLD] = token_old,

@@ -21,6 +21,8 @@ static void free_one(struct generation *g)
 	if (g->secret.at)
 		explicit_bzero(g->secret.at, g->secret.len);
 	buf_done(&g->secret);
+	tls_release(g->tls);
+	tls_release(g->tls_nodes);
 	free(g);
 }
 
@@ -32,9 +34,15 @@ void generation_free(struct generation *g)
 	}
 }
 
-enum err generation_read_secret(struct generation *g, struct reason *why)
+enum err generation_read_files(struct generation *g, struct reason *why)
 {
-	return g->settings.secret_file ? option_read_secrets(g->settings.secret_file, &g->secret, why) : OK;
+	const struct settings *s = &g->settings;
+	enum err e = s->secret_file ? option_read_secrets(s->secret_file, &g->secret, why) : OK;
+	if (e == OK && s->tls.certificate)
+		e = tls_read(&g->tls, &s->tls, why);
+	if (e == OK)
+		e = tls_read(&g->tls_nodes, &s->tls_nodes, why);
+	return e;
 }
 
 const char *generation_secret(const struct generation *g)
@@ -94,7 +102,8 @@ enum err reload_nodes(
 
 static bool same_networks(const struct networks *a, const struct networks *b)
 {
-	return a->n == b->n && memcmp(a->at, b->at, a->n * sizeof *a->at) == 0;
+	return a->n == b->n && a->plain_http == b->plain_http &&
+	       memcmp(a->at, b->at, a->n * sizeof *a->at) == 0;
 }
 
 static void use_secret(struct reload *r, const struct generation *g)
@@ -119,6 +128,12 @@ static void take(struct reload *r, struct generation *g)
 	c->allowed = &s->allowed;
 	if (!same_networks(&s->allowed, &before->allowed))
 		scheduler_set_networks(c->scheduler, &s->allowed);
+	if (!tls_same(g->tls, r->now->tls))
+		server_set_tls(r->server, g->tls);
+	c->certificate_ends_us = tls_ends_us(g->tls);
+	c->client_certificate_ends_us = tls_ends_us(g->tls_nodes);
+	if (!tls_same(g->tls_nodes, r->now->tls_nodes))
+		scheduler_set_tls(c->scheduler, g->tls_nodes);
 	if (strcmp(generation_secret(g), generation_secret(r->now)) != 0)
 		use_secret(r, g);
 	if (strcmp(s->chronyc, before->chronyc) != 0)
@@ -138,10 +153,16 @@ static const char *say_secrets(const char *now, const char *before)
 					  : "the same secret; the one before it is not taken any more";
 }
 
-static void tell(const struct option_changes *changes, const char *secrets)
+static void tell(
+	const struct option_changes *changes, const struct generation *g, const struct generation *before)
 {
 	struct reloaded r = {0};
+	const char *secrets = say_secrets(generation_secret(g), generation_secret(before));
 	option_changes_tell(changes, &r);
+	if (!tls_same(g->tls, before->tls))
+		tls_tell(g->tls, &r);
+	if (!tls_same(g->tls_nodes, before->tls_nodes))
+		option_content_tell("tls-ca", "another certificate or authority towards nodes", &r);
 	if (secrets)
 		option_content_tell("secret-file", secrets, &r);
 	reloaded_tell(&r);
@@ -149,19 +170,20 @@ static void tell(const struct option_changes *changes, const char *secrets)
 
 void reload_settings(struct reload *r)
 {
-	struct generation *g = generation_new(r->now);
+	struct generation *g = generation_new(r->now), *before = r->now;
 	struct option_changes changes = {0};
 	struct reason why;
 	enum err e = settings_reread(&g->settings, r->argc, r->argv, &changes, &why);
 	if (e == OK)
-		e = generation_read_secret(g, &why);
-	g->settings.allowed.self = r->now->settings.allowed.self; /* where it listens needs a restart */
+		e = generation_read_files(g, &why);
+	g->settings.allowed.self = before->settings.allowed.self; /* where it listens needs a restart */
+	if (e == OK)
+		e = tls_switch_check(before->tls, g->tls, &why);
 	if (e == OK)
 		e = reload_nodes(r->centre, &g->settings, &r->now->settings.nodes, &why);
 	if (e == OK) {
-		const char *secrets = say_secrets(generation_secret(g), generation_secret(r->now));
 		take(r, g);
-		tell(&changes, secrets);
+		tell(&changes, g, before);
 	} else {
 		reload_failed_tell(&why);
 		free_one(g);

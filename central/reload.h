@@ -9,19 +9,21 @@
 
 #include "central/centre.h"
 #include "central/settings.h"
-#include "shared/router.h"
+#include "shared/server.h"
 
 /* Settings that held at some time: whoever began under them may still look at them, so they stay until the end. */
 struct generation {
 	struct settings settings;
 	struct buf
 		secret; /* of its file, perhaps with the one before it (secrets.h); NUL-terminated, or empty */
+	struct tls *tls;       /* of the server; NULL: plain HTTP */
+	struct tls *tls_nodes; /* towards nodes */
 	struct generation *before;
 };
 struct generation *generation_new(struct generation *before);
 void generation_free(struct generation *g); /* and those before it; NULL is allowed */
-/* Reads the secret that the settings name. */
-enum err generation_read_secret(struct generation *g, struct reason *why) MUST_USE;
+/* Reads the secret and the certificates that the settings name. */
+enum err generation_read_files(struct generation *g, struct reason *why) MUST_USE;
 const char *generation_secret(const struct generation *g); /* "": none; else as secrets.h has it */
 
 /*
@@ -36,6 +38,7 @@ struct reload {
 	char **argv;
 	struct centre *centre;
 	struct router *router;
+	struct server *server;
 	struct generation *now; /* replaced when settings are taken */
 };
 void reload_settings(struct reload *r);

@@ -237,6 +237,7 @@ enum err scheduler_open(struct scheduler **ret, const struct scheduler_config *c
 		err_out_of_memory();
 	init_lock(s);
 	s->allowed = c->allowed;
+	s->tls = c->tls;
 	s->n_workers = c->workers ? c->workers : 2;
 	s->retry_us = (c->retry_interval_ms ? c->retry_interval_ms : RETRY_INTERVAL_MS) * 1000;
 	s->retry_due_us = clock_mono_us() + s->retry_us;
@@ -254,6 +255,8 @@ enum err scheduler_open(struct scheduler **ret, const struct scheduler_config *c
 enum err scheduler_start(struct scheduler *s, struct reason *why)
 {
 	enum err e = transfer_open(&s->transfer, s->allowed, why);
+	if (e == OK)
+		transfer_set_tls(s->transfer, s->tls);
 	unsigned n = 0;
 	pthread_mutex_lock(&s->lock);
 	slots_begin(&s->slots, s->applier.interval_ms);

@@ -16,10 +16,11 @@ struct scheduler;
 struct scheduler_config {
 	struct store *store;
 	const struct networks *allowed; /* outlives the scheduler */
-	const char *secret;             /* likewise; NULL or "": nodes are asked without a token */
-	int64_t interval_ms;            /* the longest time without a finished exchange */
-	unsigned workers;               /* 0 = 2 */
-	int64_t retry_interval_ms;      /* between tries of what is in quarantine; 0 = RETRY_INTERVAL_MS */
+	const struct tls *tls;     /* of the centre towards nodes, likewise; NULL: the system's authorities */
+	const char *secret;        /* likewise; NULL or "": nodes are asked without a token */
+	int64_t interval_ms;       /* the longest time without a finished exchange */
+	unsigned workers;          /* 0 = 2 */
+	int64_t retry_interval_ms; /* between tries of what is in quarantine; 0 = RETRY_INTERVAL_MS */
 };
 
 /* Reads the nodes of the store; nothing is asked before scheduler_start(). */
@@ -34,6 +35,7 @@ void scheduler_close(struct scheduler *s);
 void scheduler_set_interval(struct scheduler *s, int64_t interval_ms);
 void scheduler_set_secret(struct scheduler *s, const char *secret);
 void scheduler_set_networks(struct scheduler *s, const struct networks *allowed);
+void scheduler_set_tls(struct scheduler *s, const struct tls *tls);
 
 /*
  * Has each of its threads gone round since it was last found to have?  Wakes those that sleep, so that the next call finds

@@ -15,6 +15,7 @@ struct scheduler {
 	struct applier applier;
 	struct transfer *transfer;
 	const struct networks *allowed;
+	const struct tls *tls;
 	unsigned n_workers;
 	struct worker {
 		struct scheduler *scheduler;

@@ -51,6 +51,12 @@ void scheduler_set_networks(struct scheduler *s, const struct networks *allowed)
 	ask_failing(s);
 }
 
+void scheduler_set_tls(struct scheduler *s, const struct tls *tls)
+{
+	transfer_set_tls(s->transfer, tls);
+	ask_failing(s);
+}
+
 bool scheduler_turns(struct scheduler *s)
 {
 	uint64_t carried = transfer_turns(s->transfer);

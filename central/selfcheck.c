@@ -37,6 +37,10 @@ static unsigned find(const struct selfcheck_seen *seen, unsigned before, struct 
 		(void)fail(OK, &text[AILMENT_DISK_LOW], "only %lld KiB are free where the store lies",
 			(long long)(seen->free_bytes / 1024));
 	}
+	if (seen->certificate) {
+		now |= AILMENT_BIT(AILMENT_CERTIFICATE);
+		text[AILMENT_CERTIFICATE] = *seen->certificate;
+	}
 	if (!seen->clock_kept && seen->clock_asked) {
 		now |= AILMENT_BIT(AILMENT_CLOCK_FREE);
 		(void)fail(OK, &text[AILMENT_CLOCK_FREE], "nothing keeps the centre's clock: %s",

@@ -23,7 +23,8 @@ struct selfcheck {
 struct selfcheck_seen {
 	bool store_failed;
 	const struct reason *store_why;
-	int64_t free_bytes; /* where the embedded store lies; -1: not known */
+	int64_t free_bytes;               /* where the embedded store lies; -1: not known */
+	const struct reason *certificate; /* that an own one ends; NULL: they hold, or there is none */
 	bool clock_kept;
 	bool clock_asked;        /* else not yet: then it is not known to be kept by nobody */
 	const char *clock_words; /* why not */

@@ -40,6 +40,16 @@ static enum err check_nodes(const struct settings *set, struct reason *why)
 	return OK;
 }
 
+static enum err check_tls(const struct settings *set, struct reason *why)
+{
+	enum err e = tls_files_check(&set->tls, "tls-certificate", "tls-key", why);
+	if (e == OK)
+		e = tls_files_check(&set->tls_nodes, "tls-client-certificate", "tls-client-key", why);
+	return e == OK ? tls_listen_check(set->listen, server_listen_is_loopback(set->listen), &set->tls,
+				 set->allowed.plain_http, why)
+		       : e;
+}
+
 static enum err check(struct settings *set, const struct option_list *wanted, struct reason *why)
 {
 	struct sockaddr_storage address;
@@ -54,8 +64,9 @@ static enum err check(struct settings *set, const struct option_list *wanted, st
 		return fail(DENIED, why,
 			"--listen %s: give --secret-file; without it only a loopback address is allowed",
 			set->listen);
+	e = check_tls(set, why);
 	set->allowed.n = 0;
-	if (loopback)
+	if (e == OK && loopback)
 		networks_add_loopback(&set->allowed);
 	for (size_t i = 0; e == OK && i < wanted->n; i++)
 		e = networks_add(&set->allowed, wanted->at[i], why);
@@ -68,6 +79,7 @@ static enum err check(struct settings *set, const struct option_list *wanted, st
 static struct settings s;
 static struct option_list networks;
 static const char *conflict;
+#define TLS_CLIENT_CA_HELP "people and programs need a certificate signed by one of these, beside their token"
 static const struct option table[] = {
 	{"store", OPTION_URL, &s.store, SETTINGS_STORE_DEFAULT, 0, 0, NULL, "URL",
 		"where everything is kept: sqlite:FILE, made if absent, or "
@@ -89,6 +101,18 @@ static const struct option table[] = {
 	{"allow-network", OPTION_LIST, &networks, NULL, 0, 0, NULL, "CIDR",
 		"nodes may be in this network; loopback is allowed while the centre listens on "
 		"loopback only"},
+	TLS_SERVER_OPTIONS(&s.tls),
+	{"tls-ca", OPTION_TEXT, &s.tls_nodes.ca, NULL, 0, 0, NULL, "FILE",
+		"of nodes only certificates signed by one of these are believed; without it, by one of the "
+		"system's "
+		"authorities"},
+	{"tls-client-certificate", OPTION_TEXT, &s.tls_nodes.certificate, NULL, 0, 0, NULL, "FILE",
+		"what the centre shows nodes that want a client certificate (PEM)"},
+	{"tls-client-key", OPTION_TEXT, &s.tls_nodes.key, NULL, 0, 0, NULL, "FILE", "its key"},
+	{"allow-plain-http", OPTION_FLAG, &s.allowed.plain_http, NULL, 0, 0, NULL, NULL,
+		"listen, and ask nodes, beyond loopback without TLS, where the network itself is safe: "
+		"tokens travel in "
+		"the clear"},
 	RECEIVER_OPTIONS(&s.notify),
 	{"chronyc", OPTION_TEXT, &s.chronyc, "chronyc", 0, 0, NULL, "PROGRAM",
 		"what to ask how well this machine's clock is kept; empty: only the kernel"},
@@ -111,7 +135,9 @@ static const struct options o = {
 	.at = table,
 	.n = sizeof table / sizeof *table,
 	.credentials = true,
-	.reloads = "poll-interval secret-file node conflict keep-events allow-network chronyc log-level "
+	.reloads = "poll-interval secret-file node conflict keep-events allow-network allow-plain-http "
+		   "tls-certificate tls-key tls-client-ca "
+		   "tls-ca tls-client-certificate tls-client-key chronyc log-level "
 		   "log-format",
 };
 

@@ -6,14 +6,17 @@
 
 #include "central/address.h"
 #include "central/receiver.h"
+#include "shared/tls.h"
 
 #define SETTINGS_STORE_DEFAULT "sqlite:tidemark-central.db"
 
 struct settings {
 	const char *store, *listen, *secret_file;
 	int64_t poll_interval_ms, keep_events;
-	struct option_list nodes; /* "NAME=URL" each, checked */
-	struct networks allowed;  /* where nodes may be */
+	struct option_list nodes;   /* "NAME=URL" each, checked */
+	struct networks allowed;    /* where nodes may be */
+	struct tls_files tls;       /* of the server; checked, as the next */
+	struct tls_files tls_nodes; /* towards nodes */
 	enum merge_policy policy;
 	struct receiver_options notify; /* checked */
 	const char *chronyc;

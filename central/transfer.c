@@ -9,6 +9,7 @@
 
 struct transfer {
 	_Atomic(const struct networks *) allowed;
+	_Atomic(const struct tls *) tls;
 	struct resolver *resolver;
 	struct transfer_loop loop;
 	pthread_t thread;
@@ -239,6 +240,11 @@ void transfer_set_networks(struct transfer *t, const struct networks *allowed)
 	t->allowed = allowed;
 }
 
+void transfer_set_tls(struct transfer *t, const struct tls *tls)
+{
+	t->tls = tls;
+}
+
 uint64_t transfer_turns(struct transfer *t)
 {
 	return t->turns;
@@ -256,9 +262,10 @@ void transfer_start(struct transfer *t, struct transfer_call *call)
 		call->own.easy = curl_easy_init();
 	if (!call->own.easy || buf_failed(&call->url))
 		err_out_of_memory();
-	call->own.cancel = call->own.running = false;
+	call->own.cancel = call->own.running = call->own.in_the_clear = false;
 	call->own.verdict = ADDRESS_ALLOWED;
 	call->own.allowed = t->allowed;
+	call->own.tls = t->tls;
 	call->own.start_us = clock_mono_us();
 	if (!node_url_name(call->url.at, call->own.name, &call->own.port))
 		call->own.name[0] = 0;

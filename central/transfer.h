@@ -3,7 +3,8 @@
  *
  * No proxies from the environment, no redirects, http and https only; every answer is bounded in
  * bytes (also chunked ones, and heads) and in time; only allowed networks are connected to, judged by the real
- * socket address.  Connections are kept and reused.  CURLcodes become enum poll_result here and nowhere else.
+ * socket address, and beyond loopback only by TLS, unless the networks say otherwise.  Connections are kept and reused.
+ * CURLcodes become enum poll_result here and nowhere else.
  *
  * libcurl never looks up a name: resolver.h does, on its threads, and the call waits for it at most
  * TRANSFER_NAME_MS before its own time begins.  libcurl walks tables that grow with its hosts, so they are
@@ -21,6 +22,7 @@
 
 #include "central/address.h"
 #include "central/exchange.h"
+#include "shared/tls.h"
 
 #define TRANSFER_LANES 16
 #define TRANSFER_NAME_MS 6000
@@ -62,6 +64,9 @@ struct transfer_call {
 		int64_t start_us;    /* monotonic; while waiting for its name: of that */
 		struct transfer_call *next, **at;
 		const struct networks *allowed;
+		const struct tls *tls;
+		bool in_the_clear; /* blocked for that */
+		char error[256];   /* libcurl's words */
 	} own;
 };
 void transfer_call_done(struct transfer_call *call); /* only an idle one */
@@ -73,6 +78,11 @@ void transfer_close(struct transfer *t);
 
 /* From the next call on; also a connection that is open from before carries no more to where it may not. */
 void transfer_set_networks(struct transfer *t, const struct networks *allowed);
+/*
+ * What nodes are shown and whom of them it believes, from the next call on, over a new connection; it outlives the transfer.
+ * NULL, or without an authority: the system's are believed.
+ */
+void transfer_set_tls(struct transfer *t, const struct tls *tls);
 /* How often the thread has gone round; transfer_wake() makes it. */
 uint64_t transfer_turns(struct transfer *t);
 void transfer_wake(struct transfer *t);

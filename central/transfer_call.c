@@ -36,6 +36,11 @@ static size_t take_head(char *at, size_t size, size_t n, void *ctx)
 	return call->own.head_bytes > TRANSFER_HEAD_BYTES ? CURL_WRITEFUNC_ERROR : size * n;
 }
 
+static bool is_plain(const struct transfer_call *call)
+{
+	return strncmp(call->url.at, "http:", 5) == 0;
+}
+
 static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *a)
 {
 	struct transfer_call *call = ctx;
@@ -43,6 +48,10 @@ static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_so
 	call->own.verdict = networks_judge(call->own.allowed, &a->addr);
 	if (call->own.verdict != ADDRESS_ALLOWED)
 		return CURL_SOCKET_BAD;
+	if (is_plain(call) && !networks_allow_plain(call->own.allowed, &a->addr)) {
+		call->own.in_the_clear = true;
+		return CURL_SOCKET_BAD;
+	}
 	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
@@ -83,7 +92,10 @@ static int may_send(void *ctx, char *to, char *from, int to_port, int from_port)
 	(void)to_port;
 	(void)from_port;
 	call->own.verdict = networks_judge_text(call->own.allowed, to);
-	return call->own.verdict == ADDRESS_ALLOWED ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+	call->own.in_the_clear = is_plain(call) && !networks_allow_plain_text(call->own.allowed, to);
+	if (call->own.verdict == ADDRESS_ALLOWED && !call->own.in_the_clear)
+		return CURL_PREREQFUNC_OK;
+	return CURL_PREREQFUNC_ABORT;
 }
 
 /* --- classification: the one place --- */
@@ -104,8 +116,31 @@ static enum poll_result connect_result(const struct transfer_call *call, struct 
 		say(why, "its address %s", address_words(call->own.verdict));
 		return POLL_NETWORK;
 	}
+	if (call->own.in_the_clear) {
+		say(why, "its token would travel in the clear: give it an https:// URL, or start the centre "
+			 "with "
+			 "--allow-plain-http");
+		return POLL_TLS;
+	}
 	say(why, "%s", os_errno ? strerror((int)os_errno) : "no connection");
 	return os_errno == ECONNREFUSED ? POLL_REFUSED : os_errno == ETIMEDOUT ? POLL_TIMEOUT : POLL_NETWORK;
+}
+
+/* The connection was made, and the time was over before TLS was. */
+static bool is_handshake(const struct transfer_call *call)
+{
+	curl_off_t connected_us = 0, secured_us = 0;
+	curl_easy_getinfo(call->own.easy, CURLINFO_CONNECT_TIME_T, &connected_us);
+	curl_easy_getinfo(call->own.easy, CURLINFO_APPCONNECT_TIME_T, &secured_us);
+	return !is_plain(call) && connected_us > 0 && secured_us == 0;
+}
+
+static enum poll_result tls_result(CURLcode code, const struct transfer_call *call, struct reason *why)
+{
+	long verdict = 0;
+	curl_easy_getinfo(call->own.easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
+	tls_fault(why, code == CURLE_PEER_FAILED_VERIFICATION, verdict, call->own.error);
+	return POLL_TLS;
 }
 
 static enum poll_result classify(CURLcode code, const struct transfer_call *call, struct reason *why)
@@ -126,7 +161,7 @@ static enum poll_result classify(CURLcode code, const struct transfer_call *call
 	case CURLE_COULDNT_CONNECT:
 		return connect_result(call, why);
 	case CURLE_OPERATION_TIMEDOUT:
-		say(why, "no answer in time");
+		say(why, "no answer in time%s", is_handshake(call) ? " to the TLS handshake" : "");
 		return POLL_TIMEOUT;
 	case CURLE_SSL_CONNECT_ERROR:
 	case CURLE_SSL_CERTPROBLEM:
@@ -136,8 +171,11 @@ static enum poll_result classify(CURLcode code, const struct transfer_call *call
 	case CURLE_SSL_ISSUER_ERROR:
 	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
 	case CURLE_SSL_INVALIDCERTSTATUS:
-		return POLL_TLS;
-	case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9 */
+		return tls_result(code, call, why);
+	case CURLE_RECV_ERROR:
+	case CURLE_SEND_ERROR:
+		return tls_alerted(call->own.error) ? tls_result(code, call, why) : POLL_NETWORK;
+	case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9: something answers, but not in HTTP */
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_BAD_CONTENT_ENCODING:
 		say(why, "what answers there does not speak HTTP/1.1");
@@ -173,6 +211,33 @@ static void set_addresses(CURL *easy, struct transfer_call *call, const struct a
 	curl_easy_setopt(easy, CURLOPT_RESOLVE, (struct curl_slist *)call->own.addresses);
 }
 
+static void set_blob(CURL *easy, CURLoption o, struct span pem)
+{
+	struct curl_blob blob = {.data = (void *)(uintptr_t)pem.at, .len = pem.len, .flags = CURL_BLOB_COPY};
+	if (pem.len > 0)
+		curl_easy_setopt(easy, o, &blob);
+}
+
+/*
+ * As contents: by the name of a file libcurl would keep what it read for a day.  A connection is used again only by calls
+ * with the same ones.  With an own authority the system's are left out; they stand in a directory, too.
+ */
+static void set_tls(CURL *easy, struct transfer_call *call)
+{
+	const struct tls *t = call->own.tls;
+	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->own.error);
+	if (!t)
+		return;
+	if (tls_ca(t).len > 0) {
+		curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
+		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+		set_blob(easy, CURLOPT_CAINFO_BLOB, tls_ca(t));
+	}
+	set_blob(easy, CURLOPT_SSLCERT_BLOB, tls_certificate(t));
+	set_blob(easy, CURLOPT_SSLKEY_BLOB, tls_key(t));
+}
+
 static void set_limits(CURL *easy, struct transfer_call *call)
 {
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -203,6 +268,8 @@ void transfer_call_prepare(struct transfer_call *call, const struct addresses *f
 	CURL *easy = call->own.easy;
 	curl_easy_reset(easy);
 	set_limits(easy, call);
+	call->own.error[0] = 0;
+	set_tls(easy, call);
 	curl_easy_setopt(easy, CURLOPT_URL, call->url.at);
 	if (call->own.name[0])
 		set_addresses(easy, call, found);

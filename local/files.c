@@ -120,12 +120,17 @@ static int run_remote(const struct settings *s, const struct format *f)
 {
 	struct remote_config config = {.url = s->url, .format = f};
 	struct buf token = {0};
+	const struct tls_files files = {.ca = s->tls_ca};
 	struct remote *r = NULL;
+	struct tls *tls = NULL;
 	struct reason why;
 
-	if (s->app_token_file && option_read_secret(s->app_token_file, &token, &why) != OK)
+	if (tls_read(&tls, &files, &why) != OK)
 		return complain(EXIT_REFUSED, &why, NULL);
+	if (s->app_token_file && option_read_secret(s->app_token_file, &token, &why) != OK)
+		return tls_release(tls), complain(EXIT_REFUSED, &why, NULL);
 	config.token = token.at;
+	config.tls = tls;
 	enum err e = remote_open(&r, &config, &why);
 	int code;
 	if (e == OK) {
@@ -137,6 +142,7 @@ static int run_remote(const struct settings *s, const struct format *f)
 		code = complain(e == INVALID ? EXIT_USAGE : exit_code_of_call(e), &why, NULL);
 	}
 	remote_close(r);
+	tls_release(tls);
 	buf_done(&token);
 	return code;
 }

@@ -3,8 +3,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "shared/clock.h"
 #include "shared/log.h"
 #include "shared/stop.h"
+#include "shared/tls.h"
 
 static void tell_whether_it_writes(struct local *l, enum err e, const struct reason *why)
 {
@@ -57,6 +59,21 @@ static void watch_log(struct local *l)
 	l->contradictions = contradictions;
 }
 
+static void watch_certificate(struct local *l)
+{
+	struct reason words = {""};
+	bool ends = tls_ends_soon(l->certificate_ends_us, clock_wall_us(), "TLS certificate", &words);
+
+	replica_note_certificate(l->replica, words.text);
+	if (ends == l->ends)
+		return;
+	l->ends = ends;
+	if (ends)
+		log_event(LOG_WARN, "certificate.ends", "reason", words.text, NULL);
+	else
+		log_event(LOG_INFO, "certificate.renewed", NULL);
+}
+
 void local_watch(struct local *l)
 {
 	struct reason why;
@@ -67,6 +84,7 @@ void local_watch(struct local *l)
 		give_up(l, &why);
 	}
 	watch_log(l);
+	watch_certificate(l);
 	int64_t free_bytes = replica_room(l->replica, &low);
 	if (low == l->low)
 		return;

@@ -12,14 +12,16 @@
 struct local {
 	struct replica *replica;
 	struct writer *writer;
-	struct generator *generator; /* NULL: none */
-	int64_t started_us;          /* monotonic */
-	bool never_wait;             /* the simulation: long polls answer at once */
-	atomic_bool broken;          /* the database is gone under us: the program is to end */
-	atomic_bool failing;         /* the last write found no room, or the like */
-	atomic_bool damaged;         /* a read found the database damaged */
-	bool low;                    /* of local_watch(), as told */
-	unsigned contradictions;     /* likewise */
+	struct generator *generator;         /* NULL: none */
+	int64_t started_us;                  /* monotonic */
+	bool never_wait;                     /* the simulation: long polls answer at once */
+	atomic_bool broken;                  /* the database is gone under us: the program is to end */
+	atomic_bool failing;                 /* the last write found no room, or the like */
+	atomic_bool damaged;                 /* a read found the database damaged */
+	_Atomic int64_t certificate_ends_us; /* wall clock; 0 = there is none */
+	bool low;                            /* of local_watch(), as told */
+	bool ends;                           /* likewise: the certificate, soon */
+	unsigned contradictions;             /* likewise */
 };
 
 /* How often main() calls local_watch(). */

@@ -47,8 +47,8 @@ static const struct settings *settings(const struct site *s)
 static enum err site_open(struct site *s, struct reason *why)
 {
 	const struct replica_config replica = {.path = settings(s)->db, .node = settings(s)->node};
-	const struct server_config server = {.listen = settings(s)->listen, .router = &s->router};
-	enum err e = generation_read_tokens(s->reload.now, why);
+	struct server_config server = {.listen = settings(s)->listen, .router = &s->router};
+	enum err e = generation_read_files(s->reload.now, why);
 
 	s->local.started_us = clock_mono_us();
 	if (e == OK)
@@ -61,8 +61,11 @@ static enum err site_open(struct site *s, struct reason *why)
 	s->router.centre_token = generation_token(&s->reload.now->token);
 	s->router.app_token = generation_token(&s->reload.now->app_token);
 	s->router.hosts = server_listen_is_loopback(settings(s)->listen) ? "" : NULL;
+	server.tls = s->reload.now->tls;
+	s->local.certificate_ends_us = tls_ends_us(server.tls);
 	if (e == OK)
 		e = server_open(&s->server, &server, why);
+	s->reload.server = s->server;
 	return e;
 }
 
@@ -144,6 +147,10 @@ static enum err run(struct site *s, struct reason *why)
 
 	log_event(LOG_INFO, "listening", "url", server_url(s->server), "node", settings(s)->node, "db",
 		settings(s)->db, "version", TIDEMARK_VERSION, NULL);
+	if (settings(s)->allow_plain_http)
+		log_event(LOG_WARN, "plain_http", "meaning",
+			"tokens and records may travel in the clear beyond this machine: --allow-plain-http",
+			NULL);
 	enum err e = chrony_start(&chrony, why);
 	if (e == OK) {
 		tell_status(s);
@@ -185,7 +192,7 @@ int main(int argc, char **argv)
 	enum options_do todo;
 	int code;
 
-	site.reload = (struct reload){argc, argv, &site.local, &site.router, generation_new(NULL)};
+	site.reload = (struct reload){argc, argv, &site.local, &site.router, NULL, generation_new(NULL)};
 	enum err e = settings_read(&site.reload.now->settings, argc, argv, &todo, &out, &why);
 
 	if (e != OK)

@@ -27,6 +27,7 @@ static void free_one(struct generation *g)
 {
 	forget(&g->token);
 	forget(&g->app_token);
+	tls_release(g->tls);
 	free(g);
 }
 
@@ -38,7 +39,7 @@ void generation_free(struct generation *g)
 	}
 }
 
-enum err generation_read_tokens(struct generation *g, struct reason *why)
+enum err generation_read_files(struct generation *g, struct reason *why)
 {
 	const struct settings *s = &g->settings;
 	enum err e = OK;
@@ -47,6 +48,8 @@ enum err generation_read_tokens(struct generation *g, struct reason *why)
 		e = option_read_secrets(s->token_file, &g->token, why);
 	if (e == OK && s->app_token_file)
 		e = option_read_secrets(s->app_token_file, &g->app_token, why);
+	if (e == OK && s->tls.certificate)
+		e = tls_read(&g->tls, &s->tls, why);
 	return e;
 }
 
@@ -70,6 +73,8 @@ static void tell(
 		option_content_tell("token-file", "another token", &r);
 	if (!same_token(&g->app_token, &before->app_token))
 		option_content_tell("app-token-file", "another token", &r);
+	if (!tls_same(g->tls, before->tls))
+		tls_tell(g->tls, &r);
 	reloaded_tell(&r);
 }
 
@@ -82,6 +87,9 @@ static void take(struct reload *r, struct generation *g)
 	generator_set(r->local->generator, &s->generator);
 	r->router->centre_token = generation_token(&g->token);
 	r->router->app_token = generation_token(&g->app_token);
+	if (!tls_same(g->tls, r->now->tls))
+		server_set_tls(r->server, g->tls);
+	r->local->certificate_ends_us = tls_ends_us(g->tls);
 	if (other_clock)
 		chrony_follow(s->chronyc);
 	r->now = g;
@@ -96,7 +104,9 @@ void reload_settings(struct reload *r)
 	enum err e = settings_reread(&g->settings, r->argc, r->argv, &changes, &why);
 
 	if (e == OK)
-		e = generation_read_tokens(g, &why);
+		e = generation_read_files(g, &why);
+	if (e == OK)
+		e = tls_switch_check(before->tls, g->tls, &why);
 	if (e == OK) {
 		take(r, g);
 		tell(&changes, g, before);

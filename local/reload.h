@@ -9,19 +9,20 @@
 
 #include "local/local.h"
 #include "local/settings.h"
-#include "shared/router.h"
+#include "shared/server.h"
 
 /* Settings that held at some time: whoever began under them may still look at them, so they stay until the end. */
 struct generation {
 	struct settings settings;
 	struct buf token,
 		app_token; /* of their files, one or two each (secrets.h); NUL-terminated, or empty */
+	struct tls *tls;   /* NULL: plain HTTP */
 	struct generation *before;
 };
 struct generation *generation_new(struct generation *before);
 void generation_free(struct generation *g); /* and those before it; NULL is allowed */
-/* Reads the tokens that the settings name. */
-enum err generation_read_tokens(struct generation *g, struct reason *why) MUST_USE;
+/* Reads the tokens and certificates that the settings name. */
+enum err generation_read_files(struct generation *g, struct reason *why) MUST_USE;
 const char *generation_token(const struct buf *token); /* "": none */
 
 struct reload {
@@ -29,6 +30,7 @@ struct reload {
 	char **argv;
 	struct local *local;
 	struct router *router;
+	struct server *server;
 	struct generation *now; /* replaced when settings are taken */
 };
 void reload_settings(struct reload *r);

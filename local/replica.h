@@ -118,6 +118,8 @@ bool replica_is_full(struct replica *r);
 
 /* Somebody found it damaged; it stays so in this run.  Any thread. */
 void replica_note_damage(struct replica *r, const char *what);
+/* What the program's certificate comes to, told with the others; "": it is well.  Any thread. */
+void replica_note_certificate(struct replica *r, const char *what);
 /* What is wrong with it though it serves.  Any thread. */
 void replica_ailments(struct replica *r, struct ailments *ret);
 

@@ -64,6 +64,7 @@ struct complaints {
 	pthread_mutex_t lock;
 	bool writes_fail, damaged;
 	struct reason write_why, damage_why;
+	struct reason certificate; /* "": it holds for long, or there is none */
 };
 
 struct replica {

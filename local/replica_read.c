@@ -187,6 +187,15 @@ void replica_note_damage(struct replica *r, const char *what)
 	pthread_mutex_unlock(&c->lock);
 }
 
+void replica_note_certificate(struct replica *r, const char *what)
+{
+	struct complaints *c = &r->complaints;
+
+	pthread_mutex_lock(&c->lock);
+	(void)fail(OK, &c->certificate, "%s", what);
+	pthread_mutex_unlock(&c->lock);
+}
+
 void replica_ailments(struct replica *r, struct ailments *ret)
 {
 	struct complaints *c = &r->complaints;
@@ -199,6 +208,8 @@ void replica_ailments(struct replica *r, struct ailments *ret)
 		ailments_add(&s, AILMENT_DAMAGED, "%s", c->damage_why.text);
 	if (c->writes_fail && !full && !strstr(c->write_why.text, REASON_DISK_FULL))
 		ailments_add(&s, AILMENT_WRITES_FAIL, "its database takes no writes: %s", c->write_why.text);
+	if (c->certificate.text[0])
+		ailments_add(&s, AILMENT_CERTIFICATE, "%s", c->certificate.text);
 	pthread_mutex_unlock(&c->lock);
 	if (full)
 		ailments_add(&s, AILMENT_DISK_FULL,

@@ -36,5 +36,6 @@ static const struct route routes[] = {
 
 void routes_init(struct router *ret, struct local *l)
 {
-	*ret = (struct router){.routes = routes, .n = sizeof(routes) / sizeof(*routes), .ctx = l};
+	*ret = (struct router){
+		.routes = routes, .n = sizeof(routes) / sizeof(*routes), .ctx = l, .certified = ROUTE_CENTRE};
 }

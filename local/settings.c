@@ -21,6 +21,15 @@ static enum err check_database(const struct settings *s, struct reason *why)
 	return OK;
 }
 
+static enum err check_tls(const struct settings *s, struct reason *why)
+{
+	enum err e = tls_files_check(&s->tls, "tls-certificate", "tls-key", why);
+
+	return e == OK ? tls_listen_check(s->listen, server_listen_is_loopback(s->listen), &s->tls,
+				 s->allow_plain_http, why)
+		       : e;
+}
+
 static enum err check_server(const struct settings *s, struct reason *why)
 {
 	struct sockaddr_storage address;
@@ -36,8 +45,10 @@ static enum err check_server(const struct settings *s, struct reason *why)
 		return fail(DENIED, why,
 			"--listen %s: give --app-token-file; without it only a loopback address is allowed",
 			s->listen);
-	return OK;
+	return check_tls(s, why);
 }
+
+#define TLS_CLIENT_CA_HELP "only a centre with a certificate signed by one of these may replicate"
 
 /* What the options write into. */
 static struct settings s;
@@ -53,6 +64,10 @@ static const struct option table[] = {
 		"the token that the centre must show; perhaps two, one a line"},
 	{"app-token-file", OPTION_TEXT, &s.app_token_file, NULL, 0, 0, NULL, "FILE",
 		"the token that applications must show; perhaps two, one a line"},
+	TLS_SERVER_OPTIONS(&s.tls),
+	{"allow-plain-http", OPTION_FLAG, &s.allow_plain_http, NULL, 0, 0, NULL, NULL,
+		"listen beyond loopback without TLS, where the network itself is safe: tokens travel in the "
+		"clear"},
 	{"generate", OPTION_NUMBER, &s.generator.rate, "0", 0, 1e6, NULL, "RATE",
 		"write RATE sensor-like records a second, to try things out"},
 	{"generate-burst", OPTION_INTEGER, &burst, "0", 0, 1e6, NULL, "N",
@@ -62,6 +77,10 @@ static const struct option table[] = {
 	{"to", OPTION_TEXT, &to, NULL, 0, 0, NULL, "URL",
 		"import: into the local that runs there, not into a database file"},
 	{"from", OPTION_TEXT, &from, NULL, 0, 0, NULL, "URL", "export: from the local that runs there"},
+	{"tls-ca", OPTION_TEXT, &s.tls_ca, NULL, 0, 0, NULL, "FILE",
+		"import, export: only a certificate signed by one of these is believed; without it, by one "
+		"of the "
+		"system's authorities"},
 	{"type", OPTION_TEXT, &s.format.type, NULL, 0, 0, NULL, "T",
 		"import: the type of rows and plain values; export: only this type"},
 	{"deleted", OPTION_FLAG, &s.format.deleted, NULL, 0, 0, NULL, NULL, "export: deleted records, too"},
@@ -95,8 +114,9 @@ static const struct options o = {
 	.n = sizeof(table) / sizeof(*table),
 	.positional = true,
 	.credentials = true,
-	.reloads = "token-file app-token-file generate generate-burst chronyc log-level log-format",
-	.ignored = "to from type deleted json quiet " FORMAT_OPTION_NAMES,
+	.reloads = "token-file app-token-file tls-certificate tls-key tls-client-ca generate generate-burst "
+		   "chronyc log-level log-format",
+	.ignored = "to from tls-ca type deleted json quiet " FORMAT_OPTION_NAMES,
 };
 
 /* `import FILE`, `export [FILE]` or nothing. */

@@ -6,7 +6,7 @@
 
 #include "local/generator.h"
 #include "shared/format.h"
-#include "shared/options.h"
+#include "shared/tls.h"
 
 enum command { COMMAND_SERVE, COMMAND_IMPORT, COMMAND_EXPORT };
 
@@ -17,6 +17,9 @@ struct settings {
 	struct format_options format;
 	const char *node, *db, *listen;
 	const char *token_file, *app_token_file;
+	struct tls_files tls; /* checked */
+	const char *tls_ca;   /* of import and export: who signed the certificate of the local that runs */
+	bool allow_plain_http;
 	struct generator_config generator;
 	const char *chronyc;
 	const char *log_level, *log_format;

@@ -4,6 +4,7 @@
 #include "shared/build.h"
 #include "shared/chrony.h"
 #include "shared/clock.h"
+#include "shared/tls.h"
 
 void status_healthz(void *local, struct http_request *q, struct http_reply *r)
 {
@@ -223,6 +224,8 @@ void status_metrics(void *local, struct http_request *q, struct http_reply *r)
 	if (told)
 		put_replica_metrics(&s, out);
 	put_unwell_metric(l, out);
+	const struct tls_ends ends = {"server", l->certificate_ends_us};
+	tls_put_metric(&ends, 1, clock_wall_us(), out);
 	r->status = 200;
 	r->content_type = "text/plain; version=0.0.4; charset=utf-8";
 }

@@ -14,6 +14,7 @@ static const struct {
 	[AILMENT_WRITES_FAIL] = {MEMBER("writes_fail"), LOG_WARN},
 	[AILMENT_DISK_FULL] = {MEMBER("disk_full"), LOG_WARN},
 	[AILMENT_DISK_LOW] = {MEMBER("disk_low"), LOG_WARN},
+	[AILMENT_CERTIFICATE] = {MEMBER("certificate_ends"), LOG_WARN},
 	[AILMENT_REJECTED] = {MEMBER("records_rejected"), LOG_WARN},
 	[AILMENT_QUARANTINED] = {MEMBER("records_quarantined"), LOG_WARN},
 	[AILMENT_TOKEN_OLD] = {MEMBER("token_old"), LOG_WARN},

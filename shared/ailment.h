@@ -19,6 +19,7 @@ enum ailment {
 	AILMENT_WRITES_FAIL, /* the last write was not taken: read-only, an I/O error, … */
 	AILMENT_DISK_FULL,   /* the last write found no room */
 	AILMENT_DISK_LOW,    /* less is free than the next writes may need */
+	AILMENT_CERTIFICATE, /* its TLS certificate ends soon, or has */
 	/* The centre sees these of a node: */
 	AILMENT_REJECTED,    /* the node cannot hold records that were pushed */
 	AILMENT_QUARANTINED, /* the centre cannot hold records of the node */
@@ -27,8 +28,8 @@ enum ailment {
 	AILMENT_CLOCK_DISAGREES, /* with what both ends claim of theirs */
 	AILMENT_CLOCK_FREE,      /* nothing keeps it */
 };
-#define AILMENTS 10
-#define AILMENTS_TOLD 4
+#define AILMENTS 11
+#define AILMENTS_TOLD 5
 #define AILMENT_BIT(a) (1U << (a))
 
 const char *ailment_name(enum ailment a); /* one word, stable */

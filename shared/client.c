@@ -44,6 +44,30 @@ static bool set_up(CURL *curl)
 	       curl_easy_setopt(curl, CURLOPT_MAXCONNECTS, 1L) == CURLE_OK;
 }
 
+static bool set_blob(CURL *curl, CURLoption o, struct span pem)
+{
+	struct curl_blob blob = {.data = (void *)(uintptr_t)pem.at, .len = pem.len, .flags = CURL_BLOB_COPY};
+	return pem.len == 0 || curl_easy_setopt(curl, o, &blob) == CURLE_OK;
+}
+
+/* With an own authority the system's are left out; they stand in a directory, too. */
+static bool set_tls(CURL *curl, const struct client_config *c)
+{
+	const struct tls *t = c->tls;
+	bool good = curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK;
+	if (good && c->any_certificate)
+		good = curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L) == CURLE_OK &&
+		       curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L) == CURLE_OK;
+	if (!good || !t)
+		return good;
+	if (tls_ca(t).len > 0)
+		good = curl_easy_setopt(curl, CURLOPT_CAINFO, NULL) == CURLE_OK &&
+		       curl_easy_setopt(curl, CURLOPT_CAPATH, NULL) == CURLE_OK &&
+		       set_blob(curl, CURLOPT_CAINFO_BLOB, tls_ca(t));
+	return good && set_blob(curl, CURLOPT_SSLCERT_BLOB, tls_certificate(t)) &&
+	       set_blob(curl, CURLOPT_SSLKEY_BLOB, tls_key(t));
+}
+
 enum err client_open(struct client **ret, const struct client_config *c, struct reason *why)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -60,7 +84,7 @@ enum err client_open(struct client **ret, const struct client_config *c, struct 
 	cl->cut_body = c->cut_body;
 	cl->stop = c->stop;
 	cl->timeout_ms = c->timeout_ms > 0 ? c->timeout_ms : DEFAULT_TIMEOUT_MS;
-	if (!cl->curl || !cl->base || !cl->token || !set_up(cl->curl)) {
+	if (!cl->curl || !cl->base || !cl->token || !set_up(cl->curl) || !set_tls(cl->curl, c)) {
 		client_close(cl);
 		return fail(INTERNAL, why, "libcurl does not take its settings");
 	}
@@ -96,6 +120,7 @@ struct call {
 	void *sink_ctx;
 	enum err sunk; /* what it said last */
 	struct reason why;
+	char error[CURL_ERROR_SIZE]; /* libcurl's words */
 };
 
 /* For answers that may be large: into the sink, but for those that are a problem. */
@@ -210,8 +235,18 @@ static void set_method(CURL *curl, enum http_method m, struct span body)
 		curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, http_method_name(m));
 }
 
-static const char *cause_of(CURL *curl, CURLcode code)
+static const char *tls_cause_of(CURL *curl, CURLcode code, const char *said, struct reason *ret)
 {
+	long verdict = 0;
+	curl_easy_getinfo(curl, CURLINFO_SSL_VERIFYRESULT, &verdict);
+	tls_fault(ret, code == CURLE_PEER_FAILED_VERIFICATION, verdict, said);
+	return ret->text;
+}
+
+/* In `room`, where it is not always the same. */
+static const char *cause_of(const struct call *call, CURLcode code, struct reason *room)
+{
+	CURL *curl = call->curl;
 	long error = 0;
 	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &error);
 	switch (code) {
@@ -227,16 +262,16 @@ static const char *cause_of(CURL *curl, CURLcode code)
 	case CURLE_PARTIAL_FILE:
 	case CURLE_RECV_ERROR:
 	case CURLE_SEND_ERROR:
-		return "the connection broke";
+		return tls_alerted(call->error) ? tls_cause_of(curl, code, call->error, room)
+						: "the connection broke";
 	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_WEIRD_SERVER_REPLY:
 		return "what answers there is no HTTP server";
 	case CURLE_URL_MALFORMAT:
 		return "not a URL";
 	case CURLE_PEER_FAILED_VERIFICATION:
-		return "its TLS certificate is not trusted";
 	case CURLE_SSL_CONNECT_ERROR:
-		return "no TLS connection";
+		return tls_cause_of(curl, code, call->error, room);
 	case CURLE_ABORTED_BY_CALLBACK:
 		return "given up";
 	default: /* libcurl's list, not ours */
@@ -248,6 +283,7 @@ static enum err failed(const struct client *c, const struct call *call, enum htt
 	struct reason *why)
 {
 	double connected = 0;
+	struct reason room;
 	bool idempotent = m != HTTP_POST && m != HTTP_PATCH;
 	curl_easy_getinfo(c->curl, CURLINFO_CONNECT_TIME, &connected);
 	if (call->sunk != OK)
@@ -255,10 +291,10 @@ static enum err failed(const struct client *c, const struct call *call, enum htt
 	if (call->too_large)
 		return fail(INVALID, why, "%s: the answer has more than %zu bytes", c->base, c->max_body);
 	if (code == CURLE_URL_MALFORMAT)
-		return fail(INVALID, why, "%s: %s", c->base, cause_of(c->curl, code));
+		return fail(INVALID, why, "%s: %s", c->base, cause_of(call, code, &room));
 	if (idempotent || connected <= 0)
-		return fail(RETRY, why, "%s: %s", c->base, cause_of(c->curl, code));
-	return fail(UNCERTAIN, why, "%s: %s; it may have been done", c->base, cause_of(c->curl, code));
+		return fail(RETRY, why, "%s: %s", c->base, cause_of(call, code, &room));
+	return fail(UNCERTAIN, why, "%s: %s; it may have been done", c->base, cause_of(call, code, &room));
 }
 
 /* How long it may take.  A download's head may be long in coming, and a peer may be gone without a word. */
@@ -283,6 +319,7 @@ static CURLcode perform(struct client *c, struct call *call, const char *target,
 	buf_printf(&url, "%s%s", c->base, target);
 	if (buf_failed(&url))
 		return CURLE_OUT_OF_MEMORY;
+	curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, call->error);
 	curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
 	curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, call);
@@ -302,6 +339,7 @@ static enum err run(struct client *c, struct call *call, const struct client_req
 	CURLcode code = CURLE_OUT_OF_MEMORY;
 	if (add_headers(&headers, c, q))
 		code = perform(c, call, q->target, headers);
+	curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, NULL);
 	curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, NULL);
 	curl_slist_free_all(headers);
 	if (code != CURLE_OK && !(c->cut_body && call->too_large)) {
@@ -351,7 +389,7 @@ enum err client_download(struct client *c, const char *target, int64_t timeout_m
 bool client_probe(const char *base_url, int64_t timeout_ms)
 {
 	const struct client_config config = {
-		.base_url = base_url, .timeout_ms = timeout_ms, .max_body = 1024};
+		.base_url = base_url, .any_certificate = true, .timeout_ms = timeout_ms, .max_body = 1024};
 	struct client *c;
 	struct client_reply r = {0};
 	struct reason why;

@@ -9,12 +9,16 @@
 #include <stdatomic.h>
 
 #include "shared/http.h"
+#include "shared/tls.h"
 
 struct client;
 
 struct client_config {
 	const char *base_url; /* http://HOST:PORT, perhaps with a path; a slash at the end does not matter */
 	const char *token;    /* NULL or "": none */
+	const struct tls
+		*tls; /* NULL: none to show, the system's authorities are believed; outlives the client */
+	bool any_certificate; /* of whoever: nothing that is sent or comes back is a secret, or believed */
 	int64_t timeout_ms;   /* of a whole call, 0 = 10 s; for connecting 5 s at most */
 	size_t max_body;      /* of an answer */
 	bool cut_body;        /* what is more of it is not waited for; else it is INVALID */
@@ -40,6 +44,7 @@ enum err client_call(struct client *c, enum http_method m, const char *target, s
 	const char *content_type, struct client_reply *ret, struct reason *why) MUST_USE;
 void client_reply_done(struct client_reply *r);
 /* Does the server there take a new connection, and answer GET /healthz with 200, in that time? */
+/* Whatever certificate it shows. */
 bool client_probe(const char *base_url, int64_t timeout_ms);
 
 struct client_request {

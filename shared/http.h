@@ -42,6 +42,7 @@ struct http_request {
 	char peer[HTTP_PEER_BYTES]; /* the peer's address: "192.0.2.1", "2001:db8::1"; "" = not known */
 	bool loopback;              /* it is a loopback one */
 	bool tls;                   /* it came by TLS */
+	const char *uncertified;    /* why it showed no good certificate; NULL: it did, or need not */
 	int64_t received_us;        /* wall clock when the request's head had come */
 
 	/* set by the router, in `arena` */

@@ -165,9 +165,11 @@ static enum err set_from_credentials(struct reading *r, struct reason *why)
 		size_t len = strlen(name), cut = sizeof suffix - 1;
 		char path[PATH_MAX];
 		struct stat st;
-		if (len <= cut || strcmp(name + len - cut, suffix) != 0)
+		bool is_file = len > cut && strcmp(name + len - cut, suffix) == 0;
+		if (!is_file && strncmp(name, "tls-", 4) != 0)
 			continue;
-		int n = snprintf(path, sizeof path, "%s/%.*s", directory, (int)(len - cut), name);
+		int n = snprintf(
+			path, sizeof path, "%s/%.*s", directory, (int)(is_file ? len - cut : len), name);
 		if (n > 0 && (size_t)n < sizeof path && stat(path, &st) == 0 && st.st_size > 1)
 			e = set(r, i, path, SOURCE_CREDENTIAL, why);
 	}

@@ -50,8 +50,8 @@ struct options {
 	const struct option *at;
 	size_t n;
 	bool positional; /* arguments that are no option are allowed and handed back */
-	/* An option NAME-file without a value takes the file NAME of $CREDENTIALS_DIRECTORY, where there is one with more in
-	 * it than a line end. */
+	/* An option NAME-file, or of a TLS file (tls-NAME), without a value takes the file NAME or tls-NAME of
+	 * $CREDENTIALS_DIRECTORY, where there is one with more in it than a line end. */
 	bool credentials;
 	/* Names with blanks between them, for options_reread(): those that may change while the program runs, and those
 	 * that say nothing to a program that keeps running.  Every other one needs a restart. */
@@ -118,5 +118,7 @@ bool option_parse_duration(const char *text, int64_t *ret_ms) MUST_USE;
 enum err option_read_secrets(const char *path, struct buf *ret, struct reason *why) MUST_USE;
 /* For who shows it: the first alone. */
 enum err option_read_secret(const char *path, struct buf *ret, struct reason *why) MUST_USE;
+/* The whole of a file of certificates or, `secret`, of a key, which others may not read; errors as above. */
+enum err option_read_pem(const char *path, bool secret, struct buf *ret, struct reason *why) MUST_USE;
 
 #endif

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define PEM_MAX_BYTES (1024 * 1024) /* the system's bundle of authorities has a quarter of that */
 #define SECRET_MAX_BYTES 4096
 
 bool option_parse_duration(const char *text, int64_t *ret_ms)
@@ -242,11 +243,12 @@ enum err option_set(const struct option *opt, const char *text, struct arena *a,
 }
 
 /* Reads up to the limit and one byte more, by which the caller knows that it is too large. */
-static enum err read_small(int fd, const char *path, struct buf *ret, struct reason *why)
+static enum err read_small(int fd, const char *path, size_t most, struct buf *ret, struct reason *why)
 {
-	char block[SECRET_MAX_BYTES + 1];
-	while (ret->len <= SECRET_MAX_BYTES) {
-		ssize_t n = read(fd, block, sizeof block - ret->len);
+	char block[4096];
+	while (ret->len <= most) {
+		size_t room = most + 1 - ret->len;
+		ssize_t n = read(fd, block, room < sizeof block ? room : sizeof block);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -255,7 +257,10 @@ static enum err read_small(int fd, const char *path, struct buf *ret, struct rea
 			break;
 		buf_add(ret, block, (size_t)n);
 	}
-	return buf_failed(ret) ? fail(RETRY, why, "out of memory") : OK;
+	explicit_bzero(block, sizeof block);
+	if (buf_failed(ret))
+		return fail(RETRY, why, "out of memory");
+	return ret->len <= most ? OK : fail(INVALID, why, "%s: larger than %zu bytes", path, most);
 }
 
 /* Takes a carriage return before each line end away. */
@@ -271,8 +276,6 @@ static void drop_returns(struct buf *text)
 
 static enum err check_secrets(const char *path, struct buf *text, struct reason *why)
 {
-	if (text->len > SECRET_MAX_BYTES)
-		return fail(INVALID, why, "%s: larger than %d bytes", path, SECRET_MAX_BYTES);
 	if (text->len > 0)
 		drop_returns(text);
 	if (text->len > 0 && text->at[text->len - 1] == '\n')
@@ -296,30 +299,44 @@ static enum err check_secrets(const char *path, struct buf *text, struct reason 
 	return OK;
 }
 
-enum err option_read_secrets(const char *path, struct buf *ret, struct reason *why)
+static enum err check_text(const char *path, struct buf *text, struct reason *why)
+{
+	if (text->len == 0 || memchr(text->at, '\0', text->len))
+		return fail(INVALID, why, "%s: %s", path, text->len == 0 ? "empty" : "no text");
+	return OK;
+}
+
+/* The whole of a file that passes; else nothing. */
+static enum err read_file(const char *path, bool secret, size_t most,
+	enum err (*check)(const char *, struct buf *, struct reason *), struct buf *ret, struct reason *why)
 {
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return fail(errno == ENOENT ? GONE : DENIED, why, "%s: %s", path, strerror(errno));
 	enum err e = OK;
-	struct buf secret = {0};
+	struct buf text = {0};
 	if (fstat(fd, &st) != 0 || S_ISDIR(st.st_mode))
 		e = fail(INVALID, why, "%s: not a file", path);
-	else if (st.st_mode & S_IROTH)
+	else if (secret && (st.st_mode & S_IROTH))
 		e = fail(INVALID, why, "%s: readable by everybody; run: chmod o-rwx %s", path, path);
 	if (e == OK)
-		e = read_small(fd, path, &secret, why);
+		e = read_small(fd, path, most, &text, why);
 	if (e == OK)
-		e = check_secrets(path, &secret, why);
+		e = check(path, &text, why);
 	if (e == OK) {
 		buf_done(ret);
-		*ret = secret;
+		*ret = text;
 	} else {
-		buf_done(&secret);
+		buf_done(&text);
 	}
 	close(fd);
 	return e;
+}
+
+enum err option_read_secrets(const char *path, struct buf *ret, struct reason *why)
+{
+	return read_file(path, true, SECRET_MAX_BYTES, check_secrets, ret, why);
 }
 
 enum err option_read_secret(const char *path, struct buf *ret, struct reason *why)
@@ -331,4 +348,9 @@ enum err option_read_secret(const char *path, struct buf *ret, struct reason *wh
 		ret->len = (size_t)(end - ret->at);
 	}
 	return e;
+}
+
+enum err option_read_pem(const char *path, bool secret, struct buf *ret, struct reason *why)
+{
+	return read_file(path, secret, PEM_MAX_BYTES, check_text, ret, why);
 }

@@ -13,8 +13,9 @@ struct remote;
 
 struct remote_config {
 	const char *url;
-	const char *token;  /* NULL or "": none */
-	int64_t timeout_ms; /* of a request; 0 = a minute */
+	const char *token;     /* NULL or "": none */
+	const struct tls *tls; /* as in client.h */
+	int64_t timeout_ms;    /* of a request; 0 = a minute */
 	bool centre;
 	const struct format *format; /* what an export asks for */
 };

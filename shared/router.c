@@ -429,6 +429,17 @@ static bool refuse_query(
 	return false;
 }
 
+static bool refuse_uncertified(
+	const struct router *t, const struct route *route, const struct http_request *q, struct http_reply *r)
+{
+	if (!q->uncertified || route->access <= ROUTE_OPEN || route->access < t->certified)
+		return false;
+	http_problem(r, "certificate_required",
+		"a client certificate is needed, signed by an authority that is believed here: %s",
+		q->uncertified);
+	return true;
+}
+
 /* All checks but the handler; NULL: refused. */
 static const struct route *admit(
 	const struct router *t, struct http_request *q, uint64_t length, struct http_reply *r)
@@ -443,7 +454,8 @@ static const struct route *admit(
 	const struct route *route = find(t, q, r);
 	if (!route)
 		return NULL;
-	if (refuse_access(t, route, q, r) || refuse_shut(t->gate, route, r))
+	if (refuse_uncertified(t, route, q, r) || refuse_access(t, route, q, r) ||
+		refuse_shut(t->gate, route, r))
 		return NULL;
 	return refuse_body(route, q, length, r) || refuse_query(route, q, raw, r) ? NULL : route;
 }

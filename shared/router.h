@@ -2,8 +2,8 @@
  * router - the one table of routes: who may call, how large a body, which handler.
  *
  * router_dispatch() answers everything that is the same for all calls (framing, Host and
- * Origin, pages of other sites, 404, 405, 401, 403, 503 of a gate, 415, 411, 413, malformed query; in this order) and then calls the
- * handler.
+ * Origin, pages of other sites, 404, 405, 403 of a certificate, 401, 403 of a role, 503 of a gate, 415, 411, 413, malformed query; in
+ * this order) and then calls the handler.
  * Segments are percent-decoded one by one; nothing is normalised.  The first route that fits is taken.
  * A router is const once it serves, but for its tokens; thread-safe.
  */
@@ -72,6 +72,11 @@ struct router {
 	 */
 	const char *hosts;
 	struct router_gate *gate; /* NULL: always open */
+	/*
+	 * Where client certificates are asked for: the first of the accesses that need one; so do those that follow it.
+	 * ROUTE_ALWAYS and ROUTE_OPEN never do.
+	 */
+	enum route_access certified;
 };
 
 /*

@@ -30,7 +30,7 @@ static void exchange_free(struct exchange *x)
 	free(x);
 }
 
-static struct reaper_entry *entry_of(struct MHD_Connection *c)
+static struct connection *connection_of(struct MHD_Connection *c)
 {
 	return MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
@@ -42,15 +42,18 @@ static void on_connection(
 {
 	struct server *s = cls;
 	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-		struct reaper_entry *e = calloc(1, sizeof *e);
-		if (!e)
+		struct connection *conn = calloc(1, sizeof *conn);
+		if (!conn)
 			err_out_of_memory();
 		int fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-		reaper_add(s->reaper, e, fd, clock_mono_us() + s->request_timeout_us);
-		*context = e;
+		reaper_add(s->reaper, &conn->entry, fd, clock_mono_us() + s->request_timeout_us);
+		server_tls_attend(s, conn, c);
+		*context = conn;
 	} else if (*context) {
-		reaper_drop(s->reaper, *context);
-		free(*context);
+		struct connection *conn = *context;
+		reaper_drop(s->reaper, &conn->entry);
+		server_tls_part(conn);
+		free(conn);
 		*context = NULL;
 	}
 }
@@ -66,7 +69,7 @@ static void *on_target(void *cls, const char *uri, struct MHD_Connection *c)
 		free(x);
 		return NULL;
 	}
-	*x = (struct exchange){.server = s, .entry = entry_of(c), .raw = uri, .target = target};
+	*x = (struct exchange){.server = s, .entry = &connection_of(c)->entry, .raw = uri, .target = target};
 	reaper_set(s->reaper, x->entry, clock_mono_us() + s->request_timeout_us);
 	return x;
 }
@@ -189,6 +192,7 @@ static enum MHD_Result begin(
 	x->q.received_us = clock_wall_us();
 	x->q.method = http_method_parse(method);
 	x->q.target = span_of(x->target);
+	server_tls_judge(connection_of(c), c, &x->q);
 	const struct sockaddr *peer =
 		MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
 	x->q.loopback = listen_is_loopback(peer);
@@ -253,8 +257,12 @@ static struct MHD_Daemon *start(struct server *s, unsigned connections, bool v6)
 {
 	unsigned flags =
 		MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC;
+	struct MHD_OptionItem tls[SERVER_TLS_OPTIONS];
+	server_tls_options(s, tls);
 	if (v6)
 		flags |= MHD_USE_IPv6;
+	if (s->tls)
+		flags |= MHD_USE_TLS;
 	/* One address may take three quarters: behind a proxy everybody has the same. */
 	return MHD_start_daemon(flags, 0, NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET, s->listen_fd,
 		MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
@@ -262,7 +270,8 @@ static struct MHD_Daemon *start(struct server *s, unsigned connections, bool v6)
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES, MHD_OPTION_THREAD_STACK_SIZE,
 		(size_t)STACK_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK,
 		keep_encoded, NULL, MHD_OPTION_URI_LOG_CALLBACK, on_target, s, MHD_OPTION_NOTIFY_COMPLETED,
-		on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_END);
+		on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_ARRAY, tls,
+		MHD_OPTION_END);
 }
 
 static int64_t timeout_us(int64_t ms, int64_t otherwise_ms)
@@ -277,6 +286,7 @@ enum err server_open(struct server **ret, const struct server_config *c, struct 
 	struct server *s = calloc(1, sizeof *s);
 	if (!s)
 		return fail(RETRY, why, "out of memory");
+	server_tls_open(s, c->tls);
 	s->router = c->router;
 	s->listen_fd = -1;
 	s->request_timeout_us = timeout_us(c->request_timeout_ms, 10000);
@@ -286,7 +296,7 @@ enum err server_open(struct server **ret, const struct server_config *c, struct 
 		e = reaper_open(&s->reaper, why);
 	if (e == OK) {
 		listen_format(&address, text);
-		snprintf(s->url, sizeof s->url, "http://%s", text);
+		snprintf(s->url, sizeof s->url, "%s://%s", s->tls ? "https" : "http", text);
 		s->daemon = start(
 			s, c->max_connections > 0 ? c->max_connections : 256, address.ss_family == AF_INET6);
 		if (!s->daemon) {
@@ -321,6 +331,7 @@ void server_close(struct server *s)
 	reaper_close(s->reaper);
 	if (s->listen_fd >= 0)
 		close(s->listen_fd);
+	server_tls_close(s);
 	free(s);
 }
 

@@ -8,11 +8,15 @@
  *
  * What libmicrohttpd refuses by itself (an unreadable request line, a head over 32 KiB, a
  * Content-Length that is no number) it answers with its own HTML or by closing.
+ *
+ * With TLS, the time of a request also bounds the handshake before it.  Who speaks plain HTTP there is told so in HTTP.
+ * Where the certificates of clients are asked for, the router says which routes need one.
  */
 #ifndef SHARED_SERVER_H
 #define SHARED_SERVER_H
 
 #include "shared/router.h"
+#include "shared/tls.h"
 
 struct server;
 
@@ -22,11 +26,14 @@ struct server_config {
 	unsigned max_connections;    /* 0 = 256 */
 	int64_t request_timeout_ms;  /* from the first byte to the whole request; 0 = 10 s */
 	int64_t reply_timeout_ms;    /* a reader that does not read; 0 = 60 s */
+	struct tls *tls;             /* NULL: plain HTTP; the server holds it as well */
 };
 
 /* DENIED: the address is taken or not this machine's; INVALID: not an address. */
 enum err server_open(struct server **ret, const struct server_config *c, struct reason *why) MUST_USE;
-const char *server_url(const struct server *s); /* http://127.0.0.1:41234 */
+const char *server_url(const struct server *s); /* http://127.0.0.1:41234, or https:// */
+/* For the connections that come; those that are open go on with what they began with.  Only where there was TLS before. */
+void server_set_tls(struct server *s, struct tls *t);
 /*
  * Stops accepting, lets answers under way go out for up to two seconds, waits for handlers to return; the
  * caller first wakes those that wait.  NULL is allowed.

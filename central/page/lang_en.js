@@ -33,7 +33,7 @@ export const en = {
 	"needs.more": "Also:", "needs.more.state": "{n} {state}", "needs.centre": "The centre:", "needs.store": "its store cannot be read or written. Nodes wait; nothing acknowledged is lost.",
 	"needs.conflicts": {one: "{n} conflict was settled.", other: "{n} conflicts were settled."}, "needs.conflicts.what": "The losing versions are kept: look whether one should be the present one.",
 	"needs.quarantine": {one: "{n} record in quarantine.", other: "{n} records in quarantine."}, "needs.quarantine.what": "The centre could not take them; they are kept aside, whole.",
-	"unwell.database_damaged": "Database damaged.", "unwell.writes_fail": "Writes fail.", "unwell.disk_full": "Disk full.", "unwell.disk_low": "Disk nearly full.", "unwell.records_rejected": "Records it cannot hold.",
+	"unwell.database_damaged": "Database damaged.", "unwell.writes_fail": "Writes fail.", "unwell.disk_full": "Disk full.", "unwell.disk_low": "Disk nearly full.", "unwell.certificate_ends": "Certificate ends.", "unwell.records_rejected": "Records it cannot hold.",
 	"unwell.records_quarantined": "Records in quarantine.", "unwell.token_old": "Takes its old token.", "unwell.clock_skewed": "Clock is off.", "unwell.clock_disagrees": "Clocks disagree.", "unwell.clock_unsynchronised": "Nothing keeps its clock.",
 	"unwell.since": "since {at}", "needs.more.unwell": {one: "{n} node that is not well", other: "{n} nodes that are not well"},
 	"next.in": "next attempt in {time}", "next.short": "next in {time}", "next.now": "being asked now",

@@ -53,8 +53,13 @@ static void add_names(struct tool *t, const struct options *o, struct completed 
 		return;
 	if (t->token_file && option_read_secret(t->token_file, &t->token, &why) != OK)
 		return;
-	const struct client_config config = {
-		.base_url = t->central, .token = t->token.at, .timeout_ms = ANSWER_MS, .max_body = BODY_MOST};
+	if (tool_read_tls(t, &why) != OK)
+		return;
+	const struct client_config config = {.base_url = t->central,
+		.token = t->token.at,
+		.tls = t->tls,
+		.timeout_ms = ANSWER_MS,
+		.max_body = BODY_MOST};
 	if (client_open(&t->client, &config, &why) == OK)
 		(void)!list_each(t, NAMES, "nodes", add_name, r);
 	client_close(t->client);

@@ -97,6 +97,13 @@ static const struct option table[] = {
 	{"central", OPTION_TEXT, &tool.central, "http://127.0.0.1:7100", 0, 0, NULL, "URL", "the centre"},
 	{"token-file", OPTION_TEXT, &tool.token_file, NULL, 0, 0, NULL, "FILE",
 		"a token of the centre, or the secret that it has by its --secret-file"},
+	{"tls-ca", OPTION_TEXT, &tool.tls_files.ca, NULL, 0, 0, NULL, "FILE",
+		"of the centre only a certificate signed by one of these is believed; without it, by one of "
+		"the system's "
+		"authorities"},
+	{"tls-client-certificate", OPTION_TEXT, &tool.tls_files.certificate, NULL, 0, 0, NULL, "FILE",
+		"what is shown to a centre that wants a client certificate"},
+	{"tls-client-key", OPTION_TEXT, &tool.tls_files.key, NULL, 0, 0, NULL, "FILE", "its key"},
 	{"json", OPTION_FLAG, &tool.json, NULL, 0, 0, NULL, NULL, "print what the centre answers, as JSON"},
 	{"quiet", OPTION_FLAG, &tool.quiet, NULL, 0, 0, NULL, NULL, "do not show how far a long command is"},
 	{"timeout", OPTION_DURATION, &tool.timeout_ms, NULL, 0, 0, NULL, "DURATION",
@@ -198,8 +205,13 @@ static int run(struct tool *t, struct reason *why)
 		fprintf(stderr, "tidemark: --token-file %s\n", why->text);
 		return EXIT_REFUSED;
 	}
+	if (tool_read_tls(t, why) != OK) {
+		fprintf(stderr, "tidemark: %s\n", why->text);
+		return EXIT_REFUSED;
+	}
 	const struct client_config config = {.base_url = t->central,
 		.token = t->token.at,
+		.tls = t->tls,
 		.timeout_ms = t->timeout_ms ? t->timeout_ms : 10000,
 		.max_body = 64 * 1024 * 1024};
 	if (client_open(&t->client, &config, why) != OK)
@@ -233,6 +245,7 @@ int main(int argc, char **argv)
 		fputs(out.at ? out.at : "", stdout);
 	buf_done(&out);
 	buf_done(&tool.token);
+	tls_release(tool.tls);
 	options_free();
 	return exit_code_after_output("tidemark", code);
 }

@@ -18,6 +18,14 @@ int tool_usage(const char *fmt, ...)
 	return EXIT_USAGE;
 }
 
+enum err tool_read_tls(struct tool *t, struct reason *why)
+{
+	const struct tls_files *f = &t->tls_files;
+	enum err e = tls_files_check(f, "tls-client-certificate", "tls-client-key", why);
+
+	return e == OK && (f->ca || f->certificate) ? tls_read(&t->tls, f, why) : e;
+}
+
 #define SLIPS_MOST 3
 
 const char *tool_nearest(const char *word, const char *(*at)(size_t i))

@@ -15,6 +15,8 @@
 #include "shared/progress.h"
 
 struct tool {
+	struct tls_files tls_files;
+	struct tls *tls; /* what they hold; NULL: no file is named */
 	const char *central, *token_file;
 	int64_t timeout_ms; /* 0: not given */
 	bool json, quiet;
@@ -30,6 +32,8 @@ struct tool {
 	struct option_list args; /* after the command's own word */
 };
 
+/* The files of TLS that the options name. */
+enum err tool_read_tls(struct tool *t, struct reason *why) MUST_USE;
 int tool_usage(const char *fmt, ...) PRINTF(1, 2);
 /* Which of these names (NULL behind the last) was meant by a word that is none of them; NULL = no idea. */
 const char *tool_nearest(const char *word, const char *(*at)(size_t i));

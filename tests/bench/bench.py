@@ -19,6 +19,8 @@ from ground import BIN, NODES, PAGE, Site, Table, cpu_s, peak_mib, remove, setup
 import bench_postgres
 import bench_quarantine
 import bench_refill
+import lab
+from authority import Authority
 
 RECORDS = 400000
 
@@ -197,6 +199,54 @@ def latency(site, table):
     table.add("write to visible, p99", "ms", p99, "the same")
 
 
+def tls(site, table):
+    """A pull of everything, and a write until it is visible, by HTTPS at both ends against plain HTTP, one after the other."""
+    ca = Authority(site.path).make("n=127.0.0.1", "--client", "centre=127.0.0.1")
+    ways = {"plain": ([], []), "tls": ([*ca.files("n"), "--tls-client-ca", ca.ca],
+                                       ["--tls-ca", ca.ca, *ca.files("centre"), *ca.shown("centre")])}
+    pulls, cpu, p50 = ({w: [] for w in ways} for _ in range(3))
+    for round_ in range(table.rounds):
+        for way, (there, here) in ways.items():
+            for l in site.locals:
+                l.stop()
+                l.options = there
+                l.start()
+            quick = site.local(f"quick-{way}{round_}", there).start()
+            centre = site.centre(f"{way}{round_}", [*site.locals, quick], [*here, "--poll-interval", "10s"])
+            before, start = sum(map(cpu_s, site.locals)), time.monotonic()
+            centre.spawn()
+            site.proven(centre, site.locals)
+            pulls[way].append(time.monotonic() - start)
+            cpu[way].append((cpu_s(centre) + sum(map(cpu_s, site.locals)) - before) / site.records * 1e6)
+            centre.listens()
+            p50[way].append(write_to_visible(centre, quick))
+            centre.stop()
+            quick.stop()
+            remove(centre.store.path)
+    for l in site.locals:
+        l.stop()
+        l.options = []
+        l.start()
+    for name, by, what in (("pull by TLS", pulls, "until proven equal"), ("its CPU", cpu, "of both ends"),
+                           ("write to visible by TLS", p50, "p50 of 200, on connections that stay open")):
+        table.add(name, "x", [t / p for t, p in zip(by["tls"], by["plain"])], f"{what}; of that by plain HTTP in the same round")
+    table.add("the same, plain", "ms", p50["plain"], "p50")
+    table.add("the same, TLS", "ms", p50["tls"], "p50")
+
+
+def write_to_visible(centre, local):
+    """The median, in ms; by connections that are kept."""
+    times = []
+    with lab.kept(local.url) as there, lab.kept(centre.url) as here:
+        for i in range(200):
+            start = time.monotonic()
+            assert there("POST", "/v1/records", json.dumps({"id": f"r{i}", "type": "t", "body": i}))[0] == 201
+            while here("GET", f"/v1/records/{local.name}/r{i}")[0] != 200:
+                pass
+            times.append((time.monotonic() - start) * 1e3)
+    return sorted(times)[len(times) // 2]
+
+
 def idle(site, table):
     """A hundred real locals with nothing to say."""
     locals_ = [site.local(f"idle{i}") for i in range(100)]
@@ -218,7 +268,7 @@ def idle(site, table):
     table.add("idle, centre's peak", "MiB", [peak], "resident, with 100 locals")
 
 
-BENCHES = {f.__name__: f for f in (pull, feed, files, writers, latency, idle)}
+BENCHES = {f.__name__: f for f in (pull, feed, files, writers, latency, tls, idle)}
 NAMES = [*BENCHES, "refill", "quarantine", "postgres"]
 
 

@@ -87,8 +87,8 @@ class Site:
                 assert l.status()["records"] == 0, f"{l.db} holds another number of records: remove it"
                 fill(l, self.each, body)
 
-    def local(self, name):
-        self.programs.append(lab.Local(self.path, name))
+    def local(self, name, options=()):
+        self.programs.append(lab.Local(self.path, name, options=options))
         return self.programs[-1]
 
     def centre(self, name, locals_, options=(), store=None):

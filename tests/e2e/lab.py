@@ -1,6 +1,7 @@
 """Real processes on loopback: start, kill, wipe, restore; ask over HTTP; wait for a state with a deadline."""
 import collections
 import contextlib
+import functools
 import http.client
 import json
 import os
@@ -10,6 +11,7 @@ import shutil
 import sqlite3
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -18,6 +20,7 @@ import urllib.parse
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("TIDEMARK_BIN", TOP / "build" / "debug"))
 _never = threading.Event()
+_https = ssl.create_default_context()  # believes besides whom a test names
 
 
 def wait_until(what, holds, seconds=20.0):
@@ -44,10 +47,18 @@ class Reply:
         return self.json["code"]
 
 
-def call(url, method="GET", body=None, headers=None, timeout=30.0):
+def believe(ca):
+    """From now on call() believes certificates of that authority."""
+    _https.load_verify_locations(ca)
+
+
+def call(url, method="GET", body=None, headers=None, timeout=30.0, context=None):
     """One request on a connection of its own."""
     parts = urllib.parse.urlsplit(url)
-    conn = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
+    if parts.scheme == "https":
+        conn = http.client.HTTPSConnection(parts.hostname, parts.port, timeout=timeout, context=context or _https)
+    else:
+        conn = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
     try:
         target = parts.path + ("?" + parts.query if parts.query else "")
         try:
@@ -56,6 +67,24 @@ def call(url, method="GET", body=None, headers=None, timeout=30.0):
             pass  # refused before all of the body was sent: the answer is there to read
         r = conn.getresponse()
         return Reply(r.status, r.headers, r.read())
+    finally:
+        conn.close()
+
+
+@contextlib.contextmanager
+def kept(url):
+    """ask(method, target, body=None) -> (status, body), all over one connection."""
+    parts = urllib.parse.urlsplit(url)
+    make = functools.partial(http.client.HTTPSConnection, context=_https) if parts.scheme == "https" else http.client.HTTPConnection
+    conn = make(parts.hostname, parts.port, timeout=30)
+
+    def ask(method, target, body=None):
+        conn.request(method, target, body=body)
+        r = conn.getresponse()
+        return r.status, r.read()
+
+    try:
+        yield ask
     finally:
         conn.close()
 

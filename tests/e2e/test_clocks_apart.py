@@ -36,7 +36,7 @@ class Away(lab.Local):
 
     def __init__(self, cable, keeper, token_file, directory, name):
         super().__init__(directory, name, options=["--chronyc", keeper.chronyc, "--token-file", directory / f"{name}.token",
-                                                   "--app-token-file", token_file])
+                                                   "--app-token-file", token_file, "--allow-plain-http"])
         self.cable = cable
         self.environment = faketime(FAKETIME=CLOCKS[name][0]) if CLOCKS[name][1] else None
 
@@ -74,7 +74,7 @@ def apart(site, cable, monkeypatch):
             with cable.at("site"):
                 keeper.start().follows()
             monkeypatch.setenv("TIDEMARK_TOKEN_FILE", str(secret))  # the tool's; the locals have options of their own
-            centre = site.centre(options=["--secret-file", secret, "--allow-network", "10.77.0.0/24", "--chronyc", server.chronyc])
+            centre = site.centre(options=["--secret-file", secret, "--allow-network", "10.77.0.0/24", "--allow-plain-http", "--chronyc", server.chronyc])
             locals_ = {}
             for port, name in enumerate(CLOCKS, 7101):
                 token = centre.tool("node", "add", name, f"http://{ADDRESS['site']}:{port}").stdout.strip()

@@ -8,8 +8,8 @@ import pytest
 import lab
 
 PROGRAMS = ["tidemark", "tidemark-central", "tidemark-local"]
-PAGES = ["man1/tidemark.1", "man5/tidemark.conf.5", "man8/tidemark-central.8", "man8/tidemark-local.8"]
-FILES = {f"usr/bin/{p}" for p in PROGRAMS} | {f"usr/share/man/{p}" for p in PAGES} | {
+PAGES = ["man1/tidemark.1", "man1/tidemark-certificates.1", "man5/tidemark.conf.5", "man8/tidemark-central.8", "man8/tidemark-local.8"]
+FILES = {f"usr/bin/{p}" for p in [*PROGRAMS, "tidemark-certificates"]} | {f"usr/share/man/{p}" for p in PAGES} | {
     "usr/share/bash-completion/completions/tidemark", "usr/share/zsh/site-functions/_tidemark"} | {
     f"usr/lib/systemd/system/{unit.name}" for unit in (lab.TOP / "deploy/systemd").iterdir()}
 

@@ -102,7 +102,7 @@ def test_networks_come_and_go(site):
     secret.write_text("operator\n")
     secret.chmod(0o600)
     centre = lab.Centre(site.path, [])
-    centre.argv = lambda: [lab.BIN / "tidemark-central", "--store", centre.store.url, "--listen", f"0.0.0.0:{centre.port}",
+    centre.argv = lambda: [lab.BIN / "tidemark-central", "--store", centre.store.url, "--listen", f"0.0.0.0:{centre.port}", "--allow-plain-http",
                            *centre.options]
     c = Configured(centre, {"poll-interval": "200ms", "allow-network": "127.0.0.0/8", "secret-file": str(secret)})
     site.adopt(centre)

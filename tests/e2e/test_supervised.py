@@ -13,6 +13,7 @@ import pytest
 
 import lab
 import supervise
+from authority import Authority
 from chronyd import CONF, Chronyd
 
 NODES = ["tidemark-central.service", "tidemark-local@shop-1.service"]
@@ -122,6 +123,17 @@ def test_the_tokens_come_as_credentials(started):
     r = subprocess.run([*map(str, centre.argv()), "--print-config", "--secret-file", "/x"], capture_output=True, text=True, timeout=10,
                        env={**os.environ, **centre.environment})
     assert "secret-file = /x  # flag" in r.stdout and "credential" not in r.stdout
+
+
+def test_the_watchdog_is_fed_over_tls(started, tmp_path):
+    """Both units with certificates as credentials, of another name and with one asked of clients: their own probe believes what it finds."""
+    ca = Authority(tmp_path).make("shop-1=shop.example", "--client", "centre=centre.example")
+    pem = lambda name: {"tls-certificate": ca.pem(name).read_text(), "tls-key": ca.key(name).read_text(), "tls-client-ca": ca.ca.read_text()}  # noqa: E731
+    for u in (local(started, credentials=pem("shop-1"), watchdog_s=0.8), started("tidemark-central.service", credentials={
+            **pem("centre"), "tls-ca": ca.ca.read_text(), "tls-client-certificate": ca.pem("centre").read_text(),
+            "tls-client-key": ca.key("centre").read_text()}, watchdog_s=0.8)):
+        assert u.url.startswith("https://127.0.0.1:")
+        u.supervisor.wait("WATCHDOG", past=3)
 
 
 def test_a_program_that_cannot_start_never_says_ready_and_is_not_started_again(started):

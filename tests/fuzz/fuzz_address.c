@@ -66,6 +66,7 @@ static void check_url(const struct networks *ns, const char *url)
 		MUST(strtoul(port, NULL, 10) == number);
 	} else if (is_literal(host, &address)) {
 		MUST(networks_judge(ns, (struct sockaddr *)&address) == ADDRESS_ALLOWED);
+		MUST(strncmp(url, "http:", 5) != 0 || networks_allow_plain(ns, (struct sockaddr *)&address));
 	} else {
 		MUST(strcasecmp(host, "localhost") == 0);
 	}

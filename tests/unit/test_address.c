@@ -90,7 +90,8 @@ static const struct {
 	{"http://[::1]", OK},
 	{"http://localhost:1", OK},
 	{"http://LOCALHOST", OK},
-	{"http://shop-1.example:65535", OK},
+	{"https://shop-1.example:65535", OK},
+	{"http://shop-1.example:65535", DENIED},
 	{"http://10.0.0.1:7101", DENIED},
 	{"http://169.254.169.254", DENIED},
 	{"http://[::ffff:10.0.0.1]:80", DENIED},
@@ -114,7 +115,7 @@ static const struct {
 	{"http://0X7F.0.0.0x1/", INVALID},
 	{"http://localhost.", OK},
 	{"http://any.localhost:80", OK},
-	{"http://notlocalhost", OK}, /* a name: judged when it is resolved */
+	{"https://notlocalhost", OK}, /* a name: judged when it is resolved */
 	{"http://0.0.0.0:7101", DENIED},
 	{"http://[::]:7101", DENIED},
 	{"http://[::ffff:0.0.0.0]", DENIED},
@@ -223,12 +224,41 @@ static void test_the_centre_is_no_node_of_itself(void **state)
 		struct reason why = {""};
 		networks_add_loopback(&ns);
 		assert_int_equal(networks_add(&ns, "192.0.2.0/24", NULL), OK);
+		ns.plain_http = true;
 		listens(&ns, rows[i].listen);
 		enum err e = node_url_check(&ns, rows[i].url, &why);
 		if (e != (rows[i].self ? DENIED : OK) ||
 			(rows[i].self && !strstr(why.text, "the centre's own")))
 			fail_msg("row %zu: %s %s", i, err_name(e), why.text);
 	}
+}
+
+/* Where tokens may travel in the clear: on this machine, or where that was asked for by name. */
+static void test_plain_http_beyond_loopback(void **state)
+{
+	static const char *const far[] = {"10.0.0.7", "::ffff:10.0.0.7", "fd00::1", "0.0.0.0", "::", "x", ""};
+	static const char *const near[] = {"127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"};
+	struct networks ns = {0};
+	struct reason why;
+	(void)state;
+	assert_int_equal(networks_add(&ns, "0.0.0.0/0", &why), OK);
+	assert_int_equal(networks_add(&ns, "::/0", &why), OK);
+	networks_add_loopback(&ns);
+	for (unsigned i = 0; i < 4; i++)
+		assert_true(networks_allow_plain_text(&ns, near[i]));
+	for (unsigned i = 0; i < 7; i++)
+		assert_false(networks_allow_plain_text(&ns, far[i]));
+	assert_int_equal(node_url_check(&ns, "http://10.0.0.7:7101", &why), DENIED);
+	assert_non_null(strstr(why.text, "--allow-plain-http"));
+	assert_int_equal(node_url_check(&ns, "http://[fd00::1]:7101", &why), DENIED);
+	assert_int_equal(node_url_check(&ns, "https://10.0.0.7:7101", &why), OK);
+	assert_int_equal(node_url_check(&ns, "http://localhost:7101", &why), OK);
+	assert_int_equal(node_url_check(&ns, "http://127.9.9.9:7101", &why), OK);
+	ns.plain_http = true;
+	for (unsigned i = 0; i < 7; i++)
+		assert_true(networks_allow_plain_text(&ns, far[i]));
+	assert_int_equal(node_url_check(&ns, "http://10.0.0.7:7101", &why), OK);
+	assert_int_equal(node_url_check(&ns, "http://shop-1.example", &why), OK);
 }
 
 static const struct {
@@ -299,6 +329,7 @@ int main(void)
 		cmocka_unit_test(test_what_no_network_allows),
 		cmocka_unit_test(test_the_centre_is_no_node_of_itself),
 		cmocka_unit_test(test_urls_are_judged_by_table),
+		cmocka_unit_test(test_plain_http_beyond_loopback),
 		cmocka_unit_test(test_names_are_told_from_addresses),
 		cmocka_unit_test(test_where_notifications_may_go),
 	};
