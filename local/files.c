@@ -137,7 +137,7 @@ static int run_remote(const struct settings *s, const struct format *f)
 		code = complain(e == INVALID ? EXIT_USAGE : exit_code_of_call(e), &why, NULL);
 	}
 	remote_close(r);
-	buf_done(&token);
+	option_secret_done(&token);
 	return code;
 }
 

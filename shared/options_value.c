@@ -1,14 +1,9 @@
 #include "shared/options_private.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#define SECRET_MAX_BYTES 4096
 
 bool option_parse_duration(const char *text, int64_t *ret_ms)
 {
@@ -239,96 +234,4 @@ enum err option_set(const struct option *opt, const char *text, struct arena *a,
 		return set_choice(opt, text, a, why);
 	}
 	return INTERNAL;
-}
-
-/* Reads up to the limit and one byte more, by which the caller knows that it is too large. */
-static enum err read_small(int fd, const char *path, struct buf *ret, struct reason *why)
-{
-	char block[SECRET_MAX_BYTES + 1];
-	while (ret->len <= SECRET_MAX_BYTES) {
-		ssize_t n = read(fd, block, sizeof block - ret->len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return fail(DENIED, why, "%s: %s", path, strerror(errno));
-		if (n == 0)
-			break;
-		buf_add(ret, block, (size_t)n);
-	}
-	return buf_failed(ret) ? fail(RETRY, why, "out of memory") : OK;
-}
-
-/* Takes a carriage return before each line end away. */
-static void drop_returns(struct buf *text)
-{
-	size_t kept = 0;
-	for (size_t i = 0; i < text->len; i++)
-		if (text->at[i] != '\r' || (i + 1 < text->len && text->at[i + 1] != '\n'))
-			text->at[kept++] = text->at[i];
-	text->len = kept;
-	text->at[kept] = '\0';
-}
-
-static enum err check_secrets(const char *path, struct buf *text, struct reason *why)
-{
-	if (text->len > SECRET_MAX_BYTES)
-		return fail(INVALID, why, "%s: larger than %d bytes", path, SECRET_MAX_BYTES);
-	if (text->len > 0)
-		drop_returns(text);
-	if (text->len > 0 && text->at[text->len - 1] == '\n')
-		text->at[--text->len] = '\0';
-	if (text->len == 0)
-		return fail(INVALID, why, "%s: empty", path);
-	/* Each travels in a header's one line. */
-	size_t lines = 1, word = 0;
-	bool good = true;
-	for (size_t i = 0; i < text->len; i++) {
-		bool ends = text->at[i] == '\n';
-		good = good && (ends ? word > 0 : text->at[i] > ' ' && text->at[i] <= '~');
-		lines += ends;
-		word = ends ? 0 : word + 1;
-	}
-	if (!good || word == 0 || lines > SECRETS_MAX)
-		return fail(INVALID, why,
-			"%s: neither one word of visible ASCII characters nor two, one a line: the new one "
-			"and the one before it",
-			path);
-	return OK;
-}
-
-enum err option_read_secrets(const char *path, struct buf *ret, struct reason *why)
-{
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return fail(errno == ENOENT ? GONE : DENIED, why, "%s: %s", path, strerror(errno));
-	enum err e = OK;
-	struct buf secret = {0};
-	if (fstat(fd, &st) != 0 || S_ISDIR(st.st_mode))
-		e = fail(INVALID, why, "%s: not a file", path);
-	else if (st.st_mode & S_IROTH)
-		e = fail(INVALID, why, "%s: readable by everybody; run: chmod o-rwx %s", path, path);
-	if (e == OK)
-		e = read_small(fd, path, &secret, why);
-	if (e == OK)
-		e = check_secrets(path, &secret, why);
-	if (e == OK) {
-		buf_done(ret);
-		*ret = secret;
-	} else {
-		buf_done(&secret);
-	}
-	close(fd);
-	return e;
-}
-
-enum err option_read_secret(const char *path, struct buf *ret, struct reason *why)
-{
-	enum err e = option_read_secrets(path, ret, why);
-	char *end = e == OK ? strchr(ret->at, '\n') : NULL;
-	if (end) {
-		explicit_bzero(end, ret->len - (size_t)(end - ret->at));
-		ret->len = (size_t)(end - ret->at);
-	}
-	return e;
 }
