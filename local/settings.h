@@ -19,6 +19,7 @@ struct settings {
 	const char *token_file, *app_token_file;
 	struct generator_config generator;
 	const char *chronyc;
+	bool core_dumps;
 	const char *log_level, *log_format;
 };
 

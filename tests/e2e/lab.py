@@ -20,6 +20,11 @@ BIN = pathlib.Path(os.environ.get("TIDEMARK_BIN", TOP / "build" / "debug"))
 _never = threading.Event()
 
 
+def sanitized():
+    """Are the programs built for ASan or TSan?"""
+    return re.search(rb"__[at]san_init", (BIN / "tidemark").read_bytes()) is not None
+
+
 def wait_until(what, holds, seconds=20.0):
     """Polls until holds() is true and returns its value; fails with `what` at the deadline."""
     deadline = time.monotonic() + seconds
