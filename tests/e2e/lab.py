@@ -15,6 +15,8 @@ import threading
 import time
 import urllib.parse
 
+import canary
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("TIDEMARK_BIN", TOP / "build" / "debug"))
 _never = threading.Event()
@@ -60,7 +62,9 @@ def call(url, method="GET", body=None, headers=None, timeout=30.0):
         except BrokenPipeError:
             pass  # refused before all of the body was sent: the answer is there to read
         r = conn.getresponse()
-        return Reply(r.status, r.headers, r.read())
+        reply = Reply(r.status, r.headers, r.read())
+        canary.answer(method, url, headers, reply)
+        return reply
     finally:
         conn.close()
 
@@ -76,6 +80,7 @@ def raw(url, data, timeout=10.0):
                 got += chunk
         except (TimeoutError, ConnectionResetError):
             pass
+        canary.look(f"{data[:40]}: answer", canary.HANDED_OUT.sub(b"", got))
         return got
 
 

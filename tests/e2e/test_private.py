@@ -10,6 +10,7 @@ import tempfile
 
 import pytest
 
+import canary
 import lab
 
 NOBODY = 65534
@@ -135,6 +136,7 @@ def test_a_secret_that_is_none_is_refused(tmp_path, text, mode, words):
         assert r.returncode == 6 and words in r.stderr and str(file) in r.stderr, (argv, option, r)
         assert len(text) < 2 or text not in r.stderr
     assert [f.name for f in tmp_path.iterdir()] == ["secret"]
+    file.chmod(0o600)
 
 
 def test_a_group_may_read_a_secret_of_root_only(tmp_path):
@@ -147,6 +149,7 @@ def test_a_group_may_read_a_secret_of_root_only(tmp_path):
         for argv, option in secrets_of_a_program(tmp_path)[4:]:  # those that end by themselves
             r = subprocess.run([lab.BIN / argv[0], *argv[1:], option, file], capture_output=True, text=True, timeout=20)
             assert r.returncode == (6 if refused else 3) and ("readable by its group" in r.stderr) == refused, (owner, r)
+    file.chmod(0o600)
 
 
 def test_a_password_is_no_argument(tmp_path):
@@ -167,3 +170,5 @@ def test_a_password_is_no_argument(tmp_path):
         assert r.returncode == 0, r
     r = subprocess.run([lab.BIN / "tidemark-central", "--config", config, "--print-config"], capture_output=True, text=True, timeout=20)
     assert "postgresql://tidemark:***@127.0.0.1" in r.stdout and GOOD not in r.stdout
+    # the arguments that were refused, and the environment, are what this test was about; and nothing but those
+    assert {f.split(" of ")[0] for f in canary.end()} == {"arguments", "environment"}
