@@ -48,17 +48,18 @@ def test_a_life_with_secrets_leaves_none_behind(site, store_kind):
         for path in ("/v1/status", "/v1/nodes", "/v1/events?limit=1000", "/metrics", "/v1/notifications", "/v1/notifications/receivers", "/v1/nodes/a/why"):
             assert lab.call(centre.url + path, headers=bearer(operator)).status == 200
             for wrong in (canary.secret("wrong"), token, app, operator[:-1], operator + "x"):
-                assert lab.call(centre.url + path, headers=bearer(wrong)).status == 401
+                assert lab.call(centre.url + path, headers=bearer(wrong)).status in (401, 429)
         for path in ("/v1/status", "/metrics", "/v1/records/x", "/v1/records/" + app[:60], "/v1/records?after=" + token):
             assert lab.call(a.url + path, headers=bearer(canary.secret("wrong"))).status == 401
         assert lab.raw(centre.url, f"GET /v1/{operator} HTTP/1.1\r\nHost: {operator}\r\nConnection: close\r\n\r\n".encode())
-        tool("node", "rotate", "a")
+        for _ in "the one before is taken", "that one not":
+            tool("node", "rotate", "a")
         lab.wait_until("its token is refused again", lambda: "401" in json.loads(tool("--json", "node", "a").stdout)["reason"])
         tool("why", "a", check=False)
         secret.write_text(canary.secret("next") + "\n")
         centre.process.send_signal(1)
         lab.wait_until("the next secret holds", lambda: tool("status", check=False).returncode == 0)
-        assert centre.tool("--token-file", app_file, "status", check=False).returncode == 6
+        assert centre.tool("--token-file", app_file, "status", check=False).returncode in (1, 6)  # asked too often, or refused
         tool("export", site.path / "out.ndjson")
         if store_kind == "sqlite":
             tool("backup", site.path / "copy.db")

@@ -124,7 +124,7 @@ GOOD = "a-secret-of-some-length"
 @pytest.mark.parametrize("text, mode, words", [
     (GOOD, 0o644, "readable by everybody; run: chmod"), (GOOD, 0o602, "may change it; run: chmod"), (GOOD, 0o620, "may change it; run: chmod"),
     ("", 0o600, "empty, and a secret has 16 characters at least; to make one: head"), ("\n", 0o600, "to make one: head"),
-    (GOOD[:15], 0o600, "too short, and a secret has 16 characters at least; to make one: head"), ("two words of some length", 0o600, "not one word"),
+    (GOOD[:15], 0o600, "too short, and a secret has 16 characters at least; to make one: head"), ("two words of some length", 0o600, "neither one word"),
     ("x" * 5000, 0o600, "larger than")], ids=["all-read", "all-write", "group-writes", "empty", "line-end", "short", "two-words", "large"])
 def test_a_secret_that_is_none_is_refused(tmp_path, text, mode, words):
     """By each program, with what to do; nothing was made, and the secret is not said."""
