@@ -14,6 +14,7 @@
 #include "shared/clock.h"
 #include "shared/exit_code.h"
 #include "shared/listen.h"
+#include "shared/privilege.h"
 #include "shared/server.h"
 #include "shared/stop.h"
 #include "shared/supervisor.h"
@@ -199,7 +200,7 @@ static void close_program(struct program *p)
 	access_free(p->centre.access);
 	selfcheck_done(&p->centre.self);
 	generation_free(p->reload.now);
-	buf_done(&p->notify_secret);
+	option_secret_done(&p->notify_secret);
 }
 
 static void tell_status(struct program *p)
@@ -270,6 +271,7 @@ static enum err run(struct program *p, struct reason *why)
 		log_event(LOG_WARN, "plain_http", "meaning",
 			"tokens and records may travel in the clear beyond this machine: --allow-plain-http",
 			NULL);
+	privilege_tell();
 	const struct chrony_config chrony = {settings(p)->chronyc, CHRONY_EVERY_MS, CHRONY_TIMEOUT_MS};
 	enum err e = chrony_start(&chrony, why);
 	if (e == OK)
@@ -309,6 +311,10 @@ int main(int argc, char **argv)
 		options_free();
 		return e == OK ? EXIT_OK : (complain(e, &why), EXIT_FAILED);
 	}
+	/* a command that is told may be one that gains a right to do it */
+	const struct privilege keep = {
+		settings(&p)->core_dumps, .children = settings(&p)->notify.commands.n > 0};
+	privilege_drop(&keep);
 	raise_descriptors();
 	keep_memory();
 	stop_init();

@@ -18,9 +18,7 @@ struct generation *generation_new(struct generation *before)
 
 static void free_one(struct generation *g)
 {
-	if (g->secret.at)
-		explicit_bzero(g->secret.at, g->secret.len);
-	buf_done(&g->secret);
+	option_secret_done(&g->secret);
 	tls_release(g->tls);
 	tls_release(g->tls_nodes);
 	free(g);

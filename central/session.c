@@ -34,7 +34,8 @@ bool session_parse(struct span text, struct session *ret)
 	struct session s;
 	uint64_t expires;
 
-	if (!dot || end - dot < 2 + 1 + 64 || end[-65] != '.' ||
+	/* one time has one text: no zero before it */
+	if (!dot || end - dot < 2 + 1 + 64 || end[-65] != '.' || text.at[0] == '0' ||
 		!span_to_u64((struct span){text.at, (size_t)(dot - text.at)}, EXPIRES_MOST, &expires))
 		return false;
 	struct span name = {dot + 1, (size_t)(end - 65 - dot) - 1};

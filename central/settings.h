@@ -20,6 +20,7 @@ struct settings {
 	enum merge_policy policy;
 	struct receiver_options notify; /* checked */
 	const char *chronyc;
+	bool core_dumps;
 	const char *log_level, *log_format;
 };
 

@@ -142,8 +142,8 @@ static int run_remote(const struct settings *s, const struct format *f)
 		code = complain(e == INVALID ? EXIT_USAGE : exit_code_of_call(e), &why, NULL);
 	}
 	remote_close(r);
+	option_secret_done(&token);
 	tls_release(tls);
-	buf_done(&token);
 	return code;
 }
 

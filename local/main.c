@@ -11,6 +11,7 @@
 #include "shared/clock.h"
 #include "shared/exit_code.h"
 #include "shared/log.h"
+#include "shared/privilege.h"
 #include "shared/server.h"
 #include "shared/stop.h"
 #include "shared/supervisor.h"
@@ -151,6 +152,7 @@ static enum err run(struct site *s, struct reason *why)
 		log_event(LOG_WARN, "plain_http", "meaning",
 			"tokens and records may travel in the clear beyond this machine: --allow-plain-http",
 			NULL);
+	privilege_tell();
 	enum err e = chrony_start(&chrony, why);
 	if (e == OK) {
 		tell_status(s);
@@ -165,7 +167,9 @@ static enum err run(struct site *s, struct reason *why)
 static int serve(struct site *site)
 {
 	struct reason why = {""};
+	const struct privilege keep = {.core_dumps = settings(site)->core_dumps};
 
+	privilege_drop(&keep);
 	stop_init();
 	supervisor_init();
 	log_init(log_level_parse(settings(site)->log_level), strcmp(settings(site)->log_format, "json") == 0);
@@ -202,10 +206,12 @@ int main(int argc, char **argv)
 		options_free();
 		return e == OK ? EXIT_OK : (complain(e, &why), EXIT_FAILED);
 	}
-	if (settings(&site)->command == COMMAND_SERVE)
+	if (settings(&site)->command == COMMAND_SERVE) {
 		code = serve(&site);
-	else
+	} else {
+		privilege_hide();
 		code = exit_code_after_output("tidemark-local", files_run(settings(&site)));
+	}
 	options_free();
 	return code;
 }

@@ -16,17 +16,10 @@ struct generation *generation_new(struct generation *before)
 	return g;
 }
 
-static void forget(struct buf *token)
-{
-	if (token->at)
-		explicit_bzero(token->at, token->len);
-	buf_done(token);
-}
-
 static void free_one(struct generation *g)
 {
-	forget(&g->token);
-	forget(&g->app_token);
+	option_secret_done(&g->token);
+	option_secret_done(&g->app_token);
 	tls_release(g->tls);
 	free(g);
 }

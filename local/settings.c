@@ -89,6 +89,8 @@ static const struct option table[] = {
 	{"quiet", OPTION_FLAG, &s.format.quiet, NULL, 0, 0, NULL, NULL,
 		"import, export: do not show how far it is"},
 	FORMAT_OPTIONS(&s.format),
+	{"core-dumps", OPTION_FLAG, &s.core_dumps, NULL, 0, 0, NULL, NULL,
+		"a crash may leave a core dump, which holds secrets and records: to find a bug"},
 	{"log-level", OPTION_CHOICE, &s.log_level, "info", 0, 0, "error warn info debug", NULL,
 		"the least to log"},
 	{"log-format", OPTION_CHOICE, &s.log_format, "logfmt", 0, 0, "logfmt json", NULL,

@@ -22,6 +22,7 @@ struct settings {
 	bool allow_plain_http;
 	struct generator_config generator;
 	const char *chronyc;
+	bool core_dumps;
 	const char *log_level, *log_format;
 };
 

@@ -38,6 +38,7 @@ struct reading {
 	const struct options *o;
 	enum options_do todo;
 	const char *config;
+	bool config_open; /* while it is read: everybody may read it */
 	struct given *given;
 	size_t n_given;
 	struct option_list args;
@@ -133,6 +134,13 @@ static enum err set(
 	for (const char *at = text; *at; at++)
 		if (((unsigned char)*at < ' ' && *at != '\t') || *at == 0x7f)
 			return fail(INVALID, why, "%s: holds a control character", opt->name);
+	if (opt->type == OPTION_URL && (source == SOURCE_FLAG || r->config_open) &&
+		option_url_has_password(text))
+		return fail(INVALID, why,
+			"%s: everybody could read the password, %s; leave it out and give it in the file "
+			"that "
+			"PGPASSFILE names (~/.pgpass), or the whole URL in a --config file of mode 0600",
+			opt->name, source == SOURCE_FLAG ? "in the list of processes" : "as this file");
 	if (option_is_list(opt) && source > state.source[i])
 		*(struct option_list *)opt->to = (struct option_list){0};
 	state.source[i] = source;
@@ -260,6 +268,8 @@ static enum err set_from_file(struct reading *r, struct reason *why)
 	FILE *f = fopen(r->config, "re");
 	if (!f)
 		return fail(INVALID, why, "%s: %s", r->config, strerror(errno));
+	struct stat st;
+	r->config_open = fstat(fileno(f), &st) == 0 && (st.st_mode & S_IROTH);
 	char *line = NULL;
 	size_t size = 0, number = 0;
 	enum err e = OK;
@@ -272,6 +282,7 @@ static enum err set_from_file(struct reading *r, struct reason *why)
 		e = fail(INVALID, why, "%s: cannot be read", r->config);
 	free(line);
 	fclose(f);
+	r->config_open = false;
 	return e;
 }
 

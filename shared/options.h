@@ -110,9 +110,11 @@ void options_free(void);
 size_t options_distance(struct span a, struct span b);
 
 bool option_parse_duration(const char *text, int64_t *ret_ms) MUST_USE;
+#define OPTION_SECRET_MIN 16 /* characters: nobody guesses 16 of chance */
 /*
  * A small file that holds one word, or two, one a line: a token, and the one before it (secrets.h).  For who takes them: all of
- * it, without its last line end.  INVALID: empty, too large, readable by others.
+ * it, without its last line end.  INVALID: too short, too large, open to others than its owner and, where that is root, its
+ * group.  What *ret held is wiped.
  */
 #define SECRETS_MAX 2
 enum err option_read_secrets(const char *path, struct buf *ret, struct reason *why) MUST_USE;
@@ -120,5 +122,6 @@ enum err option_read_secrets(const char *path, struct buf *ret, struct reason *w
 enum err option_read_secret(const char *path, struct buf *ret, struct reason *why) MUST_USE;
 /* The whole of a file of certificates or, `secret`, of a key, which others may not read; errors as above. */
 enum err option_read_pem(const char *path, bool secret, struct buf *ret, struct reason *why) MUST_USE;
+void option_secret_done(struct buf *secret); /* wipes it, and buf_done() */
 
 #endif

@@ -178,6 +178,15 @@ static size_t password_at(const char *url, const char *at)
 		       : 0;
 }
 
+bool option_url_has_password(const char *url)
+{
+	bool ret = false;
+
+	for (const char *at = url; *at && !ret; at++)
+		ret = password_at(url, at) > 0;
+	return ret;
+}
+
 static void put_url(struct buf *out, const char *url)
 {
 	struct buf shown = {0};

@@ -39,6 +39,8 @@ union option_value {
 union option_value option_value(const struct option *opt);
 void option_put_back(const struct option *opt, union option_value v);
 bool option_same(enum option_type type, union option_value a, union option_value b);
+/* Does it hold a password? */
+bool option_url_has_password(const char *url);
 /* As --print-config shows it; nothing where it is not set. */
 void option_show(const struct option *opt, union option_value v, struct buf *out);
 void options_note_change(

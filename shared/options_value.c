@@ -1,15 +1,9 @@
 #include "shared/options_private.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#define PEM_MAX_BYTES (1024 * 1024) /* the system's bundle of authorities has a quarter of that */
-#define SECRET_MAX_BYTES 4096
 
 bool option_parse_duration(const char *text, int64_t *ret_ms)
 {
@@ -240,117 +234,4 @@ enum err option_set(const struct option *opt, const char *text, struct arena *a,
 		return set_choice(opt, text, a, why);
 	}
 	return INTERNAL;
-}
-
-/* Reads up to the limit and one byte more, by which the caller knows that it is too large. */
-static enum err read_small(int fd, const char *path, size_t most, struct buf *ret, struct reason *why)
-{
-	char block[4096];
-	while (ret->len <= most) {
-		size_t room = most + 1 - ret->len;
-		ssize_t n = read(fd, block, room < sizeof block ? room : sizeof block);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return fail(DENIED, why, "%s: %s", path, strerror(errno));
-		if (n == 0)
-			break;
-		buf_add(ret, block, (size_t)n);
-	}
-	explicit_bzero(block, sizeof block);
-	if (buf_failed(ret))
-		return fail(RETRY, why, "out of memory");
-	return ret->len <= most ? OK : fail(INVALID, why, "%s: larger than %zu bytes", path, most);
-}
-
-/* Takes a carriage return before each line end away. */
-static void drop_returns(struct buf *text)
-{
-	size_t kept = 0;
-	for (size_t i = 0; i < text->len; i++)
-		if (text->at[i] != '\r' || (i + 1 < text->len && text->at[i + 1] != '\n'))
-			text->at[kept++] = text->at[i];
-	text->len = kept;
-	text->at[kept] = '\0';
-}
-
-static enum err check_secrets(const char *path, struct buf *text, struct reason *why)
-{
-	if (text->len > 0)
-		drop_returns(text);
-	if (text->len > 0 && text->at[text->len - 1] == '\n')
-		text->at[--text->len] = '\0';
-	if (text->len == 0)
-		return fail(INVALID, why, "%s: empty", path);
-	/* Each travels in a header's one line. */
-	size_t lines = 1, word = 0;
-	bool good = true;
-	for (size_t i = 0; i < text->len; i++) {
-		bool ends = text->at[i] == '\n';
-		good = good && (ends ? word > 0 : text->at[i] > ' ' && text->at[i] <= '~');
-		lines += ends;
-		word = ends ? 0 : word + 1;
-	}
-	if (!good || word == 0 || lines > SECRETS_MAX)
-		return fail(INVALID, why,
-			"%s: neither one word of visible ASCII characters nor two, one a line: the new one "
-			"and the one before it",
-			path);
-	return OK;
-}
-
-static enum err check_text(const char *path, struct buf *text, struct reason *why)
-{
-	if (text->len == 0 || memchr(text->at, '\0', text->len))
-		return fail(INVALID, why, "%s: %s", path, text->len == 0 ? "empty" : "no text");
-	return OK;
-}
-
-/* The whole of a file that passes; else nothing. */
-static enum err read_file(const char *path, bool secret, size_t most,
-	enum err (*check)(const char *, struct buf *, struct reason *), struct buf *ret, struct reason *why)
-{
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return fail(errno == ENOENT ? GONE : DENIED, why, "%s: %s", path, strerror(errno));
-	enum err e = OK;
-	struct buf text = {0};
-	if (fstat(fd, &st) != 0 || S_ISDIR(st.st_mode))
-		e = fail(INVALID, why, "%s: not a file", path);
-	else if (secret && (st.st_mode & S_IROTH))
-		e = fail(INVALID, why, "%s: readable by everybody; run: chmod o-rwx %s", path, path);
-	if (e == OK)
-		e = read_small(fd, path, most, &text, why);
-	if (e == OK)
-		e = check(path, &text, why);
-	if (e == OK) {
-		buf_done(ret);
-		*ret = text;
-	} else {
-		buf_done(&text);
-	}
-	close(fd);
-	return e;
-}
-
-enum err option_read_secrets(const char *path, struct buf *ret, struct reason *why)
-{
-	return read_file(path, true, SECRET_MAX_BYTES, check_secrets, ret, why);
-}
-
-enum err option_read_secret(const char *path, struct buf *ret, struct reason *why)
-{
-	enum err e = option_read_secrets(path, ret, why);
-	char *end = e == OK ? strchr(ret->at, '\n') : NULL;
-	if (end) {
-		explicit_bzero(end, ret->len - (size_t)(end - ret->at));
-		ret->len = (size_t)(end - ret->at);
-	}
-	return e;
-}
-
-enum err option_read_pem(const char *path, bool secret, struct buf *ret, struct reason *why)
-{
-	return read_file(path, secret, PEM_MAX_BYTES, check_text, ret, why);
 }

@@ -72,7 +72,8 @@ static enum err take_program(const struct members *m, struct page_begin *b, stru
 	if (!members_has(m, OF_VERSION) || m->values[OF_VERSION].kind != JSON_TEXT)
 		return members_refuse(m, OF_VERSION, why, "not a text");
 	version = (struct span){m->values[OF_VERSION].raw.at + 1, m->values[OF_VERSION].raw.len - 2};
-	if (version.len >= sizeof(b->version) || memchr(version.at, '\\', version.len))
+	if (version.len >= sizeof(b->version) || memchr(version.at, '\\', version.len) ||
+		memchr(version.at, 0x7f, version.len)) /* which we would write with an escape */
 		return members_refuse(m, OF_VERSION, why, "longer than 31 plain characters");
 	memcpy(b->version, version.at, version.len);
 	if ((e = members_u64(m, OF_PROTOCOL, &protocol, why)))

@@ -6,6 +6,7 @@
 #include "central/tool/commands.h"
 #include "central/tool/watch.h"
 #include "shared/build.h"
+#include "shared/privilege.h"
 
 static const struct command {
 	const char *name;
@@ -229,6 +230,7 @@ int main(int argc, char **argv)
 	enum options_do todo;
 	int code = EXIT_OK;
 
+	privilege_hide();
 	signal(SIGXFSZ, SIG_IGN); /* a limit on files is a full disk, and no end */
 	for (int i = 1; i < argc; i++)
 		if (!strcmp(argv[i], "-f"))
@@ -244,7 +246,7 @@ int main(int argc, char **argv)
 	else
 		fputs(out.at ? out.at : "", stdout);
 	buf_done(&out);
-	buf_done(&tool.token);
+	option_secret_done(&tool.token);
 	tls_release(tool.tls);
 	options_free();
 	return exit_code_after_output("tidemark", code);

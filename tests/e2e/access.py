@@ -5,6 +5,7 @@ import secrets
 import time
 import urllib.parse
 
+import canary
 import lab
 import openapi
 
@@ -26,7 +27,9 @@ def ask(program, method, path, body=None, token=None, cookie=None, origin=True, 
         conn.request(method, path, body=body if body is None or isinstance(body, (str, bytes)) else json.dumps(body), headers=given)
         r = conn.getresponse()
         stream = r.status == 200 and r.headers["Content-Type"] == "text/event-stream"
-        return lab.Reply(r.status, r.headers, b"" if stream else r.read())
+        reply = lab.Reply(r.status, r.headers, b"" if stream else r.read())
+        canary.answer(method, path, given, reply)
+        return reply
     finally:
         conn.close()
 

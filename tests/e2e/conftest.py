@@ -5,10 +5,35 @@ import uuid
 
 import pytest
 
+import canary
 import guide
 import lab
 import pg
 import wire
+
+
+canary.begin()
+
+
+@pytest.fixture(autouse=True)
+def no_secret_leaks():
+    """Fails a test of which a program said a secret."""
+    yield
+    found = canary.end()
+    assert not found, "\n".join(found)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def secrets_of_a_module():
+    """Also what its own fixtures' programs said, up to their end."""
+    yield
+    found = canary.end()
+    canary.forget()
+    assert not found, "\n".join(found)
+
+
+def pytest_sessionfinish(session):
+    canary.session_finish(session)
 
 
 def pytest_configure(config):

@@ -17,10 +17,17 @@ import threading
 import time
 import urllib.parse
 
+import canary
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("TIDEMARK_BIN", TOP / "build" / "debug"))
 _never = threading.Event()
 _https = ssl.create_default_context()  # believes besides whom a test names
+
+
+def sanitized():
+    """Are the programs built for ASan or TSan?"""
+    return re.search(rb"__[at]san_init", (BIN / "tidemark").read_bytes()) is not None
 
 
 def wait_until(what, holds, seconds=20.0):
@@ -66,7 +73,9 @@ def call(url, method="GET", body=None, headers=None, timeout=30.0, context=None)
         except BrokenPipeError:
             pass  # refused before all of the body was sent: the answer is there to read
         r = conn.getresponse()
-        return Reply(r.status, r.headers, r.read())
+        reply = Reply(r.status, r.headers, r.read())
+        canary.answer(method, url, headers, reply)
+        return reply
     finally:
         conn.close()
 
@@ -100,6 +109,7 @@ def raw(url, data, timeout=10.0):
                 got += chunk
         except (TimeoutError, ConnectionResetError):
             pass
+        canary.look(f"{data[:40]}: answer", canary.HANDED_OUT.sub(b"", got))
         return got
 
 

@@ -4,6 +4,7 @@ import pathlib
 import signal
 import subprocess
 
+import canary
 import lab
 
 CLUSTER = lab.TOP / "deploy" / "cluster"
@@ -70,6 +71,7 @@ class Database:
 
     def drop(self):
         for name in [self.name, *(f"{self.name}_{n + 1}" for n in range(self.backups))]:
+            canary.database(with_database(self.server, name))
             sql(self.server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 

@@ -47,6 +47,36 @@ def test_install_is_complete_and_uninstall_takes_all_of_it_away(installed, tmp_p
     assert files(tmp_path) == {"usr/bin/other"}
 
 
+def hardening(*files):
+    return subprocess.run([lab.TOP / "tests/hardening", *files], capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.skipif(lab.sanitized(), reason="a sanitizer has its own way")
+def test_the_programs_are_hardened():
+    """By compiler and linker: no place where an overrun, a written pointer or a large frame goes further than it must."""
+    r = hardening(*(lab.BIN / p for p in PROGRAMS))
+    assert r.returncode == 0 and not r.stdout + r.stderr, r
+    # the released ones are built with all that these are
+    debug, release = (set(make("-n", "-W", "shared/err.c", f"V={v}").stdout.split()) for v in ("debug", "release"))
+    wanted = {f for f in debug if f.startswith(("-f", "-D_FORTIFY", "-Wl,"))} - {"-fno-omit-frame-pointer"}
+    assert len(wanted) > 4 and wanted <= release, wanted - release
+
+
+def test_a_program_that_is_not_hardened_is_found_out(tmp_path):
+    """What is missing is said, each by its name."""
+    (tmp_path / "soft.c").write_text("int main(int n, char **v) { char b[99]; __builtin_strcpy(b, v[0]); return b[n]; }\n")
+    subprocess.run(["cc", "-O1", "-fno-stack-protector", "-U_FORTIFY_SOURCE", "-no-pie", "-fcf-protection=none", "-Wl,-z,norelro,-z,lazy,-z,execstack",
+                    "-Wl,-rpath,/tmp", "-o", tmp_path / "soft", tmp_path / "soft.c"], check=True, timeout=60)
+    r = hardening(tmp_path / "soft")
+    words = {line.split(": ")[1] for line in r.stdout.splitlines()}
+    wanted = {"no position-independent code", "no read-only relocations", "no stack that is not executable", "no immediate binding",
+              "no fixed places of libraries", "no stack protector", "no fortified calls"}
+    assert r.returncode == 1 and wanted <= words, (words, r.stderr)
+    if os.uname().machine == "x86_64":
+        assert words - wanted == {"no control-flow protection", "no landing places of calls", "no stack-clash protection"}
+    assert hardening(lab.TOP / "Makefile").returncode == 2
+
+
 def test_the_manual_says_what_help_says():
     r = subprocess.run([lab.TOP / "deploy/man/renew", "--check", lab.BIN], capture_output=True, text=True)
     assert r.returncode == 0, f"deploy/man/renew mends it:\n{r.stdout}{r.stderr}"

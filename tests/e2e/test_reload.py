@@ -99,7 +99,7 @@ def test_networks_come_and_go(site):
     """Also from under a connection that is open."""
     shop = site.local("shop-1")
     secret = site.path / "secret"
-    secret.write_text("operator\n")
+    secret.write_text("operator-of-the-centre\n")
     secret.chmod(0o600)
     centre = lab.Centre(site.path, [])
     centre.argv = lambda: [lab.BIN / "tidemark-central", "--store", centre.store.url, "--listen", f"0.0.0.0:{centre.port}", "--allow-plain-http",
@@ -107,7 +107,7 @@ def test_networks_come_and_go(site):
     c = Configured(centre, {"poll-interval": "200ms", "allow-network": "127.0.0.0/8", "secret-file": str(secret)})
     site.adopt(centre)
     centre.url = centre.url.replace("0.0.0.0", "127.0.0.1")
-    operator = {"Authorization": "Bearer operator"}
+    operator = {"Authorization": "Bearer operator-of-the-centre"}
 
     def node():
         return lab.call(centre.url + "/v1/nodes/shop-1", headers=operator).json
@@ -126,7 +126,7 @@ def test_networks_come_and_go(site):
 
 def test_secrets_are_read_again_and_never_logged(site):
     secret, token, app = (site.path / x for x in ("secret", "token", "app"))
-    for f, text in ((secret, "first-secret"), (app, "first-app")):
+    for f, text in ((secret, "first-secret-of-the-centre"), (app, "first-app-of-the-site")):
         f.write_text(text)
         f.chmod(0o600)
     centre = lab.Centre(site.path, [], options=["--secret-file", secret])
@@ -138,36 +138,36 @@ def test_secrets_are_read_again_and_never_logged(site):
     def token_of(text):
         return lab.call(centre.url + "/v1/nodes/shop-1/token", headers=operator(text)).json["token"]
 
-    assert lab.call(centre.url + "/v1/nodes", "POST", '{"name":"shop-1","url":"http://127.0.0.1:9"}', headers=operator("first-secret")).status == 201
-    token.write_text(token_of("first-secret"))
+    assert lab.call(centre.url + "/v1/nodes", "POST", '{"name":"shop-1","url":"http://127.0.0.1:9"}', headers=operator("first-secret-of-the-centre")).status == 201
+    token.write_text(token_of("first-secret-of-the-centre"))
     token.chmod(0o600)
     shop = lab.Local(site.path, "shop-1", options=["--token-file", token, "--app-token-file", app])
     site.adopt(shop)
-    assert lab.call(centre.url + "/v1/nodes/shop-1", "PATCH", f'{{"url":"{shop.url}"}}', headers=operator("first-secret")).status == 200
+    assert lab.call(centre.url + "/v1/nodes/shop-1", "PATCH", f'{{"url":"{shop.url}"}}', headers=operator("first-secret-of-the-centre")).status == 200
 
     def state(text):
         return lab.call(centre.url + "/v1/nodes/shop-1", headers=operator(text)).json["state"]
 
-    lab.wait_until("in sync", lambda: state("first-secret") == "in_sync")
+    lab.wait_until("in sync", lambda: state("first-secret-of-the-centre") == "in_sync")
     c, s = Configured(centre, {}), Configured(shop, {})
-    secret.write_text("second-secret")
+    secret.write_text("second-secret-of-the-centre")
     assert "changed=1 refused=0" in c.hangup()
-    assert lab.call(centre.url + "/v1/nodes", headers=operator("first-secret")).status == 401
-    lab.wait_until("a wrong token", lambda: state("second-secret") == "offline")
-    token.write_text(token_of("second-secret"))
-    app.write_text("second-app")
+    assert lab.call(centre.url + "/v1/nodes", headers=operator("first-secret-of-the-centre")).status == 401
+    lab.wait_until("a wrong token", lambda: state("second-secret-of-the-centre") == "offline")
+    token.write_text(token_of("second-secret-of-the-centre"))
+    app.write_text("second-app-of-the-site")
     assert "changed=2 refused=0" in s.hangup()
     centre.tool("--token-file", secret, "pull", "shop-1")
-    assert lab.call(shop.url + "/v1/status", headers=operator("first-app")).status == 401
-    assert lab.call(shop.url + "/v1/status", headers=operator("second-app")).status == 200
+    assert lab.call(shop.url + "/v1/status", headers=operator("first-app-of-the-site")).status == 401
+    assert lab.call(shop.url + "/v1/status", headers=operator("second-app-of-the-site")).status == 200
     # one that is taken away, or that everybody may read, changes nothing
     app.unlink()
-    assert "reload.failed" in s.hangup() and lab.call(shop.url + "/v1/status", headers=operator("second-app")).status == 200
-    secret.write_text("third-secret")
+    assert "reload.failed" in s.hangup() and lab.call(shop.url + "/v1/status", headers=operator("second-app-of-the-site")).status == 200
+    secret.write_text("third-secret-of-the-centre")
     secret.chmod(0o644)
-    assert "readable by everybody" in c.hangup() and state("second-secret") == "in_sync"
+    assert "readable by everybody" in c.hangup() and state("second-secret-of-the-centre") == "in_sync"
     secret.chmod(0o600)
-    assert "changed=1 refused=0" in c.hangup() and lab.call(centre.url + "/v1/nodes", headers=operator("second-secret")).status == 401
+    assert "changed=1 refused=0" in c.hangup() and lab.call(centre.url + "/v1/nodes", headers=operator("second-secret-of-the-centre")).status == 401
     for p in (centre, shop):
         assert not re.search("(first|second|third)-(secret|app)", p.log.read_text()) and token.read_text() not in p.log.read_text()
 
@@ -296,7 +296,7 @@ def test_settings_change_while_thousands_of_exchanges_run(site):
     """Every kind of setting, some hundred times, while nodes are polled without rest, records are written and read, tokens change."""
     wanted = int(os.environ.get("TIDEMARK_EXCHANGES", "2000"))
     secret = site.path / "secret"
-    secret.write_text("one")
+    secret.write_text("secret-number-none")
     secret.chmod(0o600)
     shops = []
     for i in range(4):
@@ -329,7 +329,7 @@ def test_settings_change_while_thousands_of_exchanges_run(site):
         i = exchanges = 0
         while exchanges < wanted:
             i += 1
-            secret.write_text(f"secret-{i}")
+            secret.write_text(f"secret-number-{i:04}")
             c.told(poll_interval=f"{10 + i % 3 * 20}ms", conflict=("owner", "centre")[i % 2], keep_events=str(1000 + i),
                    allow_network=f"10.0.0.0/{8 + i % 8}", log_level=("info", "warn", "info")[i % 2 * 2],
                    secret_file=str(secret) if i % 4 == 0 else None)

@@ -7,7 +7,7 @@ import lab
 import pytest
 
 pytestmark = pytest.mark.both_stores
-OPERATOR = "first-secret"
+OPERATOR = "operator-of-the-centre"
 
 
 class Pair:
@@ -16,7 +16,7 @@ class Pair:
     def __init__(self, site):
         self.secret, self.token, self.app = (site.path / x for x in ("secret", "token", "app"))
         self.put(self.secret, OPERATOR)
-        self.put(self.app, "app")
+        self.put(self.app, "app-token-of-the-site")
         self.operator = OPERATOR
         self.centre = lab.Centre(site.path, [], options=["--secret-file", self.secret, "--poll-interval", "10ms"], store=site.store())
         site.adopt(self.centre)
@@ -145,11 +145,11 @@ def test_after_two_rotations_the_first_token_opens_nothing(pair):
 
 def test_the_centres_secret_is_changed_without_a_failed_exchange(pair):
     """Both are the operator's while both stand in the file; nodes are moved to the new one's tokens one by one; then the old one is dead."""
-    pair.put(pair.secret, "second-secret", OPERATOR)
+    pair.put(pair.secret, "second-secret-of-the-centre", OPERATOR)
     pair.hangup(pair.centre)
     n = pair.until("the old secret's", lambda n: n["token_taken"] == "old")
     assert pair.old_token(n)
-    for pair.operator in (OPERATOR, "second-secret"):
+    for pair.operator in (OPERATOR, "second-secret-of-the-centre"):
         assert pair.node()["state"] in ("in_sync", "catching_up")
     assert pair.centre.tool("--token-file", str(pair.secret), "nodes").returncode == 0
     pair.goes_on()
@@ -158,7 +158,7 @@ def test_the_centres_secret_is_changed_without_a_failed_exchange(pair):
     pair.put(pair.token, now, pair.first)
     pair.hangup(pair.shop)
     pair.until("the new secret's", lambda n: n["token_taken"] == "new")
-    pair.put(pair.secret, "second-secret")
+    pair.put(pair.secret, "second-secret-of-the-centre")
     pair.hangup(pair.centre)
     assert lab.call(pair.centre.url + "/v1/nodes", headers={"Authorization": f"Bearer {OPERATOR}"}).status == 401
     pair.goes_on()
@@ -172,15 +172,15 @@ def test_applications_change_their_token_without_a_refused_call(pair):
     def status(token):
         return lab.call(pair.shop.url + "/v1/status", headers={"Authorization": f"Bearer {token}"}).status
 
-    pair.put(pair.app, "app2", "app")
+    pair.put(pair.app, "app2-token-of-the-site", "app-token-of-the-site")
     pair.hangup(pair.shop)
-    assert (status("app"), status("app2"), status("app2\tapp"), status(pair.first)) == (200, 200, 401, 401)
-    pair.put(pair.app, "app3", "app2", "app")
+    assert (status("app-token-of-the-site"), status("app2-token-of-the-site"), status("app2-token-of-the-site\tapp-token-of-the-site"), status(pair.first)) == (200, 200, 401, 401)
+    pair.put(pair.app, "app3-token-of-the-site", "app2-token-of-the-site", "app-token-of-the-site")
     pair.shop.process.send_signal(signal.SIGHUP)
     lab.wait_until("refused", lambda: "reload.failed" in pair.shop.log_text())
-    assert "two, one a line" in pair.shop.log_text() and "app3" not in pair.shop.log_text()
-    assert (status("app"), status("app2"), status("app3")) == (200, 200, 401)
-    pair.put(pair.app, "app2")
+    assert "two, one a line" in pair.shop.log_text() and "app3-token-of-the-site" not in pair.shop.log_text()
+    assert (status("app-token-of-the-site"), status("app2-token-of-the-site"), status("app3-token-of-the-site")) == (200, 200, 401)
+    pair.put(pair.app, "app2-token-of-the-site")
     pair.hangup(pair.shop)
-    assert (status("app"), status("app2")) == (401, 200)
+    assert (status("app-token-of-the-site"), status("app2-token-of-the-site")) == (401, 200)
     assert urllib.parse.urlsplit(pair.shop.url).port and pair.node()["state"] in ("in_sync", "catching_up")

@@ -324,7 +324,17 @@ static void a_password_in_a_url_is_not_printed(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct buf out = {0};
 
+		/* an argument, or a file that everybody may read, would show it */
+		bool holds = strstr(cases[i].shown, "***") != NULL;
 		snprintf(line, sizeof(line), "--store %s", cases[i].url);
+		assert_int_equal(run_split(&o, line, " "), holds ? INVALID : OK);
+		assert_true(!holds || (strstr(why.text, "list of processes") && !strstr(why.text, "cret")));
+		snprintf(line, sizeof(line), "store = %s\n", cases[i].url);
+		write_file(line, 0604);
+		snprintf(line, sizeof(line), "--config %s", path);
+		assert_int_equal(run_split(&o, line, " "), holds ? INVALID : OK);
+		assert_true(!holds || (strstr(why.text, "mode 0600") && !strstr(why.text, "cret")));
+		chmod(path, 0600);
 		assert_int_equal(run_split(&o, line, " "), OK);
 		assert_string_equal(url, cases[i].url);
 		options_print(&o, &out);
@@ -400,22 +410,29 @@ static void reads_secrets(void **state)
 		mode_t mode;
 		const char *secret;
 	} rows[] = {
-		{"s3cret\n", 0600, "s3cret"},
-		{"s3cret\r\n", 0640, "s3cret"},
-		{"s3cret", 0400, "s3cret"},
-		{"s3cret\n", 0644, NULL},
+		{"s3cret-of-chance\n", 0600, "s3cret-of-chance"},
+		{"s3cret-of-chance\r\n", 0400, "s3cret-of-chance"},
+		{"s3cret-of-chance", 0600, "s3cret-of-chance"},
+		{"s3cret-of-chance\n", 0644, NULL},
+		{"s3cret-of-chance\n", 0604, NULL},
+		{"s3cret-of-chance\n", 0602, NULL},
+		{"s3cret-of-chance\n", 0601, NULL},
+		{"s3cret-of-chance\n", 0620, NULL},
+		{"s3cret-of-chanc\n", 0600, NULL},
 		{"", 0600, NULL},
 		{"\n", 0600, NULL},
-		{"two words", 0600, NULL},
-		{"new\nold\n", 0600, "new"},
-		{"new\r\nold\r\n", 0600, "new"},
-		{"new\nold", 0600, "new"},
-		{"a\nb\nc\n", 0600, NULL},
-		{"a\n\n", 0600, NULL},
-		{"\na\n", 0600, NULL},
-		{"a\rb\n", 0600, NULL},
-		{"a\ntwo words\n", 0600, NULL},
-		{"\xc3\xa9", 0600, NULL},
+		{"two words of chance", 0600, NULL},
+		{"new-one-of-chance\nold-one-of-chance\n", 0600, "new-one-of-chance"},
+		{"new-one-of-chance\r\nold-one-of-chance\r\n", 0600, "new-one-of-chance"},
+		{"new-one-of-chance\nold-one-of-chance", 0600, "new-one-of-chance"},
+		{"new-one-of-chance\nshort\n", 0600, NULL},
+		{"short\nold-one-of-chance\n", 0600, NULL},
+		{"first-of-three--\nsecond-of-three-\nthird-of-three--\n", 0600, NULL},
+		{"one-and-no-other\n\n", 0600, NULL},
+		{"\none-and-no-other\n", 0600, NULL},
+		{"with-a-return\r-in-it\n", 0600, NULL},
+		{"new-one-of-chance\ntwo words of chance\n", 0600, NULL},
+		{"s3cret-of-chanc\xc3\xa9", 0600, NULL},
 		{large, 0600, NULL},
 	};
 	struct buf secret = {0};
@@ -426,14 +443,46 @@ static void reads_secrets(void **state)
 		if (rows[i].secret)
 			assert_string_equal(secret.at, rows[i].secret);
 	}
-	assert_string_equal(secret.at, "new");
+	assert_string_equal(secret.at, "new-one-of-chance");
 	chmod(path, 0600);
-	write_file("new\r\nold\r\n", 0600);
+	write_file("new-one-of-chance\r\nold-one-of-chance\r\n", 0600);
 	assert_int_equal(option_read_secrets(path, &secret, &why), OK);
-	assert_string_equal(secret.at, "new\nold");
-	assert_int_equal(secret.len, 7);
-	buf_done(&secret);
+	assert_string_equal(secret.at, "new-one-of-chance\nold-one-of-chance");
+	assert_int_equal(secret.len, 35);
+	option_secret_done(&secret);
+	assert_null(secret.at);
 	assert_int_equal(option_read_secret("/nonexistent/x", &secret, &why), GONE);
+}
+
+/* Systemd's credentials, and files that root gives to a service's group. */
+static void a_secret_of_root_may_be_read_by_its_group(void **state)
+{
+	struct buf secret = {0};
+
+	(void)state;
+	chmod(path, 0600);
+	write_file("s3cret-of-chance\n", 0640);
+	if (geteuid() == 0) {
+		assert_int_equal(option_read_secret(path, &secret, &why), OK);
+		assert_int_equal(chown(path, 1, 0), 0);
+	}
+	assert_int_equal(option_read_secret(path, &secret, &why), INVALID);
+	assert_non_null(strstr(why.text, "chmod go-rwx"));
+	if (geteuid() == 0)
+		assert_int_equal(chown(path, 0, 0), 0);
+	option_secret_done(&secret);
+}
+
+static void a_secret_that_is_too_short_says_how_to_make_one(void **state)
+{
+	struct buf secret = {0};
+
+	(void)state;
+	chmod(path, 0600);
+	write_file("operator\n", 0600);
+	assert_int_equal(option_read_secret(path, &secret, &why), INVALID);
+	assert_non_null(strstr(why.text, "too short"));
+	assert_non_null(strstr(why.text, "/dev/urandom"));
 }
 
 static void tells(const struct option *opt, const char *before, const char *after, bool needs_restart,
@@ -559,6 +608,8 @@ int main(void)
 		cmocka_unit_test(print_is_read_back),
 		cmocka_unit_test(reads_durations),
 		cmocka_unit_test(reads_secrets),
+		cmocka_unit_test(a_secret_of_root_may_be_read_by_its_group),
+		cmocka_unit_test(a_secret_that_is_too_short_says_how_to_make_one),
 		cmocka_unit_test(is_read_again_while_it_runs),
 		cmocka_unit_test(a_credential_stands_below_the_file),
 	};

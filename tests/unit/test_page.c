@@ -424,6 +424,7 @@ static void refuses_wrong_frames(void **unused)
 		{REQUEST, "xedcba9876543210fedcba9876543210", "line 1: request: not 32 hex digits"},
 		{"\"0.1.0\"", "1", "line 1: version: not a text"},
 		{"0.1.0", "\\u0041", "line 1: version: longer than 31 plain characters"},
+		{"0.1.0", "0.\x7f.0", "line 1: version: longer than 31 plain characters"},
 		{"\"version\":", "\"v\":", "line 1: version: missing"},
 		{"0.1.0", "01234567890123456789012345678901",
 			"line 1: version: longer than 31 plain characters"},

@@ -72,6 +72,7 @@ static void what_is_no_session_is_refused(void **state)
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		if (session_parse(span_of(bad[i]), &s))
 			fail_msg("%s", bad[i]);
+	assert_false(session_parse(span_of("01795784501.ann." SEAL), &s));
 	assert_true(session_parse(span_of("1795784501.ann." SEAL), &s));
 }
 
