@@ -1,6 +1,7 @@
 """Who may do what at the centre: every route for every kind of who asks; tokens and sessions come, hold and end; who guesses is slowed and told of."""
 import json
 import re
+import secrets
 import subprocess
 
 import pytest
@@ -19,7 +20,7 @@ def test_every_route_for_everybody_who_may_ask(site):
     g = Guarded(site)
     node = g.ask("POST", "/v1/nodes", {"name": "a", "url": a.url}, token=g.secret).json["token"]
     tokens = {role: g.add(f"the-{role}", role) for role in ROLES}
-    shows = {"none": {}, "bad": {"token": "tidemark_" + "0" * 64}, "node": {"token": node}, "secret": {"token": g.secret}}
+    shows = {"none": {}, "bad": {"token": "tidemark_" + secrets.token_hex(32)}, "node": {"token": node}, "secret": {"token": g.secret}}
     shows |= {role: {"token": tokens[role]} for role in ROLES}
     shows |= {f"{role}'s cookie": {"cookie": g.sign_in(tokens[role])[1]} for role in ROLES}
     rank = {"secret": 3, **{who: 1 + ROLES.index(who.partition("'")[0]) for who in shows if who.partition("'")[0] in ROLES}}
