@@ -69,6 +69,7 @@ static enum err open_store(struct program *p, struct reason *why)
 	const struct store_config c = {.url = settings(p)->store,
 		.policy = settings(p)->policy,
 		.events_kept = (uint64_t)settings(p)->keep_events,
+		.audit_kept = (uint64_t)settings(p)->keep_audit,
 		.notify = settings(p)->notify.urls.n + settings(p)->notify.commands.n > 0,
 		.notify_level = log_level_parse(settings(p)->notify.level)};
 	struct reason told = {""};
