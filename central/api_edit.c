@@ -248,13 +248,13 @@ static void say_asked(struct wish *w, struct audit *wanted)
 	(void)fail(OK, &w->ev.text, "an operator asked for it now: %s", w->verb);
 }
 
-/* A store that is known to fail is not asked, and not waited for: then only the log has it. */
 static void tell_asked(struct wish *w)
 {
-	if (w->told || scheduler_totals(w->c->scheduler).store_failed)
-		centre_log(w->ev.kind, w->ev.by, w->name, w->ev.text.text);
+	struct reason text = w->ev.text;
+	if (w->told)
+		centre_log(w->ev.kind, w->ev.by, w->name, text.text);
 	else
-		centre_tell(w->c->store, &w->ev, "%s", w->ev.text.text);
+		centre_tell_asked(w->c, &w->ev, "%s", text.text);
 }
 
 static void carry_out(struct wish *w, bool asks, struct http_reply *r)
@@ -297,20 +297,31 @@ void api_edit_do(void *ctx, struct http_request *q, struct http_reply *r)
 	audit_done(&wanted);
 }
 
+/* False: the reply says why. */
+static bool answer_token(struct centre *c, const char *name, char ret[96], struct http_reply *r)
+{
+	struct reason why;
+	enum err e = token_member(c, name, ret, &why);
+	if (e != OK) {
+		centre_problem(r, e, &why);
+		return false;
+	}
+	buf_printf(&r->body, "{\"name\":\"%s\"%s}\n", name, ret[0] ? ret : ",\"token\":null");
+	r->status = 200;
+	return true;
+}
+
+/* Whoever has it can be the centre to that node: so that it was shown is of the audit, though nothing changed. */
 void api_edit_token(void *ctx, struct http_request *q, struct http_reply *r)
 {
 	struct centre *c = ctx;
-	struct reason why;
+	const struct author by = centre_author(q);
 	char name[RECORD_OWNER_MAX + 1], token[96];
 	if (!centre_node_name(http_param(q, "name"), name, r))
 		return;
-	enum err e = token_member(c, name, token, &why);
-	if (e != OK) {
-		centre_problem(r, e, &why);
-		return;
-	}
-	buf_printf(&r->body, "{\"name\":\"%s\"%s}\n", name, token[0] ? token : ",\"token\":null");
-	r->status = 200;
+	struct event ev = {.level = LOG_INFO, .kind = "node.token_shown", .node = name, .by = &by};
+	if (answer_token(c, name, token, r) && token[0])
+		centre_tell_asked(c, &ev, "its token was shown to an administrator");
 }
 
 void api_edit_rotate(void *ctx, struct http_request *q, struct http_reply *r)
@@ -337,5 +348,5 @@ void api_edit_rotate(void *ctx, struct http_request *q, struct http_reply *r)
 	}
 	r->written = true;
 	centre_log("node.rotated", &by, name, "an operator made it another token");
-	api_edit_token(ctx, q, r);
+	(void)answer_token(c, name, token, r);
 }

@@ -32,6 +32,18 @@ void audit_word(struct buf *end, const char *member, bool value)
 	buf_text(end, value ? "true" : "false");
 }
 
+void audit_time(struct buf *end, const char *member, int64_t us)
+{
+	put_member(end, member);
+	if (us < 0) {
+		buf_text(end, "null");
+		return;
+	}
+	buf_char(end, '"');
+	buf_time(end, us);
+	buf_char(end, '"');
+}
+
 void audit_end(struct buf *end)
 {
 	buf_text(end, end->len ? "}" : "{}");

@@ -31,6 +31,7 @@ void audit_record(struct audit *a, const struct record *before, const struct rec
 void audit_text(struct buf *end, const char *member, struct span value);
 void audit_number(struct buf *end, const char *member, uint64_t value);
 void audit_word(struct buf *end, const char *member, bool value);
+void audit_time(struct buf *end, const char *member, int64_t us); /* -1: null */
 /* No more members: {} where there is none. */
 void audit_end(struct buf *end);
 

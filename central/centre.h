@@ -61,6 +61,12 @@ void centre_log(const char *kind, const struct author *by, const char *node, con
  */
 void centre_tell(struct store *st, struct event *ev, const char *fmt, ...) PRINTF(3, 4);
 
+/*
+ * The same of what works while the store is away: one that is known to fail is not asked, and not waited for; then only
+ * the log has it.
+ */
+void centre_tell_asked(struct centre *c, struct event *ev, const char *fmt, ...) PRINTF(3, 4);
+
 /* --- writing replies --- */
 
 /* Each appends a value. */

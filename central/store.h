@@ -187,9 +187,11 @@ enum err store_deliveries(
 
 enum err store_keys(struct store *st, struct keys *ret, struct reason *why) MUST_USE; /* all; keys_done() */
 /* CONFLICT: the name is taken, or there are KEYS_MOST. */
-enum err store_key_add(struct store *st, const struct key *k, struct reason *why) MUST_USE;
-/* `by` is who did it, for the event.  GONE. */
-enum err store_key_remove(struct store *st, const char *name, const char *by, struct reason *why) MUST_USE;
+enum err store_key_add(
+	struct store *st, const struct author *by, const struct key *k, struct reason *why) MUST_USE;
+/* GONE. */
+enum err store_key_remove(
+	struct store *st, const struct author *by, const char *name, struct reason *why) MUST_USE;
 /* Its last use; nothing where it is gone. */
 enum err store_key_used(struct store *st, const struct key *k, struct reason *why) MUST_USE;
 

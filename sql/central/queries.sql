@@ -43,14 +43,14 @@ DELETE FROM events WHERE event <= $1 AND who IS NULL;
 -- Of the audit what only administrators may do is counted by itself ($1 = 1): else writes and the like would take its place.
 -- name: audit_old
 SELECT event FROM events
-WHERE who IS NOT NULL AND (CASE WHEN kind IN ('node.added', 'node.changed', 'node.removed', 'node.rotated', 'token.added', 'token.removed', 'backup.made',
-	'reloaded') THEN 1 ELSE 0 END) = $1
+WHERE who IS NOT NULL AND (CASE WHEN kind IN ('node.added', 'node.changed', 'node.removed', 'node.rotated', 'node.token_shown', 'token.added', 'token.removed',
+	'backup.made', 'reloaded') THEN 1 ELSE 0 END) = $1
 ORDER BY event DESC LIMIT 1 OFFSET $2;
 -- name: audit_prune
 DELETE FROM events
 WHERE who IS NOT NULL AND event <= $1
-	AND (CASE WHEN kind IN ('node.added', 'node.changed', 'node.removed', 'node.rotated', 'token.added', 'token.removed', 'backup.made',
-	'reloaded') THEN 1 ELSE 0 END) = $2;
+	AND (CASE WHEN kind IN ('node.added', 'node.changed', 'node.removed', 'node.rotated', 'node.token_shown', 'token.added', 'token.removed',
+	'backup.made', 'reloaded') THEN 1 ELSE 0 END) = $2;
 -- name: events_rising
 SELECT event, at, level, kind, node, text, who, address, before, after FROM events
 WHERE event > $1 AND event < $2 AND level <= $3 AND ($4 = 1 OR kind NOT IN ('pulled', 'pushed')) ORDER BY event LIMIT $5;
@@ -239,6 +239,8 @@ SELECT count(*) FROM tokens;
 -- name: token_add
 INSERT INTO tokens (name, role, hash, created_at, created_by, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (name) DO NOTHING;
+-- name: token_get
+SELECT name, role, hash, created_at, created_by, expires_at, last_used_at FROM tokens WHERE name = $1;
 -- name: token_remove
 DELETE FROM tokens WHERE name = $1;
 -- name: token_used

@@ -146,6 +146,30 @@ static enum err promote(struct stage *g, struct far *f)
 	return store_conflict_promote(g->store, &ann, 1, owner, &w, &g->why);
 }
 
+static struct key a_key(const char *name)
+{
+	struct key k = {.role = ROLE_VIEWER, .created_us = 1, .expires_us = -1, .used_us = -1};
+
+	(void)snprintf(k.name, sizeof(k.name), "%s", name);
+	(void)snprintf(k.created_by, sizeof(k.created_by), "%s", ann.who);
+	key_hash(span_of(name), k.hash);
+	return k;
+}
+
+static enum err add_key(struct stage *g, struct far *f)
+{
+	struct key k = a_key("new");
+
+	(void)f;
+	return store_key_add(g->store, &ann, &k, &g->why);
+}
+
+static enum err drop_key(struct stage *g, struct far *f)
+{
+	(void)f;
+	return store_key_remove(g->store, &ann, "old", &g->why);
+}
+
 static void forbid(struct stage *g)
 {
 	backstage_forbid(
@@ -183,6 +207,8 @@ static struct stage *prepare(enum stage_kind kind, struct far *f)
 	far_put(f, "r0000", "\"local\"");
 	far_put(f, "r0003", "\"local\"");
 	far_put(f, "new", "1");
+	struct key old = a_key("old");
+	assert_int_equal(store_key_add(g->store, NULL, &old, &g->why), OK);
 	return g;
 }
 
@@ -207,11 +233,17 @@ static uint64_t state_of(struct stage *g)
 	struct node n = stage_node(g, "site-a");
 	uint64_t records;
 	int64_t oldest;
+	struct keys ks = {0};
+	size_t keys;
 
+	if (store_keys(g->store, &ks, &g->why) != OK)
+		return 0;
+	keys = ks.n;
+	keys_done(&ks);
 	if (store_push_backlog(g->store, "site-a", &records, &oldest, &g->why) != OK)
 		return 0;
 	return n.sync.digest.count * 1000003 + n.sync.cursor * 10007 + n.sync.witness.seq * 1009 +
-	       n.paused * 17 + (n.title[0] != 0) * 23 + n.sync.quarantined * 19 +
+	       n.paused * 17 + (n.title[0] != 0) * 23 + n.sync.quarantined * 19 + keys * 29 +
 	       stage_conflicts(g, NULL) * 101 + stage_events(g, "conflict") * 7 +
 	       stage_events(g, "pulled") * 11 + stage_events(g, "pushed") * 13 + records * 1000033;
 }
@@ -306,6 +338,8 @@ FAULT_TEST(a_pause_is_whole_or_not_at_all, pause_node, 4)
 FAULT_TEST(another_title_is_whole_or_not_at_all, rename_node, 4)
 FAULT_TEST(a_deletion_is_whole_or_not_at_all, erase, 6)
 FAULT_TEST(a_promotion_is_whole_or_not_at_all, promote, 6)
+FAULT_TEST(another_token_is_whole_or_not_at_all, add_key, 4)
+FAULT_TEST(a_tokens_end_is_whole_or_not_at_all, drop_key, 4)
 
 FAULT_TEST(a_pull_of_what_is_refused_is_whole_or_not_at_all, sift, 25)
 FAULT_TEST(another_try_is_whole_or_not_at_all, try_again, 8)
@@ -397,6 +431,8 @@ int main(void)
 		cmocka_unit_test(another_title_is_whole_or_not_at_all),
 		cmocka_unit_test(a_deletion_is_whole_or_not_at_all),
 		cmocka_unit_test(a_promotion_is_whole_or_not_at_all),
+		cmocka_unit_test(another_token_is_whole_or_not_at_all),
+		cmocka_unit_test(a_tokens_end_is_whole_or_not_at_all),
 		cmocka_unit_test(a_pull_of_what_is_refused_is_whole_or_not_at_all),
 		cmocka_unit_test(another_try_is_whole_or_not_at_all),
 		cmocka_unit_test(an_uncertain_put_is_followed_by_another_actor),

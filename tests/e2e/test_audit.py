@@ -84,7 +84,7 @@ class Table:
         r = self.person.call(method, path.format(**values), body)
         assert r.status < 300, (path, r.status, r.body)
         (e,) = self.person.news()
-        assert (e["kind"], e["node"], e["who"], e["level"]) == (kind, node, self.person.who, "info"), e
+        assert (e["kind"], e["node"], e["who"], e["level"], e["address"]) == (kind, node, self.person.who, "info", "127.0.0.1"), e
         for end, wanted in ((e["before"], before), (e["after"], after)):
             assert wanted(end) if callable(wanted) else end == wanted, (method, path, e)
         assert re.search(rf" {kind} .*\bwho={self.person.who}\b", self.person.centre.log_text()) or kind.startswith("record"), kind
@@ -101,6 +101,7 @@ def test_every_changing_operation_is_one_event_of_the_audit(site):
     records(p, t)
     conflict(a, p, t)
     quarantine(a, p, t)
+    tokens(p, t)
     t.done("post", "/v1/notifications/test", "notify.test", None, None, None)
     if p.centre.store.kind == "sqlite":
         copy = t.done("get", "/v1/backup", "backup.made", None, None, lambda after: after["bytes"] > 0).body
@@ -129,8 +130,36 @@ def nodes(p, t):
     t.refused("post", one + "/dance", name="b")
     t.done("post", one + "/rotate", "node.rotated", "b", {"rotation": 0}, {"rotation": 1}, name="b")
     t.refused("post", one + "/rotate", name="nobody")
+    shown = t.done("get", one + "/token", "node.token_shown", "b", None, None, name="b").json["token"]
+    assert shown not in json.dumps(p.events())
+    t.refused("get", one + "/token", name="nobody")
     t.done("delete", one, "node.removed", "b", {"url": "http://127.0.0.1:10", "title": "far", "paused": False}, None, name="b")
     t.refused("delete", one, name="b")
+
+
+def tokens(p, t):
+    """Tokens come and go, and whoever signs in by one and out; never the token or the cookie itself."""
+    made = {"name": "ann", "role": "operator", "expires_s": 3600}
+    r = t.done("post", "/v1/tokens", "token.added", None, None, lambda e: e["expires_at"].endswith(".000000Z") and (e["name"], e["role"]) == ("ann", "operator"), made)
+    ann = r.json["token"]
+    t.refused("post", "/v1/tokens", made, status=409)
+    t.refused("post", "/v1/tokens", {**made, "name": "settings"}, status=400)
+    t.refused("post", "/v1/session", {"token": ann[:-1]}, status=401)
+    p.headers, admin = {}, p.headers
+    cookie = p.call("post", "/v1/session", {"token": ann}, status=200).headers["Set-Cookie"].partition(";")[0]
+    p.headers = {"Cookie": cookie, "Origin": p.centre.url}
+    p.call("delete", "/v1/session", status=200)
+    p.headers = admin
+    began, ended = p.news()
+    for e, kind, end in ((began, "session.began", "after"), (ended, "session.ended", "before")):
+        assert (e["kind"], e["who"], e["address"], e[end]) == (kind, "ann", "127.0.0.1", {"role": "operator", "expires_at": r.json["expires_at"]}), e
+        assert e["before" if end == "after" else "after"] is None and re.search(rf" {kind} who=ann ", p.centre.log_text())
+    t.left -= {("post", "/v1/session"), ("delete", "/v1/session")}
+    t.refused("delete", "/v1/session", status=200)  # nobody was in
+    t.done("delete", "/v1/tokens/{name}", "token.removed", None, {"name": "ann", "role": "operator", "expires_at": r.json["expires_at"]}, None, name="ann")
+    t.refused("delete", "/v1/tokens/{name}", name="ann")
+    for hidden in (ann, cookie.partition("=")[2]):
+        assert hidden not in json.dumps(p.events()) and hidden not in p.centre.log_text()
 
 
 def records(p, t):
