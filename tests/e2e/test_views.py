@@ -265,7 +265,7 @@ MIGRATIONS = [str(i + 1) for i, _ in enumerate((lab.TOP / "sql/central/migration
 
 def back_to_the_first_schema(centre):
     """Takes away all that the later ones add."""
-    centre.sql("DROP SCHEMA tidemark CASCADE; SET search_path = tidemark_store; DROP TABLE IF EXISTS notices, receivers, deliveries; "
+    centre.sql("DROP SCHEMA tidemark CASCADE; SET search_path = tidemark_store; DROP TABLE IF EXISTS notices, receivers, deliveries, tokens; "
                "ALTER TABLE counters DROP COLUMN IF EXISTS delivery; ALTER TABLE events DROP COLUMN IF EXISTS who, "
                "DROP COLUMN IF EXISTS address, DROP COLUMN IF EXISTS before, DROP COLUMN IF EXISTS after; DELETE FROM schema_version WHERE version > 1")
     for f in centre.sql("SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'tidemark_store'::regnamespace"):
