@@ -193,6 +193,14 @@ static bool by_bearer(struct access *a, struct http_request *q, struct http_repl
 	return false;
 }
 
+static struct span cookie_of(const struct access *a, const struct http_request *q)
+{
+	char name[SESSION_COOKIE_BYTES];
+
+	access_cookie_name(a, name);
+	return http_cookie(q, name);
+}
+
 static bool by_cookie(struct access *a, struct http_request *q, struct span cookie, struct http_reply *r)
 {
 	struct session s;
@@ -215,7 +223,7 @@ bool access_identify(void *ctx, struct http_request *q, struct http_reply *r)
 {
 	static const struct key anyone = {.name = "anyone", .role = ROLE_ADMIN, .expires_us = -1};
 	struct access *a = ctx;
-	struct span cookie = http_cookie(q, SESSION_COOKIE);
+	struct span cookie = cookie_of(a, q);
 
 	if (!access_has_secret(a)) {
 		be(q, &anyone, HTTP_BY_NONE, -1);
@@ -248,6 +256,30 @@ bool access_holds(const struct access *a, const struct access_pass *p)
 }
 
 /* --- signing in --- */
+
+void access_use_port(struct access *a, unsigned port)
+{
+	a->port = port;
+}
+
+void access_cookie_name(const struct access *a, char ret[SESSION_COOKIE_BYTES])
+{
+	session_cookie_name(a ? a->port : 0, ret);
+}
+
+bool access_signed_in(struct access *a, const struct http_request *q, struct signed_in *ret)
+{
+	struct span cookie = a ? cookie_of(a, q) : (struct span){NULL, 0};
+	struct session s;
+	struct key k;
+
+	if (!access_has_secret(a) || !cookie.at || !session_parse(cookie, &s) ||
+		clock_wall_us() >= s.expires_s * 1000000 || !find_session(a, &s, &k))
+		return false;
+	*ret = (struct signed_in){.role = k.role, .expires_us = s.expires_s * 1000000};
+	snprintf(ret->name, sizeof(ret->name), "%s", k.name);
+	return true;
+}
 
 static bool may_sign_in(struct access *a, const struct http_request *q, struct http_reply *r)
 {

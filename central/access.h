@@ -20,6 +20,8 @@ void access_free(struct access *a);
 /* NULL or "": none.  The text must stay; may be replaced at any time, which ends the sessions of the one before. */
 void access_use_secret(struct access *a, const char *secret);
 bool access_has_secret(const struct access *a); /* NULL: no */
+/* Where the centre listens.  Until it is known there are no sessions. */
+void access_use_port(struct access *a, unsigned port);
 /* Learns the tokens.  Until then they are answered 503; the secret is known. */
 enum err access_open(struct access *a, struct store *st, struct reason *why) MUST_USE;
 
@@ -35,6 +37,10 @@ struct signed_in {
 };
 bool access_sign_in(struct access *a, const struct http_request *q, struct span token, struct signed_in *ret,
 	struct http_reply *r) MUST_USE;
+/* Whose cookie this is, without its value; false: nobody's.  No failure is counted. */
+bool access_signed_in(struct access *a, const struct http_request *q, struct signed_in *ret) MUST_USE;
+/* Of the sessions' cookie.  `a` NULL: of none. */
+void access_cookie_name(const struct access *a, char ret[SESSION_COOKIE_BYTES]);
 
 /* What a long answer remembers of who asked for it. */
 struct access_pass {
@@ -48,13 +54,13 @@ bool access_holds(const struct access *a, const struct access_pass *p);
 /* --- tokens; `a` NULL: there are none --- */
 
 void access_keys(struct access *a, struct keys *ret); /* keys_done() */
-/* k: name, role, created_by, expires_us.  *k is whole afterwards; the token is told this once.  CONFLICT: the name is taken,
+/* k: name, role, expires_us.  *k is whole afterwards; the token is told this once.  CONFLICT: the name is taken,
  * there is no secret, or there are KEYS_MOST. */
-enum err access_add(struct access *a, struct store *st, struct key *k, char ret_token[KEY_TOKEN_BYTES],
-	struct reason *why) MUST_USE;
+enum err access_add(struct access *a, struct store *st, const struct author *by, struct key *k,
+	char ret_token[KEY_TOKEN_BYTES], struct reason *why) MUST_USE;
 /* Its sessions end with it.  GONE. */
-enum err access_remove(
-	struct access *a, struct store *st, const char *name, const char *by, struct reason *why) MUST_USE;
+enum err access_remove(struct access *a, struct store *st, const struct author *by, const char *name,
+	struct reason *why) MUST_USE;
 
 /* --- now and then --- */
 

@@ -1,6 +1,7 @@
 /* Tokens come and go, and what is told and stored of their use. */
 #include "central/access_private.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "shared/clock.h"
@@ -31,8 +32,8 @@ void access_keys(struct access *a, struct keys *ret)
 	keyring_copy(a->keys, ret);
 }
 
-enum err access_add(struct access *a, struct store *st, struct key *k, char ret_token[KEY_TOKEN_BYTES],
-	struct reason *why)
+enum err access_add(struct access *a, struct store *st, const struct author *by, struct key *k,
+	char ret_token[KEY_TOKEN_BYTES], struct reason *why)
 {
 	if (!access_has_secret(a))
 		return fail(CONFLICT, why,
@@ -40,34 +41,35 @@ enum err access_add(struct access *a, struct store *st, struct key *k, char ret_
 			"tokens");
 	key_make_token(ret_token);
 	key_hash(span_of(ret_token), k->hash);
+	snprintf(k->created_by, sizeof(k->created_by), "%s", by->who);
 	k->created_us = clock_wall_us();
 	k->used_us = -1;
 	pthread_mutex_lock(&a->changing);
-	enum err e = store_key_add(st, k, why);
+	enum err e = store_key_add(st, by, k, why);
 	if (e == OK)
 		keyring_put(a->keys, k);
 	a->stale = a->stale || e == UNCERTAIN;
 	pthread_mutex_unlock(&a->changing);
 	if (e == OK)
-		log_event(LOG_INFO, "token.added", "token", k->name, "role", role_name(k->role), "by",
-			k->created_by, NULL);
+		log_event(LOG_INFO, "token.added", "who", by->who, "token", k->name, "role",
+			role_name(k->role), NULL);
 	return e;
 }
 
 enum err access_remove(
-	struct access *a, struct store *st, const char *name, const char *by, struct reason *why)
+	struct access *a, struct store *st, const struct author *by, const char *name, struct reason *why)
 {
 	if (!a)
 		return fail(GONE, why, "no token %s", name);
 	pthread_mutex_lock(&a->changing);
-	enum err e = store_key_remove(st, name, by, why);
+	enum err e = store_key_remove(st, by, name, why);
 	if (e == OK ||
 		e == UNCERTAIN) /* where it is not known: it was to go, so it does not count until it is */
 		keyring_drop(a->keys, name);
 	a->stale = a->stale || e == UNCERTAIN;
 	pthread_mutex_unlock(&a->changing);
 	if (e == OK)
-		log_event(LOG_INFO, "token.removed", "token", name, "by", by, NULL);
+		log_event(LOG_INFO, "token.removed", "who", by->who, "token", name, NULL);
 	return e;
 }
 

@@ -10,6 +10,7 @@
 struct access {
 	_Atomic(const char *) secret;
 	struct keyring *keys;
+	atomic_uint port;         /* where the centre listens; 0 = not known */
 	atomic_bool loaded;       /* the tokens are known */
 	atomic_bool stale;        /* a change of them has an unknown outcome: to be read again */
 	pthread_mutex_t changing; /* one change of tokens at a time, in the store and then here */

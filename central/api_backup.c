@@ -101,11 +101,20 @@ static void send_done(void *ctx)
 	free(s);
 }
 
-static void send_copy(struct centre *c, struct sending *s, int64_t began_us, struct http_reply *r)
+static void tell_copy(struct centre *c, const struct author *by, uint64_t bytes, int64_t took_us)
 {
-	centre_tell(c->store, "backup.made", NULL,
-		"a copy of the store was made for an operator: %llu bytes in %lld ms",
-		(unsigned long long)s->backup.bytes, (long long)((clock_mono_us() - began_us) / 1000));
+	struct audit taken = {0};
+	struct event ev = {.level = LOG_INFO, .kind = "backup.made", .by = by, .audit = &taken};
+
+	audit_number(&taken.after, "bytes", bytes);
+	audit_end(&taken.after);
+	centre_tell(c->store, &ev, "a copy of the store was made for an operator: %llu bytes in %lld ms",
+		(unsigned long long)bytes, (long long)(took_us / 1000));
+	audit_done(&taken);
+}
+
+static void send_copy(struct sending *s, struct http_reply *r)
+{
 	etag_set(r, s->backup.hash);
 	r->content_type = "application/vnd.sqlite3";
 	r->status = 200;
@@ -137,7 +146,10 @@ void api_backup(void *ctx, struct http_request *q, struct http_reply *r)
 	}
 	enum err e = backup_make(&c->backup, c->store_url + strlen("sqlite:"), &s->backup, &why);
 	if (e == OK) {
-		send_copy(c, s, began_us, r);
+		const struct author by = centre_author(q);
+
+		tell_copy(c, &by, s->backup.bytes, clock_mono_us() - began_us);
+		send_copy(s, r);
 		return;
 	}
 	free(s);

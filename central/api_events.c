@@ -30,14 +30,25 @@ bool api_events_moves(const struct http_request *q, bool *ret_none, struct http_
 	return false;
 }
 
+bool api_events_audit(const struct http_request *q, bool *ret, struct http_reply *r)
+{
+	struct span word = http_query(q, "audit");
+	*ret = span_is(word, "true");
+	if (!word.at || *ret || span_is(word, "false"))
+		return true;
+	http_problem(r, "bad_request", "audit: true, for what people did alone, or false");
+	return false;
+}
+
 void api_events_list(void *ctx, struct http_request *q, struct http_reply *r)
 {
 	struct centre *c = ctx;
-	struct event_query query = {.node = centre_query_name(q, "node")};
+	struct event_query query = {.node = centre_query_name(q, "node"), .who = centre_query_name(q, "who")};
 	struct reason why;
 	if (!api_events_level(http_query(q, "level"), &query.least_level, r) ||
-		!api_events_moves(q, &query.no_moves, r) || !centre_limit(q, &query.limit, r) ||
-		!centre_number(q, "after", &query.after, r) || !centre_number(q, "before", &query.before, r))
+		!api_events_moves(q, &query.no_moves, r) || !api_events_audit(q, &query.audit, r) ||
+		!centre_limit(q, &query.limit, r) || !centre_number(q, "after", &query.after, r) ||
+		!centre_number(q, "before", &query.before, r))
 		return;
 	enum err e = store_events(c->store, &query, &r->body, &why);
 	r->status = 200;
@@ -67,6 +78,7 @@ void api_conflicts_list(void *ctx, struct http_request *q, struct http_reply *r)
 void api_conflicts_promote(void *ctx, struct http_request *q, struct http_reply *r)
 {
 	struct centre *c = ctx;
+	const struct author by = centre_author(q);
 	struct written w = {0};
 	struct reason why;
 	char owner[RECORD_OWNER_MAX + 1], hex[33];
@@ -75,7 +87,7 @@ void api_conflicts_promote(void *ctx, struct http_request *q, struct http_reply 
 		http_problem(r, "not_found", "there is no such conflict");
 		return;
 	}
-	enum err e = store_conflict_promote(c->store, id, owner, &w, &why);
+	enum err e = store_conflict_promote(c->store, &by, id, owner, &w, &why);
 	if (e != OK) {
 		centre_problem(r, e, &why);
 		return;
@@ -83,8 +95,7 @@ void api_conflicts_promote(void *ctx, struct http_request *q, struct http_reply 
 	scheduler_edited(c->scheduler, owner);
 	hash_hex(w.hash, hex);
 	if (w.changed)
-		centre_tell(c->store, "conflict.promoted", owner,
-			"an operator made a kept version of %s the present one", w.id);
+		log_event(LOG_INFO, "conflict.promoted", "who", by.who, "node", owner, "record", w.id, NULL);
 	buf_printf(&r->body, "{\"owner\":\"%s\",\"id\":\"%s\",\"hash\":\"%s\",\"changed\":%s}\n", owner, w.id,
 		hex, w.changed ? "true" : "false");
 	r->status = 200;

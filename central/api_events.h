@@ -10,5 +10,7 @@ route_fn api_events_list, api_conflicts_list, api_conflicts_promote;
 bool api_events_level(struct span word, int *ret, struct http_reply *r) MUST_USE;
 /* Of `moves`: *ret_none = without what listing_is_move(). */
 bool api_events_moves(const struct http_request *q, bool *ret_none, struct http_reply *r) MUST_USE;
+/* Of `audit`: only those with an author? */
+bool api_events_audit(const struct http_request *q, bool *ret, struct http_reply *r) MUST_USE;
 
 #endif

@@ -31,19 +31,19 @@ void api_notifications_test(void *ctx, struct http_request *q, struct http_reply
 {
 	struct centre *c = ctx;
 	struct reason why;
+	const struct author by = centre_author(q);
 	uint64_t event = 0;
-	(void)q;
 	if (!c->notifier || notifier_receivers(c->notifier) == 0) {
 		http_problem(r, "conflict",
 			"there is nobody to tell: start the centre with --notify-url or --notify-command");
 		return;
 	}
-	enum err e = store_notify_test(c->store, &event, &why);
+	enum err e = store_notify_test(c->store, &by, &event, &why);
 	if (e != OK) {
 		centre_problem(r, e, &why);
 		return;
 	}
-	log_event(LOG_INFO, "notify.test", NULL);
+	log_event(LOG_INFO, "notify.test", "who", by.who, NULL);
 	notifier_hurry(c->notifier);
 	buf_printf(&r->body, "{\"event\":%llu,\"receivers\":%zu}\n", (unsigned long long)event,
 		notifier_receivers(c->notifier));

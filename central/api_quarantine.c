@@ -34,12 +34,13 @@ static void put_done(struct http_reply *r, uint64_t id, const char *owner, const
 void api_quarantine_retry(void *ctx, struct http_request *q, struct http_reply *r)
 {
 	struct centre *c = ctx;
+	const struct author by = centre_author(q);
 	struct reason why;
 	char owner[RECORD_OWNER_MAX + 1];
 	uint64_t id;
 	if (!read_id(q, &id, r))
 		return;
-	enum err e = store_quarantine_retry(c->store, id, owner, &why);
+	enum err e = store_quarantine_retry(c->store, &by, id, owner, &why);
 	if (e == INVALID) { /* nothing is wrong with the request */
 		http_problem(r, "conflict", "still refused: %s", why.text);
 		return;
@@ -48,7 +49,7 @@ void api_quarantine_retry(void *ctx, struct http_request *q, struct http_reply *
 		centre_problem(r, e, &why);
 		return;
 	}
-	log_event(LOG_INFO, "released", "node", owner, NULL);
+	log_event(LOG_INFO, "released", "who", by.who, "node", owner, NULL);
 	scheduler_changed(c->scheduler, owner);
 	scheduler_edited(c->scheduler, owner);
 	put_done(r, id, owner, "released");
@@ -57,17 +58,18 @@ void api_quarantine_retry(void *ctx, struct http_request *q, struct http_reply *
 void api_quarantine_drop(void *ctx, struct http_request *q, struct http_reply *r)
 {
 	struct centre *c = ctx;
+	const struct author by = centre_author(q);
 	struct reason why;
 	char owner[RECORD_OWNER_MAX + 1];
 	uint64_t id;
 	if (!read_id(q, &id, r))
 		return;
-	enum err e = store_quarantine_drop(c->store, id, owner, &why);
+	enum err e = store_quarantine_drop(c->store, &by, id, owner, &why);
 	if (e != OK) {
 		centre_problem(r, e, &why);
 		return;
 	}
-	log_event(LOG_INFO, "released", "node", owner, NULL);
+	log_event(LOG_INFO, "released", "who", by.who, "node", owner, NULL);
 	scheduler_changed(c->scheduler, owner);
 	put_done(r, id, owner, "dropped");
 }

@@ -105,13 +105,13 @@ void api_records_get(void *ctx, struct http_request *q, struct http_reply *r)
 void api_records_put(void *ctx, struct http_request *q, struct http_reply *r)
 {
 	struct centre *c = ctx;
+	const struct author by = centre_author(q);
 	struct draft d = {0};
 	struct written w = {0};
 	struct precondition p = {0};
 	struct span owner, id;
 	struct reason why;
 	const char *code;
-	size_t failed;
 	if (!read_key(q, &owner, &id, r) || !etag_precondition(q, &p, r))
 		return;
 	if (draft_parse_put(&d, q->body, &q->arena, &code, &why) != OK) {
@@ -120,7 +120,7 @@ void api_records_put(void *ctx, struct http_request *q, struct http_reply *r)
 	}
 	d.owner = owner;
 	d.id = id;
-	enum err e = store_put(c->store, &d, 1, &p, &w, &failed, &why);
+	enum err e = store_put(c->store, &by, &d, 1, &p, &w, &why);
 	if (e != OK) {
 		write_problem(r, e, &why);
 		return;
@@ -134,13 +134,14 @@ void api_records_put(void *ctx, struct http_request *q, struct http_reply *r)
 void api_records_delete(void *ctx, struct http_request *q, struct http_reply *r)
 {
 	struct centre *c = ctx;
+	const struct author by = centre_author(q);
 	struct written w = {0};
 	struct precondition p = {0};
 	struct span owner, id;
 	struct reason why;
 	if (!read_key(q, &owner, &id, r) || !etag_precondition(q, &p, r))
 		return;
-	enum err e = store_delete(c->store, owner, id, &p, &w, &why);
+	enum err e = store_delete(c->store, &by, owner, id, &p, &w, &why);
 	if (e != OK) {
 		write_problem(r, e, &why);
 		return;
@@ -190,23 +191,26 @@ static void push_all(struct centre *c, const struct drafts *drafts, const struct
 void api_records_post(void *ctx, struct http_request *q, struct http_reply *r)
 {
 	struct centre *c = ctx;
+	const struct author by = centre_author(q);
 	struct drafts drafts = {0};
 	const struct precondition none = {0};
 	struct reason why;
 	const char *code;
-	size_t line, failed = 0;
+	size_t line;
 	if (drafts_parse(&drafts, q->body, true, &line, &code, &why) != OK) {
 		line_problem(r, code, line, &why);
 		return;
 	}
 	struct written *w = arena_alloc(&q->arena, (drafts.n + 1) * sizeof *w);
-	enum err e = drafts.n ? store_put(c->store, drafts.at, drafts.n, &none, w, &failed, &why) : OK;
+	enum err e = drafts.n ? store_put(c->store, &by, drafts.at, drafts.n, &none, w, &why) : OK;
 	if (e == OK) {
 		push_all(c, &drafts, w);
 		put_written(&drafts, w, &r->body);
 		r->status = 201;
 	} else if (e == GONE) {
-		line_problem(r, "not_found", failed + 1, &why);
+		for (line = 1; line < drafts.n && w[line - 1].id[0];)
+			line++;
+		line_problem(r, "not_found", line, &why);
 	} else {
 		write_problem(r, e, &why);
 	}

@@ -9,11 +9,34 @@
 #define TOKEN_MOST 1000 /* bytes */
 
 /* HttpOnly: no script reads it.  Strict: no other site's page sends it.  No Domain: it goes to this host alone. */
-static void set_cookie(const struct http_request *q, const char *value, int64_t seconds, struct http_reply *r)
+static void set_cookie(const struct centre *c, const struct http_request *q, const char *value,
+	int64_t seconds, struct http_reply *r)
 {
+	char name[SESSION_COOKIE_BYTES];
+
+	access_cookie_name(c->access, name);
 	snprintf(r->set_cookie, sizeof(r->set_cookie),
-		SESSION_COOKIE "=%s; HttpOnly; SameSite=Strict; Path=/; Max-Age=%" PRId64 "%s", value,
-		seconds, q->tls ? "; Secure" : "");
+		"%s=%s; HttpOnly; SameSite=Strict; Path=/; Max-Age=%" PRId64 "%s", name, value, seconds,
+		q->tls ? "; Secure" : "");
+}
+
+/* Of the audit: that somebody came or went, not the cookie. */
+static void tell(struct centre *c, const struct http_request *q, const struct signed_in *s, bool began)
+{
+	const struct author by = {.who = s->name, .address = centre_author(q).address};
+	struct audit change = {0};
+	struct event ev = {.level = LOG_INFO, .by = &by, .audit = &change};
+	if (began)
+		ev.kind = "session.began";
+	else
+		ev.kind = "session.ended";
+	struct buf *end = began ? &change.after : &change.before;
+
+	audit_text(end, "role", span_of(role_name(s->role)));
+	audit_time(end, "expires_at", s->expires_us);
+	audit_end(end);
+	centre_tell_asked(c, &ev, began ? "%s signed in" : "%s signed out", s->name);
+	audit_done(&change);
 }
 
 static void put(struct buf *out, const char *name, enum role role, enum http_proof by, int64_t expires_us)
@@ -40,8 +63,9 @@ static void begin(struct centre *c, const struct http_request *q, const char *to
 	if (!access_sign_in(c->access, q, span_of(token), &s, r))
 		return;
 	put(&r->body, s.name, s.role, HTTP_BY_COOKIE, s.expires_us);
-	set_cookie(q, s.cookie, s.expires_us / 1000000 - clock_wall_us() / 1000000, r);
+	set_cookie(c, q, s.cookie, s.expires_us / 1000000 - clock_wall_us() / 1000000, r);
 	r->status = 200;
+	tell(c, q, &s, true);
 }
 
 void api_session_begin(void *ctx, struct http_request *q, struct http_reply *r)
@@ -62,8 +86,12 @@ void api_session_begin(void *ctx, struct http_request *q, struct http_reply *r)
 
 void api_session_end(void *ctx, struct http_request *q, struct http_reply *r)
 {
-	(void)ctx;
-	set_cookie(q, "", 0, r);
+	struct centre *c = ctx;
+	struct signed_in s;
+
+	if (access_signed_in(c->access, q, &s))
+		tell(c, q, &s, false);
+	set_cookie(c, q, "", 0, r);
 	buf_text(&r->body, "{\"ended\":true}\n");
 	r->status = 200;
 }

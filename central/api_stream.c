@@ -1,5 +1,6 @@
 #include "central/api_stream.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,10 +44,22 @@ static bool read_start(const struct http_request *q, struct stream_reader *rd, s
 	return true;
 }
 
+/* A name longer than any finds nothing. */
+static void read_who(const struct http_request *q, struct ring_wish *w)
+{
+	struct span who = http_query(q, "who");
+	w->by_who = who.at;
+	if (who.at)
+		snprintf(w->who, sizeof w->who, "%.*s", who.len <= AUTHOR_MAX ? (int)who.len : 0, who.at);
+	w->audit = w->audit || w->by_who;
+}
+
 static bool read_wish(const struct http_request *q, struct stream_reader *rd, struct http_reply *r)
 {
 	struct span node = http_query(q, "node");
-	return (!node.at || centre_node_name(node, rd->wish.node, r)) &&
+	bool good = api_events_audit(q, &rd->wish.audit, r);
+	read_who(q, &rd->wish);
+	return good && (!node.at || centre_node_name(node, rd->wish.node, r)) &&
 	       api_events_level(http_query(q, "level"), &rd->wish.least_level, r) &&
 	       api_events_moves(q, &rd->wish.no_moves, r) && read_start(q, rd, r);
 }

@@ -92,9 +92,8 @@ static bool read_key(const struct json_doc *d, struct key *k, struct http_reply 
 		http_problem(r, "bad_request", "wanted: {\"name\", \"role\", \"expires_s\"?}");
 	else if (!key_name_ok(name))
 		http_problem(r, "bad_request",
-			"name: a-z 0-9 . _ -, starting with a letter or digit, %d at most; secret and anyone "
-			"are "
-			"taken",
+			"name: a-z 0-9 . _ -, starting with a letter or digit, %d at most; secret, "
+			"anyone and settings are taken",
 			RECORD_OWNER_MAX);
 	else if (!role_parse(span_of(role), &k->role))
 		http_problem(r, "bad_request", "role: viewer, operator or admin");
@@ -103,11 +102,11 @@ static bool read_key(const struct json_doc *d, struct key *k, struct http_reply 
 	return r->status == 0;
 }
 
-static void add(struct centre *c, struct key *k, struct http_reply *r)
+static void add(struct centre *c, const struct author *by, struct key *k, struct http_reply *r)
 {
 	char token[KEY_TOKEN_BYTES];
 	struct reason why;
-	enum err e = access_add(c->access, c->store, k, token, &why);
+	enum err e = access_add(c->access, c->store, by, k, token, &why);
 
 	if (e != OK) {
 		centre_problem(r, e, &why);
@@ -124,20 +123,21 @@ static void add(struct centre *c, struct key *k, struct http_reply *r)
 void api_tokens_add(void *ctx, struct http_request *q, struct http_reply *r)
 {
 	struct centre *c = ctx;
+	const struct author by = centre_author(q);
 	struct key k = {.role = ROLE_NONE};
 	struct json_doc *d = centre_read_body(q, r);
 
 	if (!d)
 		return;
-	snprintf(k.created_by, sizeof(k.created_by), "%s", q->who);
 	if (read_key(d, &k, r))
-		add(c, &k, r);
+		add(c, &by, &k, r);
 	json_doc_free(d);
 }
 
 void api_tokens_remove(void *ctx, struct http_request *q, struct http_reply *r)
 {
 	struct centre *c = ctx;
+	const struct author by = centre_author(q);
 	struct span text = http_param(q, "name");
 	struct reason why;
 
@@ -146,7 +146,7 @@ void api_tokens_remove(void *ctx, struct http_request *q, struct http_reply *r)
 		return;
 	}
 	const char *name = arena_copy(&q->arena, text.at, text.len);
-	enum err e = access_remove(c->access, c->store, name, q->who, &why);
+	enum err e = access_remove(c->access, c->store, &by, name, &why);
 	if (e != OK) {
 		centre_problem(r, e, &why);
 		return;

@@ -86,19 +86,42 @@ bool centre_read_text(
 	return false;
 }
 
-void centre_tell(struct store *st, const char *kind, const char *node, const char *fmt, ...)
+struct author centre_author(const struct http_request *q)
 {
-	struct event ev = {.level = LOG_INFO, .kind = kind, .node = node};
+	return (struct author){.who = q->who, .address = q->peer[0] ? q->peer : NULL};
+}
+
+void centre_log(const char *kind, const struct author *by, const char *node, const char *text)
+{
+	log_event(LOG_INFO, kind, "who", by->who, "text", text, node ? "node" : NULL, node, NULL);
+}
+
+void centre_tell(struct store *st, struct event *ev, const char *fmt, ...)
+{
 	struct reason raw, why;
 	va_list args;
 	va_start(args, fmt);
 	vsnprintf(raw.text, sizeof raw.text, fmt, args);
 	va_end(args);
-	(void)fail(OK, &ev.text, "%s", raw.text);
-	log_event(LOG_INFO, kind, "text", ev.text.text, node ? "node" : NULL, node, NULL);
-	enum err e = store_events_add(st, &ev, 1, &why);
+	(void)fail(OK, &ev->text, "%s", raw.text);
+	centre_log(ev->kind, ev->by, ev->node, ev->text.text);
+	enum err e = store_events_add(st, ev, 1, &why);
 	if (e != OK)
 		log_event(LOG_ERROR, "store.failed", "error", err_name(e), "reason", why.text, NULL);
+}
+
+void centre_tell_asked(struct centre *c, struct event *ev, const char *fmt, ...)
+{
+	struct reason raw;
+	va_list args;
+	va_start(args, fmt);
+	vsnprintf(raw.text, sizeof raw.text, fmt, args);
+	va_end(args);
+	(void)fail(OK, &ev->text, "%s", raw.text);
+	if (c->scheduler && scheduler_totals(c->scheduler).store_failed)
+		centre_log(ev->kind, ev->by, ev->node, ev->text.text);
+	else
+		centre_tell(c->store, ev, "%s", ev->text.text);
 }
 
 void centre_put_time(struct buf *out, int64_t us)

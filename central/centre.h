@@ -52,8 +52,21 @@ bool centre_read_text(const struct json_doc *d, const char *key, size_t max, con
 
 /* --- telling --- */
 
-/* What an operator did (`node` NULL: to the centre), in the log and as an event of its own; one that cannot be stored is only logged. */
-void centre_tell(struct store *st, const char *kind, const char *node, const char *fmt, ...) PRINTF(4, 5);
+/* Who asks, for the store's calls.  Borrowed from the request. */
+struct author centre_author(const struct http_request *q);
+/* The log's line of a change whose event the store has made. */
+void centre_log(const char *kind, const struct author *by, const char *node, const char *text);
+/*
+ * What somebody (ev->by) did that the store has no part in, in the log and as an event of its own; one that cannot be
+ * stored is only logged.
+ */
+void centre_tell(struct store *st, struct event *ev, const char *fmt, ...) PRINTF(3, 4);
+
+/*
+ * The same of what works while the store is away: one that is known to fail is not asked, and not waited for; then only
+ * the log has it.
+ */
+void centre_tell_asked(struct centre *c, struct event *ev, const char *fmt, ...) PRINTF(3, 4);
 
 /* --- writing replies --- */
 

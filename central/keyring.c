@@ -47,7 +47,12 @@ bool key_expired(const struct key *k, int64_t now_us)
 
 bool key_name_ok(const char *name)
 {
-	return record_owner_ok(span_of(name)) && strcmp(name, "secret") != 0 && strcmp(name, "anyone") != 0;
+	static const char *const taken[] = {"secret", "anyone", "settings"};
+
+	for (size_t i = 0; i < sizeof(taken) / sizeof(*taken); i++)
+		if (strcmp(name, taken[i]) == 0)
+			return false;
+	return record_owner_ok(span_of(name));
 }
 
 struct keyring *keyring_new(void)

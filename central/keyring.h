@@ -35,7 +35,7 @@ void keys_done(struct keys *ks);
 void key_make_token(char ret[KEY_TOKEN_BYTES]);
 void key_hash(struct span token, char ret[KEY_HASH_BYTES]);
 bool key_expired(const struct key *k, int64_t now_us);
-/* Those of nodes; "secret" and "anyone" are taken. */
+/* Those of nodes; "secret", "anyone" and "settings" are taken: by them the audit names others. */
 bool key_name_ok(const char *name);
 
 struct keyring;

@@ -56,6 +56,12 @@ static void add_text(struct buf *out, const char *key, struct span value)
 		buf_text(out, "null");
 }
 
+static void add_json(struct buf *out, const char *key, struct span value)
+{
+	buf_text(out, key);
+	buf_put(out, value.at ? value : span_of("null"));
+}
+
 static void add_time(struct buf *out, const char *key, int64_t us)
 {
 	buf_text(out, key);
@@ -89,6 +95,10 @@ void listing_put_event(struct buf *out, const struct listed_event *e)
 	add_text(out, ",\"kind\":", e->kind);
 	add_text(out, ",\"node\":", e->node);
 	add_text(out, ",\"text\":", e->text);
+	add_text(out, ",\"who\":", e->who);
+	add_text(out, ",\"address\":", e->address);
+	add_json(out, ",\"before\":", e->before);
+	add_json(out, ",\"after\":", e->after);
 	buf_char(out, '}');
 }
 

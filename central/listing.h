@@ -26,6 +26,8 @@ struct listed_event {
 	int64_t at_us;
 	enum log_level level;
 	struct span kind, node, text; /* node.at NULL: of the centre */
+	struct span who, address;     /* of the audit; else at NULL */
+	struct span before, after;    /* JSON; at NULL: null */
 };
 /* Does it tell of an exchange that moved records, and of nothing else?  The statements say the same. */
 bool listing_is_move(const struct listed_event *e);

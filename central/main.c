@@ -70,6 +70,7 @@ static enum err open_store(struct program *p, struct reason *why)
 	const struct store_config c = {.url = settings(p)->store,
 		.policy = settings(p)->policy,
 		.events_kept = (uint64_t)settings(p)->keep_events,
+		.audit_kept = (uint64_t)settings(p)->keep_audit,
 		.notify = settings(p)->notify.urls.n + settings(p)->notify.commands.n > 0,
 		.notify_level = log_level_parse(settings(p)->notify.level)};
 	struct reason told = {""};
@@ -125,14 +126,22 @@ static enum err open_data(struct program *p, struct reason *why)
 	return refused(e);
 }
 
-/* No node is where the centre itself listens. */
+static unsigned port_of(const struct sockaddr_storage *at)
+{
+	return ntohs(at->ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)at)->sin6_port
+					       : ((const struct sockaddr_in *)at)->sin_port);
+}
+
+/* No node is where the centre itself listens, and a session is of this centre alone. */
 static enum err know_self(struct program *p, struct reason *why)
 {
 	struct sockaddr_storage at;
 	enum err e = listen_parse(strstr(server_url(p->server), "://") + 3, &at, why);
-	if (e == OK)
-		networks_set_self(&p->reload.now->settings.allowed, (const struct sockaddr *)&at);
-	return e;
+	if (e != OK)
+		return e;
+	networks_set_self(&p->reload.now->settings.allowed, (const struct sockaddr *)&at);
+	access_use_port(p->centre.access, port_of(&at));
+	return OK;
 }
 
 /* Before there is a store: who asks then hears what it waits for. */

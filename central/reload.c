@@ -1,11 +1,13 @@
 #include "central/reload.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "shared/chrony.h"
 #include "shared/log.h"
 #include "shared/secrets.h"
+#include "shared/utf8.h"
 
 struct generation *generation_new(struct generation *before)
 {
@@ -58,13 +60,16 @@ static bool list_has(const struct option_list *list, const char *text)
 	return false;
 }
 
+/* Whoever writes the command line, the environment or the file. */
+static const struct author by_settings = {.who = AUTHOR_SETTINGS};
+
 static enum err set_node(
 	struct centre *c, const struct networks *allowed, const char *pair, struct reason *why)
 {
 	char name[RECORD_OWNER_MAX + 1];
 	const char *url;
 	struct node n;
-	struct reason cause;
+	struct reason cause, told;
 	settings_node(pair, name, &url);
 	enum err e = node_url_check(allowed, url, &cause);
 	if (e != OK) /* checked before, but for where the centre listens */
@@ -73,13 +78,14 @@ static enum err set_node(
 	if (e == OK && strcmp(n.url, url) == 0)
 		return OK;
 	if (e == GONE) {
-		e = store_node_add(c->store, name, url, "", why);
+		e = store_node_add(c->store, &by_settings, name, url, "", why);
 		if (e == OK)
-			log_event(LOG_INFO, "node.added", "node", name, "url", url, NULL);
+			log_event(LOG_INFO, "node.added", "who", AUTHOR_SETTINGS, "node", name, "url", url,
+				NULL);
 	} else if (e == OK) {
-		e = store_node_edit(c->store, name, url, NULL, why);
+		e = store_node_edit(c->store, &by_settings, name, url, NULL, &told, why);
 		if (e == OK)
-			centre_tell(c->store, "node.changed", name, "its URL is now %s", url);
+			centre_log("node.changed", &by_settings, name, told.text);
 	}
 	if (e == OK && c->scheduler)
 		scheduler_changed(c->scheduler, name);
@@ -118,7 +124,7 @@ static void take(struct reload *r, struct generation *g)
 	const struct settings *s = &g->settings, *before = &r->now->settings;
 	struct centre *c = r->centre;
 	log_set(log_level_parse(s->log_level), strcmp(s->log_format, "json") == 0);
-	store_retune(c->store, s->policy, (uint64_t)s->keep_events);
+	store_retune(c->store, s->policy, (uint64_t)s->keep_events, (uint64_t)s->keep_audit);
 	if (s->poll_interval_ms != before->poll_interval_ms) {
 		c->interval_ms = s->poll_interval_ms;
 		scheduler_set_interval(c->scheduler, s->poll_interval_ms);
@@ -166,6 +172,61 @@ static void tell(
 	reloaded_tell(&r);
 }
 
+#define SHOWN_BYTES 1000 /* of one option: there may be a thousand nodes */
+
+static void put_shown(struct buf *end, const char *option, const struct buf *shown)
+{
+	char text[SHOWN_BYTES + 1];
+	snprintf(text, sizeof text, "%s", shown->at ? shown->at : "");
+	utf8_mask(text);
+	audit_text(end, option, span_of(text));
+}
+
+/* A file of the same name that holds another thing: only that it does. */
+static void audit_content(
+	struct audit *a, struct buf *names, const char *what, const char *option, const char *now)
+{
+	audit_text(&a->before, what, span_of("one"));
+	audit_text(&a->after, what, span_of(now));
+	buf_printf(names, "%s%s", names->len ? ", " : "", option);
+}
+
+/* What was taken is of the audit, like what is changed over HTTP. */
+static void audit_changes(struct store *st, const struct option_changes *changes, const struct generation *g,
+	const struct generation *before)
+{
+	const char *secrets = say_secrets(generation_secret(g), generation_secret(before));
+	struct audit change = {0};
+	struct event ev = {.level = LOG_INFO, .kind = "reloaded", .by = &by_settings, .audit = &change};
+	struct buf names = {0};
+	struct reason why;
+	for (size_t i = 0; i < changes->n; i++) {
+		const struct option_change *x = &changes->at[i];
+		if (x->needs_restart)
+			continue;
+		put_shown(&change.before, x->option->name, &x->before);
+		put_shown(&change.after, x->option->name, &x->after);
+		buf_printf(&names, "%s%s", names.len ? ", " : "", x->option->name);
+	}
+	if (secrets)
+		audit_content(&change, &names, "secret", "secret-file", secrets);
+	if (!tls_same(g->tls, before->tls))
+		audit_content(&change, &names, "certificate", "tls-certificate", "another");
+	if (!tls_same(g->tls_nodes, before->tls_nodes))
+		audit_content(&change, &names, "authority", "tls-ca",
+			"another certificate or authority towards nodes");
+	if (names.len > 0) {
+		audit_end(&change.before);
+		audit_end(&change.after);
+		(void)fail(OK, &ev.text, "settings were read again: %s", names.at);
+		enum err e = store_events_add(st, &ev, 1, &why);
+		if (e != OK)
+			log_event(LOG_ERROR, "store.failed", "error", err_name(e), "reason", why.text, NULL);
+	}
+	buf_done(&names);
+	audit_done(&change);
+}
+
 void reload_settings(struct reload *r)
 {
 	struct generation *g = generation_new(r->now), *before = r->now;
@@ -182,6 +243,7 @@ void reload_settings(struct reload *r)
 	if (e == OK) {
 		take(r, g);
 		tell(&changes, g, before);
+		audit_changes(r->centre->store, &changes, g, before);
 	} else {
 		reload_failed_tell(&why);
 		free_one(g);

@@ -10,7 +10,7 @@ static bool try_next(struct retry *r, struct store *st, retry_taken_fn *taken, v
 		r->at = 0;
 	if (e != OK)
 		return false;
-	e = store_quarantine_retry(st, r->at, owner, &why);
+	e = store_quarantine_retry(st, NULL, r->at, owner, &why);
 	if (e == OK) {
 		log_event(LOG_INFO, "released", "node", owner, NULL);
 		taken(ctx, owner);

@@ -36,7 +36,8 @@ bool ring_wants(const struct ring_wish *w, const struct ring_frame *f)
 		return true;
 	return f->id > w->after && !(w->no_moves && f->is_move) &&
 	       (w->least_level < 0 || (int)f->level <= w->least_level) &&
-	       (!w->node[0] || strcmp(w->node, f->node) == 0);
+	       (!w->node[0] || strcmp(w->node, f->node) == 0) && (!w->audit || f->who[0]) &&
+	       (!w->by_who || strcmp(w->who, f->who) == 0);
 }
 
 void ring_put(const struct ring_frame *f, struct buf *out)

@@ -7,6 +7,7 @@
 #ifndef CENTRAL_RING_H
 #define CENTRAL_RING_H
 
+#include "central/audit.h"
 #include "shared/buf.h"
 #include "shared/log.h"
 #include "shared/record.h"
@@ -25,6 +26,7 @@ struct ring_frame {
 	enum log_level level;
 	bool is_move;                    /* of records: its kind is pulled or pushed */
 	char node[RECORD_OWNER_MAX + 1]; /* of an event; "" = of the centre */
+	char who[AUTHOR_MAX + 1];        /* "" = no person */
 	struct buf text;                 /* JSON */
 };
 
@@ -46,6 +48,9 @@ struct ring_wish {
 	char node[RECORD_OWNER_MAX + 1]; /* "" = any */
 	int least_level;                 /* -1 = any; else this enum log_level and worse */
 	bool no_moves;
+	bool audit;  /* only what a person did, */
+	bool by_who; /* only this one: */
+	char who[AUTHOR_MAX + 1];
 	uint64_t after; /* ids above it only */
 };
 bool ring_wants(const struct ring_wish *w, const struct ring_frame *f);

@@ -56,8 +56,9 @@ static const struct route routes[] = {
 	{HTTP_PUT, "/v1/records/{owner}/{id}", ROUTE_OPERATOR, RECORD_LINE_MAX, api_records_put, NULL},
 	{HTTP_DELETE, "/v1/records/{owner}/{id}", ROUTE_OPERATOR, 0, api_records_delete, NULL},
 	/* what happened */
-	{HTTP_GET, "/v1/events", ROUTE_VIEWER, 0, api_events_list, "node level moves after before limit "},
-	{HTTP_GET, "/v1/events/stream", ROUTE_VIEWER, 0, api_stream, "node level moves after "},
+	{HTTP_GET, "/v1/events", ROUTE_VIEWER, 0, api_events_list,
+		"node level moves audit who after before limit "},
+	{HTTP_GET, "/v1/events/stream", ROUTE_VIEWER, 0, api_stream, "node level moves audit who after "},
 	{HTTP_GET, "/v1/conflicts", ROUTE_VIEWER, 0, api_conflicts_list, "owner order after limit "},
 	{HTTP_POST, "/v1/conflicts/{id}/promote", ROUTE_OPERATOR, 0, api_conflicts_promote, NULL},
 	{HTTP_GET, "/v1/quarantine", ROUTE_VIEWER, 0, api_quarantine_list, "owner after limit "},

@@ -19,6 +19,11 @@ static void seal(struct span secret, const char *name, const char *hash, int64_t
 	explicit_bzero(key, sizeof(key));
 }
 
+void session_cookie_name(unsigned port, char ret[SESSION_COOKIE_BYTES])
+{
+	snprintf(ret, SESSION_COOKIE_BYTES, "tidemark_session_%u", port);
+}
+
 void session_make(struct span secret, const char *name, const char hash[KEY_HASH_BYTES], int64_t expires_s,
 	char ret[SESSION_TEXT_BYTES])
 {

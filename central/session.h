@@ -8,7 +8,7 @@
 
 #include "central/keyring.h"
 
-#define SESSION_COOKIE "tidemark_session"
+#define SESSION_COOKIE_BYTES 32
 #define SESSION_S INT64_C(43200)
 #define SESSION_TEXT_BYTES (RECORD_OWNER_MAX + 96)
 
@@ -18,6 +18,8 @@ struct session {
 	char seal[65];
 };
 
+/* Of the centre that listens there: browsers keep cookies by host, whatever the port, so those of two would be one. */
+void session_cookie_name(unsigned port, char ret[SESSION_COOKIE_BYTES]);
 /* `hash` is the token's; the cookie's value goes to `ret`. */
 void session_make(struct span secret, const char *name, const char hash[KEY_HASH_BYTES], int64_t expires_s,
 	char ret[SESSION_TEXT_BYTES]);

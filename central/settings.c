@@ -98,6 +98,8 @@ static const struct option table[] = {
 		"whose version wins when a record was changed at both ends; the other is kept"},
 	{"keep-events", OPTION_INTEGER, &s.keep_events, "100000", 100, 1e9, NULL, "N",
 		"keep the newest N events; up to a tenth more may stay"},
+	{"keep-audit", OPTION_INTEGER, &s.keep_audit, "100000", 100, 1e9, NULL, "N",
+		"the same of what people did: of what only administrators may do, and of all else"},
 	{"allow-network", OPTION_LIST, &networks, NULL, 0, 0, NULL, "CIDR",
 		"nodes may be in this network; loopback is allowed while the centre listens on "
 		"loopback only"},
@@ -137,7 +139,8 @@ static const struct options o = {
 	.at = table,
 	.n = sizeof table / sizeof *table,
 	.credentials = true,
-	.reloads = "poll-interval secret-file node conflict keep-events allow-network allow-plain-http "
+	.reloads = "poll-interval secret-file node conflict keep-events keep-audit allow-network "
+		   "allow-plain-http "
 		   "tls-certificate tls-key tls-client-ca "
 		   "tls-ca tls-client-certificate tls-client-key chronyc log-level "
 		   "log-format",

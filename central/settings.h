@@ -12,7 +12,7 @@
 
 struct settings {
 	const char *store, *listen, *secret_file;
-	int64_t poll_interval_ms, keep_events;
+	int64_t poll_interval_ms, keep_events, keep_audit;
 	struct option_list nodes;   /* "NAME=URL" each, checked */
 	struct networks allowed;    /* where nodes may be */
 	struct tls_files tls;       /* of the server; checked, as the next */

@@ -12,13 +12,19 @@
  *   - a record that the database refuses for what it is does not hold up the others: it goes into quarantine;
  * A store may be used from any thread; calls may block on the database, none calls back.
  *
- * Events it adds itself, with what they tell of: token.added, token.removed; node.added, node.removed, node.paused, node.resumed; pulled,
- * pushed, rejected, compared, conflict, quarantined, released, CENTRE_REWOUND, DIVERGED.  Older ones than
- * config.events_kept go by and by.
+ * Events it adds itself, in the transaction of what they tell of: node.added, node.changed, node.removed, node.paused,
+ * node.resumed, node.rotated; token.added, token.removed; record.written, record.deleted, records.written, conflict.promoted where a person did it;
+ * pulled, pushed, rejected, compared, conflict, quarantined, released, CENTRE_REWOUND, DIVERGED.
+ *
+ * Calls that change what people decide take their author: NULL = no person.  An event with an author is of the audit,
+ * which is kept apart: no number of others takes its place.  There are three kinds, each with its own bound, beyond which
+ * the oldest go by and by: those without an author (config.events_kept); of the audit (config.audit_kept) what only
+ * administrators may do, and all else.
  */
 #ifndef CENTRAL_STORE_H
 #define CENTRAL_STORE_H
 
+#include "central/audit.h"
 #include "central/keyring.h"
 #include "central/merge.h"
 #include "central/node.h"
@@ -29,6 +35,7 @@
 #include "shared/push.h"
 
 #define STORE_EVENTS_KEPT 100000
+#define STORE_AUDIT_KEPT 100000
 #define STORE_NOTICES_KEPT 10000
 #define STORE_DELIVERIES_KEPT 1000
 
@@ -42,6 +49,7 @@ struct store_config {
 	const char *url;
 	enum merge_policy policy;
 	uint64_t events_kept;        /* at least so many of the newest; 0 = STORE_EVENTS_KEPT */
+	uint64_t audit_kept;         /* the same of either kind of the audit; 0 = STORE_AUDIT_KEPT */
 	bool notify;                 /* events become notices for the receivers (below): */
 	enum log_level notify_level; /* those of this level and worse, and what ends them (notice_want()) */
 	uint64_t notices_kept;       /* at least so many of the newest; 0 = STORE_NOTICES_KEPT */
@@ -53,8 +61,8 @@ struct store_config {
  */
 enum err store_open(struct store **ret, const struct store_config *c, struct reason *why) MUST_USE;
 void store_close(struct store *st); /* NULL is allowed */
-/* Other values of the configuration's two, from the next transaction on. */
-void store_retune(struct store *st, enum merge_policy policy, uint64_t events_kept);
+/* Other values of the configuration's three, from the next transaction on. */
+void store_retune(struct store *st, enum merge_policy policy, uint64_t events_kept, uint64_t audit_kept);
 const char *store_kind(const struct store *st); /* "sqlite", "postgresql" */
 /* Somebody wants it now: a server that is away is tried again at the next call, whatever was to be waited for. */
 void store_hurry(struct store *st);
@@ -80,16 +88,18 @@ enum err store_nodes(struct store *st, struct nodes *ret, struct reason *why) MU
 enum err store_node(struct store *st, const char *name, struct node *ret, struct reason *why) MUST_USE;
 #define STORE_NODES_MAX 20000
 /* CONFLICT: the name or URL is taken, or there are STORE_NODES_MAX.  A removed node continues where it was. */
-enum err store_node_add(
-	struct store *st, const char *name, const char *url, const char *title, struct reason *why) MUST_USE;
-/* NULL = unchanged.  GONE, or CONFLICT for a taken URL. */
-enum err store_node_edit(
-	struct store *st, const char *name, const char *url, const char *title, struct reason *why) MUST_USE;
+enum err store_node_add(struct store *st, const struct author *by, const char *name, const char *url,
+	const char *title, struct reason *why) MUST_USE;
+/* NULL = unchanged.  GONE, or CONFLICT for a taken URL.  *ret_told (or NULL) is what its event says; "" where nothing is another. */
+enum err store_node_edit(struct store *st, const struct author *by, const char *name, const char *url,
+	const char *title, struct reason *ret_told, struct reason *why) MUST_USE;
 /* Its records and its position stay. */
-enum err store_node_remove(struct store *st, const char *name, struct reason *why) MUST_USE;
-enum err store_node_pause(struct store *st, const char *name, bool paused, struct reason *why) MUST_USE;
-enum err store_node_rotate(
-	struct store *st, const char *name, uint64_t *ret_rotation, struct reason *why) MUST_USE;
+enum err store_node_remove(
+	struct store *st, const struct author *by, const char *name, struct reason *why) MUST_USE;
+enum err store_node_pause(struct store *st, const struct author *by, const char *name, bool paused,
+	struct reason *why) MUST_USE;
+enum err store_node_rotate(struct store *st, const struct author *by, const char *name,
+	uint64_t *ret_rotation, struct reason *why) MUST_USE;
 
 /* --- events: changes of state, and every exchange that moved records --- */
 
@@ -98,6 +108,9 @@ struct event {
 	const char *kind;   /* "node.state", "pulled", "WIPED", … as documented */
 	const char *node;   /* NULL: of the centre */
 	struct reason text; /* a sentence */
+
+	const struct author *by;   /* NULL: no person's doing, and not of the audit */
+	const struct audit *audit; /* what it changed; NULL: nothing that is kept, or no person did */
 };
 /* All in one transaction. */
 enum err store_events_add(struct store *st, const struct event *evs, size_t n, struct reason *why) MUST_USE;
@@ -106,10 +119,12 @@ struct event_query {
 	int least_level;        /* -1 = any; else this enum log_level and worse */
 	uint64_t after, before; /* 0 = not given; neither = the newest */
 	unsigned limit;
-	bool oldest;   /* without `after` the oldest ones */
-	bool no_moves; /* without those of kinds that listing_is_move() */
+	bool oldest;     /* without `after` the oldest ones */
+	bool no_moves;   /* without those of kinds that listing_is_move() */
+	bool audit;      /* only those with an author, */
+	const char *who; /* only this one's; NULL = any */
 };
-/* Appends {"events":[{id, at, level, kind, node, text}…],"next":…}. */
+/* Appends {"events":[{id, at, level, kind, node, text, who, address, before, after}…],"next":…}. */
 enum err store_events(
 	struct store *st, const struct event_query *q, struct buf *out, struct reason *why) MUST_USE;
 /* The same, one by one, within a transaction that reads: `each` must not call the store. */
@@ -117,6 +132,9 @@ struct listed_event;
 typedef void store_event_fn(void *ctx, const struct listed_event *e);
 enum err store_events_each(struct store *st, const struct event_query *q, store_event_fn *each, void *ctx,
 	struct reason *why) MUST_USE;
+/* How many events there are after the one and up to the other; *ret_next: the first after it that is not of the audit, or 0. */
+enum err store_events_between(struct store *st, uint64_t after, uint64_t last, uint64_t *ret_n,
+	uint64_t *ret_next, struct reason *why) MUST_USE;
 /*
  * `told` is called after each commit that stored events (or may have), by whichever thread it was, which holds nothing
  * of the store.  Set before there are other threads.
@@ -156,7 +174,8 @@ enum err store_delivery_note(struct store *st, const struct receiver *r, const s
 enum err store_receiver(struct store *st, const char *key, uint64_t *ret_position, uint64_t *ret_waiting,
 	struct reason *why) MUST_USE;
 /* An event that every receiver is told, whatever its level. */
-enum err store_notify_test(struct store *st, uint64_t *ret_event, struct reason *why) MUST_USE;
+enum err store_notify_test(
+	struct store *st, const struct author *by, uint64_t *ret_event, struct reason *why) MUST_USE;
 /*
  * Appends {"notifications":[{id, at, receiver, first, last, events, dropped, attempts, outcome, tried_at, took_ms,
  * answer}…],"next":…}, rising; after 0 = the newest.
@@ -168,9 +187,11 @@ enum err store_deliveries(
 
 enum err store_keys(struct store *st, struct keys *ret, struct reason *why) MUST_USE; /* all; keys_done() */
 /* CONFLICT: the name is taken, or there are KEYS_MOST. */
-enum err store_key_add(struct store *st, const struct key *k, struct reason *why) MUST_USE;
-/* `by` is who did it, for the event.  GONE. */
-enum err store_key_remove(struct store *st, const char *name, const char *by, struct reason *why) MUST_USE;
+enum err store_key_add(
+	struct store *st, const struct author *by, const struct key *k, struct reason *why) MUST_USE;
+/* GONE. */
+enum err store_key_remove(
+	struct store *st, const struct author *by, const char *name, struct reason *why) MUST_USE;
 /* Its last use; nothing where it is gone. */
 enum err store_key_used(struct store *st, const struct key *k, struct reason *why) MUST_USE;
 
@@ -320,12 +341,12 @@ enum err store_check(
 	struct store *st, struct span owner, struct span after, struct buf *out, struct reason *why) MUST_USE;
 /*
  * New versions of the centre, all or none.  GONE: an unknown or removed owner; CONFLICT: the precondition
- * (*ret_failed says which draft).
+ * (of that draft; the first that has no id in *ret).
  */
-enum err store_put(struct store *st, const struct draft *drafts, size_t n, const struct precondition *p,
-	struct written *ret, size_t *ret_failed, struct reason *why) MUST_USE;
-enum err store_delete(struct store *st, struct span owner, struct span id, const struct precondition *p,
-	struct written *ret, struct reason *why) MUST_USE;
+enum err store_put(struct store *st, const struct author *by, const struct draft *drafts, size_t n,
+	const struct precondition *p, struct written *ret, struct reason *why) MUST_USE;
+enum err store_delete(struct store *st, const struct author *by, struct span owner, struct span id,
+	const struct precondition *p, struct written *ret, struct reason *why) MUST_USE;
 
 struct conflict_query {
 	const char *owner; /* NULL = any */
@@ -338,8 +359,8 @@ struct conflict_query {
 enum err store_conflicts(
 	struct store *st, const struct conflict_query *cq, struct buf *out, struct reason *why) MUST_USE;
 /* Makes the archived version the present one, as a new version of the centre; says whose it is.  GONE. */
-enum err store_conflict_promote(struct store *st, uint64_t id, char ret_owner[RECORD_OWNER_MAX + 1],
-	struct written *ret, struct reason *why) MUST_USE;
+enum err store_conflict_promote(struct store *st, const struct author *by, uint64_t id,
+	char ret_owner[RECORD_OWNER_MAX + 1], struct written *ret, struct reason *why) MUST_USE;
 struct owner_tally {
 	const char *owner;
 	uint64_t n;
@@ -365,11 +386,11 @@ enum err store_quarantine_count(
  * Once more; OK: the record is in the store, and the entry gone.  INVALID: still refused, for the reason given, which
  * the entry now has.  GONE: no such entry.  ret_owner is set where there was one.
  */
-enum err store_quarantine_retry(
-	struct store *st, uint64_t id, char ret_owner[RECORD_OWNER_MAX + 1], struct reason *why) MUST_USE;
+enum err store_quarantine_retry(struct store *st, const struct author *by, uint64_t id,
+	char ret_owner[RECORD_OWNER_MAX + 1], struct reason *why) MUST_USE;
 /* For ever.  CONFLICT: the node, which was not removed, still holds that version, and would bring it again.  GONE. */
-enum err store_quarantine_drop(
-	struct store *st, uint64_t id, char ret_owner[RECORD_OWNER_MAX + 1], struct reason *why) MUST_USE;
+enum err store_quarantine_drop(struct store *st, const struct author *by, uint64_t id,
+	char ret_owner[RECORD_OWNER_MAX + 1], struct reason *why) MUST_USE;
 /* The entry after *id, 0 = the first; GONE: none. */
 enum err store_quarantine_next(struct store *st, uint64_t *id, struct reason *why) MUST_USE;
 

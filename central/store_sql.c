@@ -266,10 +266,11 @@ static enum err open_url(struct store *st, const char *url, struct reason *why)
 	return fail(INVALID, why, "neither sqlite:FILE nor postgresql://…");
 }
 
-void store_retune(struct store *st, enum merge_policy policy, uint64_t events_kept)
+void store_retune(struct store *st, enum merge_policy policy, uint64_t events_kept, uint64_t audit_kept)
 {
 	st->policy = policy;
 	st->events_kept = events_kept ? events_kept : STORE_EVENTS_KEPT;
+	st->audit_kept = audit_kept ? audit_kept : STORE_AUDIT_KEPT;
 }
 
 enum err store_open(struct store **ret, const struct store_config *c, struct reason *why)
@@ -280,7 +281,7 @@ enum err store_open(struct store **ret, const struct store_config *c, struct rea
 	if (!st)
 		return fail(RETRY, why, "out of memory");
 	st->lock_fd = -1;
-	store_retune(st, c->policy, c->events_kept);
+	store_retune(st, c->policy, c->events_kept, c->audit_kept);
 	st->notify = c->notify;
 	st->notify_level = c->notify_level;
 	st->notices_kept = c->notices_kept ? c->notices_kept : STORE_NOTICES_KEPT;

@@ -16,6 +16,7 @@
 struct editing {
 	struct store *st;
 	struct db *db;
+	const struct author *by; /* NULL: no person, and no event */
 	struct node owner;
 	bool owner_known, digest_moved;
 	int64_t now_us;
@@ -111,7 +112,77 @@ static enum err one_line(struct span body, struct arena *a, struct span *ret, st
 	return e;
 }
 
-static enum err put_one(struct editing *ed, const struct draft *d, const struct precondition *p,
+/* --- what is told of it, where a person did it --- */
+
+static const struct wording {
+	const char *kind, *front, *back; /* the record's id stands between */
+} written = {.kind = "record.written", .front = "record", .back = "was written"},
+  deleted = {.kind = "record.deleted", .front = "record", .back = "was deleted"},
+  promoted = {.kind = "conflict.promoted",
+	  .front = "an operator made a kept version of",
+	  .back = "the present one"};
+
+static void tell_record(
+	struct editing *ed, const struct wording *w, const struct record *before, const struct record *after)
+{
+	struct event ev = {.level = LOG_INFO, .kind = w->kind, .node = ed->owner.name, .by = ed->by};
+	struct audit change = {0};
+
+	if (!ed->by)
+		return;
+	audit_record(&change, before, after);
+	ev.audit = &change;
+	(void)fail(OK, &ev.text, "%s %.*s %s", w->front, (int)after->id.len, after->id.at, w->back);
+	store_tell(ed->st, ed->db, &ev);
+	audit_done(&change);
+}
+
+/* Many: how many, and of whom if all are one's. */
+struct batch {
+	size_t created, changed;
+	struct span owner;
+	bool of_several;
+};
+
+static struct batch sum_batch(const struct draft *drafts, const struct written *w, size_t n)
+{
+	struct batch b = {0};
+
+	for (size_t i = 0; i < n; i++) {
+		if (!w[i].changed)
+			continue;
+		b.created += w[i].created;
+		b.changed += !w[i].created;
+		b.of_several = b.of_several || (b.owner.at && !span_equal(b.owner, drafts[i].owner));
+		b.owner = drafts[i].owner;
+	}
+	return b;
+}
+
+static void tell_batch(struct editing *ed, const struct draft *drafts, const struct written *w, size_t n)
+{
+	struct batch b = sum_batch(drafts, w, n);
+	struct event ev = {.level = LOG_INFO, .kind = "records.written", .by = ed->by};
+	struct audit change = {0};
+
+	if (b.created + b.changed == 0)
+		return;
+	if (!b.of_several)
+		ev.node = arena_copy(&ed->arena, b.owner.at, b.owner.len);
+	audit_number(&change.after, "created", b.created);
+	audit_number(&change.after, "changed", b.changed);
+	audit_end(&change.after);
+	ev.audit = &change;
+	(void)fail(OK, &ev.text, "%zu records were written at once: %zu new, %zu changed",
+		b.created + b.changed, b.created, b.changed);
+	store_tell(ed->st, ed->db, &ev);
+	audit_done(&change);
+}
+
+/* --- put --- */
+
+/* `alone`: it is told by itself. */
+static enum err put_one(struct editing *ed, const struct draft *d, const struct precondition *p, bool alone,
 	struct written *ret, struct reason *why)
 {
 	char made[37];
@@ -135,6 +206,8 @@ static enum err put_one(struct editing *ed, const struct draft *d, const struct 
 	start_written(ret, r.id, there ? &present : NULL);
 	if (!there || !same_content(&r, &present))
 		write_version(ed, &r, there ? &present : NULL, NULL, ret);
+	if (ret->changed && alone)
+		tell_record(ed, &written, there ? &present : NULL, &r);
 	return db_failed(ed->db, why);
 }
 
@@ -157,18 +230,23 @@ static void lock_owners(struct editing *ed, const struct draft *drafts, size_t n
 	store_lock_owners(ed->db, owners, m);
 }
 
-enum err store_put(struct store *st, const struct draft *drafts, size_t n, const struct precondition *p,
-	struct written *ret, size_t *ret_failed, struct reason *why)
+static struct editing editing_begin(struct store *st, const struct author *by)
 {
-	struct editing ed = {.st = st, .db = store_write_begin(st), .now_us = clock_wall_us()};
-	enum err e = OK;
-	size_t i;
+	return (struct editing){.st = st, .db = store_write_begin(st), .by = by, .now_us = clock_wall_us()};
+}
 
+enum err store_put(struct store *st, const struct author *by, const struct draft *drafts, size_t n,
+	const struct precondition *p, struct written *ret, struct reason *why)
+{
+	struct editing ed = editing_begin(st, by);
+	enum err e = OK;
+
+	memset(ret, 0, n * sizeof(*ret));
 	lock_owners(&ed, drafts, n);
-	for (i = 0; e == OK && i < n; i++)
-		e = put_one(&ed, &drafts[i], p, &ret[i], why);
-	if (e != OK && ret_failed)
-		*ret_failed = i - 1;
+	for (size_t i = 0; e == OK && i < n; i++)
+		e = put_one(&ed, &drafts[i], p, n == 1, &ret[i], why);
+	if (e == OK && n > 1 && by)
+		tell_batch(&ed, drafts, ret, n);
 	return editing_end(&ed, e, why);
 }
 
@@ -194,13 +272,14 @@ static enum err delete_one(struct editing *ed, struct span owner, struct span id
 	r.deleted = true;
 	r.body = span_of("null");
 	write_version(ed, &r, &present, NULL, ret);
+	tell_record(ed, &deleted, &present, &r);
 	return OK;
 }
 
-enum err store_delete(struct store *st, struct span owner, struct span id, const struct precondition *p,
-	struct written *ret, struct reason *why)
+enum err store_delete(struct store *st, const struct author *by, struct span owner, struct span id,
+	const struct precondition *p, struct written *ret, struct reason *why)
 {
-	struct editing ed = {.st = st, .db = store_write_begin(st), .now_us = clock_wall_us()};
+	struct editing ed = editing_begin(st, by);
 
 	return editing_end(&ed, delete_one(&ed, owner, id, p, ret, why), why);
 }
@@ -231,13 +310,14 @@ static enum err promote(struct editing *ed, uint64_t id, struct written *ret, st
 		return OK;
 	r = archived;
 	write_version(ed, &r, there ? &present : NULL, &archived, ret);
+	tell_record(ed, &promoted, there ? &present : NULL, &r);
 	return OK;
 }
 
-enum err store_conflict_promote(struct store *st, uint64_t id, char ret_owner[RECORD_OWNER_MAX + 1],
-	struct written *ret, struct reason *why)
+enum err store_conflict_promote(struct store *st, const struct author *by, uint64_t id,
+	char ret_owner[RECORD_OWNER_MAX + 1], struct written *ret, struct reason *why)
 {
-	struct editing ed = {.st = st, .db = store_write_begin(st), .now_us = clock_wall_us()};
+	struct editing ed = editing_begin(st, by);
 	enum err e = editing_end(&ed, promote(&ed, id, ret, why), why);
 
 	if (e == OK)

@@ -15,29 +15,97 @@ static uint64_t prune_every(uint64_t kept)
 	return tenth < PRUNE_EVERY_MOST ? tenth : PRUNE_EVERY_MOST;
 }
 
-uint64_t store_tell(struct store *st, struct db *db, const struct event *ev)
+/* The newest event of this kind of the audit that is one too many; 0 = none. */
+static uint64_t old_audit(struct db *db, bool of_admins, uint64_t kept)
 {
-	struct stmt q = stmt_begin(db, SQL_CENTRAL_EVENT_ADD);
-	int64_t at_us = clock_wall_us();
-	uint64_t id = 0, kept = st->events_kept;
+	struct stmt q = stmt_begin(db, SQL_CENTRAL_AUDIT_OLD);
+	uint64_t old = 0;
 
-	*store_tells(st, db) = true;
-	stmt_i64(q, 1, at_us);
-	stmt_i64(q, 2, ev->level);
-	stmt_text(q, 3, span_of(ev->kind));
-	if (ev->node)
-		stmt_text(q, 4, span_of(ev->node));
-	else
-		stmt_null(q, 4);
-	stmt_text(q, 5, span_of(ev->text.text));
-	while (stmt_step(q)) /* to its end: a RETURNING that is left early is not finished */
-		id = stmt_col_u64(q, 0);
+	stmt_i64(q, 1, of_admins);
+	stmt_u64(q, 2, kept < INT64_MAX ? kept : INT64_MAX);
+	if (stmt_step(q))
+		old = stmt_col_u64(q, 0);
 	stmt_done(q);
+	return old;
+}
+
+static void prune_audit(struct store *st, struct db *db)
+{
+	for (int of_admins = 0; of_admins < 2; of_admins++) {
+		uint64_t old = old_audit(db, of_admins, st->audit_kept);
+		struct stmt q;
+
+		if (old == 0)
+			continue;
+		q = stmt_begin(db, SQL_CENTRAL_AUDIT_PRUNE);
+		stmt_u64(q, 1, old);
+		stmt_i64(q, 2, of_admins);
+		stmt_run(q);
+	}
+}
+
+/* Those with an author do not go with the others: what people did is not washed away by what happens by itself. */
+static void prune(struct store *st, struct db *db, uint64_t id, bool of_audit)
+{
+	uint64_t kept = st->events_kept;
+	struct stmt q;
+
 	if (id > kept && id % prune_every(kept) == 0) {
 		q = stmt_begin(db, SQL_CENTRAL_EVENTS_PRUNE);
 		stmt_u64(q, 1, id - kept);
 		stmt_run(q);
 	}
+	if (of_audit && atomic_fetch_add(&st->audited, 1) % prune_every(st->audit_kept) == 0)
+		prune_audit(st, db);
+}
+
+static void bind_text(struct stmt q, int place, const char *text)
+{
+	if (text)
+		stmt_text(q, place, span_of(text));
+	else
+		stmt_null(q, place);
+}
+
+/* One end of a change; a text, unlike what stmt_bytes() binds. */
+static void bind_end(struct stmt q, int place, const struct buf *end)
+{
+	if (end && buf_failed(end))
+		db_fail(q.db, RETRY, "out of memory");
+	if (end && end->len > 0)
+		stmt_text(q, place, buf_span(end));
+	else
+		stmt_null(q, place);
+}
+
+static uint64_t insert_event(struct db *db, const struct event *ev, int64_t at_us)
+{
+	struct stmt q = stmt_begin(db, SQL_CENTRAL_EVENT_ADD);
+	const struct audit *a = ev->by ? ev->audit : NULL;
+	uint64_t id = 0;
+
+	stmt_i64(q, 1, at_us);
+	stmt_i64(q, 2, ev->level);
+	stmt_text(q, 3, span_of(ev->kind));
+	bind_text(q, 4, ev->node);
+	stmt_text(q, 5, span_of(ev->text.text));
+	bind_text(q, 6, ev->by ? ev->by->who : NULL);
+	bind_text(q, 7, ev->by ? ev->by->address : NULL);
+	bind_end(q, 8, a ? &a->before : NULL);
+	bind_end(q, 9, a ? &a->after : NULL);
+	while (stmt_step(q)) /* to its end: a RETURNING that is left early is not finished */
+		id = stmt_col_u64(q, 0);
+	stmt_done(q);
+	return id;
+}
+
+uint64_t store_tell(struct store *st, struct db *db, const struct event *ev)
+{
+	int64_t at_us = clock_wall_us();
+	uint64_t id = insert_event(db, ev, at_us);
+
+	*store_tells(st, db) = true;
+	prune(st, db, id, ev->by);
 	if (st->notify && id > 0)
 		store_notice(st, db, id, at_us, ev);
 	return id;
@@ -52,37 +120,58 @@ enum err store_events_add(struct store *st, const struct event *evs, size_t n, s
 	return store_write_end(st, db, OK, why);
 }
 
+/* Which statement: those of the audit have indexes of their own. */
+static int statement_of(const struct event_query *e, bool newest)
+{
+	if (e->who)
+		return newest ? SQL_CENTRAL_EVENTS_NEWEST_BY : SQL_CENTRAL_EVENTS_RISING_BY;
+	if (e->audit)
+		return newest ? SQL_CENTRAL_EVENTS_NEWEST_AUDIT : SQL_CENTRAL_EVENTS_RISING_AUDIT;
+	if (e->node)
+		return newest ? SQL_CENTRAL_EVENTS_NEWEST_OF : SQL_CENTRAL_EVENTS_RISING_OF;
+	return newest ? SQL_CENTRAL_EVENTS_NEWEST : SQL_CENTRAL_EVENTS_RISING;
+}
+
 static struct stmt begin_events(struct db *db, const struct event_query *e, bool newest)
 {
-	struct stmt q;
+	struct stmt q = stmt_begin(db, statement_of(e, newest));
+	bool audit = e->audit || e->who;
 	int place = 5;
 
-	if (e->node)
-		q = stmt_begin(db, newest ? SQL_CENTRAL_EVENTS_NEWEST_OF : SQL_CENTRAL_EVENTS_RISING_OF);
-	else
-		q = stmt_begin(db, newest ? SQL_CENTRAL_EVENTS_NEWEST : SQL_CENTRAL_EVENTS_RISING);
 	stmt_u64(q, 1, e->after < INT64_MAX ? e->after : INT64_MAX);
 	stmt_u64(q, 2, e->before > 0 && e->before < INT64_MAX ? e->before : INT64_MAX);
 	stmt_i64(q, 3, e->least_level < 0 ? LOG_DEBUG : e->least_level);
-	stmt_i64(q, 4, !e->no_moves);
-	if (e->node)
+	if (audit) /* where no exchange is */
+		stmt_text(q, 4, span_of(e->node ? e->node : ""));
+	else
+		stmt_i64(q, 4, !e->no_moves);
+	if (e->who)
+		stmt_text(q, place++, span_of(e->who));
+	else if (e->node && !audit)
 		stmt_text(q, place++, span_of(e->node));
 	stmt_i64(q, place, newest ? (int64_t)e->limit : (int64_t)e->limit + 1);
 	return q;
 }
 
+static struct span read_text(struct stmt q, int col)
+{
+	return stmt_col_null(q, col) ? (struct span){0} : stmt_col_text(q, col);
+}
+
 static struct listed_event read_event(struct stmt q)
 {
-	struct listed_event e = {
+	return (struct listed_event){
 		.id = stmt_col_u64(q, 0),
 		.at_us = stmt_col_i64(q, 1),
 		.level = (enum log_level)stmt_col_i64(q, 2),
 		.kind = stmt_col_text(q, 3),
+		.node = read_text(q, 4),
 		.text = stmt_col_text(q, 5),
+		.who = read_text(q, 6),
+		.address = read_text(q, 7),
+		.before = read_text(q, 8),
+		.after = read_text(q, 9),
 	};
-	if (!stmt_col_null(q, 4))
-		e.node = stmt_col_text(q, 4);
-	return e;
 }
 
 static bool wants_newest(const struct event_query *e)
@@ -121,6 +210,31 @@ enum err store_events_each(
 	}
 	stmt_done(q);
 	return store_read_end(st, db, OK, why);
+}
+
+enum err store_events_between(struct store *st, uint64_t after, uint64_t last, uint64_t *ret_n,
+	uint64_t *ret_next, struct reason *why)
+{
+	struct db *db = store_read_begin(st);
+	struct stmt q = stmt_begin(db, SQL_CENTRAL_EVENTS_BETWEEN);
+	uint64_t n = 0, next = 0;
+
+	stmt_u64(q, 1, after);
+	stmt_u64(q, 2, last);
+	if (stmt_step(q))
+		n = stmt_col_u64(q, 0);
+	stmt_done(q);
+	q = stmt_begin(db, SQL_CENTRAL_EVENTS_FIRST_OF_MACHINES);
+	stmt_u64(q, 1, after);
+	if (stmt_step(q))
+		next = stmt_col_u64(q, 0);
+	stmt_done(q);
+	enum err e = store_read_end(st, db, OK, why);
+	if (e == OK) {
+		*ret_n = n;
+		*ret_next = next;
+	}
+	return e;
 }
 
 void store_on_events(struct store *st, void (*told)(void *ctx), void *ctx)

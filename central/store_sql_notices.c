@@ -76,10 +76,11 @@ void store_notice(struct store *st, struct db *db, uint64_t id, int64_t at_us, c
 		prune(st, db);
 }
 
-enum err store_notify_test(struct store *st, uint64_t *ret_event, struct reason *why)
+enum err store_notify_test(struct store *st, const struct author *by, uint64_t *ret_event, struct reason *why)
 {
 	struct event ev = {.level = LOG_INFO,
 		.kind = "notify.test",
+		.by = by,
 		.text = {"an operator asked for this notification, to see it arrive"}};
 	struct db *db = store_write_begin(st);
 	uint64_t id = store_tell(st, db, &ev);

@@ -27,11 +27,12 @@ struct pool {
 
 struct store {
 	_Atomic enum merge_policy policy;
-	atomic_uint_fast64_t events_kept;
+	atomic_uint_fast64_t events_kept, audit_kept;
 	bool notify;
 	enum log_level notify_level;
 	uint64_t notices_kept;
-	atomic_uint noticed; /* by this opening */
+	atomic_uint noticed;          /* by this opening */
+	atomic_uint_fast64_t audited; /* the same of events with an author */
 	struct epoch centre_id;
 	struct pool writers, readers; /* SQLite has one writer, which alone checkpoints */
 	bool tells[POOL_MAX];         /* this writer's transaction holds events; its user's */
@@ -67,7 +68,7 @@ void store_lock_owners(struct db *db, const struct span *owners, size_t n);
  */
 struct dot store_next_dot(struct store *st);
 
-/* --- nodes and events (store_sql_nodes.c, store_sql_events.c) --- */
+/* --- nodes and events (store_sql_nodes.c, store_sql_operators.c, store_sql_events.c) --- */
 
 /* False: never added (or the read failed).  A removed node is given with an empty URL. */
 bool store_load_node(struct store *st, struct db *db, struct span name, struct node *ret);

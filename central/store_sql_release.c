@@ -88,12 +88,30 @@ static void note_tried(struct db *db, const struct kept *k, const struct reason 
 	stmt_run(q);
 }
 
-static void tell_released(struct meeting *m, const struct kept *k, const char *how)
+static void put_kept(struct buf *end, const struct kept *k)
 {
-	struct event ev = {.level = LOG_INFO, .kind = "released", .node = k->owner};
+	char hex[33];
 
+	hash_hex(k->hash, hex);
+	audit_number(end, "quarantine", k->number);
+	audit_text(end, "id", k->id);
+	audit_text(end, "hash", span_of(hex));
+	audit_end(end);
+}
+
+/* `now`: the record as the store has it; NULL: what was in quarantine is no more. */
+static void tell_released(struct meeting *m, const struct author *by, const struct kept *k,
+	const struct record *now, const char *how)
+{
+	struct audit change = {0};
+	struct event ev = {
+		.level = LOG_INFO, .kind = "released", .node = k->owner, .by = by, .audit = &change};
+
+	put_kept(&change.before, k);
+	audit_record(&change, NULL, now);
 	(void)fail(OK, &ev.text, "record %.*s %s", (int)k->id.len, k->id.at, how);
 	store_tell(m->st, m->db, &ev);
+	audit_done(&change);
 }
 
 /* Locks the owner and reads the entry again under the lock.  False: it is gone. */
@@ -104,8 +122,11 @@ static bool open_kept(struct meeting *m, uint64_t number, struct kept *k, struct
 	       store_load_node(m->st, m->db, span_of(k->owner), n);
 }
 
-static enum err retry(struct meeting *m, const struct kept *k, struct node *n, struct reason *why)
+static enum err retry(
+	struct meeting *m, const struct author *by, const struct kept *k, struct node *n, struct reason *why)
 {
+	struct record now;
+	bool there;
 	enum err e;
 
 	m->sync = &n->sync;
@@ -120,12 +141,13 @@ static enum err retry(struct meeting *m, const struct kept *k, struct node *n, s
 	}
 	store_quarantine_forget(m->db, &n->sync, k->number);
 	store_save_sync(m->db, k->owner, &n->sync);
-	tell_released(m, k, "was in quarantine and has been taken after all");
+	there = by && store_load_record(m->db, span_of(k->owner), k->id, &now, &m->arena);
+	tell_released(m, by, k, there ? &now : NULL, "was in quarantine and has been taken after all");
 	return OK;
 }
 
-enum err store_quarantine_retry(
-	struct store *st, uint64_t id, char ret_owner[RECORD_OWNER_MAX + 1], struct reason *why)
+enum err store_quarantine_retry(struct store *st, const struct author *by, uint64_t id,
+	char ret_owner[RECORD_OWNER_MAX + 1], struct reason *why)
 {
 	struct meeting m = {.st = st, .db = store_write_begin(st)};
 	struct reason refusal = {""};
@@ -136,7 +158,7 @@ enum err store_quarantine_retry(
 	if (!open_kept(&m, id, &k, &n))
 		e = fail(GONE, why, "nothing in quarantine has the number %llu", (unsigned long long)id);
 	else
-		refused = retry(&m, &k, &n, &refusal);
+		refused = retry(&m, by, &k, &n, &refusal);
 	memcpy(ret_owner, k.owner, sizeof(k.owner));
 	/* A refusal is written down, too. */
 	e = store_write_end(st, m.db, e, why);
@@ -146,8 +168,8 @@ enum err store_quarantine_retry(
 	return e;
 }
 
-enum err store_quarantine_drop(
-	struct store *st, uint64_t id, char ret_owner[RECORD_OWNER_MAX + 1], struct reason *why)
+enum err store_quarantine_drop(struct store *st, const struct author *by, uint64_t id,
+	char ret_owner[RECORD_OWNER_MAX + 1], struct reason *why)
 {
 	struct meeting m = {.st = st, .db = store_write_begin(st)};
 	struct kept k = {0};
@@ -164,7 +186,7 @@ enum err store_quarantine_drop(
 	} else {
 		store_quarantine_forget(m.db, &n.sync, k.number);
 		store_save_sync(m.db, k.owner, &n.sync);
-		tell_released(&m, &k, "was in quarantine and has been dropped by an operator");
+		tell_released(&m, by, &k, NULL, "was in quarantine and has been dropped by an operator");
 	}
 	memcpy(ret_owner, k.owner, sizeof(k.owner));
 	e = store_write_end(st, m.db, e, why);

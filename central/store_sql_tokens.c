@@ -51,9 +51,18 @@ enum err store_keys(struct store *st, struct keys *ret, struct reason *why)
 
 /* --- changes --- */
 
-static void tell(struct store *st, struct db *db, const char *kind, const struct reason *text)
+static void put_key(struct buf *end, const struct key *k)
 {
-	struct event ev = {.level = LOG_INFO, .kind = kind, .text = *text};
+	audit_text(end, "name", span_of(k->name));
+	audit_text(end, "role", span_of(role_name(k->role)));
+	audit_time(end, "expires_at", k->expires_us);
+	audit_end(end);
+}
+
+static void tell(struct store *st, struct db *db, const struct author *by, const char *kind,
+	const struct audit *change, const struct reason *text)
+{
+	struct event ev = {.level = LOG_INFO, .kind = kind, .text = *text, .by = by, .audit = change};
 
 	(void)store_tell(st, db, &ev);
 }
@@ -94,33 +103,60 @@ static enum err add(struct db *db, const struct key *k, struct reason *why)
 	return OK;
 }
 
-enum err store_key_add(struct store *st, const struct key *k, struct reason *why)
+enum err store_key_add(struct store *st, const struct author *by, const struct key *k, struct reason *why)
 {
 	struct db *db = store_write_begin(st);
 	enum err e = add(db, k, why);
+	struct audit change = {0};
 	struct reason text;
 
 	(void)fail(
 		OK, &text, "the token %s was added: %s, by %s", k->name, role_name(k->role), k->created_by);
+	put_key(&change.after, k);
 	if (e == OK)
-		tell(st, db, "token.added", &text);
+		tell(st, db, by, "token.added", &change, &text);
+	audit_done(&change);
 	return store_write_end(st, db, e, why);
 }
 
-enum err store_key_remove(struct store *st, const char *name, const char *by, struct reason *why)
+static bool load(struct db *db, const char *name, struct key *ret)
 {
-	struct db *db = store_write_begin(st);
-	struct stmt q = stmt_begin(db, SQL_CENTRAL_TOKEN_REMOVE);
-	enum err e = OK;
-	struct reason text;
+	struct stmt q = stmt_begin(db, SQL_CENTRAL_TOKEN_GET);
+	bool found;
 
-	(void)fail(OK, &text, "the token %s was removed by %s", name, by);
+	stmt_text(q, 1, span_of(name));
+	found = stmt_step(q);
+	if (found)
+		*ret = read_key(q);
+	stmt_done(q);
+	return found;
+}
+
+static enum err drop(struct db *db, const char *name, struct key *ret_was, struct reason *why)
+{
+	bool found = load(db, name, ret_was);
+	struct stmt q = stmt_begin(db, SQL_CENTRAL_TOKEN_REMOVE);
+
 	stmt_text(q, 1, span_of(name));
 	stmt_run(q);
-	if (db_failed(db, why) == OK && stmt_changes(q) == 0)
-		e = fail(GONE, why, "no token %s", name);
-	else
-		tell(st, db, "token.removed", &text);
+	if (db_failed(db, why) == OK && (!found || stmt_changes(q) == 0))
+		return fail(GONE, why, "no token %s", name);
+	return OK;
+}
+
+enum err store_key_remove(struct store *st, const struct author *by, const char *name, struct reason *why)
+{
+	struct db *db = store_write_begin(st);
+	struct key was = {.role = ROLE_NONE};
+	enum err e = drop(db, name, &was, why);
+	struct audit change = {0};
+	struct reason text;
+
+	(void)fail(OK, &text, "the token %s was removed by %s", name, by ? by->who : "nobody");
+	put_key(&change.before, &was);
+	if (e == OK)
+		tell(st, db, by, "token.removed", &change, &text);
+	audit_done(&change);
 	return store_write_end(st, db, e, why);
 }
 

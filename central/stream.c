@@ -50,6 +50,8 @@ static void add_event(void *ctx, const struct listed_event *e)
 	f->is_move = listing_is_move(e);
 	if (e->node.len < sizeof(f->node))
 		memcpy(f->node, e->node.len ? e->node.at : "", e->node.len);
+	if (e->who.len < sizeof(f->who))
+		memcpy(f->who, e->who.len ? e->who.at : "", e->who.len);
 	listing_put_event(&f->text, e);
 	s->last_event = e->id;
 	pthread_mutex_unlock(&s->lock);

@@ -38,6 +38,7 @@ struct stream_reader {
 	struct ring_wish wish; /* `after` is valid if from_past */
 	bool from_past, live, greeted;
 	uint64_t place, status; /* of the ring and the status, up to where it has read */
+	uint64_t gap_to;        /* of what is missing before this event it has been told */
 };
 /* RETRY: too many read, or the end is near; or the store cannot say where it is. */
 enum err stream_join(struct stream *s, struct stream_reader *rd, struct reason *why) MUST_USE;

@@ -52,7 +52,7 @@ void stream_leave(struct stream_reader *rd)
 
 struct past {
 	struct buf *out;
-	uint64_t first, last;
+	uint64_t last;
 	unsigned n;
 };
 
@@ -60,10 +60,8 @@ static void put_event(void *ctx, const struct listed_event *e)
 {
 	struct past *p = ctx;
 
-	p->first = p->n++ ? p->first : e->id;
+	p->n++;
 	p->last = e->id;
-	if (!p->out)
-		return;
 	buf_printf(p->out, "id: %llu\nevent: event\ndata: ", (unsigned long long)e->id);
 	listing_put_event(p->out, e);
 	buf_text(p->out, "\n\n");
@@ -77,8 +75,29 @@ static void put_gap(struct buf *out, uint64_t after, uint64_t next)
 }
 
 /*
+ * What was removed of this stretch, if anything, is told before it.  Those with an author stay longer than the others, so
+ * that ids are missing between them: each stretch is counted.  A gap that reaches further than the stretch is told once.
+ */
+static bool tell_missing(struct stream_reader *rd, uint64_t to, struct buf *out)
+{
+	uint64_t told = rd->gap_to > 0 ? rd->gap_to - 1 : 0, n, next;
+	uint64_t after = rd->wish.after > told ? rd->wish.after : told;
+	struct reason why;
+
+	if (after == 0 || after >= to)
+		return true;
+	if (store_events_between(rd->stream->centre->store, after, to, &n, &next, &why) != OK)
+		return false;
+	if (n >= to - after)
+		return true;
+	rd->gap_to = next > 0 ? next : to + 1;
+	put_gap(out, after, rd->gap_to);
+	return true;
+}
+
+/*
  * A page of those after wish.after up to `last`, which are all committed: whoever has seen an id never sees a smaller
- * one come.  The oldest may be removed at any time: if, afterwards, the first one is still there, none was missing.
+ * one come.  The oldest may be removed at any time: if, afterwards, all are still there, none was missing.
  */
 static bool read_past(struct stream_reader *rd, uint64_t last, struct buf *out)
 {
@@ -86,24 +105,24 @@ static bool read_past(struct stream_reader *rd, uint64_t last, struct buf *out)
 	const struct event_query page = {.node = w->node[0] ? w->node : NULL,
 		.least_level = w->least_level,
 		.no_moves = w->no_moves,
+		.audit = w->audit,
+		.who = w->by_who ? w->who : NULL,
 		.after = w->after,
 		.before = last + 1,
 		.limit = PAST_AT_ONCE,
 		.oldest = true};
-	const struct event_query next = {.least_level = -1, .after = w->after, .limit = 1, .oldest = true};
 	struct buf text = {0};
-	struct past got = {.out = &text}, then = {.out = NULL};
-	struct store *st = rd->stream->centre->store;
+	struct past got = {.out = &text};
 	struct reason why;
-	bool good = store_events_each(st, &page, put_event, &got, &why) == OK &&
-		    store_events_each(st, &next, put_event, &then, &why) == OK && !buf_failed(&text);
+	bool good = store_events_each(rd->stream->centre->store, &page, put_event, &got, &why) == OK &&
+		    !buf_failed(&text);
+	uint64_t to = got.n == PAST_AT_ONCE ? got.last : last;
 
-	if (good && w->after > 0 && then.n > 0 && then.first > w->after + 1)
-		put_gap(out, w->after, then.first);
+	good = good && tell_missing(rd, to, out);
 	if (good && text.len > 0)
 		buf_put(out, buf_span(&text));
 	if (good)
-		rd->wish.after = got.n == PAST_AT_ONCE ? got.last : last;
+		rd->wish.after = to;
 	buf_done(&text);
 	return good;
 }

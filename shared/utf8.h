@@ -51,4 +51,15 @@ static inline void utf8_mask(char *text)
 	}
 }
 
+/* '?' in place of every control character, also of U+0080…9F: what a terminal would obey. */
+static inline void utf8_tame(char *text)
+{
+	for (unsigned char *c = (unsigned char *)text; *c; c++) {
+		if (c[0] < 0x20 || c[0] == 0x7f)
+			*c = '?';
+		else if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
+			c[0] = c[1] = '?';
+	}
+}
+
 #endif

@@ -8,7 +8,7 @@
 uint64_t event_print(const struct tool *t, struct span event);
 /* Those of a page of /v1/events.  Returns the last one's id; 0 = none. */
 uint64_t event_print_page(const struct tool *t, struct span page);
-/* &level=…&node=…, as --level and --node say. */
+/* &level=…&node=…&audit=…&who=…, as the options of these names say. */
 void event_put_wish(const struct tool *t, struct buf *target);
 
 /* Prints this page and what happens behind it, until a signal or nobody reads any more: EXIT_OK. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "shared/json_check.h"
+#include "shared/utf8.h"
 
 int tool_usage(const char *fmt, ...)
 {
@@ -238,6 +239,7 @@ void table_cell(struct table *t, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(cell, sizeof(cell), fmt, ap);
 	va_end(ap);
+	utf8_tame(cell); /* others write titles and reasons */
 	buf_add(&t->text, cell, strlen(cell) + 1);
 	t->cells++;
 }

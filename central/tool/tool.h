@@ -21,8 +21,8 @@ struct tool {
 	int64_t timeout_ms; /* 0: not given */
 	bool json, quiet;
 	/* of single commands */
-	bool check, in_sync, follow, watch, deleted, force;
-	const char *owner, *type, *after, *title, *url, *node, *level, *role;
+	bool check, in_sync, follow, watch, deleted, force, audit;
+	const char *owner, *type, *after, *title, *url, *node, *level, *role, *who;
 	int64_t limit, expires_ms;
 	struct format_options format; /* of import and export; what other commands have too stands above */
 

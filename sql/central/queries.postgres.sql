@@ -4,8 +4,9 @@
 
 -- name: event_add
 WITH next AS (UPDATE counters SET event = event + 1 RETURNING event)
-INSERT INTO events (event, at, level, kind, node, text)
-SELECT next.event, $1::bigint, $2::smallint, $3::text, $4::text, $5::text FROM next RETURNING event;
+INSERT INTO events (event, at, level, kind, node, text, who, address, before, after)
+SELECT next.event, $1::bigint, $2::smallint, $3::text, $4::text, $5::text, $6::text, $7::text, $8::json, $9::json FROM next
+RETURNING event;
 -- name: delivery_add
 WITH next AS (UPDATE counters SET delivery = delivery + 1 RETURNING delivery)
 INSERT INTO deliveries (delivery, receiver, shown, first, last, notices, dropped, begun_at)

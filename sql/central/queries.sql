@@ -39,23 +39,54 @@ ON CONFLICT (node, epoch) DO NOTHING;
 DELETE FROM abandoned WHERE node = $1 AND epoch = $2;
 
 -- name: events_prune
-DELETE FROM events WHERE event <= $1;
+DELETE FROM events WHERE event <= $1 AND who IS NULL;
+-- Of the audit what only administrators may do is counted by itself ($1 = 1): else writes and the like would take its place.
+-- name: audit_old
+SELECT event FROM events
+WHERE who IS NOT NULL AND (CASE WHEN kind IN ('node.added', 'node.changed', 'node.removed', 'node.rotated', 'node.token_shown', 'token.added', 'token.removed',
+	'backup.made', 'reloaded') THEN 1 ELSE 0 END) = $1
+ORDER BY event DESC LIMIT 1 OFFSET $2;
+-- name: audit_prune
+DELETE FROM events
+WHERE who IS NOT NULL AND event <= $1
+	AND (CASE WHEN kind IN ('node.added', 'node.changed', 'node.removed', 'node.rotated', 'node.token_shown', 'token.added', 'token.removed',
+	'backup.made', 'reloaded') THEN 1 ELSE 0 END) = $2;
 -- name: events_rising
-SELECT event, at, level, kind, node, text FROM events
+SELECT event, at, level, kind, node, text, who, address, before, after FROM events
 WHERE event > $1 AND event < $2 AND level <= $3 AND ($4 = 1 OR kind NOT IN ('pulled', 'pushed')) ORDER BY event LIMIT $5;
 -- name: events_newest
-SELECT event, at, level, kind, node, text FROM (
-	SELECT event, at, level, kind, node, text FROM events
+SELECT event, at, level, kind, node, text, who, address, before, after FROM (
+	SELECT event, at, level, kind, node, text, who, address, before, after FROM events
 	WHERE event > $1 AND event < $2 AND level <= $3 AND ($4 = 1 OR kind NOT IN ('pulled', 'pushed')) ORDER BY event DESC LIMIT $5) AS newest
 ORDER BY event;
 -- name: events_rising_of
-SELECT event, at, level, kind, node, text FROM events
+SELECT event, at, level, kind, node, text, who, address, before, after FROM events
 WHERE event > $1 AND event < $2 AND level <= $3 AND ($4 = 1 OR kind NOT IN ('pulled', 'pushed')) AND node = $5 ORDER BY event LIMIT $6;
 -- name: events_newest_of
-SELECT event, at, level, kind, node, text FROM (
-	SELECT event, at, level, kind, node, text FROM events
+SELECT event, at, level, kind, node, text, who, address, before, after FROM (
+	SELECT event, at, level, kind, node, text, who, address, before, after FROM events
 	WHERE event > $1 AND event < $2 AND level <= $3 AND ($4 = 1 OR kind NOT IN ('pulled', 'pushed')) AND node = $5 ORDER BY event DESC LIMIT $6) AS newest
 ORDER BY event;
+-- name: events_rising_audit
+SELECT event, at, level, kind, node, text, who, address, before, after FROM events
+WHERE event > $1 AND event < $2 AND level <= $3 AND who IS NOT NULL AND ($4 = '' OR node = $4) ORDER BY event LIMIT $5;
+-- name: events_newest_audit
+SELECT event, at, level, kind, node, text, who, address, before, after FROM (
+	SELECT event, at, level, kind, node, text, who, address, before, after FROM events
+	WHERE event > $1 AND event < $2 AND level <= $3 AND who IS NOT NULL AND ($4 = '' OR node = $4) ORDER BY event DESC LIMIT $5) AS newest
+ORDER BY event;
+-- name: events_rising_by
+SELECT event, at, level, kind, node, text, who, address, before, after FROM events
+WHERE event > $1 AND event < $2 AND level <= $3 AND ($4 = '' OR node = $4) AND who = $5 ORDER BY event LIMIT $6;
+-- name: events_newest_by
+SELECT event, at, level, kind, node, text, who, address, before, after FROM (
+	SELECT event, at, level, kind, node, text, who, address, before, after FROM events
+	WHERE event > $1 AND event < $2 AND level <= $3 AND ($4 = '' OR node = $4) AND who = $5 ORDER BY event DESC LIMIT $6) AS newest
+ORDER BY event;
+-- name: events_between
+SELECT count(*) FROM events WHERE event > $1 AND event <= $2;
+-- name: events_first_of_machines
+SELECT event FROM events WHERE event > $1 AND who IS NULL ORDER BY event LIMIT 1;
 
 -- name: events_last
 SELECT coalesce(max(event), 0) FROM events;
@@ -210,6 +241,8 @@ SELECT count(*) FROM tokens;
 -- name: token_add
 INSERT INTO tokens (name, role, hash, created_at, created_by, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (name) DO NOTHING;
+-- name: token_get
+SELECT name, role, hash, created_at, created_by, expires_at, last_used_at FROM tokens WHERE name = $1;
 -- name: token_remove
 DELETE FROM tokens WHERE name = $1;
 -- name: token_used

@@ -1,7 +1,8 @@
 -- SQLite's own: IS as the comparison that knows NULL, and the index that must be used.
 
 -- name: event_add
-INSERT INTO events (at, level, kind, node, text) VALUES ($1, $2, $3, $4, $5) RETURNING event;
+INSERT INTO events (at, level, kind, node, text, who, address, before, after) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+RETURNING event;
 -- name: delivery_add
 INSERT INTO deliveries (receiver, shown, first, last, notices, dropped, begun_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
 RETURNING delivery;

@@ -39,7 +39,7 @@ static int set_up(void **state)
 	snprintf(url, sizeof url, "sqlite:file:/api%u?vfs=memdb", number++);
 	struct store_config store = {.url = url};
 	MUST(store_open(&d->centre.store, &store, &d->why));
-	MUST(store_node_add(d->centre.store, "a", "http://127.0.0.1:9", "", &d->why));
+	MUST(store_node_add(d->centre.store, NULL, "a", "http://127.0.0.1:9", "", &d->why));
 	networks_add_loopback(&d->allowed);
 	struct scheduler_config s = {.store = d->centre.store, .allowed = &d->allowed, .interval_ms = 1000};
 	MUST(scheduler_open(&d->centre.scheduler, &s, &d->why));
@@ -286,14 +286,14 @@ static void test_without_the_store_the_rest_is_still_said(void **state)
 
 static bool unsure; /* the store's next addition: it is done, and not known to be */
 
-enum err __real_store_node_add(
-	struct store *st, const char *name, const char *url, const char *title, struct reason *why);
-enum err __wrap_store_node_add(
-	struct store *st, const char *name, const char *url, const char *title, struct reason *why);
-enum err __wrap_store_node_add(
-	struct store *st, const char *name, const char *url, const char *title, struct reason *why)
+enum err __real_store_node_add(struct store *st, const struct author *by, const char *name, const char *url,
+	const char *title, struct reason *why);
+enum err __wrap_store_node_add(struct store *st, const struct author *by, const char *name, const char *url,
+	const char *title, struct reason *why);
+enum err __wrap_store_node_add(struct store *st, const struct author *by, const char *name, const char *url,
+	const char *title, struct reason *why)
 {
-	enum err e = __real_store_node_add(st, name, url, title, why);
+	enum err e = __real_store_node_add(st, by, name, url, title, why);
 	if (!unsure)
 		return e;
 	unsure = false;

@@ -182,7 +182,7 @@ static bool waits(struct lab *l, const struct node_view *v)
 
 static void add(struct lab *l, const char *url)
 {
-	MUST(store_node_add(l->store, NODE, url, "", &l->why));
+	MUST(store_node_add(l->store, NULL, NODE, url, "", &l->why));
 	scheduler_changed(l->scheduler, NODE);
 }
 
@@ -198,8 +198,7 @@ static void put_at_centre(struct lab *l, const char *id)
 		.owner = span_of(NODE), .id = span_of(id), .type = span_of("t"), .body = span_of("1")};
 	struct precondition none = {0};
 	struct written w;
-	size_t failed;
-	MUST(store_put(l->store, &d, 1, &none, &w, &failed, &l->why));
+	MUST(store_put(l->store, NULL, &d, 1, &none, &w, &l->why));
 	scheduler_edited(l->scheduler, NODE);
 }
 
@@ -377,7 +376,7 @@ static void test_a_question_and_a_new_url_do_not_wait_for_the_backoff(void **sta
 	assert_int_equal(v.results[POLL_REFUSED], 1);
 	scheduler_ask(l->scheduler, NODE);
 	AWAIT(failed_again);
-	MUST(store_node_edit(l->store, NODE, server_url(l->server), NULL, &l->why));
+	MUST(store_node_edit(l->store, NULL, NODE, server_url(l->server), NULL, NULL, &l->why));
 	scheduler_changed(l->scheduler, NODE);
 	scheduler_ask(l->scheduler, NODE);
 	AWAIT(in_sync);
@@ -409,7 +408,7 @@ static void test_another_title_leaves_the_parked_pull_alone(void **state)
 	struct lab *l = *state;
 	add_and_settle(l);
 	for (int i = 0; i < 50; i++) {
-		MUST(store_node_edit(l->store, NODE, NULL, i % 2 ? "odd" : "even", &l->why));
+		MUST(store_node_edit(l->store, NULL, NODE, NULL, i % 2 ? "odd" : "even", NULL, &l->why));
 		scheduler_renamed(l->scheduler, NODE);
 		assert_string_equal(view(l).node.title, i % 2 ? "odd" : "even");
 	}
@@ -429,7 +428,7 @@ static void test_a_paused_node_rests_until_it_is_resumed(void **state)
 {
 	struct lab *l = *state;
 	add_and_settle(l);
-	MUST(store_node_pause(l->store, NODE, true, &l->why));
+	MUST(store_node_pause(l->store, NULL, NODE, true, &l->why));
 	scheduler_changed(l->scheduler, NODE);
 	assert_int_equal(view(l).state, NODE_PAUSED); /* shown with the very next look */
 	AWAIT(paused);
@@ -437,7 +436,7 @@ static void test_a_paused_node_rests_until_it_is_resumed(void **state)
 	scheduler_ask(l->scheduler, NODE);
 	poll(NULL, 0, 100);
 	assert_int_equal(view(l).node.sync.digest.count, 0);
-	MUST(store_node_pause(l->store, NODE, false, &l->why));
+	MUST(store_node_pause(l->store, NULL, NODE, false, &l->why));
 	scheduler_changed(l->scheduler, NODE);
 	AWAIT(holds_one);
 }
@@ -450,7 +449,7 @@ static void test_a_removed_node_is_gone_and_continues_when_added_again(void **st
 	size_t n;
 	put_at_local(l, "kept");
 	add_and_settle(l);
-	MUST(store_node_remove(l->store, NODE, &l->why));
+	MUST(store_node_remove(l->store, NULL, NODE, &l->why));
 	scheduler_changed(l->scheduler, NODE);
 	assert_false(scheduler_view(l->scheduler, NODE, &v, NULL));
 	scheduler_views(l->scheduler, &all, &n);
@@ -468,7 +467,7 @@ static void test_a_node_added_again_at_once_is_not_forgotten(void **state)
 	put_at_local(l, "kept");
 	add_and_settle(l);
 	overtaken.in_worker = true;
-	MUST(store_node_remove(l->store, NODE, &l->why));
+	MUST(store_node_remove(l->store, NULL, NODE, &l->why));
 	scheduler_changed(l->scheduler, NODE);
 	int64_t until_us = clock_mono_us() + PATIENCE_MS * 1000;
 	while (overtaken.in_worker && clock_mono_us() < until_us)
@@ -485,7 +484,7 @@ static void test_a_late_word_of_a_removal_does_not_hide_the_node(void **state)
 	put_at_local(l, "kept");
 	add_and_settle(l);
 	overtaken.in_test = true;
-	MUST(store_node_remove(l->store, NODE, &l->why));
+	MUST(store_node_remove(l->store, NULL, NODE, &l->why));
 	scheduler_changed(l->scheduler, NODE);
 	assert_false(overtaken.in_test);
 	assert_true(is_shown(l));
@@ -641,12 +640,12 @@ static void test_a_paused_node_does_not_blame_the_store(void **state)
 	AWAIT(blames_the_store);
 	trouble.events = trouble.writes;
 	trouble.writes = OK;
-	MUST(store_node_pause(l->store, NODE, true, &l->why));
+	MUST(store_node_pause(l->store, NULL, NODE, true, &l->why));
 	scheduler_changed(l->scheduler, NODE);
 	await_refusals(trouble.refused + 2); /* nor is the event of its pause given up */
 	trouble.events = OK;
 	AWAIT(store_works);
-	MUST(store_node_pause(l->store, NODE, false, &l->why));
+	MUST(store_node_pause(l->store, NULL, NODE, false, &l->why));
 	scheduler_changed(l->scheduler, NODE);
 	AWAIT(holds_one);
 }

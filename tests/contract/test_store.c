@@ -133,11 +133,11 @@ STAGE_TEST(a_paused_or_removed_node_takes_nothing)
 
 	far_put_many(f, 1);
 	far_page(f, 0, 10, &page);
-	assert_int_equal(store_node_pause(g->store, "site-a", true, &g->why), OK);
+	assert_int_equal(store_node_pause(g->store, NULL, "site-a", true, &g->why), OK);
 	assert_int_equal(store_apply_pages(g->store, &p, 1, &g->why), OK);
 	assert_int_equal(p.result, CONFLICT);
-	assert_int_equal(store_node_pause(g->store, "site-a", false, &g->why), OK);
-	assert_int_equal(store_node_remove(g->store, "site-a", &g->why), OK);
+	assert_int_equal(store_node_pause(g->store, NULL, "site-a", false, &g->why), OK);
+	assert_int_equal(store_node_remove(g->store, NULL, "site-a", &g->why), OK);
 	assert_int_equal(store_apply_pages(g->store, &p, 1, &g->why), OK);
 	assert_int_equal(p.result, CONFLICT);
 	assert_string_equal(stage_body(g, "site-a", "r0000"), "");

@@ -344,7 +344,7 @@ STAGE_TEST(a_paused_node_is_not_compared)
 {
 	settled(g, f, 40);
 	compare_to(g, f, f->head);
-	assert_int_equal(store_node_pause(g->store, "site-a", true, &g->why), OK);
+	assert_int_equal(store_node_pause(g->store, NULL, "site-a", true, &g->why), OK);
 	assert_int_equal(stage_digest(g, f, NULL), CONFLICT);
 	assert_true(stage_node(g, "site-a").sync.comparing);
 }

@@ -156,13 +156,13 @@ STAGE_TEST(a_promoted_loser_becomes_the_present_version)
 	struct written w;
 
 	edit_both(g, f, "\"local\"", "\"centre\"");
-	assert_int_equal(store_conflict_promote(g->store, 99, owner, &w, &g->why), GONE);
-	assert_int_equal(store_conflict_promote(g->store, 1, owner, &w, &g->why), OK);
+	assert_int_equal(store_conflict_promote(g->store, NULL, 99, owner, &w, &g->why), GONE);
+	assert_int_equal(store_conflict_promote(g->store, NULL, 1, owner, &w, &g->why), OK);
 	assert_string_equal(owner, "site-a");
 	assert_string_equal(w.id, "r0000");
 	assert_true(w.changed);
 	assert_string_equal(stage_body(g, "site-a", "r0000"), "\"centre\"");
-	assert_int_equal(store_conflict_promote(g->store, 1, owner, &w, &g->why), OK);
+	assert_int_equal(store_conflict_promote(g->store, NULL, 1, owner, &w, &g->why), OK);
 	assert_false(w.changed);
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	assert_true(span_is(far_get(f, "r0000")->body, "\"centre\""));

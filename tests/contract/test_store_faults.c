@@ -97,6 +97,8 @@ PGresult *__wrap_PQgetResult(PGconn *c)
 
 /* --- what is written --- */
 
+static const struct author ann = {.who = "ann"};
+
 typedef enum err write_fn(struct stage *g, struct far *f);
 
 static enum err pull(struct stage *g, struct far *f)
@@ -115,12 +117,24 @@ static enum err put(struct stage *g, struct far *f)
 		{span_of(f->name), span_of("fresh"), span_of("t"), span_of("\"put\"")}};
 	struct written w[2];
 
-	return store_put(g->store, d, 2, NULL, w, NULL, &g->why);
+	return store_put(g->store, &ann, d, 2, NULL, w, &g->why);
 }
 
 static enum err pause_node(struct stage *g, struct far *f)
 {
-	return store_node_pause(g->store, f->name, true, &g->why);
+	return store_node_pause(g->store, &ann, f->name, true, &g->why);
+}
+
+static enum err rename_node(struct stage *g, struct far *f)
+{
+	return store_node_edit(g->store, &ann, f->name, NULL, "another title", NULL, &g->why);
+}
+
+static enum err erase(struct stage *g, struct far *f)
+{
+	struct written w;
+
+	return store_delete(g->store, &ann, span_of(f->name), span_of("r0002"), NULL, &w, &g->why);
 }
 
 static enum err promote(struct stage *g, struct far *f)
@@ -129,7 +143,31 @@ static enum err promote(struct stage *g, struct far *f)
 	struct written w;
 
 	(void)f;
-	return store_conflict_promote(g->store, 1, owner, &w, &g->why);
+	return store_conflict_promote(g->store, &ann, 1, owner, &w, &g->why);
+}
+
+static struct key a_key(const char *name)
+{
+	struct key k = {.role = ROLE_VIEWER, .created_us = 1, .expires_us = -1, .used_us = -1};
+
+	(void)snprintf(k.name, sizeof(k.name), "%s", name);
+	(void)snprintf(k.created_by, sizeof(k.created_by), "%s", ann.who);
+	key_hash(span_of(name), k.hash);
+	return k;
+}
+
+static enum err add_key(struct stage *g, struct far *f)
+{
+	struct key k = a_key("new");
+
+	(void)f;
+	return store_key_add(g->store, &ann, &k, &g->why);
+}
+
+static enum err drop_key(struct stage *g, struct far *f)
+{
+	(void)f;
+	return store_key_remove(g->store, &ann, "old", &g->why);
 }
 
 static void forbid(struct stage *g)
@@ -148,7 +186,7 @@ static enum err try_again(struct stage *g, struct far *f)
 	char owner[RECORD_OWNER_MAX + 1];
 
 	(void)f;
-	return store_quarantine_retry(g->store, 1, owner, &g->why);
+	return store_quarantine_retry(g->store, &ann, 1, owner, &g->why);
 }
 
 /* A store with something of everything to do: new, changed and conflicting records, edits to push, an
@@ -169,6 +207,8 @@ static struct stage *prepare(enum stage_kind kind, struct far *f)
 	far_put(f, "r0000", "\"local\"");
 	far_put(f, "r0003", "\"local\"");
 	far_put(f, "new", "1");
+	struct key old = a_key("old");
+	assert_int_equal(store_key_add(g->store, NULL, &old, &g->why), OK);
 	return g;
 }
 
@@ -193,13 +233,33 @@ static uint64_t state_of(struct stage *g)
 	struct node n = stage_node(g, "site-a");
 	uint64_t records;
 	int64_t oldest;
+	struct keys ks = {0};
+	size_t keys;
 
+	if (store_keys(g->store, &ks, &g->why) != OK)
+		return 0;
+	keys = ks.n;
+	keys_done(&ks);
 	if (store_push_backlog(g->store, "site-a", &records, &oldest, &g->why) != OK)
 		return 0;
 	return n.sync.digest.count * 1000003 + n.sync.cursor * 10007 + n.sync.witness.seq * 1009 +
-	       n.paused * 17 + n.sync.quarantined * 19 + stage_conflicts(g, NULL) * 101 +
-	       stage_events(g, "conflict") * 7 + stage_events(g, "pulled") * 11 +
-	       stage_events(g, "pushed") * 13 + records * 1000033;
+	       n.paused * 17 + (n.title[0] != 0) * 23 + n.sync.quarantined * 19 + keys * 29 +
+	       stage_conflicts(g, NULL) * 101 + stage_events(g, "conflict") * 7 +
+	       stage_events(g, "pulled") * 11 + stage_events(g, "pushed") * 13 + records * 1000033;
+}
+
+/* A person's change and its event are both there, or neither is. */
+static unsigned audited(struct stage *g)
+{
+	struct event_query q = {.who = ann.who, .least_level = -1, .limit = 1000};
+	struct buf list = {0};
+	unsigned n = 0;
+
+	assert_int_equal(store_events(g->store, &q, &list, &g->why), OK);
+	for (const char *at = list.at; (at = strstr(at, "\"at\":")) != NULL; at++)
+		n++;
+	buf_done(&list);
+	return n;
 }
 
 /* What was refused is taken in the end. */
@@ -210,7 +270,7 @@ static void empty_quarantine(struct stage *g, struct far *f)
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	assert_int_equal(stage_node(g, "site-a").sync.quarantined, 1);
 	backstage_allow(g);
-	assert_int_equal(store_quarantine_retry(g->store, 1, owner, &g->why), OK);
+	assert_int_equal(store_quarantine_retry(g->store, NULL, 1, owner, &g->why), OK);
 }
 
 /* True: the fault came. */
@@ -236,9 +296,10 @@ static bool fail_at(enum stage_kind kind, write_fn *write, int at, int code, boo
 		assert_true(after == before);
 	if (e == OK && hit && !done_first)
 		assert_true(after != before || write == push);
+	assert_int_equal(audited(g), write != pull && write != push && write != sift && after != before);
 	stage_reopen(g);
 	assert_true(state_of(g) == after);
-	assert_int_equal(store_node_pause(g->store, "site-a", false, &g->why), OK);
+	assert_int_equal(store_node_pause(g->store, NULL, "site-a", false, &g->why), OK);
 	if (write == sift)
 		empty_quarantine(g, &f);
 	else if (write == try_again && stage_node(g, "site-a").sync.quarantined > 0)
@@ -274,7 +335,11 @@ FAULT_TEST(a_pull_is_whole_or_not_at_all, pull, 15)
 FAULT_TEST(a_push_is_whole_or_not_at_all, push, 10)
 FAULT_TEST(a_put_is_whole_or_not_at_all, put, 8)
 FAULT_TEST(a_pause_is_whole_or_not_at_all, pause_node, 4)
+FAULT_TEST(another_title_is_whole_or_not_at_all, rename_node, 4)
+FAULT_TEST(a_deletion_is_whole_or_not_at_all, erase, 6)
 FAULT_TEST(a_promotion_is_whole_or_not_at_all, promote, 6)
+FAULT_TEST(another_token_is_whole_or_not_at_all, add_key, 4)
+FAULT_TEST(a_tokens_end_is_whole_or_not_at_all, drop_key, 4)
 
 FAULT_TEST(a_pull_of_what_is_refused_is_whole_or_not_at_all, sift, 25)
 FAULT_TEST(another_try_is_whole_or_not_at_all, try_again, 8)
@@ -363,7 +428,11 @@ int main(void)
 		cmocka_unit_test(a_push_is_whole_or_not_at_all),
 		cmocka_unit_test(a_put_is_whole_or_not_at_all),
 		cmocka_unit_test(a_pause_is_whole_or_not_at_all),
+		cmocka_unit_test(another_title_is_whole_or_not_at_all),
+		cmocka_unit_test(a_deletion_is_whole_or_not_at_all),
 		cmocka_unit_test(a_promotion_is_whole_or_not_at_all),
+		cmocka_unit_test(another_token_is_whole_or_not_at_all),
+		cmocka_unit_test(a_tokens_end_is_whole_or_not_at_all),
 		cmocka_unit_test(a_pull_of_what_is_refused_is_whole_or_not_at_all),
 		cmocka_unit_test(another_try_is_whole_or_not_at_all),
 		cmocka_unit_test(an_uncertain_put_is_followed_by_another_actor),

@@ -18,15 +18,16 @@ STAGE_TEST(a_node_has_a_name_and_a_url_of_its_own)
 
 	(void)f;
 	memcpy(url, n.url, sizeof(url));
-	assert_int_equal(store_node_add(g->store, "site-a", "http://other/", "", &g->why), CONFLICT);
-	assert_int_equal(store_node_add(g->store, "site-b", url, "", &g->why), CONFLICT);
-	assert_int_equal(store_node_add(g->store, "Site", "http://other/", "", &g->why), INVALID);
-	assert_int_equal(store_node_add(g->store, "site-c", "http://c/", "Grüße", &g->why), OK);
-	assert_int_equal(store_node_add(g->store, "site-b", "http://b/", NULL, &g->why), OK);
-	assert_int_equal(store_node_edit(g->store, "site-b", "http://c/", NULL, &g->why), CONFLICT);
-	assert_int_equal(store_node_edit(g->store, "site-b", "http://b2/", "B", &g->why), OK);
-	assert_int_equal(store_node_edit(g->store, "site-b", NULL, NULL, &g->why), OK);
-	assert_int_equal(store_node_edit(g->store, "nobody", "http://b3/", NULL, &g->why), GONE);
+	assert_int_equal(store_node_add(g->store, NULL, "site-a", "http://other/", "", &g->why), CONFLICT);
+	assert_int_equal(store_node_add(g->store, NULL, "site-b", url, "", &g->why), CONFLICT);
+	assert_int_equal(store_node_add(g->store, NULL, "Site", "http://other/", "", &g->why), INVALID);
+	assert_int_equal(store_node_add(g->store, NULL, "site-c", "http://c/", "Grüße", &g->why), OK);
+	assert_int_equal(store_node_add(g->store, NULL, "site-b", "http://b/", NULL, &g->why), OK);
+	assert_int_equal(
+		store_node_edit(g->store, NULL, "site-b", "http://c/", NULL, NULL, &g->why), CONFLICT);
+	assert_int_equal(store_node_edit(g->store, NULL, "site-b", "http://b2/", "B", NULL, &g->why), OK);
+	assert_int_equal(store_node_edit(g->store, NULL, "site-b", NULL, NULL, NULL, &g->why), OK);
+	assert_int_equal(store_node_edit(g->store, NULL, "nobody", "http://b3/", NULL, NULL, &g->why), GONE);
 	assert_int_equal(store_nodes(g->store, &ns, &g->why), OK);
 	assert_int_equal(ns.n, 3);
 	assert_string_equal(ns.at[1].name, "site-b");
@@ -48,13 +49,13 @@ STAGE_TEST(there_is_a_most_of_nodes)
 		"(SELECT 2 UNION ALL SELECT i + 1 FROM c WHERE i < %d) SELECT i FROM c) AS c",
 		STORE_NODES_MAX);
 	backstage_run(g, sql);
-	assert_int_equal(store_node_add(g->store, "more", "http://more/", "", &g->why), CONFLICT);
+	assert_int_equal(store_node_add(g->store, NULL, "more", "http://more/", "", &g->why), CONFLICT);
 	assert_non_null(strstr(g->why.text, "remove one first"));
-	assert_int_equal(store_node_edit(g->store, "n7", "http://moved/", NULL, &g->why), OK);
-	assert_int_equal(store_node_remove(g->store, "n8", &g->why), OK);
-	assert_int_equal(store_node_add(g->store, "more", "http://more/", "", &g->why), OK);
+	assert_int_equal(store_node_edit(g->store, NULL, "n7", "http://moved/", NULL, NULL, &g->why), OK);
+	assert_int_equal(store_node_remove(g->store, NULL, "n8", &g->why), OK);
+	assert_int_equal(store_node_add(g->store, NULL, "more", "http://more/", "", &g->why), OK);
 	assert_int_equal(
-		store_node_add(g->store, "n8", "http://n8/", "", &g->why), CONFLICT); /* full again */
+		store_node_add(g->store, NULL, "n8", "http://n8/", "", &g->why), CONFLICT); /* full again */
 }
 
 STAGE_TEST(a_removed_node_continues_where_it_was)
@@ -63,16 +64,16 @@ STAGE_TEST(a_removed_node_continues_where_it_was)
 
 	far_put_many(f, 5);
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
-	assert_int_equal(store_node_rotate(g->store, "site-a", &before.rotation, &g->why), OK);
+	assert_int_equal(store_node_rotate(g->store, NULL, "site-a", &before.rotation, &g->why), OK);
 	assert_int_equal(before.rotation, 1);
 	before = stage_node(g, "site-a");
-	assert_int_equal(store_node_remove(g->store, "site-a", &g->why), OK);
-	assert_int_equal(store_node_remove(g->store, "site-a", &g->why), GONE);
+	assert_int_equal(store_node_remove(g->store, NULL, "site-a", &g->why), OK);
+	assert_int_equal(store_node_remove(g->store, NULL, "site-a", &g->why), GONE);
 	assert_int_equal(store_node(g->store, "site-a", &n, &g->why), GONE);
-	assert_int_equal(store_node_pause(g->store, "site-a", true, &g->why), GONE);
+	assert_int_equal(store_node_pause(g->store, NULL, "site-a", true, &g->why), GONE);
 	assert_string_equal(stage_body(g, "site-a", "r0001"), "{\"v\":1}");
 	far_put(f, "later", "1");
-	assert_int_equal(store_node_add(g->store, "site-a", "http://moved/", NULL, &g->why), OK);
+	assert_int_equal(store_node_add(g->store, NULL, "site-a", "http://moved/", NULL, &g->why), OK);
 	n = stage_node(g, "site-a");
 	assert_int_equal(n.sync.cursor, before.sync.cursor);
 	assert_int_equal(n.rotation, 1);
@@ -85,13 +86,13 @@ STAGE_TEST(a_removed_node_continues_where_it_was)
 STAGE_TEST(pausing_twice_is_one_event)
 {
 	(void)f;
-	assert_int_equal(store_node_pause(g->store, "site-a", true, &g->why), OK);
-	assert_int_equal(store_node_pause(g->store, "site-a", true, &g->why), OK);
+	assert_int_equal(store_node_pause(g->store, NULL, "site-a", true, &g->why), OK);
+	assert_int_equal(store_node_pause(g->store, NULL, "site-a", true, &g->why), OK);
 	assert_true(stage_node(g, "site-a").paused);
-	assert_int_equal(store_node_pause(g->store, "site-a", false, &g->why), OK);
+	assert_int_equal(store_node_pause(g->store, NULL, "site-a", false, &g->why), OK);
 	assert_int_equal(stage_events(g, "node.paused"), 1);
 	assert_int_equal(stage_events(g, "node.resumed"), 1);
-	assert_int_equal(store_node_pause(g->store, "nobody", true, &g->why), GONE);
+	assert_int_equal(store_node_pause(g->store, NULL, "nobody", true, &g->why), GONE);
 }
 
 STAGE_TEST(a_move_needs_its_basis_and_remembers_epochs)

@@ -36,7 +36,8 @@ static void tell_many(struct stage *g, unsigned n)
 {
 	struct event evs[64];
 	for (unsigned i = 0; i < n; i++) {
-		evs[i % 64] = (struct event){LOG_WARN, "rejected", "site-a", {"no"}};
+		evs[i % 64] = (struct event){
+			.level = LOG_WARN, .kind = "rejected", .node = "site-a", .text = {"no"}};
 		if (i % 64 == 63 || i + 1 == n)
 			assert_int_equal(store_events_add(g->store, evs, i % 64 + 1, &g->why), OK);
 	}
@@ -278,7 +279,7 @@ STAGE_TEST(a_test_is_told_whatever_its_level)
 	(void)f;
 	stage_notice(g, KEPT);
 	know(g, &ann, NULL);
-	assert_int_equal(store_notify_test(g->store, &event, &g->why), OK);
+	assert_int_equal(store_notify_test(g->store, NULL, &event, &g->why), OK);
 	struct delivery d = begin(g, &ann);
 	assert_int_equal(d.last, event);
 	assert_string_equal(d.notices.at[0].kind, NOTICE_TEST);

@@ -66,7 +66,7 @@ static uint64_t first_entry(struct stage *g)
 static enum err retry(struct stage *g, uint64_t id)
 {
 	char owner[RECORD_OWNER_MAX + 1] = "";
-	enum err e = store_quarantine_retry(g->store, id, owner, &g->why);
+	enum err e = store_quarantine_retry(g->store, NULL, id, owner, &g->why);
 
 	if (e != GONE)
 		assert_string_equal(owner, "site-a");
@@ -77,7 +77,7 @@ static enum err drop(struct stage *g, uint64_t id)
 {
 	char owner[RECORD_OWNER_MAX + 1] = "";
 
-	return store_quarantine_drop(g->store, id, owner, &g->why);
+	return store_quarantine_drop(g->store, NULL, id, owner, &g->why);
 }
 
 STAGE_TEST(one_refused_record_does_not_hold_up_the_others)
@@ -221,9 +221,9 @@ STAGE_TEST(of_a_removed_node_it_can_be_dropped)
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	assert_int_equal(drop(g, first_entry(g)), CONFLICT);
 	memcpy(url, stage_node(g, "site-a").url, sizeof(url));
-	assert_int_equal(store_node_remove(g->store, "site-a", &g->why), OK);
+	assert_int_equal(store_node_remove(g->store, NULL, "site-a", &g->why), OK);
 	assert_int_equal(drop(g, first_entry(g)), OK);
-	assert_int_equal(store_node_add(g->store, "site-a", url, "", &g->why), OK);
+	assert_int_equal(store_node_add(g->store, NULL, "site-a", url, "", &g->why), OK);
 	assert_int_equal(count(g, "site-a"), 0);
 	assert_int_equal(stage_settle(g, f), PROOF_DOUBTED);
 	stage_reset(g, f);

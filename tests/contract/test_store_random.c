@@ -186,7 +186,7 @@ static void *work(void *ctx)
 
 		snprintf(id, sizeof(id), "%u-%u", c->which, i);
 		d.id = span_of(id);
-		assert_int_equal(store_put(c->g->store, &d, 1, NULL, &w, NULL, &why), OK);
+		assert_int_equal(store_put(c->g->store, NULL, &d, 1, NULL, &w, &why), OK);
 		assert_int_equal(store_records(c->g->store, &q, &out, &why), OK);
 		assert_int_equal(store_nodes(c->g->store, &ns, &why), OK);
 		nodes_done(&ns);

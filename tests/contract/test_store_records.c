@@ -24,7 +24,7 @@ STAGE_TEST(a_put_makes_a_version_that_follows_the_present_one)
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	assert_int_equal(
 		store_record(g->store, span_of("site-a"), span_of("r0000"), &before, &g->arena, &g->why), OK);
-	assert_int_equal(store_put(g->store, &d, 1, NULL, &w, NULL, &g->why), OK);
+	assert_int_equal(store_put(g->store, NULL, &d, 1, NULL, &w, &g->why), OK);
 	assert_true(w.changed && !w.created);
 	assert_int_equal(
 		store_record(g->store, span_of("site-a"), span_of("r0000"), &after, &g->arena, &g->why), OK);
@@ -34,7 +34,7 @@ STAGE_TEST(a_put_makes_a_version_that_follows_the_present_one)
 	assert_true(actor_is_centre(after.dot.actor));
 	assert_true(version_covers(after.dot, after.vv, before.dot));
 	assert_true(after.created_at_us == before.created_at_us);
-	assert_int_equal(store_put(g->store, &d, 1, NULL, &w, NULL, &g->why), OK);
+	assert_int_equal(store_put(g->store, NULL, &d, 1, NULL, &w, &g->why), OK);
 	assert_true(!w.changed && hash_equal(w.hash, after.hash));
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 }
@@ -43,17 +43,16 @@ STAGE_TEST(a_put_is_all_or_none)
 {
 	struct draft d[3] = {draft("site-a", "a", "1"), draft("site-a", "b", "1"), draft("nobody", "c", "1")};
 	struct written w[3];
-	size_t failed = 99;
 	const char *before = stage_dump(g);
 
 	(void)f;
-	assert_int_equal(store_put(g->store, d, 3, NULL, w, &failed, &g->why), GONE);
-	assert_int_equal(failed, 2);
+	assert_int_equal(store_put(g->store, NULL, d, 3, NULL, w, &g->why), GONE);
+	assert_true(w[1].id[0] && !w[2].id[0]); /* that one is why */
 	assert_string_equal(stage_dump(g), before);
-	assert_int_equal(store_put(g->store, d, 2, NULL, w, &failed, &g->why), OK);
+	assert_int_equal(store_put(g->store, NULL, d, 2, NULL, w, &g->why), OK);
 	assert_int_equal(stage_node(g, "site-a").sync.digest.count, 2);
 	d[2] = draft("site-a", "", "1"); /* one without an id gets one */
-	assert_int_equal(store_put(g->store, &d[2], 1, NULL, w, &failed, &g->why), OK);
+	assert_int_equal(store_put(g->store, NULL, &d[2], 1, NULL, w, &g->why), OK);
 	assert_int_equal(strlen(w[0].id), 36);
 	assert_true(w[0].created);
 }
@@ -68,7 +67,7 @@ STAGE_TEST(a_put_may_mix_owners_and_repeat_ids)
 
 	far_open(&other, "site-b", &g->arena);
 	stage_meet(g, &other);
-	assert_int_equal(store_put(g->store, d, 5, NULL, w, NULL, &g->why), OK);
+	assert_int_equal(store_put(g->store, NULL, d, 5, NULL, w, &g->why), OK);
 	assert_string_equal(stage_body(g, "site-a", "x"), "2");
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	assert_int_equal(stage_settle(g, &other), PROOF_EQUAL);
@@ -84,12 +83,12 @@ STAGE_TEST(a_delete_leaves_a_tombstone)
 
 	far_put_many(f, 2);
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
-	assert_int_equal(store_delete(g->store, owner, span_of("none"), NULL, &w, &g->why), GONE);
-	assert_int_equal(store_delete(g->store, span_of("nobody"), id, NULL, &w, &g->why), GONE);
-	assert_int_equal(store_delete(g->store, owner, id, NULL, &w, &g->why), OK);
+	assert_int_equal(store_delete(g->store, NULL, owner, span_of("none"), NULL, &w, &g->why), GONE);
+	assert_int_equal(store_delete(g->store, NULL, span_of("nobody"), id, NULL, &w, &g->why), GONE);
+	assert_int_equal(store_delete(g->store, NULL, owner, id, NULL, &w, &g->why), OK);
 	assert_int_equal(store_record(g->store, owner, id, &r, &g->arena, &g->why), OK);
 	assert_true(r.deleted && span_is(r.body, "null") && span_is(r.type, "reading"));
-	assert_int_equal(store_delete(g->store, owner, id, NULL, &again, &g->why), OK);
+	assert_int_equal(store_delete(g->store, NULL, owner, id, NULL, &again, &g->why), OK);
 	assert_true(!again.changed && hash_equal(again.hash, w.hash));
 	stage_put(g, "site-a", "r0000", "2"); /* it may come back */
 	assert_string_equal(stage_body(g, "site-a", "r0000"), "2");
@@ -105,17 +104,17 @@ STAGE_TEST(preconditions_hold_or_nothing_changes)
 	struct hash h;
 
 	(void)f;
-	assert_int_equal(store_put(g->store, &d, 1, &match, &w, NULL, &g->why), CONFLICT);
-	assert_int_equal(store_put(g->store, &d, 1, &absent, &w, NULL, &g->why), OK);
+	assert_int_equal(store_put(g->store, NULL, &d, 1, &match, &w, &g->why), CONFLICT);
+	assert_int_equal(store_put(g->store, NULL, &d, 1, &absent, &w, &g->why), OK);
 	h = w.hash;
-	assert_int_equal(store_put(g->store, &d, 1, &absent, &w, NULL, &g->why), CONFLICT);
+	assert_int_equal(store_put(g->store, NULL, &d, 1, &absent, &w, &g->why), CONFLICT);
 	match.hash = h;
 	d.body = span_of("3");
-	assert_int_equal(store_put(g->store, &d, 1, &match, &w, NULL, &g->why), OK);
-	assert_int_equal(store_delete(g->store, d.owner, d.id, &match, &w, &g->why), CONFLICT);
+	assert_int_equal(store_put(g->store, NULL, &d, 1, &match, &w, &g->why), OK);
+	assert_int_equal(store_delete(g->store, NULL, d.owner, d.id, &match, &w, &g->why), CONFLICT);
 	assert_string_equal(stage_body(g, "site-a", "a"), "3");
 	stage_delete(g, "site-a", "a");
-	assert_int_equal(store_put(g->store, &d, 1, &absent, &w, NULL, &g->why), OK);
+	assert_int_equal(store_put(g->store, NULL, &d, 1, &absent, &w, &g->why), OK);
 	assert_true(w.created);
 }
 
@@ -181,7 +180,7 @@ STAGE_TEST(a_list_leaves_out_what_was_not_asked_for)
 	far_put_many(f, 3);
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	stage_delete(g, "site-a", "r0001");
-	assert_int_equal(store_put(g->store, &d, 1, NULL, &w, NULL, &g->why), OK);
+	assert_int_equal(store_put(g->store, NULL, &d, 1, NULL, &w, &g->why), OK);
 	assert_int_equal(count(list(g, (struct record_query){.limit = 10}), "\"hash\""), 3);
 	assert_int_equal(count(list(g, (struct record_query){.limit = 10, .deleted = true}), "\"hash\""), 4);
 	assert_int_equal(
@@ -234,7 +233,7 @@ STAGE_TEST(bytes_that_were_changed_are_found)
 
 	far_put_many(f, 5);
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
-	assert_int_equal(store_node_add(g->store, "site-b", "http://b:1", "", &g->why), OK);
+	assert_int_equal(store_node_add(g->store, NULL, "site-b", "http://b:1", "", &g->why), OK);
 	stage_put(g, "site-b", "r0001", "1"); /* another's, not looked at */
 	stage_delete(g, "site-a", "r0004");
 	assert_string_equal(check(g, ""), "{\"damaged\":[],\"checked\":5,\"next\":null}\n");

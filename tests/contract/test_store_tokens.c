@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+static const struct author ann = {.who = "ann"};
+
 static struct key a_key(const char *name, enum role role, int64_t expires_us)
 {
 	struct key k = {.role = role, .created_us = 1000, .expires_us = expires_us, .used_us = -1};
@@ -37,8 +39,8 @@ STAGE_TEST(they_are_read_as_they_were_added)
 	assert_int_equal(store_keys(g->store, &ks, &g->why), OK);
 	assert_int_equal(ks.n, 0);
 	keys_done(&ks);
-	assert_int_equal(store_key_add(g->store, &b, &g->why), OK);
-	assert_int_equal(store_key_add(g->store, &a, &g->why), OK);
+	assert_int_equal(store_key_add(g->store, &ann, &b, &g->why), OK);
+	assert_int_equal(store_key_add(g->store, &ann, &a, &g->why), OK);
 	a.used_us = 3600000000;
 	assert_int_equal(store_key_used(g->store, &a, &g->why), OK);
 	if (g->kind != STAGE_MEMORY)
@@ -57,18 +59,18 @@ STAGE_TEST(a_name_is_taken_until_it_is_removed)
 	struct keys ks;
 	(void)f;
 	key_hash(span_of("another token"), other.hash);
-	assert_int_equal(store_key_add(g->store, &k, &g->why), OK);
-	assert_int_equal(store_key_add(g->store, &other, &g->why), CONFLICT);
+	assert_int_equal(store_key_add(g->store, &ann, &k, &g->why), OK);
+	assert_int_equal(store_key_add(g->store, &ann, &other, &g->why), CONFLICT);
 	assert_non_null(strstr(g->why.text, "exists"));
 	assert_int_equal(store_keys(g->store, &ks, &g->why), OK);
 	assert_int_equal(ks.n, 1);
 	assert_key(&ks.at[0], &k);
 	keys_done(&ks);
 	assert_int_equal(stage_events(g, "token.added"), 1);
-	assert_int_equal(store_key_remove(g->store, "a", "secret", &g->why), OK);
-	assert_int_equal(store_key_remove(g->store, "a", "secret", &g->why), GONE);
+	assert_int_equal(store_key_remove(g->store, &ann, "a", &g->why), OK);
+	assert_int_equal(store_key_remove(g->store, &ann, "a", &g->why), GONE);
 	assert_int_equal(stage_events(g, "token.removed"), 1);
-	assert_int_equal(store_key_add(g->store, &other, &g->why), OK);
+	assert_int_equal(store_key_add(g->store, &ann, &other, &g->why), OK);
 	/* The use of the one before is not that of this one. */
 	k.used_us = 3600000000;
 	assert_int_equal(store_key_used(g->store, &k, &g->why), OK);
@@ -88,12 +90,12 @@ STAGE_TEST(there_are_no_more_than_so_many)
 	for (int i = 0; i < KEYS_MOST; i++) {
 		snprintf(name, sizeof(name), "k%d", i);
 		struct key k = a_key(name, ROLE_VIEWER, -1);
-		assert_int_equal(store_key_add(g->store, &k, &g->why), OK);
+		assert_int_equal(store_key_add(g->store, &ann, &k, &g->why), OK);
 	}
 	struct key more = a_key("more", ROLE_VIEWER, -1);
-	assert_int_equal(store_key_add(g->store, &more, &g->why), CONFLICT);
-	assert_int_equal(store_key_remove(g->store, "k7", "secret", &g->why), OK);
-	assert_int_equal(store_key_add(g->store, &more, &g->why), OK);
+	assert_int_equal(store_key_add(g->store, &ann, &more, &g->why), CONFLICT);
+	assert_int_equal(store_key_remove(g->store, &ann, "k7", &g->why), OK);
+	assert_int_equal(store_key_add(g->store, &ann, &more, &g->why), OK);
 	assert_int_equal(store_keys(g->store, &ks, &g->why), OK);
 	assert_int_equal(ks.n, KEYS_MOST);
 	keys_done(&ks);

@@ -36,14 +36,14 @@ static enum err do_put(struct stage *g, struct far *f)
 	struct draft d = {span_of(f->name), span_of("r0001"), span_of("t"), span_of("3")};
 	struct written w;
 
-	return store_put(g->store, &d, 1, NULL, &w, NULL, &g->why);
+	return store_put(g->store, NULL, &d, 1, NULL, &w, &g->why);
 }
 
 static enum err do_delete(struct stage *g, struct far *f)
 {
 	struct written w;
 
-	return store_delete(g->store, span_of(f->name), span_of("r0002"), NULL, &w, &g->why);
+	return store_delete(g->store, NULL, span_of(f->name), span_of("r0002"), NULL, &w, &g->why);
 }
 
 static enum err do_promote(struct stage *g, struct far *f)
@@ -52,7 +52,7 @@ static enum err do_promote(struct stage *g, struct far *f)
 	struct written w;
 
 	(void)f;
-	return store_conflict_promote(g->store, 1, owner, &w, &g->why);
+	return store_conflict_promote(g->store, NULL, 1, owner, &w, &g->why);
 }
 
 static enum err do_move(struct stage *g, struct far *f)
@@ -67,34 +67,34 @@ static enum err do_move(struct stage *g, struct far *f)
 
 static enum err do_edit(struct stage *g, struct far *f)
 {
-	return store_node_edit(g->store, f->name, NULL, "another title", &g->why);
+	return store_node_edit(g->store, NULL, f->name, NULL, "another title", NULL, &g->why);
 }
 
 static enum err do_pause(struct stage *g, struct far *f)
 {
-	return store_node_pause(g->store, f->name, true, &g->why);
+	return store_node_pause(g->store, NULL, f->name, true, &g->why);
 }
 
 static enum err do_resume(struct stage *g, struct far *f)
 {
-	return store_node_pause(g->store, f->name, false, &g->why);
+	return store_node_pause(g->store, NULL, f->name, false, &g->why);
 }
 
 static enum err do_rotate(struct stage *g, struct far *f)
 {
 	uint64_t rotation;
 
-	return store_node_rotate(g->store, f->name, &rotation, &g->why);
+	return store_node_rotate(g->store, NULL, f->name, &rotation, &g->why);
 }
 
 static enum err do_remove(struct stage *g, struct far *f)
 {
-	return store_node_remove(g->store, f->name, &g->why);
+	return store_node_remove(g->store, NULL, f->name, &g->why);
 }
 
 static enum err do_add(struct stage *g, struct far *f)
 {
-	return store_node_add(g->store, f->name, "http://127.0.0.1/again", "", &g->why);
+	return store_node_add(g->store, NULL, f->name, "http://127.0.0.1/again", "", &g->why);
 }
 
 typedef enum err do_fn(struct stage *g, struct far *f);

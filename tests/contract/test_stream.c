@@ -346,6 +346,44 @@ static void what_was_removed_is_a_gap(void **state)
 	store_close(st);
 }
 
+/* Those of the audit stay where the others go: that the next one is there does not say that nothing is missing. */
+static void what_was_removed_is_a_gap_also_between_what_stays(void **state)
+{
+	const struct author ann = {.who = "ann"};
+	struct event by_ann = {.level = LOG_INFO, .kind = "node.asked", .by = &ann, .text = {"kept"}};
+	struct store *st = open_keeping(20);
+	struct follower f;
+	struct desk d;
+	struct reason why;
+	(void)state;
+	tell(st, 5);
+	assert_int_equal(store_events_add(st, &by_ann, 1, &why), OK); /* 6 */
+	tell(st, 10);
+	assert_int_equal(store_events_add(st, &by_ann, 1, &why), OK); /* 17 */
+	for (unsigned i = 0; i < 9; i++)
+		tell(st, 10);
+	open_desk(&d, st);
+	follow_from(&d, &f, 5);
+	hear_id(&f, 107);
+	const char *gap = strstr(f.heard.at, "event: gap");
+	assert_non_null(gap);
+	assert_null(strstr(gap + 1, "event: gap")); /* told once */
+	assert_true(gap < strstr(f.heard.at, "id: 6\n") && strstr(f.heard.at, "id: 17\n"));
+	leave(&f);
+	/* only what she did: she is told that others are missing, and all of hers */
+	f = (struct follower){
+		.rd = {.from_past = true, .wish = {.after = 5, .least_level = -1, .audit = true}}};
+	follow(&d, &f);
+	assert_int_equal(store_events_add(st, &by_ann, 1, &why), OK);
+	hear_id(&f, 108);
+	assert_non_null(strstr(f.heard.at, "id: 6\n"));
+	assert_non_null(strstr(f.heard.at, "id: 17\n"));
+	assert_null(strstr(f.heard.at, "backup.made"));
+	leave(&f);
+	close_desk(&d);
+	store_close(st);
+}
+
 static void an_id_that_was_never_given_is_a_gap(void **state)
 {
 	struct store *st = open_keeping(20);
@@ -488,16 +526,16 @@ STAGE_TEST(nodes_that_change_are_named)
 	scheduler_changed(d.centre.scheduler, "site-a");
 	hear(&w, "event: nodes\ndata: {\"nodes\":[\"site-a\"],\"all\":false}\n\n");
 	buf_clear(&w.heard);
-	assert_int_equal(store_node_pause(g->store, "site-a", true, &g->why), OK);
+	assert_int_equal(store_node_pause(g->store, NULL, "site-a", true, &g->why), OK);
 	scheduler_changed(d.centre.scheduler, "site-a");
 	hear(&w, "event: nodes\ndata: {\"nodes\":[\"site-a\"],\"all\":false}\n\n");
 	hear(&w, "\"paused\":1,");
 	buf_clear(&w.heard);
-	assert_int_equal(store_node_add(g->store, "site-b", "http://127.0.0.1:8", "", &g->why), OK);
+	assert_int_equal(store_node_add(g->store, NULL, "site-b", "http://127.0.0.1:8", "", &g->why), OK);
 	scheduler_changed(d.centre.scheduler, "site-b");
 	hear(&w, "{\"nodes\":[\"site-b\"],\"all\":false}");
 	buf_clear(&w.heard);
-	assert_int_equal(store_node_remove(g->store, "site-b", &g->why), OK);
+	assert_int_equal(store_node_remove(g->store, NULL, "site-b", &g->why), OK);
 	scheduler_changed(d.centre.scheduler, "site-b");
 	hear(&w, "{\"nodes\":[\"site-b\"],\"all\":false}");
 	leave(&w);
@@ -530,6 +568,7 @@ int main(void)
 		cmocka_unit_test(only_what_was_asked_for_is_told),
 		cmocka_unit_test(moved_records_are_told_to_those_who_want_them),
 		cmocka_unit_test(what_was_removed_is_a_gap),
+		cmocka_unit_test(what_was_removed_is_a_gap_also_between_what_stays),
 		cmocka_unit_test(an_id_that_was_never_given_is_a_gap),
 		cmocka_unit_test(who_is_too_slow_is_dropped_alone),
 		cmocka_unit_test(a_block_is_bounded),

@@ -58,6 +58,11 @@ class Database:
     def sql(self, statement):
         return sql(self.url, statement)
 
+    def refuse_poison(self, refuse):
+        """Of a store that no centre has open: bodies with that word are refused from now on, or taken again."""
+        self.sql("ALTER TABLE tidemark_store.records " + (
+            "ADD CONSTRAINT no_poison CHECK (body::text NOT LIKE '%poison%') NOT VALID" if refuse else "DROP CONSTRAINT no_poison"))
+
     def backup(self):
         """Of a store that no centre has open."""
         self.backups += 1

@@ -40,14 +40,13 @@ static void open_desk(void)
 		{span_of("site-a"), span_of("b"), span_of("u"), span_of("[1.50]")},
 	};
 	struct written w[2];
-	size_t failed;
 	struct reason why;
 
 	front_chance_anew();
 	snprintf(d.url, sizeof d.url, "sqlite:file:/front%u?vfs=memdb", number++);
 	MUST(store_open(&d.centre.store, &store, &why) == OK);
-	MUST(store_node_add(d.centre.store, "site-a", "http://127.0.0.1:9", "A", &why) == OK);
-	MUST(store_put(d.centre.store, drafts, 2, NULL, w, &failed, &why) == OK);
+	MUST(store_node_add(d.centre.store, NULL, "site-a", "http://127.0.0.1:9", "A", &why) == OK);
+	MUST(store_put(d.centre.store, NULL, drafts, 2, NULL, w, &why) == OK);
 	struct scheduler_config s = {.store = d.centre.store, .allowed = &d.allowed, .interval_ms = 1000};
 	MUST(scheduler_open(&d.centre.scheduler, &s, &why) == OK);
 	d.centre.store_url =

@@ -30,7 +30,7 @@ static void set_paused(struct world *w, struct site *s, bool paused)
 	if (node_of(w, s).paused == paused)
 		return;
 	trace_line("%s %s", s->name, paused ? "pause" : "goes on");
-	look(w, s, store_node_pause(w->store, s->name, paused, &why), &why);
+	look(w, s, store_node_pause(w->store, NULL, s->name, paused, &why), &why);
 }
 
 void operator_pause(struct world *w, struct site *s)
@@ -49,6 +49,6 @@ void operator_add_again(struct world *w, struct site *s)
 	struct reason why;
 
 	trace_line("%s removed and added again", s->name);
-	look(w, s, store_node_remove(w->store, s->name, &why), &why);
-	look(w, s, store_node_add(w->store, s->name, n.url, n.title, &why), &why);
+	look(w, s, store_node_remove(w->store, NULL, s->name, &why), &why);
+	look(w, s, store_node_add(w->store, NULL, s->name, n.url, n.title, &why), &why);
 }

@@ -69,7 +69,7 @@ void poison_retry(struct world *w, struct site *s)
 	told[q->site].any[q->id] = true;
 	told[q->site].hash[q->id] = q->hash;
 	trace_line("n%u: %s is tried again", q->site, lineage_name(&w->lineage, q->version));
-	e = store_quarantine_retry(w->store, (uint64_t)q->number, owner, &why);
+	e = store_quarantine_retry(w->store, NULL, (uint64_t)q->number, owner, &why);
 	if (e != OK && e != INVALID && !commit_fate_met())
 		world_fail(w, "centre: what is in quarantine is not tried again: %s", why.text);
 	if (e == INVALID && !w->poison)
@@ -93,7 +93,7 @@ void poison_drop(struct world *w, struct site *s)
 		return;
 	trace_line(
 		"n%u: %s is to be dropped from quarantine", q->site, lineage_name(&w->lineage, q->version));
-	e = store_quarantine_drop(w->store, (uint64_t)q->number, owner, &why);
+	e = store_quarantine_drop(w->store, NULL, (uint64_t)q->number, owner, &why);
 	if ((e == CONFLICT) != quarantined_held(&w->view, q) && e != RETRY && e != UNCERTAIN)
 		world_fail(w, "centre: %s what the local %s holds: %s", e == OK ? "drops" : "does not drop",
 			e == OK ? "still" : "no longer", e == OK ? "" : why.text);

@@ -97,7 +97,7 @@ void world_init(struct world *w, const struct rules *rules, uint64_t seed, const
 		snprintf(url, sizeof url, "http://n%u", i);
 		database_open(&s->db, s->name, false);
 		site_start(w, s);
-		if (store_node_add(w->store, s->name, url, "", &why) != OK)
+		if (store_node_add(w->store, NULL, s->name, url, "", &why) != OK)
 			world_fail(w, "%s is not added: %s", s->name, why.text);
 	}
 	w->poison = (rules->faults & FAULT_POISON) != 0;

@@ -139,7 +139,6 @@ void writes_centre_at(struct world *w, struct site *s, unsigned id)
 	char name[2] = {(char)('a' + id), '\0'}, type[16], body[32];
 	struct draft d = {.owner = span_of(s->name), .id = span_of(name)};
 	struct written done;
-	size_t failed = 0;
 	struct reason why;
 	enum err e;
 
@@ -150,7 +149,7 @@ void writes_centre_at(struct world *w, struct site *s, unsigned id)
 	d.body = span_of(body);
 	c.ids = 1u << id;
 	trace_line("centre writes %s at %s/%s", type, s->name, name);
-	e = store_put(w->store, &d, 1, NULL, &done, &failed, &why);
+	e = store_put(w->store, NULL, &d, 1, NULL, &done, &why);
 	if (is_refused(w, e, type)) {
 		refused(w);
 		return;
@@ -176,7 +175,7 @@ void writes_centre_delete_at(struct world *w, struct site *s, unsigned id)
 		return;
 	c.ids = r->deleted ? 0 : 1u << id;
 	trace_line("centre deletes %s/%s", s->name, name);
-	e = store_delete(w->store, span_of(s->name), span_of(name), NULL, &done, &why);
+	e = store_delete(w->store, NULL, span_of(s->name), span_of(name), NULL, &done, &why);
 	if (is_refused(w, e, r->type)) {
 		refused(w);
 		return;
@@ -206,7 +205,7 @@ void writes_promote(struct world *w)
 	c.archived = a->row.version;
 	w->tally.promoted++;
 	trace_line("centre promotes %s", lineage_name(&w->lineage, a->row.version));
-	e = store_conflict_promote(w->store, (uint64_t)a->number, owner, &done, &why);
+	e = store_conflict_promote(w->store, NULL, (uint64_t)a->number, owner, &done, &why);
 	if (is_refused(w, e, a->row.type)) {
 		refused(w);
 		return;

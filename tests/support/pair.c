@@ -49,7 +49,7 @@ enum err pair_open_centre(struct pair *p)
 	if (e == OK)
 		e = store_node(p->store, NODE, &n, &p->why);
 	if (e == GONE)
-		e = store_node_add(p->store, NODE, "http://" NODE, "", &p->why);
+		e = store_node_add(p->store, NULL, NODE, "http://" NODE, "", &p->why);
 	if (e != OK)
 		pair_close_centre(p);
 	return e;
@@ -137,7 +137,7 @@ bool pair_write_centre(struct pair *p, const char *id, unsigned value)
 		return false;
 	snprintf(body, sizeof(body), "%u", value);
 	d.body = span_of(body);
-	return store_put(p->store, &d, 1, NULL, &w, NULL, &p->why) == OK;
+	return store_put(p->store, NULL, &d, 1, NULL, &w, &p->why) == OK;
 }
 
 static struct answer carry(struct pair *p, const struct exchange *x, struct buf *answer)

@@ -208,7 +208,7 @@ void stage_meet(struct stage *g, struct far *f)
 	char url[128];
 
 	snprintf(url, sizeof(url), "http://127.0.0.1/%s", f->name);
-	MUST(store_node_add(g->store, f->name, url, "", &g->why));
+	MUST(store_node_add(g->store, NULL, f->name, url, "", &g->why));
 	stage_reset(g, f);
 }
 
@@ -337,7 +337,7 @@ struct hash stage_put(struct stage *g, const char *owner, const char *id, const 
 	struct draft d = {span_of(owner), span_of(id), span_of("reading"), span_of(body)};
 	struct written w;
 
-	MUST(store_put(g->store, &d, 1, NULL, &w, NULL, &g->why));
+	MUST(store_put(g->store, NULL, &d, 1, NULL, &w, &g->why));
 	return w.hash;
 }
 
@@ -345,6 +345,6 @@ struct hash stage_delete(struct stage *g, const char *owner, const char *id)
 {
 	struct written w;
 
-	MUST(store_delete(g->store, span_of(owner), span_of(id), NULL, &w, &g->why));
+	MUST(store_delete(g->store, NULL, span_of(owner), span_of(id), NULL, &w, &g->why));
 	return w.hash;
 }

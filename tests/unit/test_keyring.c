@@ -37,7 +37,7 @@ static void a_token_is_new_and_can_be_searched_for(void **state)
 static void names_that_mean_something_else_are_refused(void **state)
 {
 	(void)state;
-	static const char *const bad[] = {"", "secret", "anyone", "Ann", "-a", "a b", "a/b",
+	static const char *const bad[] = {"", "secret", "anyone", "settings", "Ann", "-a", "a b", "a/b",
 		"n234567890123456789012345678901234567890123456789012345678901234"};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		assert_false(key_name_ok(bad[i]));

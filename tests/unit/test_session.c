@@ -18,6 +18,15 @@ static struct session read_back(const char *text)
 	return s;
 }
 
+/* Two centres on one host have two. */
+static void the_cookies_name_has_the_port(void **state)
+{
+	char name[SESSION_COOKIE_BYTES];
+	(void)state;
+	session_cookie_name(65535, name);
+	assert_string_equal(name, "tidemark_session_65535");
+}
+
 /* What was made is what is read, and holds for that secret and that token's hash alone. */
 static void a_session_holds_for_its_secret_and_token(void **state)
 {
@@ -79,6 +88,7 @@ static void what_is_no_session_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_cookies_name_has_the_port),
 		cmocka_unit_test(a_session_holds_for_its_secret_and_token),
 		cmocka_unit_test(each_character_counts),
 		cmocka_unit_test(what_is_no_session_is_refused),

@@ -1,0 +1,259 @@
+/* What operators decide of nodes: each change with its event, in one transaction. */
+#include "central/store_sql_private.h"
+
+#include <string.h>
+
+#include "shared/clock.h"
+
+/* The part of a row that operators decide. */
+static void save_settings(struct db *db, const struct node *n)
+{
+	struct stmt q = stmt_begin(db, SQL_CENTRAL_NODE_SETTINGS);
+
+	stmt_text(q, 1, span_of(n->title));
+	if (n->url[0])
+		stmt_text(q, 2, span_of(n->url));
+	else
+		stmt_null(q, 2);
+	stmt_i64(q, 3, n->paused);
+	stmt_u64(q, 4, n->rotation);
+	stmt_i64(q, 5, n->added_at_us);
+	stmt_text(q, 6, span_of(n->name));
+	stmt_run(q);
+}
+
+static void insert_node(struct db *db, const struct node *n)
+{
+	struct stmt q = stmt_begin(db, SQL_CENTRAL_NODE_ADD);
+
+	stmt_text(q, 1, span_of(n->name));
+	stmt_text(q, 2, span_of(n->title));
+	stmt_text(q, 3, span_of(n->url));
+	stmt_i64(q, 4, n->paused);
+	stmt_u64(q, 5, n->rotation);
+	stmt_i64(q, 6, n->added_at_us);
+	stmt_run(q);
+}
+
+static enum err check_url_free(struct db *db, const char *url, const char *name, struct reason *why)
+{
+	struct stmt q = stmt_begin(db, SQL_CENTRAL_NODE_OF_URL);
+	enum err e = OK;
+
+	stmt_text(q, 1, span_of(url));
+	if (stmt_step(q) && !span_is(stmt_col_text(q, 0), name)) {
+		struct span other = stmt_col_text(q, 0);
+
+		e = fail(CONFLICT, why, "%s is the URL of node %.*s", url, (int)other.len, other.at);
+	}
+	stmt_done(q);
+	return e;
+}
+
+static enum err check_room(struct db *db, struct reason *why)
+{
+	struct stmt q = stmt_begin(db, SQL_CENTRAL_NODES_COUNT);
+	enum err e = OK;
+
+	if (stmt_step(q) && stmt_col_i64(q, 0) >= STORE_NODES_MAX)
+		e = fail(CONFLICT, why, "there are %d nodes, and a centre takes no more: remove one first",
+			STORE_NODES_MAX);
+	stmt_done(q);
+	return e;
+}
+
+static enum err set_texts(struct node *n, const char *url, const char *title, struct reason *why)
+{
+	if ((url && (!*url || strlen(url) >= sizeof(n->url))) || (title && strlen(title) >= sizeof(n->title)))
+		return fail(INVALID, why, "the URL or the title of node %s is too long", n->name);
+	if (url)
+		memcpy(n->url, url, strlen(url) + 1);
+	if (title)
+		memcpy(n->title, title, strlen(title) + 1);
+	return OK;
+}
+
+static void tell_node(struct store *st, struct db *db, const struct author *by, const char *kind,
+	const char *name, const struct audit *change, const char *text)
+{
+	struct event ev = {.level = LOG_INFO, .kind = kind, .node = name, .by = by, .audit = change};
+
+	(void)fail(OK, &ev.text, "%s", text);
+	store_tell(st, db, &ev);
+}
+
+/* The node as it was and is (NULL: it is not there). */
+static void tell_node_change(struct store *st, struct db *db, const struct author *by, const char *kind,
+	const struct node *before, const struct node *after, const char *text)
+{
+	struct audit change = {0};
+
+	(void)audit_node(&change, before, after);
+	tell_node(st, db, by, kind, (before ? before : after)->name, &change, text);
+	audit_done(&change);
+}
+
+static enum err add_node(struct store *st, struct db *db, const struct author *by, struct node *n,
+	const char *url, const char *title, struct reason *why)
+{
+	struct node before;
+	bool known;
+	enum err e;
+
+	store_lock_owner(db, span_of(n->name));
+	known = store_load_node(st, db, span_of(n->name), &before);
+	if (known && before.url[0])
+		return fail(CONFLICT, why, "node %s exists", n->name);
+	if (known) {
+		*n = before;
+		n->paused = false;
+	}
+	n->added_at_us = clock_wall_us();
+	e = check_url_free(db, url, n->name, why);
+	if (e == OK)
+		e = check_room(db, why);
+	if (e == OK)
+		e = set_texts(n, url, title, why);
+	if (e != OK)
+		return e;
+	if (known)
+		save_settings(db, n);
+	else
+		insert_node(db, n);
+	tell_node_change(st, db, by, "node.added", NULL, n,
+		known ? "the node was added again and continues where it was" : "the node was added");
+	return OK;
+}
+
+enum err store_node_add(struct store *st, const struct author *by, const char *name, const char *url,
+	const char *title, struct reason *why)
+{
+	struct node n = {.paused = false};
+	struct db *db;
+
+	if (!record_owner_ok(span_of(name)))
+		return fail(INVALID, why, "%s is not a node's name", name);
+	memcpy(n.name, name, strlen(name));
+	db = store_write_begin(st);
+	return store_write_end(st, db, add_node(st, db, by, &n, url, title, why), why);
+}
+
+/* Loads a node that is there, else fails. */
+static enum err get_node(
+	struct store *st, struct db *db, const char *name, struct node *n, struct reason *why)
+{
+	store_lock_owner(db, span_of(name));
+	if (!store_load_node(st, db, span_of(name), n) || !n->url[0])
+		return fail(GONE, why, "no node %s", name);
+	return OK;
+}
+
+/* A URL, too, may be longer than a reason: both whole are in what the event says of before and after. */
+static void say_edit(const struct node *before, const struct node *now, struct reason *ret)
+{
+	bool url = strcmp(before->url, now->url) != 0, title = strcmp(before->title, now->title) != 0;
+	struct buf text = {0};
+
+	if (url)
+		buf_printf(&text, "its URL is now %s", now->url);
+	if (title)
+		buf_printf(&text, "%s%s%s", url ? ", " : "",
+			now->title[0] ? "its title is now " : "it has no title any more", now->title);
+	(void)fail(OK, ret, "%s", text.at ? text.at : "");
+	buf_done(&text);
+}
+
+static enum err edit_texts(
+	struct db *db, struct node *n, const char *url, const char *title, struct reason *why)
+{
+	enum err e = url ? check_url_free(db, url, n->name, why) : OK;
+
+	return e == OK ? set_texts(n, url, title, why) : e;
+}
+
+enum err store_node_edit(struct store *st, const struct author *by, const char *name, const char *url,
+	const char *title, struct reason *ret_told, struct reason *why)
+{
+	struct db *db = store_write_begin(st);
+	struct reason told = {""};
+	struct node n, before;
+	enum err e = get_node(st, db, name, &n, why);
+
+	before = n;
+	if (e == OK)
+		e = edit_texts(db, &n, url, title, why);
+	if (e == OK)
+		say_edit(&before, &n, &told);
+	if (told.text[0]) {
+		save_settings(db, &n);
+		tell_node_change(st, db, by, "node.changed", &before, &n, told.text);
+	}
+	e = store_write_end(st, db, e, why);
+	if (e == OK && ret_told)
+		*ret_told = told;
+	return e;
+}
+
+enum err store_node_remove(struct store *st, const struct author *by, const char *name, struct reason *why)
+{
+	struct db *db = store_write_begin(st);
+	struct node n, before;
+	enum err e = get_node(st, db, name, &n, why);
+
+	if (e == OK) {
+		before = n;
+		n.url[0] = '\0';
+		save_settings(db, &n);
+		tell_node_change(
+			st, db, by, "node.removed", &before, NULL, "the node was removed; its records stay");
+	}
+	return store_write_end(st, db, e, why);
+}
+
+enum err store_node_pause(
+	struct store *st, const struct author *by, const char *name, bool paused, struct reason *why)
+{
+	struct db *db = store_write_begin(st);
+	struct node n, before;
+	enum err e = get_node(st, db, name, &n, why);
+
+	if (e == OK && n.paused != paused) {
+		before = n;
+		n.paused = paused;
+		save_settings(db, &n);
+		tell_node_change(st, db, by, paused ? "node.paused" : "node.resumed", &before, &n,
+			paused ? "an operator paused the node" : "an operator resumed the node");
+	}
+	return store_write_end(st, db, e, why);
+}
+
+static void tell_rotated(
+	struct store *st, struct db *db, const struct author *by, const char *name, uint64_t rotation)
+{
+	struct audit change = {0};
+
+	audit_number(&change.before, "rotation", rotation - 1);
+	audit_end(&change.before);
+	audit_number(&change.after, "rotation", rotation);
+	audit_end(&change.after);
+	tell_node(st, db, by, "node.rotated", name, &change, "an operator made it another token");
+	audit_done(&change);
+}
+
+enum err store_node_rotate(struct store *st, const struct author *by, const char *name,
+	uint64_t *ret_rotation, struct reason *why)
+{
+	struct db *db = store_write_begin(st);
+	struct node n = {0};
+	enum err e = get_node(st, db, name, &n, why);
+
+	if (e == OK) {
+		n.rotation++;
+		save_settings(db, &n);
+		tell_rotated(st, db, by, name, n.rotation);
+	}
+	e = store_write_end(st, db, e, why);
+	if (e == OK)
+		*ret_rotation = n.rotation;
+	return e;
+}
