@@ -50,6 +50,8 @@ void api_events_list(void *ctx, struct http_request *q, struct http_reply *r)
 		!centre_limit(q, &query.limit, r) || !centre_number(q, "after", &query.after, r) ||
 		!centre_number(q, "before", &query.before, r))
 		return;
+	if (!http_may_list(q, query.limit, r))
+		return;
 	enum err e = store_events(c->store, &query, &r->body, &why);
 	r->status = 200;
 	if (e != OK)
@@ -69,6 +71,8 @@ void api_conflicts_list(void *ctx, struct http_request *q, struct http_reply *r)
 		http_problem(r, "bad_request", "order: oldest or newest (first)");
 		return;
 	}
+	if (!http_may_list(q, query.limit, r))
+		return;
 	enum err e = store_conflicts(c->store, &query, &r->body, &why);
 	r->status = 200;
 	if (e != OK)

@@ -287,9 +287,9 @@ void api_metrics(void *ctx, struct http_request *q, struct http_reply *r)
 	struct centre *c = ctx;
 	struct node_view *views;
 	size_t n;
-	(void)q;
 	scheduler_views(c->scheduler, &views, &n);
 	put_all(c, views, n, &r->body);
+	http_put_metrics(q, &r->body);
 	free(views);
 	r->status = 200;
 	r->content_type = "text/plain; version=0.0.4; charset=utf-8";

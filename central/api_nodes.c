@@ -393,7 +393,7 @@ void api_nodes_list(void *ctx, struct http_request *q, struct http_reply *r)
 	struct list_wish w = {.rank = -1};
 	struct node_view *views;
 	size_t n;
-	if (!read_wish(q, &w, r))
+	if (!read_wish(q, &w, r) || !http_may_be_large(q, r))
 		return;
 	scheduler_views(c->scheduler, &views, &n);
 	n = select_views(views, n, &w);

@@ -10,6 +10,8 @@ void api_notifications_list(void *ctx, struct http_request *q, struct http_reply
 	unsigned limit;
 	if (!centre_limit(q, &limit, r) || !centre_number(q, "after", &after, r))
 		return;
+	if (!http_may_list(q, limit, r))
+		return;
 	enum err e = store_deliveries(c->store, after, limit, &r->body, &why);
 	r->status = 200;
 	if (e != OK)

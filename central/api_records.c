@@ -58,6 +58,8 @@ void api_records_list(void *ctx, struct http_request *q, struct http_reply *r)
 		http_problem(r, "bad_type", "a type is 1 to %d of a-z 0-9 _ -", RECORD_TYPE_MAX);
 		return;
 	}
+	if (!http_may_list(q, query.limit, r))
+		return;
 	enum err e = store_records(c->store, &query, &r->body, &why);
 	r->status = 200;
 	if (e != OK)

@@ -13,7 +13,7 @@ void listing_begin(struct listing *g, const char *name, unsigned limit, struct b
 
 bool listing_room(struct listing *g)
 {
-	if (g->n == g->limit || g->out->len > PAGE_BYTES_MAX) {
+	if (g->n == g->limit || g->out->len > PAGE_BYTES_DEFAULT) {
 		g->more = true;
 		return false;
 	}

@@ -30,6 +30,8 @@ static void get(struct local *l, const struct http_request *q, struct http_reply
 
 	if (!basis_read(q, &p, r) || !basis_number(q, "bits", BUCKET_BITS_MAX, &bits, r))
 		return;
+	if (!http_may_be_large(q, r))
+		return;
 	enum err e = replica_buckets(l->replica, &p, (unsigned)bits, q->received_us, &served, &r->body, &why);
 	answer(l, e, &p, &served, &why, r);
 	if (r->status == 200)
@@ -52,6 +54,8 @@ static void fetch(struct local *l, struct http_request *q, struct http_reply *r)
 		http_problem(r, "bad_request", "%s", why.text);
 		return;
 	}
+	if (!http_may_be_large(q, r))
+		return;
 	enum err e = replica_fetch(l->replica, &p, &wanted, q->received_us, &served, &r->body, &why);
 	answer(l, e, &p, &served, &why, r);
 	if (r->status == 200)

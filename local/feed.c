@@ -38,23 +38,30 @@ static void acknowledge(struct local *l, const struct page_request *p)
 	replica_acknowledge(l->replica, &p->centre, held);
 }
 
+static bool is_gone(const void *q)
+{
+	return http_is_gone(q);
+}
+
 /*
  * The page is made before the request is parked and made anew afterwards: a write that came
  * between the two is seen by replica_wait_news(), which compares with the log's end first.
  */
-static enum err serve(struct local *l, const struct page_request *p, int64_t t_recv_us,
+static enum err serve(struct local *l, const struct http_request *q, const struct page_request *p,
 	struct feed_served *served, struct buf *out, struct reason *why)
 {
-	enum err e = replica_feed(l->replica, p, t_recv_us, served, out, why);
+	enum err e = replica_feed(l->replica, p, q->received_us, served, out, why);
 
 	if (e != OK || served->verdict != FEED_SERVED)
 		return e;
 	acknowledge(l, p);
-	if (served->records || p->limit == 0 || p->wait_ms == 0 || l->never_wait)
+	if (served->records || p->limit == 0 || p->wait_ms == 0 || l->never_wait || !http_may_wait(q))
 		return OK;
-	replica_wait_news(l->replica, p->after, p->wait_ms);
+	replica_wait_news(l->replica, p->after, p->wait_ms, is_gone, q);
+	if (!http_may_be_large(q, NULL))
+		return OK; /* with the empty page, to nobody */
 	buf_clear(out);
-	return replica_feed(l->replica, p, t_recv_us, served, out, why);
+	return replica_feed(l->replica, p, q->received_us, served, out, why);
 }
 
 static void get(struct local *l, const struct http_request *q, struct http_reply *r)
@@ -63,9 +70,9 @@ static void get(struct local *l, const struct http_request *q, struct http_reply
 	struct feed_served served = {0};
 	struct reason why;
 
-	if (!read_request(q, &p, r))
+	if (!read_request(q, &p, r) || !http_may_be_large(q, r))
 		return;
-	enum err e = serve(l, &p, q->received_us, &served, &r->body, &why);
+	enum err e = serve(l, q, &p, &served, &r->body, &why);
 	if (e != OK) {
 		buf_clear(&r->body);
 		local_problem(l, r, e, &why);

@@ -34,6 +34,8 @@ void records_list(void *local, struct http_request *q, struct http_reply *r)
 	}
 	query.deleted = span_is(deleted, "true");
 	query.limit = (unsigned)limit;
+	if (!http_may_list(q, query.limit, r))
+		return;
 	enum err e = replica_list(l->replica, &query, &r->body, &why);
 	r->status = 200;
 	if (e != OK)

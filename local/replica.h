@@ -92,8 +92,11 @@ enum err replica_check_basis(struct replica *r, const struct epoch *epoch, struc
  */
 void replica_acknowledge(struct replica *r, const struct epoch *centre, struct position held);
 
-/* Waits until the log's end is past `after`, the deadline passes, or replica_wake().  Any thread. */
-void replica_wait_news(struct replica *r, uint64_t after, int64_t timeout_ms);
+/* Asked about once a second while somebody waits (NULL: never), without a lock: is there nobody any more who waits? */
+typedef bool replica_over_fn(const void *ctx);
+/* Waits until the log's end is past `after`, the deadline passes, it is over, or replica_wake().  Any thread. */
+void replica_wait_news(
+	struct replica *r, uint64_t after, int64_t timeout_ms, replica_over_fn *over, const void *ctx);
 /* Lets all waiters go; `for_good` also all later ones (before stopping). */
 void replica_wake(struct replica *r, bool for_good);
 

@@ -6,6 +6,8 @@
 
 #include "shared/clock.h"
 
+#define LOOK_US 1000000
+
 void known_init(struct known *k)
 {
 	pthread_condattr_t attr;
@@ -152,16 +154,26 @@ unsigned replica_contradictions(struct replica *r)
 	return n;
 }
 
-void replica_wait_news(struct replica *r, uint64_t after, int64_t timeout_ms)
+void replica_wait_news(
+	struct replica *r, uint64_t after, int64_t timeout_ms, replica_over_fn *over, const void *ctx)
 {
 	struct known *k = &r->known;
-	int64_t until_us = clock_mono_us() + timeout_ms * 1000;
-	struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
+	int64_t now_us = clock_mono_us(), until_us = now_us + timeout_ms * 1000;
 	pthread_mutex_lock(&k->lock);
 	uint64_t wakes = k->wakes;
-	while (k->head_seq <= after && k->wakes == wakes && !k->awake_for_good)
-		if (pthread_cond_timedwait(&k->news, &k->lock, &until) != 0)
+	while (k->head_seq <= after && k->wakes == wakes && !k->awake_for_good && now_us < until_us) {
+		int64_t us = over && until_us - now_us > LOOK_US ? now_us + LOOK_US : until_us;
+		struct timespec until = {.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
+		bool late = pthread_cond_timedwait(&k->news, &k->lock, &until) != 0;
+		now_us = clock_mono_us();
+		if (!late || !over || now_us >= until_us)
+			continue;
+		pthread_mutex_unlock(&k->lock);
+		bool ended = over(ctx);
+		pthread_mutex_lock(&k->lock);
+		if (ended)
 			break;
+	}
 	pthread_mutex_unlock(&k->lock);
 }
 

@@ -127,7 +127,7 @@ enum err replica_list(struct replica *r, const struct record_query *q, struct bu
 	query_i64(rows, 3, q->deleted);
 	query_i64(rows, 4, (int64_t)q->limit + 1);
 	buf_text(out, "{\"records\":[");
-	while (query_step(rows) && !(more = n == q->limit || out->len > PAGE_BYTES_MAX)) {
+	while (query_step(rows) && !(more = n == q->limit || out->len > PAGE_BYTES_DEFAULT)) {
 		struct record v;
 		struct vector vv;
 		row_read(rows, r, &v, &vv);

@@ -209,7 +209,6 @@ void status_metrics(void *local, struct http_request *q, struct http_reply *r)
 	struct buf *out = &r->body;
 	bool told = replica_status(l->replica, &s, &why) == OK;
 
-	(void)q;
 	buf_printf(out,
 		"# HELP tidemark_build_info The running program.\n# TYPE tidemark_build_info gauge\n"
 		"tidemark_build_info{version=\"%s\",node=\"%s\"} 1\n",
@@ -226,6 +225,7 @@ void status_metrics(void *local, struct http_request *q, struct http_reply *r)
 	put_unwell_metric(l, out);
 	const struct tls_ends ends = {"server", l->certificate_ends_us};
 	tls_put_metric(&ends, 1, clock_wall_us(), out);
+	http_put_metrics(q, out);
 	r->status = 200;
 	r->content_type = "text/plain; version=0.0.4; charset=utf-8";
 }

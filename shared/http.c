@@ -8,6 +8,8 @@
 
 #include "shared/utf8.h"
 
+#define SHORT_LIST 100
+
 static const char *const METHODS[] = {
 	[HTTP_GET] = "GET",
 	[HTTP_HEAD] = "HEAD",
@@ -46,6 +48,36 @@ static struct span pair_value(const struct http_pair *pairs, unsigned n, const c
 			return pairs[i].value;
 	}
 	return (struct span){0};
+}
+
+bool http_may_be_large(const struct http_request *q, struct http_reply *r)
+{
+	if (!q->rim || q->rim->may_be_large(q->rim_ctx))
+		return true;
+	if (r)
+		http_problem(r, "unavailable", "nobody waits for the answer any more");
+	return false;
+}
+
+bool http_may_list(const struct http_request *q, uint64_t limit, struct http_reply *r)
+{
+	return limit <= SHORT_LIST || http_may_be_large(q, r);
+}
+
+bool http_may_wait(const struct http_request *q)
+{
+	return !q->rim || q->rim->may_wait(q->rim_ctx);
+}
+
+bool http_is_gone(const struct http_request *q)
+{
+	return q->rim && q->rim->is_gone(q->rim_ctx);
+}
+
+void http_put_metrics(const struct http_request *q, struct buf *out)
+{
+	if (q->rim)
+		q->rim->put_metrics(q->rim_ctx, out);
 }
 
 struct span http_query(const struct http_request *q, const char *name)

@@ -30,6 +30,16 @@ const char *http_proof_name(enum http_proof p); /* "none", "bearer", "cookie" */
 
 #define HTTP_PEER_BYTES 46 /* an address as text */
 
+struct http_reply;
+
+/* What a handler may ask of the rim, with the request's rim_ctx. */
+struct http_rim {
+	bool (*may_wait)(void *ctx);
+	bool (*is_gone)(void *ctx);
+	bool (*may_be_large)(void *ctx);
+	void (*put_metrics)(void *ctx, struct buf *out);
+};
+
 /* Everything is borrowed from the rim until the reply has been sent. */
 struct http_request {
 	enum http_method method;
@@ -44,6 +54,8 @@ struct http_request {
 	bool tls;                   /* it came by TLS */
 	const char *uncertified;    /* why it showed no good certificate; NULL: it did, or need not */
 	int64_t received_us;        /* wall clock when the request's head had come */
+	const struct http_rim *rim; /* NULL: nobody is there to ask */
+	void *rim_ctx;
 
 	/* set by the router, in `arena` */
 	const char *
@@ -79,6 +91,19 @@ enum err http_decode(
 /* Fills q->query from `raw`, the target's part behind the '?'.  INVALID as above, for a name that
  * comes twice, and for more than HTTP_QUERY_MAX. */
 enum err http_query_parse(struct http_request *q, struct span raw, struct reason *why) MUST_USE;
+
+/*
+ * Waits for its turn to make an answer that may become large: few are made at once, so that those who ask for many cannot
+ * fill the memory.  False: the client has gone or we are about to, and the reply is filled, unless it is NULL.
+ */
+bool http_may_be_large(const struct http_request *q, struct http_reply *r) MUST_USE;
+/* The same for a list of so many at most: a short one needs no turn, and waits for none. */
+bool http_may_list(const struct http_request *q, uint64_t limit, struct http_reply *r) MUST_USE;
+/* May the answer be held back until there is news?  False: too many from that address wait; answer now. */
+bool http_may_wait(const struct http_request *q);
+/* Has the client hung up meanwhile?  For a handler that waits, about once a second. */
+bool http_is_gone(const struct http_request *q);
+void http_put_metrics(const struct http_request *q, struct buf *out); /* of connections, for Prometheus */
 
 /* The value of a query member; empty span with at == NULL when absent. */
 struct span http_query(const struct http_request *q, const char *name);

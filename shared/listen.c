@@ -8,7 +8,7 @@
 
 #include "shared/buf.h"
 
-#define BACKLOG 128
+#define BACKLOG 4096 /* the kernel may keep fewer */
 
 static socklen_t address_size(const struct sockaddr_storage *a)
 {

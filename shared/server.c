@@ -21,6 +21,13 @@
 #define IDLE_US 60000000 /* between two requests */
 #define DRAIN_US 2000000
 
+#define CONNECTIONS 256
+/* More than the reaper lets in: libmicrohttpd turns nobody away. */
+#define BACKSTOP 3
+#define WAITS 64
+#define LARGE 3 /* fewer than either program has connections to read its database with */
+#define MEMORY_BYTES (48 * 1024 * 1024)
+
 static void exchange_free(struct exchange *x)
 {
 	http_reply_done(&x->r);
@@ -42,11 +49,9 @@ static void on_connection(
 {
 	struct server *s = cls;
 	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-		struct connection *conn = calloc(1, sizeof *conn);
-		if (!conn)
-			err_out_of_memory();
-		int fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-		reaper_add(s->reaper, &conn->entry, fd, clock_mono_us() + s->request_timeout_us);
+		struct connection *conn = server_begin(
+			s, MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
+		assert(conn);
 		server_tls_attend(s, conn, c);
 		*context = conn;
 	} else if (*context) {
@@ -70,7 +75,7 @@ static void *on_target(void *cls, const char *uri, struct MHD_Connection *c)
 		return NULL;
 	}
 	*x = (struct exchange){.server = s, .entry = &connection_of(c)->entry, .raw = uri, .target = target};
-	reaper_set(s->reaper, x->entry, clock_mono_us() + s->request_timeout_us);
+	reaper_reading(s->reaper, x->entry);
 	return x;
 }
 
@@ -95,6 +100,35 @@ static size_t keep_encoded(void *cls, struct MHD_Connection *c, char *text)
 	(void)c;
 	return strlen(text);
 }
+
+/* What a handler may ask. */
+
+static bool may_wait(void *ctx)
+{
+	struct exchange *x = ctx;
+	return reaper_wait(x->server->reaper, x->entry);
+}
+
+static bool is_gone(void *ctx)
+{
+	struct exchange *x = ctx;
+	return reaper_is_gone(x->server->reaper, x->entry);
+}
+
+static void put_metrics(void *ctx, struct buf *out)
+{
+	struct exchange *x = ctx;
+	server_metrics(x->server, out);
+}
+
+static bool may_be_large(void *ctx)
+{
+	struct exchange *x = ctx;
+	return reaper_large(x->server->reaper, x->entry);
+}
+
+static const struct http_rim RIM = {
+	.may_wait = may_wait, .is_gone = is_gone, .may_be_large = may_be_large, .put_metrics = put_metrics};
 
 /* Requests. */
 
@@ -184,6 +218,16 @@ static unsigned framing_of(const struct head *h, const char *version, const stru
 	return f;
 }
 
+/* A body that would take more memory than there is for bodies at once. */
+static bool refuse_crowd(struct exchange *x, int64_t length)
+{
+	if (length < 0 || reaper_body(x->server->reaper, x->entry, (uint64_t)length))
+		return false;
+	http_problem(&x->r, "unavailable", "too many large bodies are being read: send it again in a second");
+	x->r.close = true;
+	return true;
+}
+
 static enum MHD_Result begin(
 	struct exchange *x, struct MHD_Connection *c, const char *method, const char *version)
 {
@@ -199,8 +243,10 @@ static enum MHD_Result begin(
 	listen_peer(peer, x->q.peer);
 	MHD_get_connection_values(c, MHD_HEADER_KIND, take_header, &h);
 	x->q.framing_errors = framing_of(&h, version, x);
+	x->q.rim = &RIM;
+	x->q.rim_ctx = x;
 	int64_t length = h.lengths > 0 ? (int64_t)h.length : -1;
-	x->refused = router_refuse_early(x->server->router, &x->q, length, &x->r);
+	x->refused = router_refuse_early(x->server->router, &x->q, length, &x->r) || refuse_crowd(x, length);
 	if (!x->refused)
 		return MHD_YES;
 	/*
@@ -246,37 +292,49 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 		return finish(x, c);
 	if (!x->refused)
 		buf_add(&x->body, bytes, *n_bytes);
-	reaper_extend(x->server->reaper, x->entry, (int64_t)*n_bytes * SERVER_US_PER_BYTE);
+	reaper_read(x->server->reaper, x->entry, *n_bytes);
 	*n_bytes = 0;
 	return MHD_YES;
 }
 
 /* The server. */
 
-static struct MHD_Daemon *start(struct server *s, unsigned connections, bool v6)
+static struct MHD_Daemon *start(struct server *s, unsigned connections)
 {
-	unsigned flags =
-		MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC;
+	unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
+			 MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET;
 	struct MHD_OptionItem tls[SERVER_TLS_OPTIONS];
 	server_tls_options(s, tls);
-	if (v6)
-		flags |= MHD_USE_IPv6;
 	if (s->tls)
 		flags |= MHD_USE_TLS;
-	/* One address may take three quarters: behind a proxy everybody has the same. */
-	return MHD_start_daemon(flags, 0, NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET, s->listen_fd,
-		MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-		connections - connections / 4, MHD_OPTION_CONNECTION_TIMEOUT, 0U,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES, MHD_OPTION_THREAD_STACK_SIZE,
-		(size_t)STACK_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK,
-		keep_encoded, NULL, MHD_OPTION_URI_LOG_CALLBACK, on_target, s, MHD_OPTION_NOTIFY_COMPLETED,
-		on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_ARRAY, tls,
-		MHD_OPTION_END);
+	return MHD_start_daemon(flags, 0, NULL, NULL, on_request, s, MHD_OPTION_CONNECTION_LIMIT,
+		connections * BACKSTOP, MHD_OPTION_CONNECTION_TIMEOUT, 0U, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)HEAD_BYTES, MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES,
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, NULL,
+		MHD_OPTION_URI_LOG_CALLBACK, on_target, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }
 
 static int64_t timeout_us(int64_t ms, int64_t otherwise_ms)
 {
 	return (ms > 0 ? ms : otherwise_ms) * 1000;
+}
+
+/* One address may take three quarters of the places: behind a proxy everybody has the same. */
+static struct reaper_limits limits_of(const struct server_config *c)
+{
+	unsigned connections = c->max_connections > 0 ? c->max_connections : CONNECTIONS;
+	uint64_t memory = c->memory_bytes > 0 ? c->memory_bytes : MEMORY_BYTES;
+	return (struct reaper_limits){
+		.connections = connections,
+		.share = connections - connections / 4,
+		.waits = c->max_waits > 0 ? c->max_waits : WAITS,
+		.large = LARGE,
+		.large_share = LARGE - 1,
+		.bytes = memory,
+		.bytes_share = memory / 2,
+		.request_us = timeout_us(c->request_timeout_ms, 10000),
+	};
 }
 
 enum err server_open(struct server **ret, const struct server_config *c, struct reason *why)
@@ -286,24 +344,22 @@ enum err server_open(struct server **ret, const struct server_config *c, struct 
 	struct server *s = calloc(1, sizeof *s);
 	if (!s)
 		return fail(RETRY, why, "out of memory");
+	pthread_mutex_init(&s->handing, NULL);
 	server_tls_open(s, c->tls);
 	s->router = c->router;
-	s->listen_fd = -1;
-	s->request_timeout_us = timeout_us(c->request_timeout_ms, 10000);
+	s->listen_fd = s->epoll_fd = s->wake_fd = -1;
+	const struct reaper_limits limits = limits_of(c);
 	s->reply_timeout_us = timeout_us(c->reply_timeout_ms, 60000);
 	enum err e = listen_open(c->listen, &s->listen_fd, &address, why);
 	if (e == OK)
-		e = reaper_open(&s->reaper, why);
+		e = reaper_open(&s->reaper, &limits, why);
 	if (e == OK) {
 		listen_format(&address, text);
 		snprintf(s->url, sizeof s->url, "%s://%s", s->tls ? "https" : "http", text);
-		s->daemon = start(
-			s, c->max_connections > 0 ? c->max_connections : 256, address.ss_family == AF_INET6);
-		if (!s->daemon) {
-			s->listen_fd =
-				-1; /* closed already, or not: once too often would hit somebody else's */
+		s->speaks_tls = s->tls;
+		s->daemon = start(s, limits.connections);
+		if (!s->daemon || !server_accept_start(s))
 			e = fail(RETRY, why, "%s: no threads or descriptors left for a server", c->listen);
-		}
 	}
 	if (e != OK) {
 		server_close(s);
@@ -311,6 +367,34 @@ enum err server_open(struct server **ret, const struct server_config *c, struct 
 	}
 	*ret = s;
 	return OK;
+}
+
+void server_metrics(struct server *s, struct buf *out)
+{
+	struct reaper_figures f;
+	reaper_figures(s->reaper, &f);
+	buf_printf(out,
+		"# HELP tidemark_connections Open connections to this program.\n"
+		"# TYPE tidemark_connections gauge\n"
+		"tidemark_connections %u\n"
+		"# HELP tidemark_connection_addresses Addresses that have connections to this program.\n"
+		"# TYPE tidemark_connection_addresses gauge\n"
+		"tidemark_connection_addresses %u\n"
+		"# HELP tidemark_connections_accepted_total Connections that were made to this program.\n"
+		"# TYPE tidemark_connections_accepted_total counter\n"
+		"tidemark_connections_accepted_total %llu\n"
+		"# HELP tidemark_connections_ended_total Connections that this program ended early, by why.\n"
+		"# TYPE tidemark_connections_ended_total counter\n",
+		f.open, f.addresses, (unsigned long long)f.accepted);
+	for (int i = 0; i < REAPER_REASONS; i++)
+		buf_printf(out, "tidemark_connections_ended_total{reason=\"%s\"} %llu\n",
+			reaper_reason_name((enum reaper_reason)i), (unsigned long long)f.ended[i]);
+	buf_text(out, "# HELP tidemark_requests_shed_total What was refused because there is too much of it "
+		      "at once.\n"
+		      "# TYPE tidemark_requests_shed_total counter\n");
+	for (int i = 0; i < REAPER_REFUSALS; i++)
+		buf_printf(out, "tidemark_requests_shed_total{what=\"%s\"} %llu\n",
+			reaper_refusal_name((enum reaper_refusal)i), (unsigned long long)f.refused[i]);
 }
 
 const char *server_url(const struct server *s)
@@ -322,15 +406,15 @@ void server_close(struct server *s)
 {
 	if (!s)
 		return;
+	server_accept_stop(s);
+	if (s->listen_fd >= 0)
+		close(s->listen_fd); /* who comes now is refused, not left waiting */
 	if (s->daemon) {
-		MHD_quiesce_daemon(s->daemon);
-		shutdown(s->listen_fd, SHUT_RDWR); /* who comes now is refused, not left waiting */
 		reaper_drain(s->reaper, clock_mono_us() + DRAIN_US);
 		MHD_stop_daemon(s->daemon);
 	}
+	server_accept_done(s);
 	reaper_close(s->reaper);
-	if (s->listen_fd >= 0)
-		close(s->listen_fd);
 	server_tls_close(s);
 	free(s);
 }

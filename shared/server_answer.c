@@ -32,13 +32,13 @@ static ssize_t stream_read(void *cls, uint64_t pos, char *to, size_t max)
 			return MHD_CONTENT_READER_END_OF_STREAM;
 		buf_clear(&st->r.body);
 		st->sent = 0;
-		reaper_set(st->server->reaper, st->entry, REAPER_NEVER);
+		reaper_working(st->server->reaper, st->entry);
 		st->ended = !st->r.stream(st->r.stream_ctx, &st->r.body);
 	}
 	size_t left = st->r.body.len - st->sent, n = left < max ? left : max;
 	memcpy(to, st->r.body.at + st->sent, n);
 	st->sent += n;
-	reaper_set(st->server->reaper, st->entry, clock_mono_us() + st->server->reply_timeout_us);
+	reaper_sending(st->server->reaper, st->entry, st->server->reply_timeout_us);
 	return (ssize_t)n;
 }
 
@@ -102,17 +102,26 @@ static void add_headers(struct MHD_Response *response, const struct http_reply *
 	add_header(response, "Connection", r->close ? "close" : NULL);
 }
 
+/* Its memory is what there is not enough of. */
+static void shed(struct http_reply *r)
+{
+	buf_done(&r->body);
+	http_problem(r, "unavailable", "too many large answers wait to be read: ask again in a second");
+}
+
 enum MHD_Result server_answer(struct exchange *x, struct MHD_Connection *c)
 {
 	struct server *s = x->server;
 	if (buf_failed(&x->r.body))
 		http_problem(&x->r, "unavailable", "out of memory");
-	int64_t patience_us = s->reply_timeout_us + (int64_t)x->r.body.len * SERVER_US_PER_BYTE;
+	else if (!reaper_reply(s->reaper, x->entry, x->r.body.len))
+		shed(&x->r);
+	int64_t patience_us = s->reply_timeout_us + (int64_t)x->r.body.len * 1000000 / REAPER_BYTES_S;
 	struct MHD_Response *response = x->r.stream ? stream_response(x) : body_response(&x->r);
 	if (!response)
 		return MHD_NO;
 	add_headers(response, &x->r);
-	reaper_set(s->reaper, x->entry, clock_mono_us() + patience_us);
+	reaper_sending(s->reaper, x->entry, patience_us);
 	enum MHD_Result queued = MHD_queue_response(c, (unsigned)x->r.status, response);
 	MHD_destroy_response(response);
 	return queued;

@@ -6,29 +6,38 @@
 
 #include <microhttpd.h>
 #include <pthread.h>
+#include <sys/socket.h>
 
 #include "shared/reaper.h"
 #include "shared/server.h"
 
-/* 16 KiB a second: the link a peer must at least have once a timeout is over. */
-#define SERVER_US_PER_BYTE 61
+/* From when it is accepted until libmicrohttpd is done with it. */
+struct connection {
+	struct reaper_entry entry;
+	struct connection *next; /* in the lobby, or handed over and not yet begun with */
+	struct connection **at;  /* what points to it, in the lobby */
+	int fd;                  /* libmicrohttpd's, once handed over */
+	struct sockaddr_storage address;
+	socklen_t size;
+	struct tls_peer peer; /* .tls NULL: plain HTTP */
+};
 
 struct server {
 	struct MHD_Daemon *daemon;
 	struct reaper *reaper;
 	const struct router *router;
-	int listen_fd;
-	int64_t request_timeout_us, reply_timeout_us;
+	int listen_fd, epoll_fd, wake_fd;
+	pthread_t acceptor;
+	bool accepts;             /* the acceptor runs */
+	bool speaks_tls;          /* so heads cannot be read in the lobby */
+	struct connection *lobby; /* whose heads have not come; the acceptor's */
+	pthread_mutex_t handing;
+	struct connection *handed, **handed_end; /* under the lock */
+	int64_t reply_timeout_us;
 	char url[80];
 	pthread_mutex_t tls_lock; /* of the pointer */
 	struct tls *tls;          /* for the connections that come; NULL: plain HTTP, for ever */
 	struct buf refusal;
-};
-
-/* From its notification to the end of it; kept by libmicrohttpd. */
-struct connection {
-	struct reaper_entry entry;
-	struct tls_peer peer; /* .tls NULL: plain HTTP */
 };
 
 /* Made with the request line, freed when the request is over; owned by the connection's thread. */
@@ -42,6 +51,14 @@ struct exchange {
 	char *target;    /* a copy from before its own parsing wrote into it */
 	bool begun, refused;
 };
+
+/* False: no descriptors or threads. */
+bool server_accept_start(struct server *s) MUST_USE;
+/* Nobody is let in any more, and who waits in the lobby is turned out.  Again is harmless. */
+void server_accept_stop(struct server *s);
+void server_accept_done(struct server *s); /* libmicrohttpd has ended */
+/* libmicrohttpd begins with this one; NULL: it did not get it from us. */
+struct connection *server_begin(struct server *s, int fd);
 
 /* --- TLS (server_tls.c); without it these do nothing --- */
 

@@ -81,7 +81,7 @@ static const struct route ROUTES[] = {
 	{HTTP_GET, "/stream", ROUTE_OPEN, 0, handle_stream, "flood "},
 };
 
-static int set_up_with(void **state, unsigned connections)
+static int set_up(void **state)
 {
 	struct fixture *f = calloc(1, sizeof *f);
 	struct reason why;
@@ -92,22 +92,11 @@ static int set_up_with(void **state, unsigned connections)
 	gate_init(&f->ended);
 	struct server_config c = {.listen = "127.0.0.1:0",
 		.router = &f->router,
-		.max_connections = connections,
 		.request_timeout_ms = TIMEOUT_MS,
 		.reply_timeout_ms = TIMEOUT_MS};
 	assert_int_equal(server_open(&f->server, &c, &why), OK);
 	*state = f;
 	return 0;
-}
-
-static int set_up(void **state)
-{
-	return set_up_with(state, 0);
-}
-
-static int set_up_small(void **state)
-{
-	return set_up_with(state, 8);
 }
 
 static int tear_down(void **state)
@@ -172,26 +161,6 @@ static void test_waiting_is_not_reaped(void **state)
 	gate_open(&f->waiting);
 	expect(&w, 200, "waited");
 	wire_close(&w);
-}
-
-static void test_one_address_is_not_everybody(void **state)
-{
-	struct fixture *f = *state;
-	struct wire w[6], late;
-	for (unsigned i = 0; i < 6; i++) {
-		wire_open(&w[i], server_url(f->server));
-		wire_say(&w[i], "GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n");
-	}
-	assert_true(gate_wait(&f->waiting, 6));
-	wire_open(&late, server_url(f->server));
-	(void)!wire_put(&late, GOOD, sizeof GOOD - 1);
-	assert_true(wire_ended(&late)); /* instead of an answer */
-	wire_close(&late);
-	gate_open(&f->waiting);
-	for (unsigned i = 0; i < 6; i++)
-		expect(&w[i], 200, "waited");
-	for (unsigned i = 0; i < 6; i++)
-		wire_close(&w[i]);
 }
 
 /* On a connection that has perhaps served before (`kept`), says `first`, then a byte of `drip` every tenth of
@@ -407,7 +376,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_many_wait_at_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_waiting_is_not_reaped, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_one_address_is_not_everybody, set_up_small, tear_down),
 		cmocka_unit_test_setup_teardown(test_drips_are_reaped, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_silence_is_reaped, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_vanished_clients, set_up, tear_down),

@@ -195,7 +195,7 @@ STAGE_TEST(a_list_leaves_out_what_was_not_asked_for)
 STAGE_TEST(a_list_is_bounded_in_bytes)
 {
 	static char body[RECORD_BODY_MAX + 1];
-	unsigned n = PAGE_BYTES_MAX / RECORD_BODY_MAX + 3, found = 0, walks = 0;
+	unsigned n = PAGE_BYTES_DEFAULT / RECORD_BODY_MAX + 3, found = 0, walks = 0;
 	char id[16], after[64] = "";
 	const char *text, *next;
 
@@ -208,7 +208,7 @@ STAGE_TEST(a_list_is_bounded_in_bytes)
 	do {
 		text = list(g, (struct record_query){.limit = 1000, .after = span_of(after)});
 		found += (unsigned)count(text, "\"hash\"");
-		assert_true(strlen(text) < PAGE_BYTES_MAX + 2 * RECORD_LINE_MAX);
+		assert_true(strlen(text) < PAGE_BYTES_DEFAULT + 2 * RECORD_LINE_MAX);
 		next = strstr(text, "\"next\":") + 7;
 		snprintf(after, sizeof(after), "%.*s", next[0] == '"' ? (int)strcspn(next + 1, "\"") : 0,
 			next + 1);

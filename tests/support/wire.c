@@ -20,12 +20,22 @@
 
 void wire_open(struct wire *w, const char *url)
 {
+	wire_open_from(w, url, NULL);
+}
+
+void wire_open_from(struct wire *w, const char *url, const char *address)
+{
+	struct sockaddr_in from = {.sin_family = AF_INET};
 	struct sockaddr_storage a;
 	*w = (struct wire){.fd = -1};
 	assert_int_equal(listen_parse(url + strlen("http://"), &a, NULL), OK);
 	socklen_t size = a.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
 	w->fd = socket(a.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_true(w->fd >= 0);
+	if (address) {
+		assert_int_equal(inet_pton(AF_INET, address, &from.sin_addr), 1);
+		assert_int_equal(bind(w->fd, (struct sockaddr *)&from, sizeof from), 0);
+	}
 	assert_int_equal(connect(w->fd, (struct sockaddr *)&a, size), 0);
 }
 

@@ -18,6 +18,7 @@ struct wire {
 };
 
 void wire_open(struct wire *w, const char *url); /* fails the test when it cannot connect */
+void wire_open_from(struct wire *w, const char *url, const char *address); /* of this machine: "127.0.0.2" */
 void wire_close(struct wire *w);
 void wire_reset(struct wire *w); /* as a client that vanishes: RST, nothing read */
 
