@@ -130,7 +130,7 @@ function showWho() {
 	setAttribute(document.body, "data-role", who?.role);
 	setAttribute(frame.account, "hidden", !asked);
 	setText(frame.account, asked ? whoWords(who) : "");
-	setAttribute(frame.account, "aria-label", asked ? `${whoWords(who)}. ${t("account.open")}` : null);
+	setAttribute(frame.account, "aria-label", asked ? `${whoWords(who)}: ${t("account.open")}` : t("account.open"));
 }
 
 // --- the age of the data ---
