@@ -157,3 +157,35 @@ def test_it_says_why_nobody_is_let_in(guarded, browser):
     browser.run("window.fetch = real")
     sign_in(browser, g.secret)
     browser.see("h1", "The node is in step")
+
+
+def test_what_people_did_is_picked_from_the_events(guarded, browser):
+    """Who, from what to what: of all people, of one by a click at the name, and at once when somebody does something."""
+    g = guarded
+    ann = g.add("ann", "admin")
+
+    def title(text, token):
+        assert g.ask("PATCH", "/v1/nodes/amber", {"title": text}, token=token).status == 200
+
+    title("<b>first", g.secret)
+    title("second", ann)
+    browser.forgive("401")
+    browser.open(g.centre.url + "/#/events")
+    sign_in(browser, g.secret)
+    browser.see(".event-kind", "In sync")
+    browser.click(".choice", "People's")
+    browser.gone(".event-kind", "In sync")
+    browser.see(".event", "the settings")
+    newest = browser.see(".event", "second").text
+    assert "ann" in newest and 'title: "<b>first" → "second"' in newest and "127.0.0.1" in browser.see(".event-who", "ann").get_attribute("title")
+    browser.shoot("events-people")
+    browser.click(".event-who", "ann")
+    browser.gone(".event-who", "the s")
+    assert len(browser.all(".event")) == 1 and browser.driver.current_url.endswith("?only=people&who=ann")
+    title("by the secret", g.secret)
+    title("third", ann)
+    browser.see(".event", 'title: "by the secret" → "third"')
+    assert [e.text for e in browser.all(".event-who")] == ["ann", "ann"]
+    browser.resize(390, 844)
+    assert browser.run("return document.scrollingElement.scrollWidth") <= 390
+    browser.shoot("events-people-narrow")
