@@ -39,16 +39,14 @@ export function linesOf(events, most) {
 }
 
 const SHOWN = 300; // characters of a value
-const show = (value) => (value === undefined ? "\u2013" : JSON.stringify(value).slice(0, SHOWN));
+const show = (value) => JSON.stringify(value).slice(0, SHOWN);
 
-// What a person changed: of each member that differs, what it was and what it is.
+// What a person changed: of each member that differs, what it was and what it is. What is nothing is null.
 function changesOf({before, after}) {
 	return [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])]
-		.map((member) => ({member, was: show(before?.[member]), is: show(after?.[member])})).filter(({was, is}) => was !== is);
-}
-
-function changeElement({member, was, is}) {
-	return el("span", {class: "change"}, el("span", {class: "change-member"}, `${member}: `), el("del", {}, was), " \u2192 ", el("ins", {}, is));
+		.map((member) => ({member, was: show(before?.[member] ?? null), is: show(after?.[member] ?? null)})).filter(({was, is}) => was !== is)
+		.map(({member, was, is}) => el("span", {class: "change"}, el("span", {class: "change-member"}, `${member}: `),
+			before === null ? null : el("del", {}, was), before === null || after === null ? null : " \u2192 ", after === null ? null : el("ins", {}, is)));
 }
 
 // Who did it leads to all that they did.
@@ -64,7 +62,7 @@ function newRow({event: made}) {
 	const row = el("li", {class: "event"}, at, shape, node, kind, el("span", {class: "event-what"}, by, was, text, times, changes));
 	if (made.who != null) {
 		by.append(author(made)); // such a line is one event, which stays as it is
-		changes.append(...changesOf(made).map(changeElement));
+		changes.append(...changesOf(made));
 	}
 	return {
 		row,

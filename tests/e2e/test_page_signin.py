@@ -175,7 +175,7 @@ def test_what_people_did_is_picked_from_the_events(guarded, browser):
     browser.see(".event-kind", "In sync")
     browser.click(".choice", "People's")
     browser.gone(".event-kind", "In sync")
-    browser.see(".event", "the settings")
+    assert "paused: false" in browser.see(".event", "the settings").text
     newest = browser.see(".event", "second").text
     assert "ann" in newest and 'title: "<b>first" → "second"' in newest and "127.0.0.1" in browser.see(".event-who", "ann").get_attribute("title")
     browser.shoot("events-people")
