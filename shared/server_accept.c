@@ -1,7 +1,7 @@
 /*
  * Who comes waits in the lobby, without a thread, until the head of a request is there whole: neither those who never say
  * anything nor those who drip a head cost more than a descriptor.  Then it is handed to libmicrohttpd, which tells us when it has
- * begun with it, in the order in which it got them.  With TLS the lobby is left at the first byte.
+ * begun with it, in the order in which it got them.  With TLS it is the hello that is waited for.
  */
 #include "shared/server_private.h"
 
@@ -16,6 +16,9 @@
 #define AT_ONCE 64
 #define PEEK_BYTES 8192 /* a longer head is libmicrohttpd's to wait for */
 #define PAUSE_NS 10000000
+/* A TLS record: its kind, its version in two bytes, its length in two. */
+#define TLS_HANDSHAKE 22
+#define TLS_HEAD_BYTES 5
 
 static void forget(struct server *s, struct connection *c)
 {
@@ -99,6 +102,15 @@ static bool has_head(const char *at, size_t len)
 			      memmem(at, len, "\n\n", 2));
 }
 
+/* The first record, which is a ClientHello; what is none waits for nothing. */
+static bool has_hello(const char *at, size_t len)
+{
+	const unsigned char *record = (const unsigned char *)at;
+	if (record[0] != TLS_HANDSHAKE)
+		return true;
+	return len >= TLS_HEAD_BYTES && len >= TLS_HEAD_BYTES + ((size_t)record[3] << 8 | record[4]);
+}
+
 static enum coming look(const struct server *s, const struct connection *c)
 {
 	char head[PEEK_BYTES];
@@ -107,7 +119,8 @@ static enum coming look(const struct server *s, const struct connection *c)
 		return errno == EAGAIN || errno == EINTR ? PART : HUNG_UP;
 	if (n == 0)
 		return HUNG_UP;
-	return s->speaks_tls || n == sizeof head || has_head(head, (size_t)n) ? WHOLE : PART;
+	bool whole = s->speaks_tls ? has_hello(head, (size_t)n) : has_head(head, (size_t)n);
+	return n == sizeof head || whole ? WHOLE : PART;
 }
 
 static void attend(struct server *s, struct connection *c, uint32_t events)

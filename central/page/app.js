@@ -1,14 +1,15 @@
-// app - the frame around the views: routes, keys, language and colours, sign-in, and how old the data is.
+// app - the frame around the views: routes, keys, language and colours, who is signed in, and how old the data is.
 import * as conflict from "./conflict.js";
 import * as conflicts from "./conflicts.js";
 import {el, plain, setAttribute, setText, svg} from "./dom.js";
 import * as events from "./events.js";
-import {ageOfData, live, on, signIn, start, tryNow} from "./live.js";
+import {ageOfData, live, on, start, tryNow} from "./live.js";
 import * as main from "./main.js";
 import * as node from "./node.js";
 import * as quarantine from "./quarantine.js";
 import * as record from "./record.js";
 import * as records from "./records.js";
+import {askToken, openAccount, whoWords} from "./signin.js";
 import {duration, languageNow, languages, preferredLanguage, setLanguage, stateName, t, time} from "./words.js";
 
 // One line a view: what the hash begins with, its module, under which name the navigation lists it, or which of those it belongs to.
@@ -100,16 +101,18 @@ function build() {
 	const other = languages[(languages.indexOf(languageNow()) + 1) % languages.length];
 	const language = button(other.toUpperCase(), t("language.switch"), () => chooseLanguage(other));
 	language.lang = other;
+	const account = button("", t("account.open"), openAccount);
+	account.classList.add("account");
 	document.body.replaceChildren(
 		el("a", {class: "skip", href: "#main", onclick: (e) => {
 			e.preventDefault();
 			outlet.focus();
 		}}, t("skip")),
 		el("header", {class: "top"}, el("a", {class: "brand", href: "#/", "aria-label": t("brand.label")}, logo(), "Tidemark"),
-			el("nav", {"aria-label": t("nav.label")}, ...links), centre, fresh,
+			el("nav", {"aria-label": t("nav.label")}, ...links), centre, fresh, account,
 			language, button("\u25D0", t("theme.switch"), nextTheme), button("?", t("help.open"), () => openHelp())),
 		banner, outlet, spoken);
-	frame = {links, centre, fresh, banner, bannerText, again, outlet, spoken, moved: false};
+	frame = {links, account, centre, fresh, banner, bannerText, again, outlet, spoken, moved: false};
 }
 
 function showCentre() {
@@ -119,6 +122,15 @@ function showCentre() {
 	const store = t(s.store.ok ? "centre.store.ok" : "centre.store.failed", {kind: s.store.kind === "postgresql" ? "PostgreSQL" : "SQLite"});
 	setText(frame.centre, `${store} · v${s.version} · ${t("centre.up", {time: duration(s.uptime_s)})}`);
 	frame.centre.classList.toggle("is-bad", !s.store.ok);
+}
+
+// What the role allows is there; what it does not is not (style.css).
+function showWho() {
+	const who = live.who, asked = Boolean(who) && who.by !== "none";
+	setAttribute(document.body, "data-role", who?.role);
+	setAttribute(frame.account, "hidden", !asked);
+	setText(frame.account, asked ? whoWords(who) : "");
+	setAttribute(frame.account, "aria-label", asked ? `${whoWords(who)}: ${t("account.open")}` : t("account.open"));
 }
 
 // --- the age of the data ---
@@ -171,6 +183,7 @@ async function chooseLanguage(code) {
 	current = null;
 	build();
 	showCentre();
+	showWho();
 	show();
 	tick();
 }
@@ -200,28 +213,6 @@ function openHelp() {
 		el("p", {}, t("help.more"), " ", el("a", {href: "/openapi.yaml", target: "_blank", rel: "noopener"}, "openapi.yaml"), " · ",
 			el("a", {href: "/v1/status", target: "_blank", rel: "noopener"}, "status"), " · ", el("a", {href: "/metrics", target: "_blank", rel: "noopener"}, "metrics")),
 		el("form", {method: "dialog"}, el("button", {class: "button"}, t("close"))));
-	document.body.append(dialog);
-	dialog.showModal();
-}
-
-function askToken() {
-	if (document.querySelector("dialog.signin"))
-		return;
-	const input = el("input", {type: "password", name: "token", autocomplete: "current-password", required: true, "aria-describedby": "signin-what"});
-	const said = el("p", {class: "refused", role: "alert"});
-	const form = el("form", {onsubmit: async (e) => {
-		e.preventDefault();
-		try {
-			if (await signIn(input.value.trim()))
-				dialog.close("in");
-			else
-				setText(said, t("signin.refused"));
-		} catch (error) {
-			setText(said, t("signin.failed", {why: error.message}));
-		}
-	}}, el("label", {}, t("signin.token"), input), said, el("button", {class: "button is-first"}, t("signin.do")));
-	const dialog = el("dialog", {class: "dialog signin", "aria-labelledby": "signin-head", oncancel: (e) => e.preventDefault(), onclose: () => dialog.remove()},
-		el("h2", {id: "signin-head"}, t("signin.head")), el("p", {id: "signin-what"}, t("signin.what")), form);
 	document.body.append(dialog);
 	dialog.showModal();
 }
@@ -260,6 +251,8 @@ document.addEventListener("keydown", (e) => {
 setTheme(localStorage.getItem("tidemark.theme") ?? "auto");
 await setLanguage(localStorage.getItem("tidemark.language") ?? preferredLanguage(navigator.languages ?? []));
 build();
+showWho();
+on("who", showWho);
 on("mode", (mode) => {
 	if (mode === "signin")
 		askToken();

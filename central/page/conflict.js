@@ -6,6 +6,7 @@ import {el, setAttribute, setText} from "./dom.js";
 import {member, pretty} from "./json.js";
 import {ask, askText, Problem, repeat} from "./live.js";
 import {nodeHash, recordHash, recordPath} from "./records.js";
+import {lacks} from "./session.js";
 import {factsOf, sizeWords} from "./versions.js";
 import {t, time} from "./words.js";
 
@@ -52,9 +53,9 @@ export function open(outlet, [text]) {
 	let kept = null, present = null, seen = "", gone = false;
 	const name = el("h1", {id: "conflict-name"}, t("conflict.name", {id: text})), why = el("p", {class: "conflict-why"}), none = el("p", {class: "none", role: "alert"});
 	const said = el("p", {class: "outcome", role: "status"}), table = diffTable(t("conflict.compare"));
-	const promote = el("button", {type: "button", class: "button", title: t("conflict.promote.what"), onclick: act}, t("conflict.promote"));
+	const promote = el("button", {type: "button", class: "button", "data-needs": "operator", title: t("conflict.promote.what"), onclick: act}, t("conflict.promote"));
 	const equal = el("p", {class: "conflict-equal"});
-	const shown = el("section", {class: "panel", hidden: true, "aria-label": t("conflict.compare")}, el("div", {class: "buttons"}, promote, equal), said, table.node);
+	const shown = el("section", {class: "panel", hidden: true, "aria-label": t("conflict.compare")}, el("div", {class: "buttons"}, promote, equal), lacks("operator"), said, table.node);
 	outlet.append(el("div", {class: "view conflict-view"}, el("section", {class: "panel record-head", "aria-labelledby": "conflict-name"},
 		el("p", {class: "crumb"}, el("a", {href: "#/conflicts"}, "\u2190 ", t("conflict.back"))), name, why, none), shown));
 

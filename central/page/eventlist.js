@@ -3,7 +3,7 @@
 import {states} from "./attention.js";
 import {el, setAttribute, setChildren, setText} from "./dom.js";
 import {icon, setIcon} from "./draw.js";
-import {kindName, stateName, t, time} from "./words.js";
+import {kindName, stateName, t, time, whoName} from "./words.js";
 
 const TOGETHER_MS = 10000;
 
@@ -38,11 +38,32 @@ export function linesOf(events, most) {
 	return lines;
 }
 
-function newRow() {
+const SHOWN = 300; // characters of a value
+const show = (value) => JSON.stringify(value).slice(0, SHOWN);
+
+// What a person changed: of each member that differs, what it was and what it is. What is nothing is null.
+function changesOf({before, after}) {
+	return [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])]
+		.map((member) => ({member, was: show(before?.[member] ?? null), is: show(after?.[member] ?? null)})).filter(({was, is}) => was !== is)
+		.map(({member, was, is}) => el("span", {class: "change"}, el("span", {class: "change-member"}, `${member}: `),
+			before === null ? null : el("del", {}, was), before === null || after === null ? null : " \u2192 ", after === null ? null : el("ins", {}, is)));
+}
+
+// Who did it leads to all that they did.
+function author(event) {
+	return el("a", {class: "event-who", href: `#/events?${new URLSearchParams({only: "people", who: event.who})}`,
+		title: event.address ? t("events.from", {name: event.who, address: event.address}) : event.who}, whoName(event.who));
+}
+
+function newRow({event: made}) {
 	const at = el("time", {class: "event-at"}), shape = icon("info"), node = el("a", {class: "event-node"});
 	const kind = el("span", {class: "event-kind"}), text = el("span", {class: "event-text", lang: "en"});
-	const times = el("span", {class: "event-times"}), was = el("span", {class: "event-was"});
-	const row = el("li", {class: "event"}, at, shape, node, kind, el("span", {class: "event-what"}, was, text, times));
+	const times = el("span", {class: "event-times"}), was = el("span", {class: "event-was"}), by = el("span", {class: "event-by"}), changes = el("span", {class: "event-changes", lang: "en"});
+	const row = el("li", {class: "event"}, at, shape, node, kind, el("span", {class: "event-what"}, by, was, text, times, changes));
+	if (made.who != null) {
+		by.append(author(made)); // such a line is one event, which stays as it is
+		changes.append(...changesOf(made));
+	}
 	return {
 		row,
 		set({event, n}) {
@@ -72,7 +93,7 @@ export function eventList(label) {
 		set(events, most) {
 			const kept = new Map();
 			for (const line of linesOf(events, most)) {
-				const row = rows.get(line.key) ?? newRow();
+				const row = rows.get(line.key) ?? newRow(line);
 				row.set(line);
 				kept.set(line.key, row);
 			}

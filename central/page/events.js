@@ -1,4 +1,4 @@
-// events - everything that happened, newest first, by node and level; older ones by pages.
+// events - everything that happened, newest first, by node, level, and who did it; older ones by pages.
 import {eventList} from "./eventlist.js";
 import {el, setAttribute, setText} from "./dom.js";
 import {get, on, repeat, wantMoves} from "./live.js";
@@ -6,6 +6,7 @@ import {t} from "./words.js";
 
 const PAGE = 200;
 const levels = ["", "warn", "error"];
+const kinds = ["", "changes", "people"];
 const worse = {"": 3, info: 2, warn: 1, error: 0};
 
 export function open(outlet, _, query, navigate) {
@@ -14,28 +15,31 @@ export function open(outlet, _, query, navigate) {
 	const node = el("input", {type: "search", id: "filter", class: "filter", placeholder: t("events.node.all"), "aria-label": t("events.node"), autocomplete: "off", spellcheck: "false", onchange: () => go()});
 	const level = el("select", {"aria-label": t("events.level"), onchange: () => go()},
 		...levels.map((l) => el("option", {value: l}, t(`events.level.${l || "all"}`))));
-	const changes = el("input", {type: "checkbox", onchange: () => go()});
+	const who = el("input", {type: "search", class: "filter", placeholder: t("events.who.all"), "aria-label": t("events.who"), autocomplete: "off", spellcheck: "false", onchange: () => go()});
+	const choices = kinds.map((k) => el("button", {type: "button", class: "choice", title: t(`events.${k || "all"}.what`), onclick: () => go(k)}, t(`events.${k || "all"}`)));
 	const raw = el("a", {class: "raw", target: "_blank", rel: "noopener"}, "JSON");
 	const more = el("button", {type: "button", class: "more", onclick: older}, t("events.more"));
 	const said = el("p", {class: "none", role: "status"});
 	outlet.append(el("div", {class: "view"}, el("section", {class: "panel", "aria-labelledby": "events-head"},
 		el("div", {class: "panel-head"}, el("h1", {id: "events-head"}, t("events.head")), el("span", {class: "shown"}, t("events.live")), raw,
-			el("label", {class: "check"}, changes, t("events.changes")), level, node), list.node, said, more)));
+			el("div", {class: "choices", role: "group", "aria-label": t("events.which")}, ...choices), who, level, node), list.node, said, more)));
 
-	function go() {
-		navigate({node: node.value.trim(), level: level.value, only: changes.checked ? "changes" : ""});
+	function go(only = wanted.only) {
+		navigate({node: node.value.trim(), level: level.value, only, who: only === "people" ? who.value.trim() : ""});
 	}
 
 	function path(extra) {
 		const p = new URLSearchParams({limit: PAGE, ...extra});
-		wanted.only && p.set("moves", "false");
+		wanted.only === "changes" && p.set("moves", "false");
+		wanted.only === "people" && p.set("audit", "true");
+		wanted.who && p.set("who", wanted.who);
 		wanted.node && p.set("node", wanted.node);
 		wanted.level && p.set("level", wanted.level);
 		return `/v1/events?${p}`;
 	}
 
 	function fits(e) {
-		return (!wanted.node || e.node === wanted.node) && (!wanted.level || worse[e.level] <= worse[wanted.level]);
+		return (wanted.only !== "people" || e.who != null) && (!wanted.who || e.who === wanted.who) && (!wanted.node || e.node === wanted.node) && (!wanted.level || worse[e.level] <= worse[wanted.level]);
 	}
 
 	function show() {
@@ -75,10 +79,12 @@ export function open(outlet, _, query, navigate) {
 
 	let loading = null;
 	function change(q) {
-		wanted = {node: q.get("node") ?? "", level: levels.includes(q.get("level")) ? q.get("level") : "", only: q.get("only") === "changes" ? "changes" : ""};
+		wanted = {node: q.get("node") ?? "", level: levels.includes(q.get("level")) ? q.get("level") : "", only: kinds.includes(q.get("only")) ? q.get("only") : "", who: q.get("who") ?? ""};
 		node.value = wanted.node;
 		level.value = wanted.level;
-		changes.checked = wanted.only === "changes";
+		who.value = wanted.who;
+		setAttribute(who, "hidden", wanted.only !== "people");
+		choices.forEach((b, i) => setAttribute(b, "aria-pressed", String(kinds[i] === wanted.only)));
 		wantMoves(!wanted.only);
 		setAttribute(raw, "href", path());
 		events = [];

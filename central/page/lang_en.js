@@ -13,10 +13,15 @@ export const en = {
 
 	"fresh.start": "connecting \u2026", "fresh.stream": "live \u00B7 {age} old", "fresh.poll": "polling \u00B7 {age} old", "fresh.lost": "no answer for {age}", "fresh.signin": "signed out",
 	"fresh.start.what": "Nothing was heard yet", "fresh.stream.what": "What happens is shown as it happens", "fresh.poll.what": "There is no stream of events now: the centre is asked every 2 s",
-	"fresh.lost.what": "What is shown is old", "fresh.signin.what": "The centre wants its secret",
+	"fresh.lost.what": "What is shown is old", "fresh.signin.what": "The centre wants to know who asks",
 	"lost.never": "The centre does not answer.", "lost.since": "No answer from the centre for {age}: what is shown is of {at}.", "lost.next": "Next attempt in {time}.", "lost.trying": "Trying now.", "lost.now": "Try now",
-	"signin.head": "Sign in", "signin.what": "This centre wants its secret: the content of its --secret-file. It is kept until this tab is closed.", "signin.token": "Secret", "signin.do": "Sign in",
-	"signin.refused": "The centre does not take it.", "signin.failed": "It could not be asked: {why}",
+	"signin.head": "Sign in", "signin.what": "This centre wants to know who asks: show a token of yours, or the centre's secret. The page does not keep it; the browser gets a cookie for twelve hours.", "signin.token": "Token or secret", "signin.do": "Sign in", "signin.again": "Again in {time}",
+	"signin.wrong": "This is neither a token of this centre nor its secret. A token may also have ended.", "signin.wait": "Too many failed attempts from this address: whatever the token, the centre looks at none until the wait is over.",
+	"signin.cookie": "The centre takes it, but this browser keeps no cookie for this page: allow cookies here.", "signin.refused": "The centre does not take it now: {why}", "signin.away": "The centre does not answer: {why}. Try again.",
+	"account.open": "Who is signed in, and signing out", "account.until": "Signed in until {at}.", "account.ever": "Signed in.", "account.out": "Sign out", "account.failed": "Not signed out, the centre does not answer: {why}",
+	"role.viewer": "viewer", "role.operator": "operator", "role.admin": "admin", "role.viewer.what": "A viewer sees everything, and changes nothing.", "role.operator.what": "An operator sees everything, acts on nodes, and changes records.", "role.admin.what": "An admin may do everything.",
+	"lacks.operator": "You are signed in as a viewer: changing something takes an operator.", "lacks.admin": "You are signed in as an operator: giving a node a new token, or removing it, takes an admin.",
+	"who.secret": "the secret", "who.anyone": "anyone", "who.settings": "the settings",
 
 	"help.open": "Help and keys", "help.head": "Keys", "help.filter": "filter the nodes", "help.move": "from row to row", "help.enter": "open the node", "help.back": "back to all nodes",
 	"help.nodes": "nodes", "help.events": "events", "help.help": "this help",
@@ -46,10 +51,12 @@ export const en = {
 	"polls.label": {one: "Last poll: {failed} failed; the newest: {last}", other: "Last {n} polls: {failed} failed; the newest: {last}"}, "polls.none": "Not asked yet",
 	"proof.none": "no proof yet", "proof.equal": "= {age}", "proof.unequal": "\u2260 {age}",
 
-	"events.head": "Events", "events.which": "Which events", "events.changes": "Changes", "events.all": "All", "events.older": "all events", "events.none": "Nothing happened lately", "events.times": {one: "\u00D7{n}", other: "\u00D7{n}"}, "events.was": "was {state}",
+	"events.head": "Events", "events.which": "Which events", "events.changes": "Changes", "events.all": "All", "events.people": "People's", "events.changes.what": "Without those that only moved records", "events.all.what": "All that happened", "events.people.what": "What people changed, or their settings: who, from what to what",
+	"events.who": "Who did it", "events.who.all": "everybody", "events.from": "{name}, from {address}", "events.older": "all events", "events.none": "Nothing happened lately", "events.times": {one: "\u00D7{n}", other: "\u00D7{n}"}, "events.was": "was {state}",
 	"events.level": "Level", "events.level.all": "all levels", "events.level.warn": "warnings and errors", "events.level.error": "errors", "events.node": "Node", "events.node.all": "all nodes", "events.more": "Older", "events.live": "new ones appear by themselves", "events.end": "That was all",
 	"kind.node.added": "Added", "kind.node.changed": "Changed", "kind.node.removed": "Removed", "kind.node.paused": "Paused", "kind.node.resumed": "Resumed", "kind.node.rotated": "New token", "kind.node.state": "State", "kind.node.unwell": "Not well", "kind.node.recovered": "Well again", "kind.centre.unwell": "Centre not well", "kind.centre.recovered": "Centre well again",
-	"kind.pulled": "Pulled", "kind.pushed": "Pushed", "kind.rejected": "Rejected", "kind.quarantined": "Quarantined", "kind.released": "Released", "kind.conflict": "Conflict", "kind.conflict.promoted": "Promoted", "kind.backup.made": "Backup",
+	"kind.pulled": "Pulled", "kind.pushed": "Pushed", "kind.rejected": "Rejected", "kind.quarantined": "Quarantined", "kind.released": "Released", "kind.conflict": "Conflict", "kind.conflict.promoted": "Promoted", "kind.backup.made": "Backup", "kind.node.asked": "Asked for",
+	"kind.record.written": "Record", "kind.record.deleted": "Record deleted", "kind.records.written": "Records", "kind.reloaded": "Settings", "kind.token.added": "Token", "kind.token.removed": "Token ended", "kind.session.began": "Signed in", "kind.session.ended": "Signed out", "kind.node.token_shown": "Token shown", "kind.auth.failed": "Not let in", "kind.notify.test": "Test", "kind.notify.failed": "Not notified", "kind.notify.healed": "Notified again",
 	"kind.WIPED": "Wiped", "kind.REWOUND": "Rewound", "kind.compared": "Compared", "kind.CENTRE_REWOUND": "Centre rewound", "kind.CLONED": "Cloned", "kind.DIVERGED": "Diverged",
 
 	"result.ok": "ok", "result.refused": "connection refused", "result.timeout": "no answer in time", "result.resolve": "no address for its name", "result.tls": "no encrypted connection", "result.network": "connection broken", "result.http": "an HTTP error",

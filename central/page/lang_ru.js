@@ -13,10 +13,15 @@ export const ru = {
 
 	"fresh.start": "соединение …", "fresh.stream": "вживую · {age}", "fresh.poll": "опрос · {age}", "fresh.lost": "нет ответа {age}", "fresh.signin": "вход не выполнен",
 	"fresh.start.what": "Ещё ничего не получено", "fresh.stream.what": "Всё показывается сразу; число — возраст данных", "fresh.poll.what": "Потока событий сейчас нет: центр опрашивается каждые 2 с; число — возраст данных",
-	"fresh.lost.what": "Показаны старые данные", "fresh.signin.what": "Центр требует секрет",
+	"fresh.lost.what": "Показаны старые данные", "fresh.signin.what": "Центру надо знать, кто спрашивает",
 	"lost.never": "Центр не отвечает.", "lost.since": "Центр не отвечает {age}: показано то, что было в {at}.", "lost.next": "Следующая попытка через {time}.", "lost.trying": "Идёт попытка.", "lost.now": "Попробовать сейчас",
-	"signin.head": "Вход", "signin.what": "Этот центр требует секрет: содержимое его --secret-file. Секрет хранится, пока открыта вкладка.", "signin.token": "Секрет", "signin.do": "Войти",
-	"signin.refused": "Центр его не принимает.", "signin.failed": "Не удалось спросить: {why}",
+	"signin.head": "Вход", "signin.what": "Этому центру надо знать, кто спрашивает: предъявите свой токен или секрет центра. Страница его не хранит; браузер получает cookie на двенадцать часов.", "signin.token": "Токен или секрет", "signin.do": "Войти", "signin.again": "Снова через {time}",
+	"signin.wrong": "Это не токен этого центра и не его секрет. Возможно, срок токена истёк или его отозвали.", "signin.wait": "Слишком много неудачных попыток с этого адреса: до конца ожидания центр не смотрит ни на какой токен.",
+	"signin.cookie": "Центр его принимает, но браузер не хранит cookie этой страницы: разрешите их здесь.", "signin.refused": "Сейчас центр его не принимает: {why}", "signin.away": "Центр не отвечает: {why}. Попробуйте ещё раз.",
+	"account.open": "Кто вошёл, и выход", "account.until": "Вход действует до {at}.", "account.ever": "Вход выполнен.", "account.out": "Выйти", "account.failed": "Выйти не удалось, центр не отвечает: {why}",
+	"role.viewer": "наблюдатель", "role.operator": "оператор", "role.admin": "администратор", "role.viewer.what": "Наблюдатель видит всё и ничего не меняет.", "role.operator.what": "Оператор видит всё, управляет узлами и меняет записи.", "role.admin.what": "Администратору можно всё.",
+	"lacks.operator": "Вы вошли как наблюдатель: чтобы что-то изменить, нужен оператор.", "lacks.admin": "Вы вошли как оператор: выдать узлу новый токен и удалить узел может администратор.",
+	"who.secret": "секрет", "who.anyone": "кто угодно", "who.settings": "настройки",
 
 	"help.open": "Справка и клавиши", "help.head": "Клавиши", "help.filter": "фильтр узлов", "help.move": "по строкам", "help.enter": "открыть узел", "help.back": "назад ко всем узлам",
 	"help.nodes": "узлы", "help.events": "события", "help.help": "эта справка",
@@ -52,10 +57,12 @@ export const ru = {
 	"polls.label": {one: "Последний {n} опрос, неудач {failed}; новейший: {last}", few: "Последние {n} опроса, неудач {failed}; новейший: {last}", other: "Последние {n} опросов, неудач {failed}; новейший: {last}"}, "polls.none": "Ещё не опрашивался",
 	"proof.none": "не доказано", "proof.equal": "= {age}", "proof.unequal": "≠ {age}",
 
-	"events.head": "События", "events.which": "Какие события", "events.changes": "Изменения", "events.all": "Все", "events.older": "все события", "events.none": "Недавно ничего не произошло", "events.times": "×{n}", "events.was": "был: {state}",
+	"events.head": "События", "events.which": "Какие события", "events.changes": "Изменения", "events.all": "Все", "events.people": "Действия людей", "events.changes.what": "Без тех, что только перенесли записи", "events.all.what": "Всё, что произошло", "events.people.what": "Что изменили люди или их настройки: кто, что было и что стало",
+	"events.who": "Кто это сделал", "events.who.all": "кто угодно", "events.from": "{name}, с адреса {address}", "events.older": "все события", "events.none": "Недавно ничего не произошло", "events.times": "×{n}", "events.was": "был: {state}",
 	"events.level": "Важность", "events.level.all": "любая важность", "events.level.warn": "предупреждения и ошибки", "events.level.error": "ошибки", "events.node": "Узел", "events.node.all": "все узлы", "events.more": "Более старые", "events.live": "новые появляются сами", "events.end": "Это всё",
 	"kind.node.added": "Добавлен", "kind.node.changed": "Изменён", "kind.node.removed": "Удалён", "kind.node.paused": "Остановлен", "kind.node.resumed": "Возобновлён", "kind.node.rotated": "Новый токен", "kind.node.state": "Состояние", "kind.node.unwell": "Не в порядке", "kind.node.recovered": "Снова в порядке", "kind.centre.unwell": "Центр не в порядке", "kind.centre.recovered": "Центр снова в порядке",
-	"kind.pulled": "Забрано", "kind.pushed": "Отдано", "kind.rejected": "Отвергнуто", "kind.quarantined": "В карантин", "kind.released": "Из карантина", "kind.conflict": "Конфликт", "kind.conflict.promoted": "Выбрана версия", "kind.backup.made": "Копия",
+	"kind.pulled": "Забрано", "kind.pushed": "Отдано", "kind.rejected": "Отвергнуто", "kind.quarantined": "В карантин", "kind.released": "Из карантина", "kind.conflict": "Конфликт", "kind.conflict.promoted": "Выбрана версия", "kind.backup.made": "Копия", "kind.node.asked": "Запрос",
+	"kind.record.written": "Запись", "kind.record.deleted": "Запись удалена", "kind.records.written": "Записи", "kind.reloaded": "Настройки", "kind.token.added": "Токен", "kind.token.removed": "Токен отозван", "kind.session.began": "Вход", "kind.session.ended": "Выход", "kind.node.token_shown": "Токен показан", "kind.auth.failed": "Не впущен", "kind.notify.test": "Проверка", "kind.notify.failed": "Не уведомлён", "kind.notify.healed": "Уведомлён снова",
 	"kind.WIPED": "База стёрта", "kind.REWOUND": "База откачена", "kind.compared": "Сравнение", "kind.CENTRE_REWOUND": "Центр откачен", "kind.CLONED": "Двойник", "kind.DIVERGED": "Разошёлся",
 
 	"result.ok": "успешно", "result.refused": "соединение отклонено", "result.timeout": "нет ответа вовремя", "result.resolve": "у имени нет адреса", "result.tls": "нет шифрованного соединения", "result.network": "соединение прервалось", "result.http": "ошибка HTTP",

@@ -5,7 +5,7 @@
 //       "stream"  events come as they happen
 //       "poll"    no stream, but every question is answered
 //       "lost"    no answer: what is shown is old
-//       "signin"  the centre wants a token
+//       "signin"  the centre wants to know who asks
 
 import {learnTime} from "./clock.js";
 import {parse} from "./sse.js";
@@ -18,7 +18,6 @@ const STREAM_LEAST_MS = 1000, STREAM_MOST_MS = 30000;
 const STATUS_LATE_S = 5; // the stream's status may be older than an answer before it
 const EVENTS_KEPT = 500;
 const TOGETHER_MS = 250; // events of a busy centre are told in bundles
-const TOKEN_KEY = "tidemark.token";
 
 const listeners = new Map();
 const repeats = new Set();
@@ -26,6 +25,7 @@ const repeats = new Set();
 export const live = {
 	mode: "start",
 	status: null,
+	who: null, // as /v1/session says: {name, role, by, expires_at}; null = not known, or nobody
 	events: [], // the newest, by rising id
 	moves: false, // with those that only moved records? A busy centre has many more of them than of all others
 	heardAt: null, // performance.now() of the last answer
@@ -43,7 +43,7 @@ let retryNow = null;
 
 // --- who wants to know ---
 
-// kinds: "status", "events" (those that are new), "changed" (names of nodes, or null: any may be), "mode"
+// kinds: "status", "who", "events" (those that are new), "changed" (names of nodes, or null: any may be), "mode"
 export function on(kind, fn) {
 	if (!listeners.has(kind))
 		listeners.set(kind, new Set());
@@ -79,24 +79,20 @@ function heard() {
 // --- one question ---
 
 export class Problem extends Error {
-	constructor(status, body) {
+	constructor(status, body, retryAfter) {
 		super(body?.detail ?? body?.title ?? `HTTP ${status}`);
 		this.status = status;
 		this.code = body?.code ?? null;
 		this.body = body ?? {};
+		this.retryAfter = Number(retryAfter) || null; // seconds
 	}
-}
-
-function headersOf(extra) {
-	const token = sessionStorage.getItem(TOKEN_KEY);
-	return token ? {...extra, Authorization: `Bearer ${token}`} : {...extra};
 }
 
 // → {value, text}: the answer, and as it was written. Throws a Problem for a refusal, anything else where nothing was heard.
 export async function askText(method, path, body, headers) {
 	const sentAt = Date.now();
 	const response = await fetch(path, {method, body, cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS),
-		headers: headersOf({Accept: "application/json", ...(body ? {"Content-Type": "application/json"} : {}), ...headers})});
+		headers: {Accept: "application/json", ...(body ? {"Content-Type": "application/json"} : {}), ...headers}});
 	learnTime(response, sentAt);
 	const text = await response.text();
 	let value = null;
@@ -104,10 +100,9 @@ export async function askText(method, path, body, headers) {
 		value = JSON.parse(text);
 	} catch { // the words of a proxy between
 	}
-	if (response.status === 401)
-		needToken();
+	noteRefusal(response.status, value);
 	if (!response.ok)
-		throw new Problem(response.status, value);
+		throw new Problem(response.status, value, response.headers.get("retry-after"));
 	if (value === null)
 		throw new TypeError("not JSON");
 	heard();
@@ -117,25 +112,38 @@ export async function askText(method, path, body, headers) {
 export const ask = async (...question) => (await askText(...question)).value;
 export const get = (path) => ask("GET", path);
 
-// --- the token ---
+// --- who asks ---
 
-function needToken() {
-	sessionStorage.removeItem(TOKEN_KEY);
+function setWho(who) {
+	if (JSON.stringify(who) === JSON.stringify(live.who))
+		return;
+	live.who = who;
+	tell("who", who);
+}
+
+export async function askWho() {
+	setWho(await get("/v1/session"));
+}
+
+// A cookie that was good once, shown too often, is 429 and no longer 401: it is the same. A role that is another than was known: somebody
+// signed in as somebody else, in another tab.
+function noteRefusal(status, body) {
+	if (status === 401 || (status === 429 && live.who === null))
+		signedOut();
+	else if (status === 403 && body?.has && body.has !== live.who?.role)
+		askWho().catch(noteFailure);
+}
+
+function signedOut() {
+	setWho(null);
 	streaming?.abort();
 	setMode("signin");
 }
 
-// True: the centre takes it, and everything starts anew.
-export async function signIn(token) {
-	const response = await fetch("/v1/status", {headers: {Authorization: `Bearer ${token}`}, cache: "no-store"});
-	if (response.status === 401)
-		return false;
-	if (!response.ok)
-		throw new Problem(response.status, null);
-	sessionStorage.setItem(TOKEN_KEY, token);
-	live.mode = "start";
+// Somebody signed in: everything is asked for anew, and what is shown stays where it is.
+export function startAnew() {
+	setMode("start");
 	start();
-	return true;
 }
 
 // --- what is asked again and again ---
@@ -184,6 +192,7 @@ document.addEventListener("visibilitychange", () => {
 		streaming?.abort(); // a browser has six connections to a centre, for all of its tabs
 		return;
 	}
+	askWho().then(() => live.mode === "signin" && startAnew(), noteFailure); // another tab has the same cookie
 	follow();
 	for (const r of repeats)
 		r.kick();
@@ -284,6 +293,7 @@ async function recover() {
 	let wait = AGAIN_LEAST_MS;
 	while (live.mode === "lost" || live.mode === "start") {
 		try {
+			await askWho();
 			await refresh();
 			setMode("poll");
 			follow();
@@ -379,9 +389,8 @@ async function chooseEvents() {
 async function read(control) {
 	const from = lastEvent ? `&after=${lastEvent}` : "";
 	const response = await fetch(`/v1/events/stream?moves=${live.moves}${from}`, {signal: control.signal, cache: "no-store",
-		headers: headersOf({Accept: "text/event-stream"})});
-	if (response.status === 401)
-		needToken();
+		headers: {Accept: "text/event-stream"}});
+	noteRefusal(response.status, null);
 	if (!response.ok || !response.headers.get("content-type")?.startsWith("text/event-stream"))
 		throw new Problem(response.status, null);
 	const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();

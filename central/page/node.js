@@ -8,6 +8,7 @@ import {Flow} from "./flow.js";
 import {centreNow} from "./clock.js";
 import {get, on, Problem, repeat, wantMoves} from "./live.js";
 import {flowWords, nextWords, pollsLabel, proofWords} from "./noderow.js";
+import {lacks} from "./session.js";
 import {duration, micro, milliseconds, number, reasonOf, sentence, stateName, t, time, unwellWords} from "./words.js";
 
 const SPAN_MS = 5 * 60 * 1000; // of the charts
@@ -128,7 +129,7 @@ function doPanel(name, seen) {
 	}
 
 	for (const verb of ["pull", "push", "verify", "pause", "resume", "rotate", "rm"])
-		buttons.set(verb, el("button", {type: "button", class: `button do-${verb}`, title: t(`node.${verb}.what`), onclick: () => act(verb)}, t(`node.${verb}`)));
+		buttons.set(verb, el("button", {type: "button", class: `button do-${verb}`, "data-needs": ["rotate", "rm"].includes(verb) ? "admin" : "operator", title: t(`node.${verb}.what`), onclick: () => act(verb)}, t(`node.${verb}`)));
 	const safeText = el("span", {lang: "en"}), safeWord = el("strong", {});
 	const safe = el("button", {type: "button", class: "button", title: t("node.safe.hint"), onclick: async () => {
 		setText(safeWord, t("node.safe.asking"));
@@ -143,8 +144,8 @@ function doPanel(name, seen) {
 		}
 	}}, t("node.safe.ask"));
 	return {
-		node: el("section", {class: "panel do", "aria-label": t("node.do")}, el("div", {class: "buttons"}, ...buttons.values()), said, token,
-			el("p", {class: "safe"}, t("node.safe"), " ", safe, " ", safeWord, " ", safeText)),
+		node: el("section", {class: "panel do", "aria-label": t("node.do")}, el("div", {class: "buttons"}, ...buttons.values()), lacks("operator"), lacks("admin"), said, token,
+			el("p", {class: "safe", "data-needs": "operator"}, t("node.safe"), " ", safe, " ", safeWord, " ", safeText)),
 		set(n) {
 			setAttribute(buttons.get("pause"), "hidden", n.paused === true);
 			setAttribute(buttons.get("resume"), "hidden", !(n.paused || n.state === "diverged" || n.state === "identity_conflict"));

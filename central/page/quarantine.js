@@ -4,6 +4,7 @@ import {el, setAttribute, setText} from "./dom.js";
 import {ask, get} from "./live.js";
 import {filterField, pages} from "./pages.js";
 import {nodeHash, recordHash} from "./records.js";
+import {lacks} from "./session.js";
 import {sizeWords} from "./versions.js";
 import {number, t, time} from "./words.js";
 
@@ -30,7 +31,7 @@ export function open(outlet, _, query, navigate) {
 	}});
 	outlet.append(el("div", {class: "view"}, el("section", {class: "panel rows-panel", "aria-labelledby": "quarantine-head"},
 		el("div", {class: "panel-head"}, el("h1", {id: "quarantine-head"}, t("nav.quarantine")), raw, node),
-		el("p", {class: "about"}, t("quarantine.about")), said, body, list.said, list.more)));
+		el("p", {class: "about"}, t("quarantine.about")), lacks("operator"), said, body, list.said, list.more)));
 
 	async function act(q, verb, buttons) {
 		const name = `${q.owner}/${q.record_id}`;
@@ -52,7 +53,7 @@ export function open(outlet, _, query, navigate) {
 
 	function newRow(q) {
 		const at = el("time", {datetime: q.at, title: q.at}), reason = el("p", {class: "kept-reason", lang: "en"}), tries = el("span", {}), held = el("span", {});
-		const buttons = ["retry", "drop"].map((verb) => el("button", {type: "button", class: `button${verb === "drop" ? " do-rm" : ""}`, title: t(`quarantine.${verb}.hint`), onclick: () => act(q, verb, buttons)}, t(`quarantine.${verb}`)));
+		const buttons = ["retry", "drop"].map((verb) => el("button", {type: "button", class: `button${verb === "drop" ? " do-rm" : ""}`, "data-needs": "operator", title: t(`quarantine.${verb}.hint`), onclick: () => act(q, verb, buttons)}, t(`quarantine.${verb}`)));
 		const row = el("li", {class: "kept"},
 			el("div", {class: "kept-head"}, el("h2", {}, el("a", {href: nodeHash(q.owner)}, q.owner), " / ", el("a", {href: recordHash(q.owner, q.record_id)}, q.record_id)),
 				el("span", {class: "shown"}, at, ` \u00b7 ${t("quarantine.seq", {seq: number(q.seq)})} \u00b7 `, tries, " \u00b7 ", held), el("div", {class: "buttons"}, ...buttons)),

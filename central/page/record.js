@@ -4,6 +4,7 @@ import {el, setAttribute, setText} from "./dom.js";
 import {member, pretty} from "./json.js";
 import {ask, askText, Problem, repeat} from "./live.js";
 import {nodeHash, recordPath} from "./records.js";
+import {lacks} from "./session.js";
 import {factsOf, sizeWords} from "./versions.js";
 import {t} from "./words.js";
 
@@ -120,16 +121,16 @@ export function open(outlet, [owner, id]) {
 	let version = null, gone = false;
 	const path = recordPath(owner, id);
 	const body = bodyPanel(), facts = el("dl", {class: "facts"}), said = el("p", {class: "outcome", role: "status"}), none = el("p", {class: "none", role: "alert"});
-	const edit = el("button", {type: "button", class: "button", onclick: () => {
+	const edit = el("button", {type: "button", class: "button", "data-needs": "operator", onclick: () => {
 		editing.begin(version);
 		show();
-	}}, t("record.edit")), remove = el("button", {type: "button", class: "button do-rm", onclick: drop}, t("record.delete"));
+	}}, t("record.edit")), remove = el("button", {type: "button", class: "button do-rm", "data-needs": "operator", onclick: drop}, t("record.delete"));
 	const editing = editor(save, show);
 	const head = el("section", {class: "panel record-head", "aria-labelledby": "record-name"},
 		el("p", {class: "crumb"}, el("a", {href: `#/records?owner=${encodeURIComponent(owner)}`}, "\u2190 ", t("record.back", {name: owner}))),
 		el("h1", {id: "record-name"}, el("a", {href: nodeHash(owner)}, owner), " / ", id), none, facts, said);
 	const shown = el("section", {class: "panel", "aria-labelledby": "body-head"},
-		el("div", {class: "panel-head"}, el("h2", {id: "body-head"}, t("record.body")), body.choices, body.size, el("a", {class: "raw", href: path, target: "_blank", rel: "noopener"}, "JSON"), edit, remove), body.shown);
+		el("div", {class: "panel-head"}, el("h2", {id: "body-head"}, t("record.body")), body.choices, body.size, el("a", {class: "raw", href: path, target: "_blank", rel: "noopener"}, "JSON"), edit, remove), lacks("operator"), body.shown);
 	outlet.append(el("div", {class: "view record-view"}, head, shown, editing.node));
 
 	function show() {

@@ -135,6 +135,11 @@ export function kindName(kind) {
 	return has(`kind.${kind}`) ? t(`kind.${kind}`) : kind;
 }
 
+// A token's name, or one of those that are none.
+export function whoName(who) {
+	return has(`who.${who}`) ? t(`who.${who}`) : who;
+}
+
 // The centre's reasons are English. In another language the page says what their code means, where it has one; the
 // literal reason then stands beside it.
 export function reasonOf(node) {

@@ -495,7 +495,7 @@ static void test_files_that_are_not_right_are_refused_by_name(void **state)
 		{"shop.pem", "missing.key", NULL, "missing.key"},
 		{"shop.pem", "empty.key", NULL, "empty.key: empty"},
 		{"shop.pem", "words.pem", NULL, "words.pem: readable by everybody"},
-		{"shop.pem", "open.key", NULL, "chmod o-rwx"},
+		{"shop.pem", "open.key", NULL, "chmod go-rwx"},
 		{"shop.pem", "next.key", NULL, "next.key: not the key of the first certificate"},
 		{"shop.pem", "locked.key", NULL, "locked.key: encrypted"},
 		{"shop.pem", "shop.key", "words.pem", "words.pem: no certificates"},

@@ -50,6 +50,7 @@ class Browser:
     def begin(self):
         self.driver.get("about:blank")
         self.driver.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": "*", "storageTypes": "all"})
+        self.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
         self.driver.get_log("browser")
         self.forgiven, self.heard = [], []
         self.resize(*SIZE)

@@ -294,23 +294,3 @@ def test_it_can_be_read_and_heard(three, browser, dark):
     browser.resize(390, 844)
     assert browser.run("return document.scrollingElement.scrollWidth") <= 390
     browser.shoot("main-narrow-" + ("dark" if dark else "light"))
-
-
-def test_a_centre_with_a_secret_asks_for_it(site, browser, tmp_path):
-    secret = tmp_path / "secret"
-    secret.write_text("a-secret-of-some-length-0123456789\n")
-    secret.chmod(0o600)
-    centre = site.centre(options=["--secret-file", str(secret)])
-    browser.forgive("401")
-    browser.open(centre.url + "/")
-    browser.see("dialog[open]", "wants its secret")
-    browser.fill("dialog input", "something else")
-    browser.click("dialog button", "Sign in")
-    browser.see("dialog", "does not take it")
-    browser.fill("dialog input", secret.read_text().strip())
-    browser.click("dialog button", "Sign in")
-    browser.see("h1", "No nodes yet")
-    browser.see(".fresh", "live")
-    assert "secret" not in browser.run("return JSON.stringify(localStorage)")
-    browser.driver.refresh()
-    browser.see("h1", "No nodes yet")

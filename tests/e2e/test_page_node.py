@@ -122,7 +122,7 @@ def test_events_come_by_pages_and_new_ones_by_themselves(amber, browser):
     browser.see(".event:first-child", "title 204")
     browser.click("button.more", "Older")
     browser.see(".event-kind", "Pulled")
-    browser.click("label", "Changes")
+    browser.click(".choice", "Changes")
     browser.gone(".event-kind", "Pulled")
     lab.wait_until("a page", lambda: len(browser.find(".event")) == 200)
     browser.click("button.more", "Older")
