@@ -72,6 +72,7 @@ enum err replica_rename_epoch(struct replica *r, const struct rename_request *q,
 enum feed_verdict { FEED_SERVED, FEED_EPOCH_CHANGED, FEED_REWOUND };
 struct feed_served {
 	enum feed_verdict verdict;
+	bool ahead; /* rewound, though the witness is in the log: it is `after` that is beyond its end */
 	struct epoch epoch;  /* the present one */
 	size_t records;      /* in the page; 0 unless served */
 	struct page_end end; /* valid when served */

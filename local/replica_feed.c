@@ -87,11 +87,13 @@ void frame_end(struct replica *r, struct page_end *end, struct buf *out)
 enum err served_end(struct replica *r, const struct page_request *q, const struct feed_served *served,
 	struct feed_served *ret, struct reason *why)
 {
-	if (served->verdict == FEED_REWOUND)
+	if (served->verdict == FEED_REWOUND && !served->ahead)
 		known_contradict(&r->known, &served->epoch, q->witness);
 	if (replica_is_lost(r)) /* what nobody will find again is not served */
 		return replica_refuse(why);
-	if (served->verdict == FEED_SERVED)
+	/* A place that is no longer known is none that the log could lose. */
+	bool vouched = served->end.to.seq == 0 || !hash_is_none(served->end.to.head);
+	if (served->verdict == FEED_SERVED && vouched)
 		known_serve(&r->known, &served->epoch, served->end.to);
 	*ret = *served;
 	return OK;
@@ -130,8 +132,10 @@ enum err replica_feed(struct replica *r, const struct page_request *q, int64_t t
 		return e;
 	struct feed_served served = {.epoch = s.epoch, .end = {.t_recv_us = t_recv_us}};
 	served.verdict = position_verdict(l, &s, &q->epoch, q->witness);
-	if (served.verdict == FEED_SERVED && q->after > s.head.seq)
+	if (served.verdict == FEED_SERVED && q->after > s.head.seq) {
 		served.verdict = FEED_REWOUND;
+		served.ahead = true;
+	}
 	if (served.verdict == FEED_SERVED)
 		serve(r, l, &s, q, &served, out);
 	e = reader_end(r, l, out, why);
