@@ -89,6 +89,7 @@ static void log_applied(const struct apply_job *j)
 	for (size_t i = 0; i < j->n; i++) {
 		applied += j->answers[i].result == PUSH_APPLIED;
 		conflicts += j->answers[i].result == PUSH_CONFLICT;
+		rejected += j->answers[i].result == PUSH_REJECTED;
 	}
 	if (applied + conflicts + rejected > 0)
 		log_event(LOG_DEBUG, "applied", "centre", j->basis->centre.hex, "records",

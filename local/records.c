@@ -42,6 +42,24 @@ void records_list(void *local, struct http_request *q, struct http_reply *r)
 		local_problem(l, r, e, &why);
 }
 
+void records_replaced(void *local, struct http_request *q, struct http_reply *r)
+{
+	struct local *l = local;
+	uint64_t after = 0, limit = 100;
+	struct reason why;
+
+	if (!basis_number(q, "after", INT64_MAX, &after, r) || !basis_number(q, "limit", 1000, &limit, r))
+		return;
+	if (limit == 0) {
+		http_problem(r, "bad_request", "limit is 1 to 1000");
+		return;
+	}
+	enum err e = replica_replaced(l->replica, after, (unsigned)limit, &r->body, &why);
+	r->status = 200;
+	if (e != OK)
+		local_problem(l, r, e, &why);
+}
+
 struct put_job {
 	const struct draft *drafts;
 	size_t n;

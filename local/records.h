@@ -11,5 +11,6 @@ void records_post(void *local, struct http_request *q, struct http_reply *r);
 void records_get(void *local, struct http_request *q, struct http_reply *r);
 void records_put(void *local, struct http_request *q, struct http_reply *r);
 void records_delete(void *local, struct http_request *q, struct http_reply *r);
+void records_replaced(void *local, struct http_request *q, struct http_reply *r);
 
 #endif

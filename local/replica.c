@@ -84,6 +84,7 @@ enum err replica_open(struct replica **ret, const struct replica_config *c, stru
 		return fail(RETRY, why, "out of memory");
 	r->lock_fd = -1;
 	r->positions_kept = c->positions_kept ? c->positions_kept : POSITIONS_KEPT;
+	r->replaced_kept = c->replaced_kept ? c->replaced_kept : REPLACED_KEPT;
 	memcpy(r->node, c->node, strlen(c->node) + 1);
 	known_init(&r->known);
 	readers_init(&r->readers);
@@ -173,8 +174,10 @@ enum err replica_write_begin(struct replica *r, struct reason *why)
 		return fail(e, why, "%s", cause.text);
 	}
 	/* Somebody put other contents under us: their numbers may repeat ours. */
-	if (r->has_last && !position_equal(r->tx.head, r->last))
+	if (r->has_last && !position_equal(r->tx.head, r->last)) {
 		r->actor = 0;
+		r->shelf.known = false;
+	}
 	return OK;
 }
 
@@ -226,6 +229,8 @@ enum err replica_write_commit(struct replica *r, struct reason *why)
 	}
 	enum err e = r->changed ? commit_changes(r, &cause) : lite_rollback(r->lite, &cause);
 	note_failure(r, e, &cause);
+	if (e != OK)
+		r->shelf.known = false;
 	if (e == OK && r->changed)
 		note_written(r);
 	if (e != OK)
@@ -247,6 +252,7 @@ void replica_write_rollback(struct replica *r)
 	struct reason why = {""};
 	enum err e = lite_rollback(r->lite, &why);
 	note_failure(r, e, &why);
+	r->shelf.known = false;
 }
 
 void replica_job_begin(struct replica *r)
@@ -265,6 +271,7 @@ void replica_job_end(struct replica *r, bool keep)
 	struct reason why = {""};
 	note_failure(r, lite_failed(r->lite, &why), &why);
 	lite_savepoint_rollback(r->lite);
+	r->shelf.known = false;
 	r->tx = r->before_job;
 	r->changed = r->changed_before_job;
 }

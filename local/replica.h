@@ -20,11 +20,18 @@ struct replica;
 
 #define POSITIONS_KEPT 100000
 #define CENTRES_KEPT 8
+/*
+ * Versions that pushes replaced are kept, the latest of them and so many bytes of bodies: what no centre has acknowledged never goes.  More than
+ * two pages hold, so that a centre that has pulled before it pushes never meets the limit.
+ */
+#define REPLACED_KEPT 20000
+#define REPLACED_BYTES (48 * 1024 * 1024)
 
 struct replica_config {
 	const char *path;
 	const char *node;        /* DENIED when the database is another node's */
 	uint64_t positions_kept; /* 0 = POSITIONS_KEPT; small in tests */
+	uint64_t replaced_kept;  /* 0 = REPLACED_KEPT; the same */
 };
 
 /* Takes the file's lock.  DENIED: locked by another process, or another node's; INVALID: not our database. */
@@ -53,8 +60,11 @@ enum err replica_put(struct replica *r, const struct draft *d, const struct prec
 enum err replica_delete(struct replica *r, struct span id, const struct precondition *p, struct written *ret,
 	struct reason *why) MUST_USE;
 
-/* Compare-and-set of one pushed record: *ret says what to answer.  conflict: with
- * the local's version, in `a`. */
+/*
+ * Compare-and-set of one pushed record: *ret says what to answer.  conflict: with the local's version, in `a`; also where
+ * nothing more that is replaced can be kept before a centre has acknowledged what is.  rejected: it vouches for writes of this process that were never
+ * made, and would have the real ones taken for old.
+ */
 enum err replica_apply(struct replica *r, const struct push_item *item, struct push_answer *ret,
 	struct arena *a, struct reason *why) MUST_USE;
 /* Has the commit write, though nothing is new: tells whether it can be. */
@@ -134,6 +144,10 @@ enum err replica_get(
 /* Appends `{"records":[…],"next":…}`; fewer than the limit when they are large. */
 enum err replica_list(
 	struct replica *r, const struct record_query *q, struct buf *out, struct reason *why) MUST_USE;
+
+/* The same of versions that pushes replaced, by the place in the log that each had, after `after`. */
+enum err replica_replaced(
+	struct replica *r, uint64_t after, unsigned limit, struct buf *out, struct reason *why) MUST_USE;
 
 struct replica_status {
 	struct epoch epoch;

@@ -82,6 +82,17 @@ bool known_oldest(struct known *k, struct heard *ret)
 	return any;
 }
 
+uint64_t known_newest(struct known *k)
+{
+	uint64_t newest = 0;
+	pthread_mutex_lock(&k->lock);
+	for (size_t i = 0; i < k->n_heard; i++)
+		if (k->heard[i].witness.seq > newest)
+			newest = k->heard[i].witness.seq;
+	pthread_mutex_unlock(&k->lock);
+	return newest;
+}
+
 uint64_t known_write(struct known *k, struct lite *l)
 {
 	struct heard heard[CENTRES_KEPT];

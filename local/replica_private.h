@@ -3,6 +3,7 @@
  *
  *   replica.c        opening, the write transaction
  *   replica_write.c  put, delete, apply, rename
+ *   replica_replaced.c  versions that pushes replaced
  *   replica_row.c    rows <-> records, positions
  *   replica_known.c  what is known in memory: acknowledgements, news
  *   replica_read.c   the pool of readers; get, list, status
@@ -51,6 +52,12 @@ struct known {
 	unsigned contradictions;
 };
 
+/* How much is kept of what pushes replaced, as the transaction has it by now. */
+struct shelf {
+	bool known; /* false: to be read anew */
+	uint64_t n, bytes;
+};
+
 struct readers {
 	pthread_mutex_t lock;
 	pthread_cond_t returned;
@@ -70,7 +77,7 @@ struct complaints {
 struct replica {
 	char *path;
 	char node[RECORD_OWNER_MAX + 1];
-	uint64_t positions_kept;
+	uint64_t positions_kept, replaced_kept;
 	int lock_fd;
 	atomic_bool unusable;            /* the file is no longer ours */
 	atomic_bool full;                /* the last write found no room on the disk, */
@@ -89,6 +96,7 @@ struct replica {
 	uint64_t actor;       /* 0: a fresh one is to be taken */
 	struct position last; /* the log's end as this process left it */
 	bool has_last;
+	struct shelf shelf;
 	bool look_first;           /* the last pushed record was there: new ones and others come in runs */
 	struct buf body, old_body; /* reused */
 };
@@ -119,6 +127,14 @@ bool position_find(struct lite *l, uint64_t seq, struct hash *ret);
 enum feed_verdict position_verdict(
 	struct lite *l, const struct log_state *s, const struct epoch *epoch, struct position witness);
 
+/* --- versions that pushes replaced --- */
+
+/*
+ * Keeps the version whose row is at `seq`, before that is overwritten by a push; `bytes` are its body's.  False: there is no room
+ * for it, since nobody is known to hold any of what is kept; nothing was done.
+ */
+bool replaced_keep(struct replica *r, uint64_t seq, size_t bytes);
+
 /* --- answers framed like a page --- */
 
 void frame_begin(
@@ -136,6 +152,8 @@ void known_done(struct known *k);
 void known_load(struct known *k, struct lite *l);
 /* The oldest centre's; false when none has been heard of. */
 bool known_oldest(struct known *k, struct heard *ret);
+/* The furthest centre's; 0 when none has been heard of. */
+uint64_t known_newest(struct known *k);
 /* Within a write transaction, only if changed; returns what known_stored() is to be told after the commit. */
 uint64_t known_write(struct known *k, struct lite *l);
 void known_stored(struct known *k, uint64_t changes);

@@ -188,12 +188,37 @@ enum err replica_delete(struct replica *r, struct span id, const struct precondi
 	return e;
 }
 
+/* Before `v` takes its place; what reads the same is no loss.  False: it must not. */
+static bool keep_replaced(struct replica *r, const struct record *v, const struct present *old)
+{
+	const struct record *o = &old->record;
+	if (!old->found ||
+		(o->deleted == v->deleted && span_equal(o->type, v->type) && span_equal(o->body, v->body)))
+		return true;
+	return replaced_keep(r, o->seq, o->body.len);
+}
+
+/*
+ * Does it know more writes of this process than there are?  The next ones would then be taken for old at the centre, and undone.
+ * Nobody honest does: what this process has not written nobody has seen.
+ */
+static bool knows_unwritten(const struct replica *r, const struct record *v)
+{
+	return r->actor != 0 && version_known(v->dot, v->vv, r->actor) > r->tx.head.seq;
+}
+
 enum err replica_apply(struct replica *r, const struct push_item *item, struct push_answer *ret,
 	struct arena *a, struct reason *why)
 {
 	struct record v = item->record;
 	struct push_answer answer = {.id = v.id, .result = PUSH_APPLIED, .hash = v.hash};
 	struct present old;
+	if (knows_unwritten(r, &v)) {
+		answer.result = PUSH_REJECTED;
+		answer.reason = span_of("vv: it knows writes of this database that were never made");
+		*ret = answer;
+		return OK;
+	}
 	if (hash_is_none(item->expected) && !r->look_first && append_unseen(r, &v)) {
 		*ret = answer;
 		return OK;
@@ -205,7 +230,8 @@ enum err replica_apply(struct replica *r, const struct push_item *item, struct p
 		return e;
 	if (old.found && hash_equal(old.record.hash, v.hash)) {
 		answer.result = PUSH_ALREADY;
-	} else if (old.found ? hash_equal(old.record.hash, item->expected) : hash_is_none(item->expected)) {
+	} else if ((old.found ? hash_equal(old.record.hash, item->expected) : hash_is_none(item->expected)) &&
+		   keep_replaced(r, &v, &old)) {
 		append(r, &v, &old);
 	} else {
 		answer.result = PUSH_CONFLICT;

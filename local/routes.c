@@ -22,6 +22,7 @@ static const struct route routes[] = {
 	{HTTP_GET, "/v1/records/{id}", ROUTE_APP, 0, records_get, NULL},
 	{HTTP_PUT, "/v1/records/{id}", ROUTE_APP, RECORD_LINE_MAX, records_put, NULL},
 	{HTTP_DELETE, "/v1/records/{id}", ROUTE_APP, 0, records_delete, NULL},
+	{HTTP_GET, "/v1/replaced", ROUTE_APP, 0, records_replaced, "after limit "},
 	/* replication */
 	{HTTP_GET, "/v1/changes", ROUTE_CENTRE, 0, feed_get,
 		"centre request protocol epoch witness after limit max_bytes wait recount check "},

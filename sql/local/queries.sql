@@ -42,6 +42,21 @@ FROM records WHERE seq = $1
 -- name: record_hashes
 SELECT id, h0, h1 FROM records
 
+-- What a push replaces; columns as above.
+-- name: replaced_add
+INSERT INTO replaced (seq, id, type, body, deleted, actor, n, vv, h0, h1, head, created_at, updated_at, clock_error)
+SELECT seq, id, type, body, deleted, actor, n, vv, h0, h1, head, created_at, updated_at, clock_error
+FROM records WHERE seq = $1
+-- name: replaced_after
+SELECT seq, id, type, body, deleted, actor, n, vv, h0, h1, head, created_at, updated_at, clock_error
+FROM replaced WHERE seq > $1 ORDER BY seq LIMIT $2
+-- name: replaced_sum
+SELECT count(*), coalesce(sum(length(CAST(body AS BLOB))), 0) FROM replaced
+-- name: replaced_oldest
+SELECT seq, length(CAST(body AS BLOB)) FROM replaced WHERE seq <= $1 ORDER BY seq LIMIT 1
+-- name: replaced_drop
+DELETE FROM replaced WHERE seq = $1
+
 -- name: position_get
 SELECT head FROM records WHERE seq = $1 UNION ALL SELECT head FROM positions WHERE seq = $1
 -- name: position_add

@@ -24,7 +24,7 @@ struct site {
 	char path[96];
 	struct lite *holder; /* keeps a database in memory alive over a reopening */
 	struct replica *r;
-	uint64_t kept;
+	uint64_t kept, replaced_kept;
 };
 
 /* Of the last call that failed; the tests have one thread unless they say so. */
@@ -40,7 +40,10 @@ static struct reason why;
 
 static inline void site_open(struct site *s)
 {
-	struct replica_config c = {.path = s->path, .node = "site-a", .positions_kept = s->kept};
+	struct replica_config c = {.path = s->path,
+		.node = "site-a",
+		.positions_kept = s->kept,
+		.replaced_kept = s->replaced_kept};
 	ASSERT_OK(replica_open(&s->r, &c, &why));
 }
 
@@ -173,6 +176,15 @@ static inline struct record centre_version(
 	return v;
 }
 
+static inline enum push_result push_one(
+	struct site *s, const struct push_item *item, struct push_answer *ret, struct arena *a)
+{
+	site_begin(s);
+	ASSERT_OK(replica_apply(s->r, item, ret, a, &why));
+	site_commit(s);
+	return ret->result;
+}
+
 /* A page of the feed, decoded as the centre does. */
 struct served_page {
 	struct feed_served served;
@@ -226,7 +238,7 @@ static inline void site_meddle(struct site *s, const char *first, const char *se
 	const char *const text[] = {first, second};
 	static const char *const name[] = {"first", "second"};
 	const struct statements queries = {text, name, 2};
-	const struct statements as_many = {text, name, 1}; /* as the schema has migrations */
+	const struct statements as_many = {text, name, 2}; /* as the schema has migrations */
 	struct lite_config c = {.path = s->path,
 		.writer = true,
 		.queries = &queries,

@@ -118,15 +118,6 @@ static void an_actor_is_fresh_at_each_opening(void **state)
 
 /* --- pushes --- */
 
-static enum push_result push_one(
-	struct site *s, const struct push_item *item, struct push_answer *ret, struct arena *a)
-{
-	site_begin(s);
-	ASSERT_OK(replica_apply(s->r, item, ret, a, &why));
-	site_commit(s);
-	return ret->result;
-}
-
 static void a_push_compares_and_sets(void **state)
 {
 	struct site *s = *state;

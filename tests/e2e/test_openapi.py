@@ -170,6 +170,8 @@ def test_a_local_answers_as_its_document_says(site):
     assert ask(a, d, "get", "/v1/records/{id}", id="r1", status=404).json["hash"]
     assert ask(a, d, "get", "/v1/records", query="?limit=2&deleted=true&type=t", status=200).json["next"]
     replicate(a, d)
+    ask(a, d, "get", "/v1/replaced", query="?limit=1", status=200)
+    ask(a, d, "get", "/v1/replaced", query="?limit=0", status=400)
     ask(a, d, "get", "/v1/status", status=200)
     d.check_all_answered()
 
