@@ -2,7 +2,8 @@
  * applier - what a worker does with a node: apply its answer, tell what happened, prepare the next request.
  *
  * Linear functions that block on the store; the scheduler calls them from its workers and owns the queues.
- * A slot given here is SLOT_WORKING: nobody else touches its exchange and call.  applier_next.c prepares.
+ * A slot given here is SLOT_WORKING: nobody else touches its exchange and call.  applier_next.c prepares, applier_tell.c
+ * says what happened.
  *
  * A whole page is only asked of a node that has just said that it has more, and only when there is room for it;
  * every other answer is asked to be small.  So what waits for a slow store is bounded, and neither a node that does

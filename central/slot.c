@@ -79,6 +79,7 @@ void slot_settle(struct slot *s, int64_t interval_ms)
 		return;
 	s->state = now;
 	s->since_us = clock_wall_us();
+	s->telling.changes++;
 }
 
 struct slot_plan slot_plan(const struct slot *s, int64_t now_us, int64_t interval_ms)

@@ -20,6 +20,7 @@
 #include "central/ahead.h"
 #include "central/meter.h"
 #include "central/outlook.h"
+#include "central/ratelimit.h"
 #include "central/room.h"
 #include "central/token.h"
 #include "central/transfer.h"
@@ -30,6 +31,8 @@ struct slot_ailing {
 	bool clock_heard;           /* a clock that nobody kept from the start is no news */
 	int64_t since_us[AILMENTS]; /* wall; of those in `now` */
 };
+
+#define SLOT_TELLS ((struct rate_rule){20, INT64_C(10000000)})
 
 enum slot_place { SLOT_IDLE, SLOT_WAITING, SLOT_READY, SLOT_WORKING, SLOT_HELD, SLOT_TRANSFER };
 
@@ -66,6 +69,12 @@ struct slot {
 	int64_t since_us;     /* wall */
 	struct reason why;
 	struct slot_ailing ailing;
+	struct { /* a node that is up and down all the time tells its last word of it in a while */
+		struct ratelimit words, lines; /* of states and ailments; of the log's lines about answers */
+		bool held;                     /* words are, since some were told; */
+		uint64_t changes;              /* of the state since then */
+		uint64_t lines_held;           /* since one was written */
+	} telling;
 	uint64_t results[POLL_RESULTS];
 	struct rate pulled, pushed, read; /* records; places of its log */
 	struct history history;

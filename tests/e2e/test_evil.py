@@ -1,4 +1,5 @@
 """Locals that stall, lie and attack, of each kind one, among honest ones: each ends in a state with a reason, and costs only itself."""
+import collections
 import os
 import re
 import threading
@@ -13,6 +14,7 @@ import protocol1
 GOOD, STILL = 20, 2
 SECONDS = float(os.environ.get("TIDEMARK_EVIL_SECONDS", "12"))  # more than the ten that an answer may take
 P99_MS, MEMORY_MIB = 500, 96
+EVENTS = 160 + 2 * SECONDS  # of one node: the first of each kind, then a few a minute
 RATIO = 4  # where others keep the machine so busy that it is slow before anything evil comes
 RATE = 40  # records a second, written among the good ones
 FLOOD = 2000  # at one more node, for ever
@@ -201,6 +203,9 @@ def test_evil_nodes_cost_only_themselves(site, nodes):
     assert seen["news"]["n"] > RATE * SECONDS / 2 and seen["news"]["p99"] <= most and seen["turns"]["p99"] <= most, (alone, seen)
     assert crowd.resident_mib(centre, peak=True) <= MEMORY_MIB
     assert descriptors(centre) <= GOOD + STILL + 1 + len(EXPECTED) + 64
+    told = collections.Counter(e["node"] for e in centre.all_events())
+    print("events, most of one node:", told.most_common(3))
+    assert max(told.values()) <= EVENTS, told.most_common(5)
     wrong = wrong_ends(centre, nodes)
     assert not wrong, "\n".join(map(str, wrong))
     nodes.good.rate(0)
