@@ -132,7 +132,7 @@ static void finish_one(struct applier *a, struct slot *s, const struct answer *a
 	pthread_mutex_unlock(a->lock);
 	log_refusal(s, e, out);
 	applier_log_outcome(s, out);
-	buf_done(&s->call.reply);
+	transfer_call_drop(&s->call);
 	exchange_done(&s->exchange);
 }
 
@@ -173,7 +173,10 @@ void applier_finish(struct applier *a, struct slot *const *slots, size_t n)
 
 void applier_init(struct applier *a, struct store *store, pthread_mutex_t *lock)
 {
-	*a = (struct applier){.store = store, .lock = lock, .room = {.bytes = APPLIER_ROOM_BYTES}};
+	*a = (struct applier){.store = store,
+		.lock = lock,
+		.room = {.bytes = APPLIER_ROOM_BYTES},
+		.answers = {.bytes = APPLIER_ANSWERS_BYTES}};
 	pthread_cond_init(&a->read_ahead, NULL);
 }
 
