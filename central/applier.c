@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QUICK_US 3000000
 /* A transaction that takes longer keeps everybody else from the store for too long. */
 #define APPLY_SLOW_US 2000000
 #define APPLY_QUICK_US 500000
@@ -28,30 +27,6 @@ void applier_told(struct applier *a, struct slot *s)
 }
 
 /* --- finishing --- */
-
-/*
- * Halved pages for a line that cannot carry whole ones in time, or a proxy that does not take them.  They
- * grow again only after one of about the allowed size went through quickly: small answers say nothing about
- * the line.
- */
-static void adapt_pages(struct slot *s)
-{
-	const struct transfer_call *c = &s->call;
-	bool push = s->exchange.kind == PLAN_PUSH;
-	const size_t whole = PAGE_BYTES_DEFAULT;
-	size_t most = whole >> s->shrink;
-	size_t moved = push ? s->exchange.body.len : c->reply.len;
-	bool refused = c->answer.result == POLL_OK && c->answer.status == 413 &&
-		       s->exchange.kind != PLAN_FETCH; /* of fewer buckets instead */
-	if (refused || c->too_large || (c->answer.result == POLL_TIMEOUT && (push || moved > 0))) {
-		do
-			s->shrink += s->shrink < SLOT_SHRINK_MAX;
-		while (!push && s->shrink < SLOT_SHRINK_MAX && whole >> s->shrink > moved / 2);
-	} else if (c->answer.result == POLL_OK && s->shrink > 0 && moved > most / 2 &&
-		   c->answer.took_us < QUICK_US) {
-		s->shrink--;
-	}
-}
 
 /*
  * A transaction of many records keeps everybody else from the store, so pages are halved for all while it is slow.
@@ -127,7 +102,7 @@ static void finish_one(struct applier *a, struct slot *s, const struct answer *a
 		*out = applier_store_outcome(why);
 	pthread_mutex_lock(a->lock);
 	applier_note(a, s, answer, out, e);
-	adapt_pages(s);
+	slot_adapt_pages(s);
 	s->answered = false;
 	pthread_mutex_unlock(a->lock);
 	log_refusal(s, e, out);

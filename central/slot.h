@@ -61,6 +61,7 @@ struct slot {
 	struct room_ticket room;   /* for the answer that is on its way or being applied */
 	bool refused, untold;      /* our own store did not take its last answer, its last event (health.h) */
 	unsigned shrink;           /* pages are halved this often: the line is slow */
+	int64_t sent_us;           /* monotonic: when its last request was */
 	int64_t cancelled_us;      /* monotonic: when a parked pull was last cancelled; 0 = never */
 
 	/* What is shown. */
@@ -108,5 +109,18 @@ struct slot_plan slot_plan(const struct slot *s, int64_t now_us, int64_t interva
 bool slot_interrupt(struct slot *s, int64_t now_us) MUST_USE;
 #define SLOT_INTERRUPT_US 1000000
 #define SLOT_SHRINK_MAX 6
+
+/*
+ * By what came of its last request: halved pages for a line that cannot carry whole ones in time, or a proxy that does not
+ * take them, or a node that was kept room for and sent nothing.  They grow again only after one of about the allowed size went
+ * through quickly: small answers say nothing about the line.
+ */
+void slot_adapt_pages(struct slot *s);
+/*
+ * Others wait for room, of which it has more than the least, and its page has been on its way for long: is it to be cancelled, and to
+ * come again for less?  Never a push, of which nobody would know what became.  True counts as done.
+ */
+bool slot_gives_way(struct slot *s, int64_t now_us, size_t least) MUST_USE;
+#define SLOT_GIVES_WAY_US 3000000
 
 #endif

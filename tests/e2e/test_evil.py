@@ -3,6 +3,7 @@ import collections
 import os
 import re
 import threading
+import time
 
 import pytest
 
@@ -217,3 +218,38 @@ def test_evil_nodes_cost_only_themselves(site, nodes):
         turn_good(centre, n)
     centre.in_sync(*[n.name for n in nodes.evil.values()], seconds=40)
     assert centre.stop(5) == 0
+
+
+class Keeper(evil.Evil):
+    """Says that there is more, and when it is asked for a whole page, for which room is kept, it says nothing."""
+
+    def __init__(self, name):
+        super().__init__(name, "replays_its_first_answer")
+        self.holds = threading.Event()
+        self.kind = evil.Kind("serves", Keeper.keep)
+
+    def keep(self, asked):
+        if asked.path == "/v1/changes":
+            if int(asked.q["max_bytes"]) > evil.LARGE:
+                self.holds.set()
+                self.gone.wait(60)
+            asked.q["limit"] = "2"
+        return self.true(asked)
+
+
+def test_room_is_not_kept_by_who_does_not_send(site):
+    """As many nodes as there is room for promise a page and do not send it: whoever comes then waits three seconds, not ten."""
+    keepers, late = [Keeper(f"keeper{i}") for i in range(10)], crowd.Crowd(1, 500, records=20000, prefix="late")
+    try:
+        centre = site.centre(options=["--poll-interval", "1s"])
+        add(centre, keepers)
+        lab.wait_until("eight hold what they were asked for", lambda: sum(k.holds.is_set() for k in keepers) >= 8)
+        add(centre, late.nodes)
+        began = time.monotonic()
+        centre.in_sync("late0")
+        took = time.monotonic() - began
+        print(f"in step after {took:.1f} s")
+        assert took < 7
+    finally:
+        evil.close_all(keepers)
+        late.close()
