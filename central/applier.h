@@ -2,11 +2,13 @@
  * applier - what a worker does with a node: apply its answer, tell what happened, prepare the next request.
  *
  * Linear functions that block on the store; the scheduler calls them from its workers and owns the queues.
- * A slot given here is SLOT_WORKING: nobody else touches its exchange and call.  applier_next.c prepares.
+ * A slot given here is SLOT_WORKING: nobody else touches its exchange and call.  applier_next.c prepares, applier_tell.c
+ * says what happened.
  *
  * A whole page is only asked of a node that has just said that it has more, and only when there is room for it;
  * every other answer is asked to be small.  So what waits for a slow store is bounded, and neither a node that does
- * not answer nor one that has nothing to say takes room from others.
+ * not answer nor one that has nothing to say takes room from others.  Small answers, and what comes beyond what was asked for,
+ * have a budget of their own (transfer.h).
  */
 #ifndef CENTRAL_APPLIER_H
 #define CENTRAL_APPLIER_H
@@ -19,6 +21,8 @@
 #define APPLIER_BATCH_MAX 64
 #define APPLIER_BATCH_BYTES (8 * 1024 * 1024) /* of one transaction, when it has more than one page */
 #define APPLIER_ROOM_BYTES (32 * 1024 * 1024)
+#define APPLIER_ANSWERS_BYTES \
+	(32 * 1024 * 1024) /* of answers: of small ones all, of pages what they have beyond their room */
 #define APPLIER_SMALL_BYTES (64 * 1024)
 
 struct applier {
@@ -27,6 +31,7 @@ struct applier {
 	_Atomic(const char *) secret; /* NULL or "": nodes are asked without a token */
 	pthread_mutex_t *lock;        /* of the scheduler: guards what slot.h says, and what follows */
 	struct room room;
+	struct transfer_budget answers; /* what they take beyond their room */
 	struct health health;
 	bool healed;     /* an answer was stored where the one before was not: others may try as well */
 	unsigned shrink; /* pages are halved this often: the store is slow */

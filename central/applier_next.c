@@ -185,10 +185,13 @@ static void trim_room(struct applier *a, struct slot *s, const struct exchange_l
 {
 	size_t ahead = ahead_plan(&s->ahead, &s->exchange, l) ? l->push_bytes : 0;
 	pthread_mutex_lock(a->lock);
+	s->call.kept_bytes = s->room.taken > 0 ? l->pull_bytes : 0;
 	if (s->exchange.kind == PLAN_PUSH)
 		room_trim(&a->room, &s->room, s->exchange.body.len + s->call.max_bytes + ahead);
 	if (s->exchange.kind == PLAN_DIGEST)
 		room_trim(&a->room, &s->room, s->call.max_bytes);
+	if (s->exchange.kind == PLAN_DIGEST && s->room.taken > 0)
+		s->call.kept_bytes = s->room.taken;
 	pthread_mutex_unlock(a->lock);
 }
 
@@ -223,6 +226,7 @@ static void prepare_call(
 	c->body = buf_span(&x->body);
 	c->content_type = x->kind == PLAN_PUSH ? "application/x-ndjson" : "application/json";
 	c->timeout_ms = x->parked_ms + answer_time_ms(a, s);
+	c->budget = &a->answers;
 	c->max_bytes = (size_t)l->pull_bytes + ANSWER_EXTRA_BYTES;
 	if (x->kind == PLAN_PUSH && x->sent.n * RECORD_LINE_MAX < l->pull_bytes)
 		c->max_bytes = x->sent.n * RECORD_LINE_MAX + ANSWER_EXTRA_BYTES;
@@ -365,7 +369,7 @@ enum applier_next applier_next(struct applier *a, struct slot *s, int64_t *ret_d
 
 	/* Of one that was cancelled: it has left the room, and may not be asked again for long. */
 	exchange_done(&s->exchange);
-	buf_done(&s->call.reply);
+	transfer_call_drop(&s->call);
 	for (int turn = 0; again && turn < TURNS_MAX; turn++) {
 		again = false;
 		next = applier_turn(a, s, ret_due_us, &again);

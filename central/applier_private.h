@@ -19,4 +19,7 @@ void applier_tell_health(struct applier *a);
 /* Logs and stores the changes of state of several nodes at once: when a network fails, all of them change. */
 void applier_tell_states(struct applier *a, struct slot *const *slots, size_t n);
 
+/* Logs what came of an answer. */
+void applier_log_outcome(struct slot *s, const struct outcome *out);
+
 #endif

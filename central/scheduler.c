@@ -9,6 +9,7 @@
 #include <time.h>
 
 #define REREAD_US 1000000
+#define ROOM_LOOK_US 500000
 
 static struct slot *insert(struct scheduler *s, const struct node *n)
 {
@@ -95,6 +96,7 @@ static bool dispatch(
 			break;
 		}
 		slot->place = SLOT_TRANSFER;
+		slot->sent_us = clock_mono_us();
 		slot->call.done = call_done;
 		slot->call.ctx = s;
 		slot->ahead.busy = slot->ahead.wanted && idle && !s->slots.ready.first;
@@ -181,9 +183,23 @@ static bool retry_if_due(struct scheduler *s)
 	return true;
 }
 
+/* Whoever promises a page and does not send it keeps others from theirs only for a while.  Under the lock. */
+static void take_back_room(struct scheduler *s)
+{
+	int64_t now = clock_mono_us();
+	if (s->applier.room.waiting == 0 || now < s->room_due_us)
+		return;
+	s->room_due_us = now + ROOM_LOOK_US;
+	for (size_t i = 0; i < s->slots.n; i++)
+		if (slot_gives_way(s->slots.at[i], now, APPLIER_SMALL_BYTES))
+			transfer_cancel(s->transfer, &s->slots.at[i]->call);
+}
+
 static void wait_news(struct scheduler *s)
 {
 	int64_t due = slots_next_due_us(&s->slots);
+	if (s->applier.room.waiting > 0 && (due < 0 || due > s->room_due_us))
+		due = s->room_due_us;
 	if (due < 0 || due > s->retry_due_us)
 		due = s->retry_due_us;
 	struct timespec until = {.tv_sec = due / 1000000, .tv_nsec = due % 1000000 * 1000};
@@ -199,6 +215,7 @@ static void *worker_run(void *ctx)
 	while (!s->stopping) {
 		w->turns++;
 		slots_wake_due(&s->slots, clock_mono_us());
+		take_back_room(s);
 		size_t n = take_batch(s, batch);
 		if (n == 0) {
 			if (!retry_if_due(s))

@@ -30,6 +30,7 @@ struct scheduler {
 	struct slots slots;
 	struct retry retry; /* by the one worker that moved retry_due_us */
 	int64_t retry_us, retry_due_us;
+	int64_t room_due_us; /* while somebody waits for room: when it is looked who gives way */
 };
 
 /* Somebody set a flag of the slot: see that it is looked at soon.  Under the lock. */

@@ -1,5 +1,6 @@
 #include "central/settle.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static bool same_progress(const struct node_sync *a, const struct node_sync *b)
@@ -102,15 +103,46 @@ void settle_change(const struct node_sync *now, struct node_sync *to)
 
 /* --- answers to items --- */
 
-/* likely: an item; answers mostly come in the order of what was sent. */
-static size_t item_of(const struct push_page *sent, struct span id, size_t likely)
+static int compare_ids(struct span a, struct span b)
 {
+	size_t n = a.len < b.len ? a.len : b.len;
+	int c = n ? memcmp(a.at, b.at, n) : 0;
+
+	return c ? c : (a.len > b.len) - (a.len < b.len);
+}
+
+static int compare_items(const void *a, const void *b)
+{
+	const struct push_item *const *x = a, *const *y = b;
+
+	return compare_ids((*x)->record.id, (*y)->record.id);
+}
+
+/* The items by their ids; made when an answer is not where it was expected.  free(). */
+static const struct push_item **sort_items(const struct push_page *sent)
+{
+	const struct push_item **sorted = calloc(sent->n, sizeof(const struct push_item *));
+
+	if (!sorted)
+		err_out_of_memory();
+	for (size_t i = 0; i < sent->n; i++)
+		sorted[i] = &sent->items[i];
+	qsort(sorted, sent->n, sizeof(const struct push_item *), compare_items);
+	return sorted;
+}
+
+/* likely: an item; answers mostly come in the order of what was sent, and a local that mixes them up costs little more. */
+static size_t item_of(
+	const struct push_page *sent, struct span id, size_t likely, const struct push_item ***sorted)
+{
+	const struct push_item key = {.record.id = id}, *wanted = &key, *const * found;
+
 	if (span_equal(sent->items[likely].record.id, id))
 		return likely;
-	for (size_t i = 0; i < sent->n; i++)
-		if (span_equal(sent->items[i].record.id, id))
-			return i;
-	return sent->n;
+	if (!*sorted)
+		*sorted = sort_items(sent);
+	found = bsearch(&wanted, *sorted, sent->n, sizeof(const struct push_item *), compare_items);
+	return found ? (size_t)(*found - sent->items) : sent->n;
 }
 
 static const char *wrong_with(const struct push_item *item, const struct push_answer *a)
@@ -127,15 +159,12 @@ static const char *wrong_with(const struct push_item *item, const struct push_an
 	return "no such result";
 }
 
-enum err settle_match(const struct push_page *sent, const struct push_answers *answers,
-	const struct push_answer **ret, struct reason *why)
+static enum err match(const struct push_page *sent, const struct push_answers *answers,
+	const struct push_answer **ret, const struct push_item ***sorted, struct reason *why)
 {
-	memset(ret, 0, sent->n * sizeof(*ret));
-	if (answers->n != sent->n)
-		return fail(INVALID, why, "%zu records were pushed and %zu answered", sent->n, answers->n);
 	for (size_t k = 0; k < answers->n; k++) {
 		const struct push_answer *a = &answers->answers[k];
-		size_t i = item_of(sent, a->id, k);
+		size_t i = item_of(sent, a->id, k, sorted);
 		const char *wrong;
 
 		if (a->id.len == 0 && a->result == PUSH_REJECTED)
@@ -151,6 +180,20 @@ enum err settle_match(const struct push_page *sent, const struct push_answers *a
 		ret[i] = a;
 	}
 	return OK;
+}
+
+enum err settle_match(const struct push_page *sent, const struct push_answers *answers,
+	const struct push_answer **ret, struct reason *why)
+{
+	const struct push_item **sorted = NULL;
+	enum err e;
+
+	memset(ret, 0, sent->n * sizeof(*ret));
+	if (answers->n != sent->n)
+		return fail(INVALID, why, "%zu records were pushed and %zu answered", sent->n, answers->n);
+	e = match(sent, answers, ret, &sorted, why);
+	free(sorted);
+	return e;
 }
 
 /* --- events --- */

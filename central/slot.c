@@ -79,6 +79,7 @@ void slot_settle(struct slot *s, int64_t interval_ms)
 		return;
 	s->state = now;
 	s->since_us = clock_wall_us();
+	s->telling.changes++;
 }
 
 struct slot_plan slot_plan(const struct slot *s, int64_t now_us, int64_t interval_ms)
@@ -102,5 +103,48 @@ bool slot_interrupt(struct slot *s, int64_t now_us)
 	if (s->cancelled_us != 0 && now_us - s->cancelled_us < SLOT_INTERRUPT_US)
 		return false;
 	s->cancelled_us = now_us;
+	return true;
+}
+
+/* --- how large its pages are --- */
+
+#define QUICK_US 3000000
+
+/* Not to the least, for which there is more time (applier_next.c): nothing is known of the line. */
+static void slot_shrink(struct slot *s)
+{
+	s->shrink += s->shrink + 1 < SLOT_SHRINK_MAX;
+}
+
+void slot_adapt_pages(struct slot *s)
+{
+	const struct transfer_call *c = &s->call;
+	bool push = s->exchange.kind == PLAN_PUSH;
+	const size_t whole = PAGE_BYTES_DEFAULT;
+	size_t most = whole >> s->shrink;
+	size_t moved = push ? s->exchange.body.len : c->reply.len;
+	bool refused = c->answer.result == POLL_OK && c->answer.status == 413 &&
+		       s->exchange.kind != PLAN_FETCH; /* of fewer buckets instead */
+	bool timed_out = c->answer.result == POLL_TIMEOUT;
+	if (refused || c->too_large || (timed_out && (push || moved > 0))) {
+		do
+			s->shrink += s->shrink < SLOT_SHRINK_MAX;
+		while (!push && s->shrink < SLOT_SHRINK_MAX && whole >> s->shrink > moved / 2);
+	} else if (timed_out && s->room.taken > 0) { /* with room kept for a page of which nothing came */
+		slot_shrink(s);
+	} else if (c->answer.result == POLL_OK && s->shrink > 0 && moved > most / 2 &&
+		   c->answer.took_us < QUICK_US) {
+		s->shrink--;
+	}
+}
+
+bool slot_gives_way(struct slot *s, int64_t now_us, size_t least)
+{
+	bool reads = s->exchange.kind == PLAN_PULL || s->exchange.kind == PLAN_DIGEST ||
+		     s->exchange.kind == PLAN_FETCH;
+	if (s->place != SLOT_TRANSFER || !reads || s->room.taken <= least ||
+		now_us - s->sent_us < SLOT_GIVES_WAY_US)
+		return false;
+	slot_shrink(s);
 	return true;
 }

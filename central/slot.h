@@ -20,6 +20,7 @@
 #include "central/ahead.h"
 #include "central/meter.h"
 #include "central/outlook.h"
+#include "central/ratelimit.h"
 #include "central/room.h"
 #include "central/token.h"
 #include "central/transfer.h"
@@ -30,6 +31,8 @@ struct slot_ailing {
 	bool clock_heard;           /* a clock that nobody kept from the start is no news */
 	int64_t since_us[AILMENTS]; /* wall; of those in `now` */
 };
+
+#define SLOT_TELLS ((struct rate_rule){20, INT64_C(10000000)})
 
 enum slot_place { SLOT_IDLE, SLOT_WAITING, SLOT_READY, SLOT_WORKING, SLOT_HELD, SLOT_TRANSFER };
 
@@ -58,6 +61,7 @@ struct slot {
 	struct room_ticket room;   /* for the answer that is on its way or being applied */
 	bool refused, untold;      /* our own store did not take its last answer, its last event (health.h) */
 	unsigned shrink;           /* pages are halved this often: the line is slow */
+	int64_t sent_us;           /* monotonic: when its last request was */
 	int64_t cancelled_us;      /* monotonic: when a parked pull was last cancelled; 0 = never */
 
 	/* What is shown. */
@@ -66,6 +70,12 @@ struct slot {
 	int64_t since_us;     /* wall */
 	struct reason why;
 	struct slot_ailing ailing;
+	struct { /* a node that is up and down all the time tells its last word of it in a while */
+		struct ratelimit words, lines; /* of states and ailments; of the log's lines about answers */
+		bool held;                     /* words are, since some were told; */
+		uint64_t changes;              /* of the state since then */
+		uint64_t lines_held;           /* since one was written */
+	} telling;
 	uint64_t results[POLL_RESULTS];
 	struct rate pulled, pushed, read; /* records; places of its log */
 	struct history history;
@@ -99,5 +109,18 @@ struct slot_plan slot_plan(const struct slot *s, int64_t now_us, int64_t interva
 bool slot_interrupt(struct slot *s, int64_t now_us) MUST_USE;
 #define SLOT_INTERRUPT_US 1000000
 #define SLOT_SHRINK_MAX 6
+
+/*
+ * By what came of its last request: halved pages for a line that cannot carry whole ones in time, or a proxy that does not
+ * take them, or a node that was kept room for and sent nothing.  They grow again only after one of about the allowed size went
+ * through quickly: small answers say nothing about the line.
+ */
+void slot_adapt_pages(struct slot *s);
+/*
+ * Others wait for room, of which it has more than the least, and its page has been on its way for long: is it to be cancelled, and to
+ * come again for less?  Never a push, of which nobody would know what became.  True counts as done.
+ */
+bool slot_gives_way(struct slot *s, int64_t now_us, size_t least) MUST_USE;
+#define SLOT_GIVES_WAY_US 3000000
 
 #endif

@@ -285,6 +285,7 @@ enum err store_open(struct store **ret, const struct store_config *c, struct rea
 	st->notify = c->notify;
 	st->notify_level = c->notify_level;
 	st->notices_kept = c->notices_kept ? c->notices_kept : STORE_NOTICES_KEPT;
+	st->spate = spate_new();
 	pthread_mutex_init(&st->minting, NULL);
 	pool_init(&st->writers);
 	pool_init(&st->readers);
@@ -307,6 +308,7 @@ void store_close(struct store *st)
 	lite_unlock(st->lock_fd);
 	postgres_close(st->postgres);
 	pthread_mutex_destroy(&st->minting);
+	spate_free(st->spate);
 	free(st);
 }
 

@@ -78,7 +78,7 @@ static enum err settle(struct store *st, struct digest_apply *p, struct reason *
 		if (!p->sync.comparing)
 			store_unrefuse(db, p->node);
 		settle_digest_event(p, &ev);
-		store_tell(st, db, &ev);
+		store_tell_moves(st, db, p->node, &ev, 1);
 	}
 	return store_write_end(st, db, e, why);
 }

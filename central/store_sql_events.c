@@ -111,6 +111,18 @@ uint64_t store_tell(struct store *st, struct db *db, const struct event *ev)
 	return id;
 }
 
+void store_tell_moves(struct store *st, struct db *db, const char *node, struct event *evs, unsigned n)
+{
+	int64_t now_us = clock_mono_us();
+	struct event owed;
+
+	for (unsigned i = 0; i < n; i++)
+		if (spate_pass(st->spate, &evs[i], now_us))
+			store_tell(st, db, &evs[i]);
+	while (spate_owed(st->spate, node, now_us, &owed))
+		store_tell(st, db, &owed);
+}
+
 enum err store_events_add(struct store *st, const struct event *evs, size_t n, struct reason *why)
 {
 	struct db *db = store_write_begin(st);

@@ -12,6 +12,7 @@
 #include <pthread.h>
 
 #include "central/db.h"
+#include "central/spate.h"
 #include "central/store.h"
 #include "gen/sql_central.h"
 
@@ -33,6 +34,7 @@ struct store {
 	uint64_t notices_kept;
 	atomic_uint noticed;          /* by this opening */
 	atomic_uint_fast64_t audited; /* the same of events with an author */
+	struct spate *spate;
 	struct epoch centre_id;
 	struct pool writers, readers; /* SQLite has one writer, which alone checkpoints */
 	bool tells[POOL_MAX];         /* this writer's transaction holds events; its user's */
@@ -78,6 +80,8 @@ enum err store_check_basis(struct store *st, struct db *db, const char *name, co
 void store_save_sync(struct db *db, const char *name, const struct node_sync *s);
 bool *store_tells(struct store *st, const struct db *db);                     /* of a writer */
 uint64_t store_tell(struct store *st, struct db *db, const struct event *ev); /* its number */
+/* What an answer of this node moved, as far as it is not held back (spate.h), and what was held back before. */
+void store_tell_moves(struct store *st, struct db *db, const char *node, struct event *evs, unsigned n);
 /* The event becomes a notice if receivers want it (store_sql_notices.c). */
 void store_notice(struct store *st, struct db *db, uint64_t id, int64_t at_us, const struct event *ev);
 

@@ -86,8 +86,7 @@ static void tell(struct store *st, struct db *db, const struct pull_apply *p)
 	struct event events[SETTLE_EVENTS];
 	unsigned n = settle_pull_events(p, events);
 
-	for (unsigned i = 0; i < n; i++)
-		store_tell(st, db, &events[i]);
+	store_tell_moves(st, db, p->node, events, n);
 }
 
 static void apply_page(struct store *st, struct db *db, struct pull_apply *p, enum care care)

@@ -345,8 +345,8 @@ static void apply_answers(struct answering *a, const struct push_answer *const *
 	if (!settle_same_sync(&before, &p->sync))
 		store_save_sync(m->db, p->node, &p->sync);
 	n = settle_push_events(p, a->rejection, events);
-	for (unsigned i = 0; i < n; i++)
-		store_tell(m->st, m->db, &events[i]);
+	if (db_failed(m->db, NULL) == OK)
+		store_tell_moves(m->st, m->db, p->node, events, n);
 }
 
 static enum err apply_push(struct store *st, struct push_apply *p, const struct push_answer *const *by_item,

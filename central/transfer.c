@@ -23,6 +23,7 @@ struct transfer {
 	atomic_uint_fast64_t turns;
 	/* the thread's own: */
 	struct transfer_call *running, *naming; /* with libcurl; waiting for their names */
+	bool crowded;                           /* some of `running` is given up */
 	int64_t name_due_us; /* the first of these has waited long enough; -1 = there is none */
 };
 
@@ -66,6 +67,8 @@ static void call_run(struct transfer *t, struct transfer_call *call, const struc
 	list_remove(call);
 	list_add(&t->running, call);
 	call->own.running = true;
+	call->own.peers = &t->running;
+	call->own.crowded = &t->crowded;
 	transfer_call_prepare(call, found);
 	transfer_loop_add(&t->loop, call);
 }
@@ -139,6 +142,21 @@ static void cancel_wanted(struct transfer *t, bool all)
 		}
 }
 
+/* Those that the budget gave up and libcurl has not ended by itself. */
+static void end_crowded_out(struct transfer *t)
+{
+	struct transfer_call *next;
+	t->crowded = false;
+	for (struct transfer_call *c = t->running; c; c = next) {
+		next = c->own.next;
+		if (!c->own.crowded_out)
+			continue;
+		c->answer.result = POLL_NETWORK;
+		transfer_say_crowded_out(&c->answer.why);
+		call_end(t, c);
+	}
+}
+
 static void name_waiting(struct transfer *t)
 {
 	struct transfer_call *next;
@@ -178,6 +196,8 @@ static void *transfer_run(void *ctx)
 		transfer_loop_turn(&t->loop, t->name_due_us);
 		while ((call = transfer_loop_ended(&t->loop, &code)))
 			call_finished(t, call, code);
+		if (t->crowded)
+			end_crowded_out(t);
 	}
 }
 
@@ -274,7 +294,8 @@ void transfer_start(struct transfer *t, struct transfer_call *call)
 	call->own.head_bytes = 0;
 	call->own.socket = -1;
 	call->answer = (struct answer){0};
-	buf_clear(&call->reply);
+	call->own.crowded_out = call->own.head_over = false;
+	transfer_call_drop(call);
 	pthread_mutex_lock(&t->lock);
 	call->own.next = t->incoming;
 	t->incoming = call;

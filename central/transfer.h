@@ -10,7 +10,7 @@
  * TRANSFER_NAME_MS before its own time begins.  libcurl walks tables that grow with its hosts, so they are
  * spread over TRANSFER_LANES multi handles, all driven by one epoll on the one thread.
  *
- * transfer_call.c makes one request of a call and judges its end; transfer_loop.c drives them.
+ * transfer_call.c makes one request of a call and judges its end; transfer_loop.c drives them; transfer_budget.c bounds them together.
  *
  * A call belongs to its owner until transfer_start(), then to the transfer until `done` is called (exactly
  * once, on the transfer's thread, which it must not hold up), then to its owner again.
@@ -26,11 +26,23 @@
 
 #define TRANSFER_LANES 16
 #define TRANSFER_NAME_MS 6000
+#define TRANSFER_FREE_BYTES \
+	8192 /* of an answer: they always come, so that small ones are never in anybody's way */
 #define TRANSFER_HEAD_BYTES 32768 /* of all heads of an answer, interim ones and trailers included */
 
 struct transfer;
 struct transfer_call;
 typedef void transfer_done_fn(struct transfer_call *call);
+
+/*
+ * Of answers that came, or are on their way: what all of them may take together, apart from what is kept for each.  When it is
+ * more, the largest that is on its way is given up: so no number of nodes that say as much as they may fills the memory, and
+ * those who say little do not feel it.
+ */
+struct transfer_budget {
+	size_t bytes;
+	atomic_size_t taken;
+};
 
 /* A zeroed struct is an idle call. */
 struct transfer_call {
@@ -39,9 +51,11 @@ struct transfer_call {
 	unsigned lane;    /* any number, always the same for the same node: its connections are found there */
 	struct span body; /* NDJSON for a POST; borrowed until done */
 	const char *content_type;
-	char token[65];     /* "" = none */
-	int64_t timeout_ms; /* of the whole; connecting has less */
-	size_t max_bytes;   /* of the answer's body */
+	char token[65];                 /* "" = none */
+	int64_t timeout_ms;             /* of the whole; connecting has less */
+	size_t max_bytes;               /* of the answer's body */
+	size_t kept_bytes;              /* of these so many are none of the budget's */
+	struct transfer_budget *budget; /* NULL: it takes of none; outlives the call, which keeps to one */
 	transfer_done_fn *done;
 	void *ctx;
 	/* out: */
@@ -58,6 +72,11 @@ struct transfer_call {
 		bool running;                 /* with libcurl; else waiting for its name */
 		enum address_verdict verdict; /* of the last address that was to be connected to */
 		size_t head_bytes;
+		bool head_over;               /* its last line came */
+		bool crowded_out;             /* of the budget */
+		size_t charged;               /* on it */
+		bool *crowded;                /* some call was: the transfer's */
+		struct transfer_call **peers; /* those with libcurl */
 		bool flooded;        /* more came than an answer of max_bytes takes, in whatever part of it */
 		int socket;          /* -1: libcurl has not waited for it yet */
 		uint64_t wire_begin; /* what had come over it before */
@@ -70,6 +89,8 @@ struct transfer_call {
 	} own;
 };
 void transfer_call_done(struct transfer_call *call); /* only an idle one */
+/* The answer is no longer needed: frees `reply`, and what it took of the budget.  Only of an idle one. */
+void transfer_call_drop(struct transfer_call *call);
 
 /* `allowed` outlives the transfer, as does what takes its place. */
 enum err transfer_open(struct transfer **ret, const struct networks *allowed, struct reason *why) MUST_USE;

@@ -9,11 +9,17 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #define CONNECT_TIMEOUT_MS 3000
 
 /* --- what libcurl calls --- */
+
+static bool is_plain(const struct transfer_call *call)
+{
+	return strncmp(call->url.at, "http:", 5) == 0;
+}
 
 static size_t take_bytes(char *at, size_t size, size_t n, void *ctx)
 {
@@ -23,22 +29,22 @@ static size_t take_bytes(char *at, size_t size, size_t n, void *ctx)
 		call->too_large = true;
 		return CURL_WRITEFUNC_ERROR;
 	}
+	if (call->own.crowded_out)
+		return CURL_WRITEFUNC_ERROR;
 	buf_add(&call->reply, at, len);
-	return buf_failed(&call->reply) ? CURL_WRITEFUNC_ERROR : len;
+	if (buf_failed(&call->reply) || !transfer_budget_take(call, call->reply.len))
+		return CURL_WRITEFUNC_ERROR;
+	return len;
 }
 
 /* Each whole line of a head.  libcurl itself ends one that grows past 100 KiB, as if memory had run out. */
 static size_t take_head(char *at, size_t size, size_t n, void *ctx)
 {
 	struct transfer_call *call = ctx;
-	(void)at;
+	if (call->reply.len == 0) /* else it is a trailer's */
+		call->own.head_over = size * n == 2 && at[0] == '\r';
 	call->own.head_bytes += size * n;
 	return call->own.head_bytes > TRANSFER_HEAD_BYTES ? CURL_WRITEFUNC_ERROR : size * n;
-}
-
-static bool is_plain(const struct transfer_call *call)
-{
-	return strncmp(call->url.at, "http:", 5) == 0;
 }
 
 static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *a)
@@ -53,6 +59,13 @@ static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_so
 		return CURL_SOCKET_BAD;
 	}
 	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+/* Of what came over it, what nobody has read yet. */
+static uint64_t unread_bytes(int socket)
+{
+	int n = 0;
+	return ioctl(socket, FIONREAD, &n) == 0 && n > 0 ? (uint64_t)n : 0;
 }
 
 /* All that ever came over it, as the system counts; 0 = not known. */
@@ -71,6 +84,18 @@ void transfer_call_waits(struct transfer_call *call, int socket)
 	call->own.wire_begin = wire_bytes(socket);
 }
 
+/* A line of a head that has no end yet is libcurl's, which shows none of it. */
+static bool take_head_so_far(struct transfer_call *call, uint64_t came)
+{
+	uint64_t unread = unread_bytes(call->own.socket);
+	uint64_t held = came > unread ? came - unread : 0;
+	if (!is_plain(call)) /* records of TLS are not its text */
+		return true;
+	if (held > TRANSFER_HEAD_BYTES)
+		call->own.head_bytes = TRANSFER_HEAD_BYTES + 1;
+	return held <= TRANSFER_HEAD_BYTES && transfer_budget_take(call, held);
+}
+
 /* After each reading.  Neither heads nor body tell of the extensions of chunks, nor of what else libcurl passes over. */
 static int look_at_wire(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
@@ -79,9 +104,13 @@ static int look_at_wire(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, cur
 	(void)b;
 	(void)c;
 	(void)d;
-	uint64_t most = call->own.wire_begin + 2 * (call->max_bytes + TRANSFER_HEAD_BYTES);
-	call->own.flooded = call->own.socket >= 0 && wire_bytes(call->own.socket) > most;
-	return call->own.flooded;
+	if (call->own.crowded_out)
+		return 1;
+	if (call->own.socket < 0)
+		return 0;
+	uint64_t came = wire_bytes(call->own.socket) - call->own.wire_begin;
+	call->own.flooded = came > 2 * (call->max_bytes + TRANSFER_HEAD_BYTES);
+	return call->own.flooded || (!call->own.head_over && !take_head_so_far(call, came));
 }
 
 /* Of the connection that the request will go over, which may be one from before the networks changed. */
@@ -143,8 +172,17 @@ static enum poll_result tls_result(CURLcode code, const struct transfer_call *ca
 	return POLL_TLS;
 }
 
+void transfer_say_crowded_out(struct reason *why)
+{
+	say(why, "the centre had no room for its answer: too many came at once, and this was the largest");
+}
+
 static enum poll_result classify(CURLcode code, const struct transfer_call *call, struct reason *why)
 {
+	if (call->own.crowded_out) {
+		transfer_say_crowded_out(why);
+		return POLL_NETWORK;
+	}
 	if (code == CURLE_OK)
 		return POLL_OK;
 	say(why, "%s", curl_easy_strerror(code));
@@ -326,6 +364,6 @@ void transfer_call_done(struct transfer_call *call)
 	if (call->own.easy)
 		curl_easy_cleanup(call->own.easy);
 	buf_done(&call->url);
-	buf_done(&call->reply);
+	transfer_call_drop(call);
 	explicit_bzero(call, sizeof *call);
 }

@@ -17,10 +17,15 @@ void transfer_call_prepare(struct transfer_call *call, const struct addresses *f
 void transfer_call_waits(struct transfer_call *call, int socket);
 /* Reads what came of it; of `code` and of the handle. */
 void transfer_call_judge(struct transfer_call *call, CURLcode code);
+/* Why, when the budget gave it up. */
+void transfer_say_crowded_out(struct reason *why);
 /* Ends without an answer. */
 void transfer_call_fail(struct transfer_call *call, enum poll_result r, const char *fmt, ...) PRINTF(3, 4);
 /* Frees what the request needed and fills the times; then the call is its owner's. */
 void transfer_call_close(struct transfer_call *call);
+
+/* The call holds so many bytes by now.  False: it was given up, and its reply is gone (transfer_budget.c). */
+bool transfer_budget_take(struct transfer_call *call, size_t held) MUST_USE;
 
 /* --- libcurl's handles and their sockets on one epoll (transfer_loop.c) --- */
 

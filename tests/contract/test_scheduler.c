@@ -48,8 +48,8 @@ static struct {
 static struct {
 	_Atomic enum err reads, writes, events; /* OK: it works */
 	const char *why;
-	_Atomic unsigned refused;                /* calls */
-	_Atomic unsigned told_fails, told_works; /* lines of the log */
+	_Atomic unsigned refused;                             /* calls */
+	_Atomic unsigned told_fails, told_works, told_states; /* lines of the log */
 } trouble;
 
 static void must(struct lab *l, enum err e, const char *what)
@@ -115,7 +115,7 @@ static int set_up(void **state)
 	char url[64];
 	memset(l, 0, sizeof *l);
 	trouble.reads = trouble.writes = trouble.events = OK;
-	trouble.refused = trouble.told_fails = trouble.told_works = 0;
+	trouble.refused = trouble.told_fails = trouble.told_works = trouble.told_states = 0;
 	overtaken.test = pthread_self();
 	overtaken.lab = l;
 	open_local(l, ++number);
@@ -252,6 +252,8 @@ void __wrap_log_event(enum log_level level, const char *event, ...)
 		trouble.told_fails++;
 	if (!strcmp(event, "store.works"))
 		trouble.told_works++;
+	if (!strcmp(event, "node.state"))
+		trouble.told_states++;
 }
 
 enum err __real_store_apply_pages(struct store *st, struct pull_apply *pages, size_t n, struct reason *why);
@@ -693,6 +695,52 @@ static void test_each_change_of_state_is_one_event(void **state)
 	buf_done(&out);
 }
 
+static unsigned events_of_states(struct lab *l, struct buf *out)
+{
+	struct event_query q = {.node = NODE, .least_level = -1, .limit = 1000};
+	unsigned n = 0;
+	buf_clear(out);
+	MUST(store_events(l->store, &q, out, &l->why));
+	for (const char *at = out->at; (at = strstr(at, "\"node.state\"")); at++)
+		n++;
+	return n;
+}
+
+static bool offline(struct lab *l, const struct node_view *v)
+{
+	(void)l;
+	return v->state == NODE_OFFLINE;
+}
+
+/* Shown at once, told within bounds; but that it was stopped is told at once, since nothing would come after it. */
+static void test_a_node_that_is_up_and_down_all_the_time_does_not_flood_the_events(void **state)
+{
+	struct lab *l = *state;
+	struct buf out = {0};
+	add_and_settle(l);
+	int64_t start_us = clock_mono_us();
+	for (int i = 0; i < 12;
+		i++) { /* each time its parked pull is interrupted, which is not done at once */
+		unavailable = true;
+		scheduler_ask(l->scheduler, NODE);
+		AWAIT(offline);
+		unavailable = false;
+		scheduler_ask(l->scheduler, NODE);
+		AWAIT(in_sync);
+	}
+	unsigned more = (unsigned)((clock_mono_us() - start_us) / SLOT_TELLS.every_us);
+	assert_in_range(events_of_states(l, &out), SLOT_TELLS.at_once - 1, SLOT_TELLS.at_once + more);
+	assert_in_range(trouble.told_states, SLOT_TELLS.at_once - 1, SLOT_TELLS.at_once + more);
+	MUST(store_node_pause(l->store, NULL, NODE, true, &l->why));
+	scheduler_changed(l->scheduler, NODE);
+	int64_t until_us = clock_mono_us() + PATIENCE_MS * 1000;
+	while (!strstr(out.at, "paused (was") && clock_mono_us() < until_us)
+		events_of_states(l, &out);
+	assert_non_null(strstr(out.at, "paused (was"));
+	assert_non_null(strstr(out.at, "times since that"));
+	buf_done(&out);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -715,6 +763,7 @@ int main(void)
 		TEST(test_a_paused_node_does_not_blame_the_store),
 		TEST(test_a_count_is_given_more_time_each_time),
 		TEST(test_each_change_of_state_is_one_event),
+		TEST(test_a_node_that_is_up_and_down_all_the_time_does_not_flood_the_events),
 	};
 	log_init(LOG_ERROR, 0);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,6 +29,18 @@ STAGE_TEST(a_page_moves_rows_position_and_digest)
 	assert_int_equal(stage_events(g, "pulled"), 2);
 }
 
+/* One record an answer: its events are bounded, what moved is not. */
+STAGE_TEST(a_node_of_many_small_answers_does_not_flood_the_events)
+{
+	far_put_many(f, 200);
+	for (unsigned i = 0; i < 200; i++)
+		assert_int_equal(stage_pull(g, f, 1, NULL), OK);
+	assert_in_range(
+		stage_events(g, "pulled"), 60, 75); /* it takes a moment, in which a few more may be told */
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(stage_node(g, "site-a").sync.digest.count, 200);
+}
+
 STAGE_TEST(the_same_page_twice_changes_nothing)
 {
 	struct node n = stage_node(g, "site-a");
@@ -228,6 +240,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_page_moves_rows_position_and_digest),
+		cmocka_unit_test(a_node_of_many_small_answers_does_not_flood_the_events),
 		cmocka_unit_test(the_same_page_twice_changes_nothing),
 		cmocka_unit_test(a_re_read_of_what_is_known_writes_no_record),
 		cmocka_unit_test(a_stale_basis_spoils_its_own_page_alone),

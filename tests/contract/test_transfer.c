@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #define MAX_BYTES 65536
+#define MUCH_BYTES 390000
 
 /* --- the server: one thread a connection, what it does is in the path --- */
 
@@ -67,6 +68,20 @@ static void put_for_ever(int fd)
 		;
 }
 
+static void put_much(int fd)
+{
+	static const char text[MUCH_BYTES];
+	char head[64];
+	(void)snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", MUCH_BYTES);
+	put(fd, head);
+	for (size_t sent = 0; sent < sizeof text - 1;) { /* all but the last byte */
+		ssize_t n = send(fd, text + sent, sizeof text - 1 - sent, MSG_NOSIGNAL);
+		if (n <= 0)
+			return;
+		sent += (size_t)n;
+	}
+}
+
 /* False: the connection ends. */
 static bool act(struct peer *p, int fd, const char *request)
 {
@@ -81,6 +96,12 @@ static bool act(struct peer *p, int fd, const char *request)
 	if (strstr(request, " /away")) {
 		put(fd, "HTTP/1.1 302 Found\r\nLocation: /ok\r\nContent-Length: 0\r\n\r\n");
 		return true;
+	}
+	if (strstr(request, " /much")) {
+		put_much(fd);
+		if (strstr(request, " /much-held"))
+			gate_pass(&p->silent);
+		return send(fd, "x", 1, MSG_NOSIGNAL) == 1;
 	}
 	if (strstr(request, " /silent"))
 		gate_pass(&p->silent);
@@ -227,8 +248,7 @@ static int tear_down(void **state)
 
 static void on_done(struct transfer_call *call)
 {
-	struct fixture *f = call->ctx;
-	gate_note(&f->finished);
+	gate_note(call->ctx);
 }
 
 static void start(struct fixture *f, struct transfer_call *c, const char *path)
@@ -236,8 +256,9 @@ static void start(struct fixture *f, struct transfer_call *c, const char *path)
 	buf_clear(&c->url);
 	buf_printf(&c->url, "http://%s:%d%s", f->host ? f->host : "127.0.0.1", f->peer.port, path);
 	c->done = on_done;
-	c->ctx = f;
-	c->max_bytes = MAX_BYTES;
+	c->ctx = c->ctx ? c->ctx : &f->finished;
+	if (!c->max_bytes)
+		c->max_bytes = MAX_BYTES;
 	if (!c->timeout_ms)
 		c->timeout_ms = 5000;
 	transfer_start(f->transfer, c);
@@ -333,6 +354,82 @@ static void test_a_flood_in_any_part_of_an_answer_ends_it(void **state)
 		assert_int_equal(c.answer.result, POLL_OK);
 		transfer_call_done(&c);
 	}
+}
+
+static long peak_kib(void)
+{
+	char line[256];
+	long kib = 0;
+	FILE *f = fopen("/proc/self/status", "r");
+	assert_non_null(f);
+	while (fgets(line, sizeof line, f))
+		(void)sscanf(line, "VmHWM: %ld", &kib);
+	fclose(f);
+	return kib;
+}
+
+/* Many answers, each within its own bound, and none of which ends: what all take is bounded, and who says little is heard. */
+static void test_many_large_answers_at_once_do_not_fill_the_memory(void **state)
+{
+	enum { N = 200, BUDGET = 4 << 20 };
+	static struct transfer_call many[N];
+	struct fixture *f = *state;
+	struct transfer_budget budget = {.bytes = BUDGET};
+	struct transfer_call page = {.budget = &budget, .max_bytes = MUCH_BYTES, .kept_bytes = MUCH_BYTES};
+	struct transfer_call little = {.budget = &budget};
+	struct gate done;
+	unsigned crowded = 0;
+	gate_init(&done);
+	page.ctx = little.ctx = &done;
+	long before_kib = peak_kib();
+
+	for (int i = 0; i < N; i++) {
+		many[i] = (struct transfer_call){
+			.budget = &budget, .max_bytes = MUCH_BYTES, .timeout_ms = 60000};
+		start(f, &many[i], "/much-held");
+	}
+	assert_true(gate_wait(&f->finished, N - BUDGET / MUCH_BYTES));
+	assert_in_range(budget.taken, 1, BUDGET);
+	start(f, &little, "/ok");
+	assert_true(gate_wait(&done, 1));
+	assert_int_equal(little.answer.result, POLL_OK);
+	start(f, &page, "/much"); /* for which there is room elsewhere */
+	assert_true(gate_wait(&done, 2));
+	assert_int_equal(page.answer.result, POLL_OK);
+	assert_int_equal(page.answer.body.len, MUCH_BYTES);
+	gate_open(&f->peer.silent);
+	assert_true(gate_wait(&f->finished, N));
+	gate_done(&done);
+	for (int i = 0; i < N; i++) {
+		crowded += many[i].answer.result == POLL_NETWORK &&
+			   strstr(many[i].answer.why.text, "no room for its answer") &&
+			   many[i].reply.len == 0;
+		transfer_call_done(&many[i]);
+	}
+	assert_in_range(crowded, N - BUDGET / MUCH_BYTES - 1, N - 5);
+	transfer_call_done(&page);
+	transfer_call_done(&little);
+	assert_int_equal(budget.taken, 0);
+	print_message("%u of %d given up, %ld KiB at most\n", crowded, N, peak_kib() - before_kib);
+	assert_true(peak_kib() - before_kib < 32 * 1024); /* all that was sent is 76 MiB */
+}
+
+/* It shows when one waits to be applied: what has come whole is never given up, and the next one is. */
+static void test_what_came_whole_stays(void **state)
+{
+	struct fixture *f = *state;
+	struct transfer_budget budget = {.bytes = 600000};
+	struct transfer_call first = {.budget = &budget, .max_bytes = MUCH_BYTES}, second = first;
+	run(f, &first, "/much");
+	assert_int_equal(first.answer.result, POLL_OK);
+	run(f, &second, "/much");
+	assert_int_equal(second.answer.result, POLL_NETWORK);
+	assert_int_equal(first.answer.body.len, MUCH_BYTES);
+	transfer_call_drop(&first);
+	run(f, &second, "/much");
+	assert_int_equal(second.answer.result, POLL_OK);
+	transfer_call_done(&first);
+	transfer_call_done(&second);
 }
 
 static void test_nobody_listens(void **state)
@@ -485,6 +582,7 @@ static void test_a_call_that_is_cancelled_while_others_start_ends_at_once(void *
 	buf_clear(&c.url);
 	buf_text(&c.url, "http://nobody.invalid/ok");
 	c.done = start_late;
+	c.ctx = f;
 	transfer_start(f->transfer, &c);
 	assert_true(gate_wait(&f->finished, 3));
 	assert_true(late.cancelled);
@@ -558,6 +656,8 @@ int main(void)
 		TEST(test_a_post_carries_body_token_and_type),
 		TEST(test_ends_are_told_apart),
 		TEST(test_a_flood_in_any_part_of_an_answer_ends_it),
+		TEST(test_many_large_answers_at_once_do_not_fill_the_memory),
+		TEST(test_what_came_whole_stays),
 		TEST(test_nobody_listens),
 		TEST(test_silence_ends_at_the_deadline_and_holds_nobody_up),
 		TEST(test_a_cancelled_call_ends_at_once),

@@ -1,7 +1,9 @@
 """Locals that stall, lie and attack, of each kind one, among honest ones: each ends in a state with a reason, and costs only itself."""
+import collections
 import os
 import re
 import threading
+import time
 
 import pytest
 
@@ -13,6 +15,7 @@ import protocol1
 GOOD, STILL = 20, 2
 SECONDS = float(os.environ.get("TIDEMARK_EVIL_SECONDS", "12"))  # more than the ten that an answer may take
 P99_MS, MEMORY_MIB = 500, 96
+EVENTS = 160 + 2 * SECONDS  # of one node: the first of each kind, then a few a minute
 RATIO = 4  # where others keep the machine so busy that it is slow before anything evil comes
 RATE = 40  # records a second, written among the good ones
 FLOOD = 2000  # at one more node, for ever
@@ -167,7 +170,7 @@ def check_untouched(centre, good):
     proof = centre.node(good.name)["proof"]
     assert sorted(int(rid[1:]) for _, rid in records) == list(range(1, len(records) + 1)), good.name
     assert proof["equal"] and proof["digest"] == {"count": len(records), "sum": protocol1.lanes(r["hash"] for r in records.values())}
-    assert not [e for e in centre.events(good.name) if e["kind"] not in ("node.added", "node.state", "pulled")]
+    assert not [e for e in centre.events(good.name) if e["kind"] not in ("node.added", "node.state", "pulled") and e.get("who") is None]  # else a person's
     return len(records)
 
 
@@ -201,6 +204,9 @@ def test_evil_nodes_cost_only_themselves(site, nodes):
     assert seen["news"]["n"] > RATE * SECONDS / 2 and seen["news"]["p99"] <= most and seen["turns"]["p99"] <= most, (alone, seen)
     assert crowd.resident_mib(centre, peak=True) <= MEMORY_MIB
     assert descriptors(centre) <= GOOD + STILL + 1 + len(EXPECTED) + 64
+    told = collections.Counter(e["node"] for e in centre.all_events())
+    print("events, most of one node:", told.most_common(3))
+    assert max(told.values()) <= EVENTS, told.most_common(5)
     wrong = wrong_ends(centre, nodes)
     assert not wrong, "\n".join(map(str, wrong))
     nodes.good.rate(0)
@@ -212,3 +218,38 @@ def test_evil_nodes_cost_only_themselves(site, nodes):
         turn_good(centre, n)
     centre.in_sync(*[n.name for n in nodes.evil.values()], seconds=40)
     assert centre.stop(5) == 0
+
+
+class Keeper(evil.Evil):
+    """Says that there is more, and when it is asked for a whole page, for which room is kept, it says nothing."""
+
+    def __init__(self, name):
+        super().__init__(name, "replays_its_first_answer")
+        self.holds = threading.Event()
+        self.kind = evil.Kind("serves", Keeper.keep)
+
+    def keep(self, asked):
+        if asked.path == "/v1/changes":
+            if int(asked.q["max_bytes"]) > evil.LARGE:
+                self.holds.set()
+                self.gone.wait(60)
+            asked.q["limit"] = "2"
+        return self.true(asked)
+
+
+def test_room_is_not_kept_by_who_does_not_send(site):
+    """As many nodes as there is room for promise a page and do not send it: whoever comes then waits three seconds, not ten."""
+    keepers, late = [Keeper(f"keeper{i}") for i in range(10)], crowd.Crowd(1, 500, records=20000, prefix="late")
+    try:
+        centre = site.centre(options=["--poll-interval", "1s"])
+        add(centre, keepers)
+        lab.wait_until("eight hold what they were asked for", lambda: sum(k.holds.is_set() for k in keepers) >= 8)
+        add(centre, late.nodes)
+        began = time.monotonic()
+        centre.in_sync("late0")
+        took = time.monotonic() - began
+        print(f"in step after {took:.1f} s")
+        assert took < 7
+    finally:
+        evil.close_all(keepers)
+        late.close()

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h> /* last: its fail() is a macro */
@@ -231,6 +232,32 @@ static void a_restored_centre_is_told_of_one_record_and_of_many(void **state)
 	assert_non_null(strstr(events[1].text.text, "2 records carry edits of the centre"));
 }
 
+/* A local that turns the order round made every answer cost as many looks as there were items. */
+static void test_answers_of_a_large_page_in_the_wrong_order(void **state)
+{
+	enum { N = 5000 };
+	static char ids[N][16];
+	static struct push_item many[N];
+	static struct push_answer turned[N];
+	static const struct push_answer *by_item[N];
+	struct push_page page = {.items = many, .n = N};
+	struct push_answers answers = {.answers = turned, .n = N};
+	struct reason why;
+
+	(void)state;
+	for (size_t i = 0; i < N; i++) {
+		(void)snprintf(ids[i], sizeof(ids[i]), "r%zu", i);
+		many[i].record.id = span_of(ids[i]);
+		turned[N - 1 - i] = (struct push_answer){.id = span_of(ids[i]), .result = PUSH_APPLIED};
+	}
+	assert_int_equal(settle_match(&page, &answers, by_item, &why), OK);
+	for (size_t i = 0; i < N; i++)
+		assert_ptr_equal(by_item[i], &turned[N - 1 - i]);
+	turned[7].id = span_of("r");
+	assert_int_equal(settle_match(&page, &answers, by_item, &why), INVALID);
+	assert_non_null(strstr(why.text, "which was not pushed"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -241,6 +268,7 @@ int main(void)
 		cmocka_unit_test(a_comparison_is_told_in_numbers),
 		cmocka_unit_test(a_rejection_is_told_whole_and_never_cut_within_a_letter),
 		cmocka_unit_test(a_restored_centre_is_told_of_one_record_and_of_many),
+		cmocka_unit_test(test_answers_of_a_large_page_in_the_wrong_order),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
