@@ -167,7 +167,8 @@ static struct stmt begin_events(struct db *db, const struct event_query *e, bool
 
 static struct span read_text(struct stmt q, int col)
 {
-	return stmt_col_null(q, col) ? (struct span){0} : stmt_col_text(q, col);
+	struct span none = {0};
+	return stmt_col_null(q, col) ? none : stmt_col_text(q, col);
 }
 
 static struct listed_event read_event(struct stmt q)

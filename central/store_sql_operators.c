@@ -88,8 +88,9 @@ static void tell_node_change(struct store *st, struct db *db, const struct autho
 {
 	struct audit change = {0};
 
+	const char *name = before ? before->name : after->name;
 	(void)audit_node(&change, before, after);
-	tell_node(st, db, by, kind, (before ? before : after)->name, &change, text);
+	tell_node(st, db, by, kind, name, &change, text);
 	audit_done(&change);
 }
 
