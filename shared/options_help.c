@@ -166,7 +166,9 @@ static void put_duration(struct buf *out, int64_t ms)
 static size_t password_at(const char *url, const char *at)
 {
 	static const char member[] = "password=";
-	const char *host = strstr(url, "://"), *until;
+	/* of a URL: what is hidden may hold such a sign, too */
+	const char *scheme_end = url + strcspn(url, "/?=@&"), *until;
+	const char *host = scheme_end > url && strncmp(scheme_end - 1, "://", 3) == 0 ? scheme_end - 1 : NULL;
 
 	if (at >= url + strlen(member) && strncmp(at - strlen(member), member, strlen(member)) == 0)
 		return strcspn(at, "&");

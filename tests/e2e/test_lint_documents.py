@@ -32,3 +32,17 @@ def test_a_translation_that_misses_a_change_is_named(before, after, fault):
     assert list(documents.in_step(ORIGINAL, RUSSIAN)) == []
     assert RUSSIAN.count(before) == 1
     assert any(fault in f for f in documents.in_step(ORIGINAL, RUSSIAN.replace(before, after)))
+
+
+@pytest.mark.parametrize("text, fault", [
+    ("`tests/e2e/test_kill.py`, `test_store*.c`, `unit/test_token.c::test_secrets_of_a_text`", None),
+    ("`TIDEMARK_KILLS=1 tests/run e2e/test_kill.py`", None),
+    ("`test_page.c`: refuses_every_cut, names_the_line_of_a_cut", None),
+    ("`tests/e2e/test_kills.py`", "tests/e2e/test_kills.py: there is no such test"),
+    ("`unit/test_kill.py`", "unit/test_kill.py: there is no such test"),
+    ("`unit/test_token.c::test_no_secrets`", "unit/test_token.c::test_no_secrets: there is no such test"),
+    ("`test_page.c`: refuses_every_cut, refuses_every", "test_page.c::refuses_every: there is no such test"),
+])
+def test_a_test_that_a_document_names_is_there(text, fault):
+    """A claim whose test went, or was called otherwise, is found."""
+    assert list(load().tests(text)) == [fault] * (fault is not None)

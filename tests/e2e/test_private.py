@@ -152,6 +152,26 @@ def test_a_group_may_read_a_secret_of_root_only(tmp_path):
     file.chmod(0o600)
 
 
+@pytest.mark.parametrize("program, missing", [("tidemark-central", ["secret"]), ("tidemark-local", ["token", "app-token"])])
+def test_beyond_loopback_nothing_listens_without_secrets(tmp_path, program, missing):
+    """Each that is missing is named, one after another; with all of them the same settings are right."""
+    given = [] if program == "tidemark-central" else ["--node", "a", "--db", tmp_path / "a.db"]
+    file = tmp_path / "secret"
+    file.write_text(canary.secret() + "\n")
+    file.chmod(0o600)
+
+    def check(listen):
+        return subprocess.run([lab.BIN / program, "--check-config", "--listen", listen, "--allow-plain-http", *given], capture_output=True, text=True, timeout=20)
+
+    assert check("127.0.0.1:0").returncode == 0
+    for one in missing:
+        for listen in ("0.0.0.0:0", "[::]:0", "192.0.2.1:0"):
+            r = check(listen)
+            assert r.returncode == 6 and f"--listen {listen}: give --{one}-file; without it only a loopback address is allowed" in r.stderr, r
+        given += [f"--{one}-file", file]
+    assert check("0.0.0.0:0").returncode == 0
+
+
 def test_a_password_is_no_argument(tmp_path):
     """Everybody could read it in the list of processes, or in a file that is open to all. Elsewhere it is taken."""
     url = f"postgresql://tidemark:{GOOD}@127.0.0.1:9/x"

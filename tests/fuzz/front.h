@@ -4,7 +4,7 @@
  * In it "\n" is sent as CRLF until the first empty line, as is easier to write and to change; "Content-Length: @" becomes
  * the length of what follows that empty line.  An input that begins with "!" is sent as it stands behind that.
  *
- * Held: the connection ends, and is never still for FRONT_PATIENCE_MS while no thread of the server waits for a processor; all that comes back is whole HTTP answers with what they announce, JSON
+ * Held: the connection ends, and is never still for FRONT_PATIENCE_MS; all that comes back is whole HTTP answers with what they announce, JSON
  * is JSON, nothing is 5xx, and where no answer is 2xx the state is as it was.  FUZZ_SHOW=1 prints both directions.
  */
 #ifndef TESTS_FUZZ_FRONT_H

@@ -3,6 +3,7 @@
  * file, is taken as the same.  fuzz_settings_local.c and _central.c name the program by including its settings.h first.
  */
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/fuzz/fuzz.h"
@@ -18,7 +19,8 @@ static int file_of(struct span text, char path[64])
 {
 	int fd = memfd_create("config", MFD_CLOEXEC);
 
-	MUST(fd >= 0 && write(fd, text.at, text.len) == (ssize_t)text.len);
+	/* private: else no password may stand in it */
+	MUST(fd >= 0 && fchmod(fd, 0600) == 0 && write(fd, text.at, text.len) == (ssize_t)text.len);
 	snprintf(path, 64, "/proc/self/fd/%d", fd);
 	return fd;
 }

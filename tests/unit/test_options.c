@@ -314,6 +314,8 @@ static void a_password_in_a_url_is_not_printed(void **state)
 			"= postgresql://db:5432,other:1/x?user=me&password=***&sslmode=require "},
 		{"postgresql:///x?sslpassword=secret", "= postgresql:///x?sslpassword=*** "},
 		{"sqlite:a.db", "= sqlite:a.db "},
+		{"sqlite:?password=c://d&b://u:v@h",
+			"= sqlite:?password=***&b://u:v@h "}, /* as when read again */
 	};
 	static const char *url;
 	static const struct option one[] = {{"store", OPTION_URL, &url, NULL, 0, 0, NULL, "URL", "where"}};
