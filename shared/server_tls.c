@@ -56,7 +56,7 @@ static void *session_of(struct MHD_Connection *c)
 
 void server_tls_attend(struct server *s, struct connection *conn, struct MHD_Connection *c)
 {
-	if (!s->tls)
+	if (!s->speaks_tls)
 		return;
 	pthread_mutex_lock(&s->tls_lock);
 	bool good = tls_attend(&conn->peer, s->tls, session_of(c), conn->entry.fd, s->refusal.at);
