@@ -59,6 +59,15 @@ int64_t throttle_wait_us(const struct throttle *t, enum throttle_kind k, const c
 	return until_us > now_us ? until_us - now_us : 0;
 }
 
+/* It has made room. */
+static void keep_untold(struct throttle *t, const struct throttle_address *a)
+{
+	if (a->untold == 0)
+		return;
+	t->others.failures += a->untold;
+	memcpy(t->others.tried, a->tried, sizeof(t->others.tried));
+}
+
 /* Its place, or one for it. */
 static struct throttle_address *place(struct throttle *t, const char *name)
 {
@@ -73,6 +82,7 @@ static struct throttle_address *place(struct throttle *t, const char *name)
 		else if (oldest->peer[0] && a->last_us < oldest->last_us)
 			oldest = a;
 	}
+	keep_untold(t, oldest);
 	*oldest = (struct throttle_address){.untold = 0};
 	snprintf(oldest->peer, sizeof(oldest->peer), "%s", name);
 	return oldest;
@@ -95,8 +105,33 @@ void throttle_failed(
 	t->totals[k]++;
 }
 
+static bool may_tell(struct throttle *t, int64_t now_us)
+{
+	if (t->tells == 0 || now_us >= t->tells_us + THROTTLE_TELL_US) {
+		t->tells = 0;
+		t->tells_us = now_us;
+	}
+	return t->tells < THROTTLE_TELLS;
+}
+
+static bool take_others(struct throttle *t, int64_t now_us, struct throttle_report *ret)
+{
+	if (t->others.failures == 0 || (t->others_told && now_us < t->others_us + THROTTLE_TELL_US))
+		return false;
+	*ret = t->others;
+	snprintf(ret->peer, sizeof(ret->peer), "%s", THROTTLE_OTHERS);
+	t->others.failures = 0;
+	t->others_told = true;
+	t->others_us = now_us;
+	return true;
+}
+
 bool throttle_take(struct throttle *t, int64_t now_us, struct throttle_report *ret)
 {
+	if (take_others(t, now_us, ret))
+		return true;
+	if (!may_tell(t, now_us))
+		return false;
 	for (size_t i = 0; i < THROTTLE_ADDRESSES; i++) {
 		struct throttle_address *a = &t->at[i];
 		if (a->untold == 0 || (a->told && now_us < a->told_us + THROTTLE_TELL_US))
@@ -107,6 +142,7 @@ bool throttle_take(struct throttle *t, int64_t now_us, struct throttle_report *r
 		a->untold = 0;
 		a->told = true;
 		a->told_us = now_us;
+		t->tells++;
 		return true;
 	}
 	return false;

@@ -13,7 +13,9 @@
 #define THROTTLE_ADDRESSES 256
 #define THROTTLE_PEER_BYTES 50
 #define THROTTLE_TRIED_BYTES 96
-#define THROTTLE_TELL_US INT64_C(60000000) /* no oftener of one address */
+#define THROTTLE_TELL_US INT64_C(60000000) /* no oftener of one address, */
+#define THROTTLE_TELLS 20                  /* and of no more addresses in that time */
+#define THROTTLE_OTHERS "other addresses"
 
 enum throttle_kind {
 	THROTTLE_SIGN_IN, /* for people: 10 in a minute */
@@ -39,9 +41,19 @@ struct throttle_address {
 	char tried[THROTTLE_TRIED_BYTES];
 };
 
+struct throttle_report {
+	char peer[THROTTLE_PEER_BYTES], tried[THROTTLE_TRIED_BYTES];
+	uint64_t failures;
+};
+
 struct throttle {
 	struct throttle_address at[THROTTLE_ADDRESSES];
 	uint64_t totals[THROTTLE_KINDS];
+	unsigned tells; /* since */
+	int64_t tells_us;
+	struct throttle_report others; /* untold when they made room */
+	bool others_told;
+	int64_t others_us; /* valid if told */
 };
 
 /* How long until this address may try such a thing again; 0 = now. */
@@ -50,11 +62,7 @@ int64_t throttle_wait_us(const struct throttle *t, enum throttle_kind k, const c
 void throttle_failed(
 	struct throttle *t, enum throttle_kind k, const char *peer, const char *tried, int64_t now_us);
 
-struct throttle_report {
-	char peer[THROTTLE_PEER_BYTES], tried[THROTTLE_TRIED_BYTES];
-	uint64_t failures;
-};
-/* What is to be told now; false = nothing. */
+/* What is to be told now; false = nothing.  Those that made room before they were told of are one: THROTTLE_OTHERS. */
 bool throttle_take(struct throttle *t, int64_t now_us, struct throttle_report *ret);
 
 #endif

@@ -108,6 +108,33 @@ static void an_address_is_told_of_once_a_minute(void **state)
 	assert_false(throttle_take(&t, 10 * THROTTLE_TELL_US, &r));
 }
 
+/* Who fails from ever new addresses fills neither the log nor the events, and keeps nobody at telling: yet no failure is untold. */
+static void what_is_told_is_bounded_whatever_the_addresses(void **state)
+{
+	(void)state;
+	enum { MANY = 5000 };
+	char peer[64];
+	struct throttle_report r;
+	uint64_t told = 0;
+	unsigned tells = 0;
+	for (int i = 0; i < MANY; i++) {
+		snprintf(peer, sizeof peer, "10.0.%d.%d", i / 250, i % 250);
+		throttle_failed(&t, THROTTLE_BEARER, peer, "GET /v1/status", i);
+		for (; throttle_take(&t, i, &r); tells++)
+			told += r.failures;
+	}
+	assert_in_range(tells, THROTTLE_TELLS, THROTTLE_TELLS + 1);
+	assert_true(throttle_take(&t, MANY + THROTTLE_TELL_US, &r));
+	assert_string_equal(r.peer, THROTTLE_OTHERS);
+	assert_string_equal(r.tried, "GET /v1/status");
+	assert_true(r.failures > MANY - 2 * THROTTLE_ADDRESSES);
+	told += r.failures;
+	for (int64_t minute = 1; minute <= THROTTLE_ADDRESSES / THROTTLE_TELLS + 1; minute++)
+		while (throttle_take(&t, MANY + minute * THROTTLE_TELL_US, &r))
+			told += r.failures;
+	assert_int_equal(told, MANY);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -116,6 +143,7 @@ int main(void)
 		cmocka_unit_test_setup(a_network_of_ipv6_is_one_address, begin),
 		cmocka_unit_test_setup(the_table_is_bounded, begin),
 		cmocka_unit_test_setup(an_address_is_told_of_once_a_minute, begin),
+		cmocka_unit_test_setup(what_is_told_is_bounded_whatever_the_addresses, begin),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
