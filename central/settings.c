@@ -99,7 +99,8 @@ static const struct option table[] = {
 	{"keep-events", OPTION_INTEGER, &s.keep_events, "100000", 100, 1e9, NULL, "N",
 		"keep the newest N events; up to a tenth more may stay"},
 	{"keep-audit", OPTION_INTEGER, &s.keep_audit, "100000", 100, 1e9, NULL, "N",
-		"the same of what people did: of what only administrators may do, and of all else"},
+		"the same of what people did: of what only administrators may do, of signing in and out, and "
+		"of all else"},
 	{"allow-network", OPTION_LIST, &networks, NULL, 0, 0, NULL, "CIDR",
 		"nodes may be in this network; loopback is allowed while the centre listens on "
 		"loopback only"},

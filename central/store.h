@@ -17,9 +17,9 @@
  * pulled, pushed, rejected, compared, conflict, quarantined, released, CENTRE_REWOUND, DIVERGED.
  *
  * Calls that change what people decide take their author: NULL = no person.  An event with an author is of the audit,
- * which is kept apart: no number of others takes its place.  There are three kinds, each with its own bound, beyond which
+ * which is kept apart: no number of others takes its place.  There are four kinds, each with its own bound, beyond which
  * the oldest go by and by: those without an author (config.events_kept); of the audit (config.audit_kept) what only
- * administrators may do, and all else.
+ * administrators may do, who signed in and out, and all else.
  */
 #ifndef CENTRAL_STORE_H
 #define CENTRAL_STORE_H
@@ -49,7 +49,7 @@ struct store_config {
 	const char *url;
 	enum merge_policy policy;
 	uint64_t events_kept;        /* at least so many of the newest; 0 = STORE_EVENTS_KEPT */
-	uint64_t audit_kept;         /* the same of either kind of the audit; 0 = STORE_AUDIT_KEPT */
+	uint64_t audit_kept;         /* the same of each kind of the audit; 0 = STORE_AUDIT_KEPT */
 	bool notify;                 /* events become notices for the receivers (below): */
 	enum log_level notify_level; /* those of this level and worse, and what ends them (notice_want()) */
 	uint64_t notices_kept;       /* at least so many of the newest; 0 = STORE_NOTICES_KEPT */

@@ -6,6 +6,7 @@
 #include "shared/clock.h"
 
 #define PRUNE_EVERY_MOST 1000
+#define AUDIT_SORTS 3 /* the query knows them */
 
 /* Many at once; few more than wanted may lie about meanwhile. */
 static uint64_t prune_every(uint64_t kept)
@@ -15,13 +16,13 @@ static uint64_t prune_every(uint64_t kept)
 	return tenth < PRUNE_EVERY_MOST ? tenth : PRUNE_EVERY_MOST;
 }
 
-/* The newest event of this kind of the audit that is one too many; 0 = none. */
-static uint64_t old_audit(struct db *db, bool of_admins, uint64_t kept)
+/* The newest event of this sort of the audit that is one too many; 0 = none. */
+static uint64_t old_audit(struct db *db, int sort, uint64_t kept)
 {
 	struct stmt q = stmt_begin(db, SQL_CENTRAL_AUDIT_OLD);
 	uint64_t old = 0;
 
-	stmt_i64(q, 1, of_admins);
+	stmt_i64(q, 1, sort);
 	stmt_u64(q, 2, kept < INT64_MAX ? kept : INT64_MAX);
 	if (stmt_step(q))
 		old = stmt_col_u64(q, 0);
@@ -31,15 +32,15 @@ static uint64_t old_audit(struct db *db, bool of_admins, uint64_t kept)
 
 static void prune_audit(struct store *st, struct db *db)
 {
-	for (int of_admins = 0; of_admins < 2; of_admins++) {
-		uint64_t old = old_audit(db, of_admins, st->audit_kept);
+	for (int sort = 0; sort < AUDIT_SORTS; sort++) {
+		uint64_t old = old_audit(db, sort, st->audit_kept);
 		struct stmt q;
 
 		if (old == 0)
 			continue;
 		q = stmt_begin(db, SQL_CENTRAL_AUDIT_PRUNE);
 		stmt_u64(q, 1, old);
-		stmt_i64(q, 2, of_admins);
+		stmt_i64(q, 2, sort);
 		stmt_run(q);
 	}
 }

@@ -40,17 +40,18 @@ DELETE FROM abandoned WHERE node = $1 AND epoch = $2;
 
 -- name: events_prune
 DELETE FROM events WHERE event <= $1 AND who IS NULL;
--- Of the audit what only administrators may do is counted by itself ($1 = 1): else writes and the like would take its place.
+-- Of the audit what only administrators may do ($1 = 1) is counted by itself: else writes and the like would take its place; and so is who
+-- signed in and out ($1 = 2), which everybody may, and over and over.
 -- name: audit_old
 SELECT event FROM events
 WHERE who IS NOT NULL AND (CASE WHEN kind IN ('node.added', 'node.changed', 'node.removed', 'node.rotated', 'node.token_shown', 'token.added', 'token.removed',
-	'backup.made', 'reloaded') THEN 1 ELSE 0 END) = $1
+	'backup.made', 'reloaded') THEN 1 WHEN kind IN ('session.began', 'session.ended') THEN 2 ELSE 0 END) = $1
 ORDER BY event DESC LIMIT 1 OFFSET $2;
 -- name: audit_prune
 DELETE FROM events
 WHERE who IS NOT NULL AND event <= $1
 	AND (CASE WHEN kind IN ('node.added', 'node.changed', 'node.removed', 'node.rotated', 'node.token_shown', 'token.added', 'token.removed',
-	'backup.made', 'reloaded') THEN 1 ELSE 0 END) = $2;
+	'backup.made', 'reloaded') THEN 1 WHEN kind IN ('session.began', 'session.ended') THEN 2 ELSE 0 END) = $2;
 -- name: events_rising
 SELECT event, at, level, kind, node, text, who, address, before, after FROM events
 WHERE event > $1 AND event < $2 AND level <= $3 AND ($4 = 1 OR kind NOT IN ('pulled', 'pushed')) ORDER BY event LIMIT $5;

@@ -194,7 +194,7 @@ static void flood(struct stage *g, unsigned n, const struct author *by, const ch
 		GOOD(store_events_add(g->store, evs, 50, &g->why));
 }
 
-/* Three kinds, none of which takes another's place: what happens by itself, what operators do, what administrators do. */
+/* None takes another's place: what happens by itself, what operators do, what administrators do, who comes and goes. */
 STAGE_TEST(no_flood_washes_away_what_people_did)
 {
 	const struct event_query anns = {.who = "ann"};
@@ -211,6 +211,11 @@ STAGE_TEST(no_flood_washes_away_what_people_did)
 	assert_int_equal(count(list(g, &anns), "\"at\":"), 1);
 	flood(g, 1000, NULL, "pulled");
 	assert_in_range(count(audit(g), "\"kind\":\"record.written\""), 100, 111);
+	flood(g, 1000, &bob, "session.began"); /* which a viewer may */
+	flood(g, 1000, &bob, "session.ended");
+	assert_in_range(count(audit(g), "\"kind\":\"session."), 100, 111);
+	assert_in_range(count(audit(g), "\"kind\":\"record.written\""), 100, 111);
+	assert_int_equal(count(list(g, &anns), "\"at\":"), 1);
 	flood(g, 500, &bob, "node.changed"); /* the same kind: its own bound */
 	assert_in_range(count(audit(g), "\"kind\":\"node.changed\""), 100, 111);
 	assert_int_equal(count(list(g, &anns), "\"at\":"), 0);
