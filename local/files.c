@@ -130,6 +130,7 @@ static int run_remote(const struct settings *s, const struct format *f)
 	if (s->app_token_file && option_read_secret(s->app_token_file, &token, &why) != OK)
 		return tls_release(tls), complain(EXIT_REFUSED, &why, NULL);
 	config.token = token.at;
+	config.plain_http = s->allow_plain_http;
 	config.tls = tls;
 	enum err e = remote_open(&r, &config, &why);
 	int code;

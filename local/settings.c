@@ -66,8 +66,9 @@ static const struct option table[] = {
 		"the token that applications must show; perhaps two, one a line"},
 	TLS_SERVER_OPTIONS(&s.tls),
 	{"allow-plain-http", OPTION_FLAG, &s.allow_plain_http, NULL, 0, 0, NULL, NULL,
-		"listen beyond loopback without TLS, where the network itself is safe: tokens travel in the "
-		"clear"},
+		"listen beyond loopback without TLS, and import and export there, where the network itself "
+		"is "
+		"safe: tokens travel in the clear"},
 	{"generate", OPTION_NUMBER, &s.generator.rate, "0", 0, 1e6, NULL, "RATE",
 		"write RATE sensor-like records a second, to try things out"},
 	{"generate-burst", OPTION_INTEGER, &burst, "0", 0, 1e6, NULL, "N",

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
+
+#include "shared/listen.h"
 
 #define CONNECT_TIMEOUT_MS 5000
 #define DEFAULT_TIMEOUT_MS 10000
@@ -19,6 +22,7 @@ struct client {
 	bool cut_body;
 	const atomic_bool *stop;
 	int64_t timeout_ms;
+	bool here; /* it would show its token in the clear, so it talks to this machine alone */
 };
 
 static void curl_init(void)
@@ -84,6 +88,7 @@ enum err client_open(struct client **ret, const struct client_config *c, struct 
 	cl->cut_body = c->cut_body;
 	cl->stop = c->stop;
 	cl->timeout_ms = c->timeout_ms > 0 ? c->timeout_ms : DEFAULT_TIMEOUT_MS;
+	cl->here = c->token && c->token[0] && !c->plain_http && strncasecmp(c->base_url, "https:", 6) != 0;
 	if (!cl->curl || !cl->base || !cl->token || !set_up(cl->curl) || !set_tls(cl->curl, c)) {
 		client_close(cl);
 		return fail(INTERNAL, why, "libcurl does not take its settings");
@@ -113,7 +118,7 @@ void client_reply_done(struct client_reply *r)
 struct call {
 	struct client_reply reply;
 	size_t max_body;
-	bool too_large;
+	bool too_large, in_the_clear;
 	const atomic_bool *stop;
 	CURL *curl;
 	client_sink_fn *sink; /* NULL: into the reply */
@@ -122,6 +127,16 @@ struct call {
 	struct reason why;
 	char error[CURL_ERROR_SIZE]; /* libcurl's words */
 };
+
+/* Of the address itself, as a name may be anybody's. */
+static curl_socket_t open_here(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
+{
+	struct call *call = arg;
+	(void)purpose;
+	call->in_the_clear = !listen_is_loopback(&a->addr);
+	return call->in_the_clear ? CURL_SOCKET_BAD
+				  : socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
 
 /* For answers that may be large: into the sink, but for those that are a problem. */
 static bool sink(struct call *call, struct span bytes)
@@ -288,6 +303,12 @@ static enum err failed(const struct client *c, const struct call *call, enum htt
 	curl_easy_getinfo(c->curl, CURLINFO_CONNECT_TIME, &connected);
 	if (call->sunk != OK)
 		return fail(call->sunk, why, "%s", call->why.text);
+	if (call->in_the_clear)
+		return fail(DENIED, why,
+			"%s: the token would travel in the clear beyond this machine; ask by https://, or "
+			"with "
+			"--allow-plain-http if the network between is safe",
+			c->base);
 	if (call->too_large)
 		return fail(INVALID, why, "%s: the answer has more than %zu bytes", c->base, c->max_body);
 	if (code == CURLE_URL_MALFORMAT)
@@ -325,6 +346,8 @@ static CURLcode perform(struct client *c, struct call *call, const char *target,
 	curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, call);
 	curl_easy_setopt(c->curl, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(c->curl, CURLOPT_HEADERDATA, call);
+	curl_easy_setopt(c->curl, CURLOPT_OPENSOCKETFUNCTION, c->here ? open_here : NULL);
+	curl_easy_setopt(c->curl, CURLOPT_OPENSOCKETDATA, call);
 	CURLcode code = curl_easy_setopt(c->curl, CURLOPT_URL, url.at);
 	if (code == CURLE_OK)
 		code = curl_easy_perform(c->curl);

@@ -16,6 +16,7 @@ struct client;
 struct client_config {
 	const char *base_url; /* http://HOST:PORT, perhaps with a path; a slash at the end does not matter */
 	const char *token;    /* NULL or "": none */
+	bool plain_http;      /* it may also be shown by http:// beyond loopback, in the clear */
 	const struct tls
 		*tls; /* NULL: none to show, the system's authorities are believed; outlives the client */
 	bool any_certificate; /* of whoever: nothing that is sent or comes back is a secret, or believed */
@@ -35,6 +36,7 @@ struct client_reply {
 	char etag[40];
 };
 /*
+ * DENIED: the token would travel in the clear, and nothing was sent.
  * RETRY: could not reach it or timed out (the reason says connection refused, timed out, …).  UNCERTAIN: the
  * same after a POST or PATCH may have been sent.  INVALID: no URL, or an answer over max_body.  Any HTTP
  * status is OK. `target` begins with a slash and is encoded; `content_type` may be NULL.  A POST goes out

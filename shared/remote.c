@@ -134,6 +134,7 @@ enum err remote_open(struct remote **ret, const struct remote_config *c, struct 
 	struct remote *r = calloc(1, sizeof *r);
 	const struct client_config config = {.base_url = c->url,
 		.token = c->token,
+		.plain_http = c->plain_http,
 		.tls = c->tls,
 		.timeout_ms = c->timeout_ms ? c->timeout_ms : TIMEOUT_MS,
 		.max_body = ANSWER_MAX};

@@ -13,9 +13,10 @@ struct remote;
 
 struct remote_config {
 	const char *url;
-	const char *token;     /* NULL or "": none */
-	const struct tls *tls; /* as in client.h */
-	int64_t timeout_ms;    /* of a request; 0 = a minute */
+	const char *token; /* NULL or "": none */
+	bool plain_http;   /* this and the next as in client.h */
+	const struct tls *tls;
+	int64_t timeout_ms; /* of a request; 0 = a minute */
 	bool centre;
 	const struct format *format; /* what an export asks for */
 };

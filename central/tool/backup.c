@@ -119,7 +119,7 @@ static int fetch(struct tool *t, struct saving *s)
 	else if (e != OK && t->timeout_ms && seconds * 1000 >= (double)t->timeout_ms)
 		code = (fail_on("backup", "timed out"), EXIT_TIMEOUT);
 	else if (e != OK)
-		code = tool_unreachable(t, &why);
+		code = tool_unreachable(t, e, &why);
 	else if (reply.status != 200)
 		code = tool_complain(t, &reply);
 	else if (!is_whole(s, reply.etag))

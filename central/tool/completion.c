@@ -57,6 +57,7 @@ static void add_names(struct tool *t, const struct options *o, struct completed 
 		return;
 	const struct client_config config = {.base_url = t->central,
 		.token = t->token.at,
+		.plain_http = t->plain_http,
 		.tls = t->tls,
 		.timeout_ms = ANSWER_MS,
 		.max_body = BODY_MOST};

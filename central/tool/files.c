@@ -9,6 +9,7 @@ static enum err carry(struct tool *t, const struct format *f, const char *path, 
 {
 	const struct remote_config config = {.url = t->central,
 		.token = t->token.at,
+		.plain_http = t->plain_http,
 		.tls = t->tls,
 		.timeout_ms = t->timeout_ms,
 		.centre = true,

@@ -107,6 +107,10 @@ static const struct option table[] = {
 	{"tls-client-certificate", OPTION_TEXT, &tool.tls_files.certificate, NULL, 0, 0, NULL, "FILE",
 		"what is shown to a centre that wants a client certificate"},
 	{"tls-client-key", OPTION_TEXT, &tool.tls_files.key, NULL, 0, 0, NULL, "FILE", "its key"},
+	{"allow-plain-http", OPTION_FLAG, &tool.plain_http, NULL, 0, 0, NULL, NULL,
+		"show the token by http:// beyond loopback, too, where the network itself is safe: it "
+		"travels in "
+		"the clear"},
 	{"json", OPTION_FLAG, &tool.json, NULL, 0, 0, NULL, NULL, "print what the centre answers, as JSON"},
 	{"quiet", OPTION_FLAG, &tool.quiet, NULL, 0, 0, NULL, NULL, "do not show how far a long command is"},
 	{"timeout", OPTION_DURATION, &tool.timeout_ms, NULL, 0, 0, NULL, "DURATION",
@@ -216,6 +220,7 @@ static int run(struct tool *t, struct reason *why)
 	}
 	const struct client_config config = {.base_url = t->central,
 		.token = t->token.at,
+		.plain_http = t->plain_http,
 		.tls = t->tls,
 		.timeout_ms = t->timeout_ms ? t->timeout_ms : 10000,
 		.max_body = 64 * 1024 * 1024};

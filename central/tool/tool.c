@@ -113,9 +113,13 @@ int tool_complain(const struct tool *t, const struct client_reply *reply)
 	return refused ? EXIT_REFUSED : EXIT_FAILED;
 }
 
-int tool_unreachable(const struct tool *t, const struct reason *why)
+int tool_unreachable(const struct tool *t, enum err e, const struct reason *why)
 {
 	hide_progress(t);
+	if (e == DENIED) {
+		fprintf(stderr, "tidemark: %s\n", why->text);
+		return EXIT_REFUSED;
+	}
 	fprintf(stderr, "tidemark: %s\nTry: is tidemark-central running there?  --central URL asks another\n",
 		why->text);
 	return EXIT_UNREACHABLE;
@@ -127,10 +131,11 @@ int tool_call(
 	struct client_reply reply = {0};
 	struct reason why;
 
-	if (client_call(t->client, m, target, body, body.at ? "application/json" : NULL, &reply, &why) !=
-		OK) {
+	enum err e =
+		client_call(t->client, m, target, body, body.at ? "application/json" : NULL, &reply, &why);
+	if (e != OK) {
 		client_reply_done(&reply);
-		return tool_unreachable(t, &why);
+		return tool_unreachable(t, e, &why);
 	}
 	bool good = reply.status / 100 == 2;
 	if (good && (!reply.body.len || reply.body.at[0] == '{')) { /* a centre answers with objects only */

@@ -16,6 +16,7 @@
 
 struct tool {
 	struct tls_files tls_files;
+	bool plain_http;
 	struct tls *tls; /* what they hold; NULL: no file is named */
 	const char *central, *token_file;
 	int64_t timeout_ms; /* 0: not given */
@@ -45,7 +46,7 @@ const char *tool_nearest(const char *word, const char *(*at)(size_t i));
 int tool_call(struct tool *t, enum http_method m, const char *target, struct span body,
 	struct client_reply *ret) MUST_USE;
 /* For those that call the client themselves: each says what is wrong, and returns the code to exit with. */
-int tool_unreachable(const struct tool *t, const struct reason *why);
+int tool_unreachable(const struct tool *t, enum err e, const struct reason *why);
 int tool_complain(
 	const struct tool *t, const struct client_reply *reply); /* the problem in the server's words */
 /* The same for control messages, parsed; the caller frees the doc. */

@@ -328,3 +328,28 @@ def test_plain_http_beyond_loopback_is_asked_for_by_name(site, ca):
             return [*local, "--listen", "0.0.0.0:0", "--allow-plain-http"]
 
     assert re.search(r"warn plain_http ", site.adopt(Open(site.path, "open")).log_text())
+
+
+def test_a_token_is_shown_in_the_clear_only_by_name(site, tmp_path):
+    """By the tool, import and export as well: http:// beyond this machine, by whatever name, is asked nothing with a token in the hand."""
+    token = tmp_path / "token"
+    token.touch(mode=0o600)
+    token.write_text("some-secret-of-a-centre\n")
+    (tmp_path / "one.ndjson").write_text('{"id":"a","type":"t","body":1}\n')
+    tool = [lab.BIN / "tidemark", "--timeout", "2s", "--central"]
+    local = [lab.BIN / "tidemark-local", "export", "--from"]
+
+    def asks(argv, url, *more):
+        r = subprocess.run([*argv, url, *more], capture_output=True, text=True, timeout=60, cwd=tmp_path)
+        return r.returncode, "in the clear" in r.stderr and "--allow-plain-http" in r.stderr
+
+    for url in ("http://192.0.2.7:7100", "HTTP://192.0.2.7:7100", "http://[2001:db8::7]:7100"):
+        for command in (["status"], ["events", "-f"], ["backup", "b.db"], ["import", "--owner", "a", "one.ndjson"]):
+            assert asks(tool, url, "--token-file", token, *command) == (6, True), (url, command)
+        assert asks(local, url, "--app-token-file", token) == (6, True)
+    assert asks(tool, "http://192.0.2.7:7100", "status") == (3, False)  # nothing to lose
+    for url, more in (("http://192.0.2.7:7100", ["--allow-plain-http"]), ("https://192.0.2.7:7100", [])):
+        assert asks(tool, url, "--token-file", token, *more, "status") == (3, False)
+    centre = site.centre(options=["--secret-file", token])
+    for host in ("127.0.0.1", "localhost"):
+        assert asks(tool, f"http://{host}:{centre.url.rpartition(':')[2]}", "--token-file", token, "status") == (0, False)
