@@ -26,7 +26,7 @@ enum err remote_open(struct remote **ret, const struct remote_config *c, struct 
 void remote_close(struct remote *r);
 
 /*
- * RETRY, UNCERTAIN: not reached in spite of several attempts, or it has no room; DENIED: 401, 403; INVALID: refused,
+ * RETRY, UNCERTAIN: not reached in spite of several attempts, or it has no room; DENIED: 401, 403, or as in client.h; INVALID: refused,
  * in the server's words; INTERNAL: what answers is no Tidemark of that kind.
  */
 struct import_sink remote_sink(struct remote *r);
