@@ -151,6 +151,8 @@ static const char *say_secrets(const char *now, const char *before)
 {
 	if (strcmp(now, before) == 0)
 		return NULL;
+	if (!now[0])
+		return "none any more: whoever reaches the centre may do everything";
 	if (!span_equal(secrets_at(now, 0), secrets_at(before, 0)))
 		return "another secret: every node needs its new token";
 	return secrets_at(now, 1).len > 0 ? "the same secret; another one beside it is taken as well"

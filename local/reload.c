@@ -56,6 +56,11 @@ static bool same_token(const struct buf *a, const struct buf *b)
 	return strcmp(generation_token(a), generation_token(b)) == 0;
 }
 
+static const char *say_token(const struct buf *now)
+{
+	return now->len > 0 ? "another token" : "none any more: nobody is asked for one";
+}
+
 static void tell(
 	const struct option_changes *changes, const struct generation *g, const struct generation *before)
 {
@@ -63,9 +68,9 @@ static void tell(
 
 	option_changes_tell(changes, &r);
 	if (!same_token(&g->token, &before->token))
-		option_content_tell("token-file", "another token", &r);
+		option_content_tell("token-file", say_token(&g->token), &r);
 	if (!same_token(&g->app_token, &before->app_token))
-		option_content_tell("app-token-file", "another token", &r);
+		option_content_tell("app-token-file", say_token(&g->app_token), &r);
 	if (!tls_same(g->tls, before->tls))
 		tls_tell(g->tls, &r);
 	reloaded_tell(&r);

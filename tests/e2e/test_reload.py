@@ -260,6 +260,20 @@ def test_a_bad_file_changes_nothing(pair, wrong, why):
     assert centre.told(poll_interval="2s")[0] == {"poll-interval": ("500ms", "2s")}
 
 
+def test_a_secret_that_is_no_more_is_said(pair, tmp_path):
+    """A file that lost the line opens the program to everybody on the machine: so its log must not speak of another secret."""
+    secret = tmp_path / "secret"
+    secret.touch(mode=0o600)
+    secret.write_text("secret-of-the-pair\n")
+    centre, shop = pair
+    for p, names in ((centre, ["secret_file"]), (shop, ["token_file", "app_token_file"])):
+        assert "none any more" not in p.reload(**dict.fromkeys(names, str(secret)))
+        assert p.program.get("/v1/status").status == 401
+        assert p.reload(**dict.fromkeys(names)).count("none any more") == len(names)
+        assert p.program.get("/v1/status").status == 200
+    centre.program.in_sync("shop-1")
+
+
 def test_a_bad_file_at_a_local_and_one_that_is_gone(pair):
     for p in pair:
         good = p.file.read_text()
