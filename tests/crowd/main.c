@@ -58,7 +58,8 @@ static struct crowd {
 	double rate;
 	int64_t wrote_us; /* up to here the rate was served */
 	uint64_t polls, scrapes;
-	int64_t *due_us; /* of each place, monotonic: when a parked request is answered; side by side, since all are looked at every millisecond */
+	int64_t *
+		due_us; /* of each place, monotonic: when a parked request is answered; side by side, since all are looked at every millisecond */
 	struct series news, turns;
 	char line[256];
 	size_t line_len;
@@ -110,8 +111,9 @@ static void tell_mark(struct crowd *c)
 		held += c->places[i].member.held;
 		written += c->places[i].member.n;
 	}
-	printf("{\"polls\":%llu,\"scrapes\":%llu,\"held\":%llu,\"written\":%llu,", (unsigned long long)c->polls,
-		(unsigned long long)c->scrapes, (unsigned long long)held, (unsigned long long)written);
+	printf("{\"polls\":%llu,\"scrapes\":%llu,\"held\":%llu,\"written\":%llu,",
+		(unsigned long long)c->polls, (unsigned long long)c->scrapes, (unsigned long long)held,
+		(unsigned long long)written);
 	series_tell(&c->news, "news");
 	putchar(',');
 	series_tell(&c->turns, "turns");
@@ -413,7 +415,8 @@ int main(int argc, char **argv)
 	c->places = calloc(c->n, sizeof *c->places);
 	c->epoll = epoll_create1(EPOLL_CLOEXEC);
 	c->due_us = calloc(c->n, sizeof *c->due_us);
-	if (!c->places || !c->due_us || c->epoll < 0 || epoll_ctl(c->epoll, EPOLL_CTL_ADD, STDIN_FILENO, &orders) != 0)
+	if (!c->places || !c->due_us || c->epoll < 0 ||
+		epoll_ctl(c->epoll, EPOLL_CTL_ADD, STDIN_FILENO, &orders) != 0)
 		die("start");
 	for (unsigned i = 0; i < c->n; i++)
 		open_place(c, i, argc > 4 ? argv[4] : "n",
