@@ -44,6 +44,15 @@ void scheduler_nudge(struct scheduler *s, struct slot *slot, bool interrupt)
 	}
 }
 
+/* A parked pull that came back because its time was over: nobody waits for it. */
+static bool brings_nothing(const struct slot *slot)
+{
+	const struct answer *a = &slot->call.answer;
+	return slot->answered && a->result == POLL_OK && a->status == 200 &&
+	       slot->exchange.kind == PLAN_PULL && slot->exchange.parked_ms > 0 &&
+	       a->took_us >= slot->exchange.parked_ms * 1000;
+}
+
 /* On the transfer's thread. */
 static void call_done(struct transfer_call *call)
 {
@@ -54,7 +63,10 @@ static void call_done(struct transfer_call *call)
 	/* Another of its tokens is tried in the same turn, as if this had not been. */
 	slot->answered = !call->cancelled && !(refused && token_refused(&slot->token));
 	slot->results[POLL_CANCELLED] += !slot->answered;
-	slots_make_ready(&s->slots, slot);
+	if (brings_nothing(slot))
+		slots_make_ready_soon(&s->slots, slot, clock_mono_us());
+	else
+		slots_make_ready(&s->slots, slot);
 	pthread_mutex_unlock(&s->lock);
 }
 

@@ -37,6 +37,7 @@ void slots_init(struct slots *s, pthread_cond_t *news)
 	*s = (struct slots){.news = news};
 	list_init(&s->ready);
 	list_init(&s->held);
+	list_init(&s->quiet);
 }
 
 void slots_done(struct slots *s)
@@ -96,6 +97,27 @@ void slots_make_ready(struct slots *s, struct slot *slot)
 	slot->place = SLOT_READY;
 	list_add(&s->ready, slot);
 	pthread_cond_signal(s->news);
+}
+
+void slots_make_ready_soon(struct slots *s, struct slot *slot, int64_t now_us)
+{
+	slot->place = SLOT_READY;
+	if (!s->quiet.first) {
+		s->quiet_due_us = now_us + SLOTS_QUIET_US;
+		pthread_cond_signal(s->news);
+	}
+	list_add(&s->quiet, slot);
+}
+
+/* All at once, behind those that are ready. */
+static void ready_quiet(struct slots *s)
+{
+	if (!s->quiet.first)
+		return;
+	*s->ready.end = s->quiet.first;
+	s->ready.end = s->quiet.end;
+	s->quiet.first = NULL;
+	s->quiet.end = &s->quiet.first;
 }
 
 struct slot *slots_take_ready(struct slots *s)
@@ -169,6 +191,8 @@ void slots_stop_waiting(struct slots *s, struct slot *slot)
 
 void slots_wake_due(struct slots *s, int64_t now_us)
 {
+	if (s->quiet.first && (s->ready.first || s->quiet_due_us <= now_us))
+		ready_quiet(s);
 	while (s->n_waiting > 0 && s->waiting[0]->due_us <= now_us) {
 		struct slot *slot = s->waiting[0];
 		slots_stop_waiting(s, slot);
@@ -178,7 +202,8 @@ void slots_wake_due(struct slots *s, int64_t now_us)
 
 int64_t slots_next_due_us(const struct slots *s)
 {
-	return s->n_waiting > 0 ? s->waiting[0]->due_us : -1;
+	int64_t due = s->n_waiting > 0 ? s->waiting[0]->due_us : -1;
+	return s->quiet.first && (due < 0 || s->quiet_due_us < due) ? s->quiet_due_us : due;
 }
 
 /* --- several at once --- */

@@ -17,7 +17,9 @@ struct slots {
 	struct slot **at; /* by name */
 	size_t n, cap;
 	struct slot_list ready, held;
-	struct slot **waiting; /* a heap by due_us, as large as `at` */
+	struct slot_list quiet; /* ready, but in no hurry: gathered, to be looked at together */
+	int64_t quiet_due_us;   /* while there are any */
+	struct slot **waiting;  /* a heap by due_us, as large as `at` */
 	size_t n_waiting;
 	pthread_cond_t *news; /* signalled when one became ready, or the first wait ends earlier */
 };
@@ -31,6 +33,10 @@ void slots_forget(struct slots *s, struct slot *slot);            /* frees it; i
 
 /* Into a list, from none. */
 void slots_make_ready(struct slots *s, struct slot *slot);
+/* Ready with the next one, or in SLOTS_QUIET_US: at thousands of nodes most answers bring nothing, and to wake up for each costs
+ * more than to look at it. */
+void slots_make_ready_soon(struct slots *s, struct slot *slot, int64_t now_us);
+#define SLOTS_QUIET_US 5000
 void slots_make_waiting(struct slots *s, struct slot *slot, int64_t due_us);
 void slots_hold(struct slots *s, struct slot *slot);
 /* Out of a list. */

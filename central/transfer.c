@@ -297,10 +297,12 @@ void transfer_start(struct transfer *t, struct transfer_call *call)
 	call->own.crowded_out = call->own.head_over = false;
 	transfer_call_drop(call);
 	pthread_mutex_lock(&t->lock);
+	bool first = !t->incoming; /* else it is awake, or about to be */
 	call->own.next = t->incoming;
 	t->incoming = call;
 	pthread_mutex_unlock(&t->lock);
-	transfer_loop_wake(&t->loop);
+	if (first)
+		transfer_loop_wake(&t->loop);
 }
 
 void transfer_cancel(struct transfer *t, struct transfer_call *call)

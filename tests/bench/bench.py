@@ -16,6 +16,8 @@ import tempfile
 import time
 
 from ground import BIN, NODES, PAGE, Site, Table, cpu_s, peak_mib, remove, setup, tool
+import bench_nodes
+import bench_peers
 import bench_postgres
 import bench_quarantine
 import bench_refill
@@ -269,7 +271,7 @@ def idle(site, table):
 
 
 BENCHES = {f.__name__: f for f in (pull, feed, files, writers, latency, tls, idle)}
-NAMES = [*BENCHES, "refill", "quarantine", "postgres"]
+NAMES = [*BENCHES, "refill", "quarantine", "postgres", "peers", *bench_nodes.BENCHES]
 
 
 def run_sqlite(names, directory, records, table):
@@ -319,6 +321,11 @@ def main():
             bench_quarantine.run(directory / "quarantine", (a.records or RECORDS) // 4, table)
         if "postgres" in a.names:
             bench_postgres.run(directory / "postgres", a.records or bench_postgres.RECORDS, table)
+        if "peers" in a.names:
+            bench_peers.run(directory / "peers", a.records or bench_peers.RECORDS, table)
+        for name in bench_nodes.BENCHES:
+            if name in a.names:
+                bench_nodes.run(name, directory / name, table)
     finally:
         if not a.keep:
             shutil.rmtree(directory)

@@ -5,11 +5,12 @@
  *	crowd MEMBERS [BODY_BYTES [RECORDS [PREFIX]]]
  *
  * They are called n0, n1, … or what PREFIX says.  Each listens on a loopback port of its own and answers GET /v1/changes as PROTOCOL.md says (it takes no
- * pushes).  The first line tells the ports.  Then it obeys lines from its standard input until that ends:
+ * pushes), and GET /metrics with four figures, for a scraper to be measured beside a centre.  The first line tells the ports.
+ * Then it obeys lines from its standard input until that ends:
  *
  *	rate R       write R records a second, each at a member picked by chance
  *	mark         tell what was seen since the last mark, and forget it:
- *	             polls; news: how long a written record took until the centre said that it holds it;
+ *	             polls, scrapes; news: how long a written record took until the centre said that it holds it;
  *	             turns: from an answer to the same member's next request, which is the centre's time alone
  */
 #include <errno.h>
@@ -32,6 +33,7 @@
 #define EVENTS 256
 #define REQUEST_MAX 4096
 #define TICK_US 1000
+#define NOT_PARKED INT64_MAX
 
 struct place { /* a member and its connection */
 	struct member member;
@@ -40,9 +42,8 @@ struct place { /* a member and its connection */
 	size_t in_len;
 	struct buf out;
 	size_t sent;
-	bool parked;
 	struct page_request asked;
-	int64_t received_us, due_us, answered_us; /* wall; monotonic; monotonic, 0 = not yet */
+	int64_t received_us, answered_us; /* wall; monotonic, 0 = not yet */
 };
 
 struct series {
@@ -56,7 +57,9 @@ static struct crowd {
 	unsigned n;
 	double rate;
 	int64_t wrote_us; /* up to here the rate was served */
-	uint64_t polls;
+	uint64_t polls, scrapes;
+	int64_t *
+		due_us; /* of each place, monotonic: when a parked request is answered; side by side, since all are looked at every millisecond */
 	struct series news, turns;
 	char line[256];
 	size_t line_len;
@@ -108,14 +111,15 @@ static void tell_mark(struct crowd *c)
 		held += c->places[i].member.held;
 		written += c->places[i].member.n;
 	}
-	printf("{\"polls\":%llu,\"held\":%llu,\"written\":%llu,", (unsigned long long)c->polls,
-		(unsigned long long)held, (unsigned long long)written);
+	printf("{\"polls\":%llu,\"scrapes\":%llu,\"held\":%llu,\"written\":%llu,",
+		(unsigned long long)c->polls, (unsigned long long)c->scrapes, (unsigned long long)held,
+		(unsigned long long)written);
 	series_tell(&c->news, "news");
 	putchar(',');
 	series_tell(&c->turns, "turns");
 	puts("}");
 	fflush(stdout);
-	c->polls = 0;
+	c->polls = c->scrapes = 0;
 }
 
 /* --- connections --- */
@@ -127,12 +131,13 @@ static void watch(struct crowd *c, int op, int fd, uint32_t events, unsigned pla
 		die("epoll_ctl");
 }
 
-static void hang_up(struct place *p)
+static void hang_up(struct crowd *c, unsigned i)
 {
+	struct place *p = &c->places[i];
 	if (p->fd >= 0)
 		close(p->fd);
 	p->fd = -1;
-	p->parked = false;
+	c->due_us[i] = NOT_PARKED;
 	p->in_len = p->sent = 0;
 	buf_done(&p->out);
 }
@@ -144,7 +149,7 @@ static void welcome(struct crowd *c, unsigned i)
 	int one = 1, fd = accept4(p->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0)
 		return;
-	hang_up(p);
+	hang_up(c, i);
 	p->fd = fd;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	watch(c, EPOLL_CTL_ADD, fd, EPOLLIN, i, false);
@@ -160,7 +165,7 @@ static void flush_out(struct crowd *c, unsigned i)
 			return;
 		}
 		if (n < 0) {
-			hang_up(p);
+			hang_up(c, i);
 			return;
 		}
 		p->sent += (size_t)n;
@@ -171,15 +176,30 @@ static void flush_out(struct crowd *c, unsigned i)
 	p->answered_us = clock_mono_us();
 }
 
-static void reply(struct crowd *c, unsigned i, int status, const struct buf *body)
+static void reply(struct crowd *c, unsigned i, int status, const char *type, const struct buf *body)
 {
 	struct place *p = &c->places[i];
 	buf_printf(&p->out, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n", status,
-		status == 200 ? "OK" : "Conflict",
-		status == 200 ? "application/x-ndjson" : "application/problem+json", body->len);
+		status == 200 ? "OK" : "Conflict", type, body->len);
 	buf_put(&p->out, buf_span(body));
-	p->parked = false;
+	c->due_us[i] = NOT_PARKED;
 	flush_out(c, i);
+}
+
+static bool is_scrape(struct span target)
+{
+	return span_is(target, "/metrics");
+}
+
+static void answer_scrape(struct crowd *c, unsigned i)
+{
+	const struct member *m = &c->places[i].member;
+	struct buf body = {0};
+	c->scrapes++;
+	buf_printf(&body, "records %zu\nhead_seq %zu\nheld %llu\nup 1\n", m->n, m->n,
+		(unsigned long long)m->held);
+	reply(c, i, 200, "text/plain; version=0.0.4", &body);
+	buf_done(&body);
 }
 
 static void answer(struct crowd *c, unsigned i)
@@ -187,7 +207,7 @@ static void answer(struct crowd *c, unsigned i)
 	struct place *p = &c->places[i];
 	struct buf body = {0};
 	member_answer(&p->member, &p->asked, p->received_us, &body);
-	reply(c, i, 200, &body);
+	reply(c, i, 200, "application/x-ndjson", &body);
 	buf_done(&body);
 }
 
@@ -209,22 +229,26 @@ static void take_request(struct crowd *c, unsigned i)
 	char *target = strchr(p->in, ' '), *end = target ? strchr(target + 1, ' ') : NULL;
 	int64_t now = clock_mono_us();
 	if (!end) {
-		hang_up(p);
+		hang_up(c, i);
+		return;
+	}
+	struct span what = {target + 1, (size_t)(end - target - 1)};
+	if (is_scrape(what)) {
+		p->in_len = 0;
+		answer_scrape(c, i);
 		return;
 	}
 	p->received_us = clock_wall_us();
-	bool good = member_read(
-		&p->member, (struct span){target + 1, (size_t)(end - target - 1)}, &p->asked, &problem);
+	bool good = member_read(&p->member, what, &p->asked, &problem);
 	p->in_len = 0;
 	if (good)
 		note_request(c, p, now);
 	if (!good) {
-		reply(c, i, 409, &problem);
+		reply(c, i, 409, "application/problem+json", &problem);
 	} else if (p->asked.after < p->member.n || p->asked.wait_ms == 0) {
 		answer(c, i);
 	} else {
-		p->parked = true;
-		p->due_us = now + p->asked.wait_ms * 1000;
+		c->due_us[i] = now + p->asked.wait_ms * 1000;
 	}
 	buf_done(&problem);
 }
@@ -236,7 +260,7 @@ static void hear(struct crowd *c, unsigned i)
 	if (n < 0 && errno == EAGAIN)
 		return;
 	if (n <= 0) {
-		hang_up(p);
+		hang_up(c, i);
 		return;
 	}
 	p->in_len += (size_t)n;
@@ -244,7 +268,7 @@ static void hear(struct crowd *c, unsigned i)
 	if (strstr(p->in, "\r\n\r\n"))
 		take_request(c, i);
 	else if (p->in_len == sizeof p->in - 1)
-		hang_up(p);
+		hang_up(c, i);
 }
 
 /* --- time --- */
@@ -257,7 +281,7 @@ static void write_news(struct crowd *c, int64_t now)
 	for (unsigned k = 0; k < (unsigned)due; k++) {
 		unsigned i = (unsigned)entropy_below(c->n);
 		member_write(&c->places[i].member, now);
-		if (c->places[i].parked)
+		if (c->due_us[i] != NOT_PARKED)
 			answer(c, i);
 	}
 	c->wrote_us += (int64_t)((double)(unsigned)due / c->rate * 1e6);
@@ -266,7 +290,7 @@ static void write_news(struct crowd *c, int64_t now)
 static void tick(struct crowd *c, int64_t now)
 {
 	for (unsigned i = 0; i < c->n; i++)
-		if (c->places[i].parked && c->places[i].due_us <= now)
+		if (c->due_us[i] <= now)
 			answer(c, i);
 	if (c->rate > 0)
 		write_news(c, now);
@@ -390,7 +414,9 @@ int main(int argc, char **argv)
 	raise_descriptors();
 	c->places = calloc(c->n, sizeof *c->places);
 	c->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (!c->places || c->epoll < 0 || epoll_ctl(c->epoll, EPOLL_CTL_ADD, STDIN_FILENO, &orders) != 0)
+	c->due_us = calloc(c->n, sizeof *c->due_us);
+	if (!c->places || !c->due_us || c->epoll < 0 ||
+		epoll_ctl(c->epoll, EPOLL_CTL_ADD, STDIN_FILENO, &orders) != 0)
 		die("start");
 	for (unsigned i = 0; i < c->n; i++)
 		open_place(c, i, argc > 4 ? argv[4] : "n",
@@ -400,7 +426,7 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	run(c);
 	for (unsigned i = 0; i < c->n; i++) {
-		hang_up(&c->places[i]);
+		hang_up(c, i);
 		member_done(&c->places[i].member);
 	}
 	return 0;

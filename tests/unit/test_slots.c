@@ -109,6 +109,36 @@ static void test_a_turn_comes_once_a_period(void **state)
 	}
 }
 
+/* What brings nothing is gathered, but not for long, and never held back once somebody works anyway. */
+static void test_those_in_no_hurry_are_gathered(void **state)
+{
+	struct slots *s = &((struct table *)*state)->slots;
+
+	slots_make_ready_soon(s, s->at[0], 1000);
+	slots_make_ready_soon(s, s->at[1], 2000);
+	assert_int_equal(slots_next_due_us(s), 1000 + SLOTS_QUIET_US);
+	slots_wake_due(s, 1000 + SLOTS_QUIET_US - 1);
+	assert_null(s->ready.first);
+	slots_wake_due(s, 1000 + SLOTS_QUIET_US);
+	assert_ptr_equal(slots_take_ready(s), s->at[0]);
+	assert_ptr_equal(slots_take_ready(s), s->at[1]);
+	assert_null(s->ready.first);
+	assert_int_equal(slots_next_due_us(s), -1);
+
+	slots_make_ready_soon(s, s->at[0], 1000);
+	slots_make_ready(s, s->at[2]);
+	slots_wake_due(s, 1001);
+	assert_ptr_equal(slots_take_ready(s), s->at[2]);
+	assert_ptr_equal(slots_take_ready(s), s->at[0]);
+	slots_make_waiting(s, s->at[3], 1500);
+	slots_make_ready_soon(s, s->at[1], 1000);
+	assert_int_equal(slots_next_due_us(s), 1500);
+	slots_wake_due(s, 1500);
+	assert_ptr_equal(slots_take_ready(s), s->at[3]);
+	slots_wake_due(s, 1000 + SLOTS_QUIET_US);
+	assert_ptr_equal(slots_take_ready(s), s->at[1]);
+}
+
 static void test_those_that_are_held_come_when_there_is_room(void **state)
 {
 	struct slots *s = &((struct table *)*state)->slots;
@@ -157,6 +187,7 @@ int main(void)
 		TEST(test_those_that_wait_come_in_order),
 		TEST(test_nodes_that_could_be_asked_at_once_are_spread),
 		TEST(test_a_turn_comes_once_a_period),
+		TEST(test_those_in_no_hurry_are_gathered),
 		TEST(test_those_that_are_held_come_when_there_is_room),
 		TEST(test_the_refused_hurry_and_the_others_wait),
 	};

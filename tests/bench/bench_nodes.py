@@ -1,0 +1,203 @@
+"""Thousands of nodes: one process (tests/crowd) answers as all of them, to a centre and to Prometheus in turns.
+
+    polled    5,000 nodes, each asked once a second, by the centre and by Prometheus (four samples a scrape, written to its TSDB)
+    parked    5,000 nodes with nothing to say, requests parked for 25 seconds
+    trickle   5,000 nodes, each with a new record a second, into PostgreSQL
+    mixed     10,000 nodes at an interval of 10 s, 500 of them dead, 100 writing; against the same without the dead
+"""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+from ground import Site, cpu_s, peak_mib
+from bench_postgres import Server
+import crowd
+import lab
+import pg
+
+NODES = int(os.environ.get("BENCH_NODES") or 5000)
+WINDOW_S = int(os.environ.get("BENCH_WINDOW") or 20)
+
+
+class Window:
+    """What a program and the crowd did for a while."""
+
+    def __init__(self, program, members):
+        self.program, self.members = program, members
+        members.mark()
+        self.cpu, self.start = cpu_s(program), time.monotonic()
+
+    def end(self):
+        time.sleep(max(0, self.start + WINDOW_S - time.monotonic()))
+        self.s = time.monotonic() - self.start
+        self.core = (cpu_s(self.program) - self.cpu) / self.s * 100
+        self.seen = self.members.mark()
+        return self
+
+
+def resident_mib(program):
+    return crowd.resident_mib(program)
+
+
+def all_in_step(centre, n, seconds=120):
+    lab.wait_until(f"{n} in step", lambda: centre.get("/v1/status").json["nodes"]["in_sync"] >= n, seconds)
+
+
+# --- Prometheus ---
+
+class Prometheus:
+    """Scrapes every member of the crowd once a second."""
+
+    def __init__(self, directory, members):
+        directory.mkdir(parents=True)
+        targets = [n.url.removeprefix("http://") for n in members.nodes]
+        (directory / "prometheus.yml").write_text(
+            "global: {scrape_interval: 1s, scrape_timeout: 1s}\n"
+            "scrape_configs: [{job_name: nodes, file_sd_configs: [{files: [targets.json]}]}]\n")
+        (directory / "targets.json").write_text(json.dumps([{"targets": targets}]))
+        self.log = open(directory / "log", "wb")
+        self.process = subprocess.Popen(["prometheus", f"--config.file={directory}/prometheus.yml", f"--storage.tsdb.path={directory}/data",
+                                         "--web.listen-address=127.0.0.1:0"], stdout=self.log, stderr=self.log)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+        self.log.close()
+
+
+def polled(site, table):
+    members = crowd.Crowd(NODES)
+    try:
+        ours, theirs = [], []
+        for i in range(table.rounds):
+            for turn in ("centre", "prometheus") if i % 2 else ("prometheus", "centre"):
+                if turn == "centre":
+                    centre = site.centre(f"polled{i}", members.nodes, ["--poll-interval", "1s"]).start()
+                    all_in_step(centre, NODES)
+                    w = Window(centre, members).end()
+                    ours.append((w.core, resident_mib(centre), w.seen["polls"] / w.s, w.seen["turns"]["p99"]))
+                    centre.stop()
+                else:
+                    p = Prometheus(site.path / f"prometheus{i}", members)
+                    try:
+                        lab.wait_until("all scraped", lambda: members.mark()["scrapes"] > 0, 60)
+                        time.sleep(5)
+                        w = Window(p, members).end()
+                        theirs.append((w.core, resident_mib(p), w.seen["scrapes"] / w.s))
+                    finally:
+                        p.stop()
+    finally:
+        members.close()
+    table.add("polled, centre CPU", "% of a core", [c for c, *_ in ours], f"{NODES:,} nodes, each proven once a second")
+    table.add("polled, Prometheus", "% of a core", [c for c, *_ in theirs], "the same nodes scraped once a second")
+    table.add("polled / Prometheus", "times", [a[0] / b[0] for a, b in zip(ours, theirs)], "the centre's CPU against Prometheus' (goal 0.4)")
+    table.add("polled, memory", "MiB", [m for _, m, *_ in ours], "resident")
+    table.add("polled, memory /", "times", [a[1] / b[1] for a, b in zip(ours, theirs)], "against Prometheus' (goal 0.125)")
+    table.add("polled, rate", "polls/s", [r for _, _, r, _ in ours], f"of {NODES:,} nodes")
+    table.add("polled, rate theirs", "scrapes/s", [r for *_, r in theirs], "the same of Prometheus")
+    table.add("polled, turn p99", "ms", [p for *_, p in ours], "from a node's answer to its next request (goal 10)")
+
+
+def parked(site, table):
+    members = crowd.Crowd(NODES)
+    few = crowd.Crowd(1, prefix="few")
+    try:
+        alone = site.centre("alone", few.nodes, ["--poll-interval", "25s"]).start()
+        all_in_step(alone, 1)
+        rest = resident_mib(alone)
+        alone.stop()
+        centre = site.centre("parked", members.nodes, ["--poll-interval", "25s"]).start()
+        all_in_step(centre, NODES)
+        used = [Window(centre, members).end() for _ in range(table.rounds)]
+        grown = resident_mib(centre)
+        centre.stop()
+    finally:
+        members.close()
+        few.close()
+    table.add("parked, centre CPU", "% of a core", [w.core for w in used], f"{NODES:,} idle nodes, requests parked for 25 s (goal 1)")
+    table.add("parked, memory", "KiB a node", [(grown - rest) * 1024 / NODES], "what the centre grew by (goal 16)")
+    table.add("parked, the rest", "MiB", [rest], "a centre with one node (goal 64)")
+
+
+def trickle(site, table):
+    server = Server(site.path / "server", durable=True)
+    members = crowd.Crowd(NODES, 140)
+    try:
+        database = pg.Database("trickle", server.server)
+        centre = site.centre("trickle", members.nodes, ["--poll-interval", "10s"], store=database).start()
+        all_in_step(centre, NODES)
+        members.rate(NODES)
+        time.sleep(3)
+        figures = []
+        for _ in range(table.rounds):
+            commits, busy = commits_of(database), server.cpu_s()
+            w = Window(centre, members).end()
+            figures.append((w.core, (server.cpu_s() - busy) / w.s * 100, (commits_of(database) - commits) / w.s, w.seen["news"]["p50"],
+                            w.seen["news"]["p99"], w.seen["news"]["n"] / w.s))
+        centre.stop()
+    finally:
+        members.close()
+        server.remove()
+    for i, (name, unit, what) in enumerate((
+            ("centre CPU", "% of a core", f"{NODES:,} nodes, each with a new record a second, into PostgreSQL"),
+            ("server CPU", "% of a core", "PostgreSQL's (goal 15)"), ("commits", "1/s", "transactions (goal: about 10)"),
+            ("held p50", "ms", "from the write until the local is told that the centre holds it"), ("held p99", "ms", "the same"),
+            ("rate", "records/s", "held"))):
+        table.add(f"trickle, {name}", unit, [f[i] for f in figures], what)
+
+
+def commits_of(database):
+    return int(database.sql("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")[0])
+
+
+def mixed(site, table):
+    """Twice the nodes, as they may be far away; the dead ones refuse, or never answer."""
+    alive = 2 * NODES - NODES // 10
+    quiet, writing = crowd.Crowd(alive - 100, prefix="quiet"), crowd.Crowd(100, prefix="busy")
+    refusing, silent = crowd.Refusing(NODES // 20), crowd.Silent(NODES // 20)
+    figures = []
+    try:
+        for i in range(table.rounds):
+            with_dead = [*quiet.nodes, *writing.nodes, *refusing.nodes, *silent.nodes]
+            for dead, nodes in ((False, with_dead[:alive]), (True, with_dead)):
+                centre = site.centre(f"mixed{i}{dead:d}", nodes, ["--poll-interval", "10s"]).start()
+                all_in_step(centre, alive)
+                writing.rate(100)
+                w = Window(centre, writing).end()
+                oldest = oldest_proof(centre)
+                writing.rate(0)
+                figures.append((w.core, w.seen["news"]["p99"], oldest, resident_mib(centre)))
+                centre.stop()
+    finally:
+        for x in (quiet, writing, refusing, silent):
+            x.close()
+    without, dead = figures[::2], figures[1::2]
+    table.add("mixed, centre CPU", "% of a core", [f[0] for f in dead], f"{2 * NODES:,} nodes at an interval of 10 s, {NODES // 10} of them dead, 100 writing")
+    table.add("mixed, held p99", "ms", [f[1] for f in dead], "of the writing ones")
+    table.add("mixed, p99 / without", "times", [a[1] / b[1] for a, b in zip(dead, without)], "against the same without the dead ones (goal 1.1)")
+    table.add("mixed, oldest proof", "s", [f[2] for f in dead], "of those that live (goal 20)")
+    table.add("mixed, memory", "MiB", [f[3] for f in dead], "resident")
+
+
+def oldest_proof(centre):
+    """In seconds, of the nodes in step."""
+    oldest, after = 0.0, ""
+    while after is not None:
+        page = centre.get(f"/v1/nodes?state=in_sync&limit=1000{after and '&after=' + after}").json
+        oldest = max([oldest, *(n["proof"]["age_s"] for n in page["nodes"])])
+        after = page["next"]
+    return oldest
+
+
+BENCHES = {f.__name__: f for f in (polled, parked, trickle, mixed)}
+
+
+def run(name, directory, table):
+    site = Site(pathlib.Path(directory), 0)
+    try:
+        BENCHES[name](site, table)
+    finally:
+        site.kill()
