@@ -66,10 +66,11 @@ static void note_page(struct node_run *run, const struct exchange *x, const stru
 		end->digest.count) /* places of the log that were written over hold no record */
 		run->pull_backlog = end->digest.count;
 	/* By the local's own clock, whatever that says, it waits for so long; from here on by ours. */
-	int64_t waits_us = end->t_send_us > end->oldest_after_us ? end->t_send_us - end->oldest_after_us : 0;
 	run->oldest_us = -1;
 	if (end->more && end->oldest_after_us >= 0)
-		run->oldest_us = a->t_done_us - waits_us;
+		run->oldest_us =
+			a->t_done_us -
+			(end->t_send_us > end->oldest_after_us ? end->t_send_us - end->oldest_after_us : 0);
 	run->pulled += out->taken;
 	note_proof(run, x, a, out, now_us);
 	if (end->damage.known) {
