@@ -151,12 +151,22 @@ static const char *say_secrets(const char *now, const char *before)
 {
 	if (strcmp(now, before) == 0)
 		return NULL;
-	if (!now[0])
-		return "none any more: whoever reaches the centre may do everything";
 	if (!span_equal(secrets_at(now, 0), secrets_at(before, 0)))
 		return "another secret: every node needs its new token";
 	return secrets_at(now, 1).len > 0 ? "the same secret; another one beside it is taken as well"
 					  : "the same secret; the one before it is not taken any more";
+}
+
+/* A file that lost a line must not open the centre to everybody on the machine. */
+static enum err check_secret_stays(
+	const struct generation *g, const struct generation *before, struct reason *why)
+{
+	if (!generation_secret(before)[0] || generation_secret(g)[0])
+		return OK;
+	return fail(INVALID, why,
+		"secret-file: without it whoever reaches the centre may do everything; only a restart takes "
+		"it "
+		"away");
 }
 
 static void tell(
@@ -237,6 +247,8 @@ void reload_settings(struct reload *r)
 	enum err e = settings_reread(&g->settings, r->argc, r->argv, &changes, &why);
 	if (e == OK)
 		e = generation_read_files(g, &why);
+	if (e == OK)
+		e = check_secret_stays(g, before, &why);
 	g->settings.allowed.self = before->settings.allowed.self; /* where it listens needs a restart */
 	if (e == OK)
 		e = tls_switch_check(before->tls, g->tls, &why);

@@ -56,9 +56,14 @@ static bool same_token(const struct buf *a, const struct buf *b)
 	return strcmp(generation_token(a), generation_token(b)) == 0;
 }
 
-static const char *say_token(const struct buf *now)
+/* A file that lost a line must not open the local to everybody on the machine. */
+static enum err check_token_stays(
+	const struct buf *now, const struct buf *before, const char *option, struct reason *why)
 {
-	return now->len > 0 ? "another token" : "none any more: nobody is asked for one";
+	if (before->len == 0 || now->len > 0)
+		return OK;
+	return fail(INVALID, why, "%s: without it nobody is asked for a token; only a restart takes it away",
+		option);
 }
 
 static void tell(
@@ -68,9 +73,9 @@ static void tell(
 
 	option_changes_tell(changes, &r);
 	if (!same_token(&g->token, &before->token))
-		option_content_tell("token-file", say_token(&g->token), &r);
+		option_content_tell("token-file", "another token", &r);
 	if (!same_token(&g->app_token, &before->app_token))
-		option_content_tell("app-token-file", say_token(&g->app_token), &r);
+		option_content_tell("app-token-file", "another token", &r);
 	if (!tls_same(g->tls, before->tls))
 		tls_tell(g->tls, &r);
 	reloaded_tell(&r);
@@ -103,6 +108,10 @@ void reload_settings(struct reload *r)
 
 	if (e == OK)
 		e = generation_read_files(g, &why);
+	if (e == OK)
+		e = check_token_stays(&g->token, &before->token, "token-file", &why);
+	if (e == OK)
+		e = check_token_stays(&g->app_token, &before->app_token, "app-token-file", &why);
 	if (e == OK)
 		e = tls_switch_check(before->tls, g->tls, &why);
 	if (e == OK) {
