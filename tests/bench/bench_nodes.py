@@ -12,7 +12,7 @@ import signal
 import subprocess
 import time
 
-from ground import Site, cpu_s, peak_mib
+from ground import Site, cpu_s
 from bench_postgres import Server
 import crowd
 import lab
