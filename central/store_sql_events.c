@@ -16,14 +16,11 @@ static uint64_t prune_every(uint64_t kept)
 	return tenth < PRUNE_EVERY_MOST ? tenth : PRUNE_EVERY_MOST;
 }
 
-/* The newest event of this sort of the audit that is one too many; 0 = none. */
-static uint64_t old_audit(struct db *db, int sort, uint64_t kept)
+/* The newest event that is one too many, as `q` finds it; 0 = none. */
+static uint64_t find_old(struct stmt q)
 {
-	struct stmt q = stmt_begin(db, SQL_CENTRAL_AUDIT_OLD);
 	uint64_t old = 0;
 
-	stmt_i64(q, 1, sort);
-	stmt_u64(q, 2, kept < INT64_MAX ? kept : INT64_MAX);
 	if (stmt_step(q))
 		old = stmt_col_u64(q, 0);
 	stmt_done(q);
@@ -33,9 +30,12 @@ static uint64_t old_audit(struct db *db, int sort, uint64_t kept)
 static void prune_audit(struct store *st, struct db *db)
 {
 	for (int sort = 0; sort < AUDIT_SORTS; sort++) {
-		uint64_t old = old_audit(db, sort, st->audit_kept);
-		struct stmt q;
+		struct stmt q = stmt_begin(db, SQL_CENTRAL_AUDIT_OLD);
+		uint64_t old;
 
+		stmt_i64(q, 1, sort);
+		stmt_u64(q, 2, st->audit_kept < INT64_MAX ? st->audit_kept : INT64_MAX);
+		old = find_old(q);
 		if (old == 0)
 			continue;
 		q = stmt_begin(db, SQL_CENTRAL_AUDIT_PRUNE);
@@ -45,17 +45,25 @@ static void prune_audit(struct store *st, struct db *db)
 	}
 }
 
-/* Those with an author do not go with the others: what people did is not washed away by what happens by itself. */
+static void prune_others(struct store *st, struct db *db)
+{
+	struct stmt q = stmt_begin(db, SQL_CENTRAL_EVENTS_OLD);
+	uint64_t old;
+
+	stmt_u64(q, 1, st->events_kept);
+	old = find_old(q);
+	if (old == 0)
+		return;
+	q = stmt_begin(db, SQL_CENTRAL_EVENTS_PRUNE);
+	stmt_u64(q, 1, old);
+	stmt_run(q);
+}
+
+/* Each sort by its own number: what people did is not washed away by what happens by itself, nor that by what people do. */
 static void prune(struct store *st, struct db *db, uint64_t id, bool of_audit)
 {
-	uint64_t kept = st->events_kept;
-	struct stmt q;
-
-	if (id > kept && id % prune_every(kept) == 0) {
-		q = stmt_begin(db, SQL_CENTRAL_EVENTS_PRUNE);
-		stmt_u64(q, 1, id - kept);
-		stmt_run(q);
-	}
+	if (id > st->events_kept && id % prune_every(st->events_kept) == 0)
+		prune_others(st, db);
 	if (of_audit && atomic_fetch_add(&st->audited, 1) % prune_every(st->audit_kept) == 0)
 		prune_audit(st, db);
 }

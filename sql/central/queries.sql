@@ -38,6 +38,8 @@ ON CONFLICT (node, epoch) DO NOTHING;
 -- name: abandoned_forget
 DELETE FROM abandoned WHERE node = $1 AND epoch = $2;
 
+-- name: events_old
+SELECT event FROM events WHERE who IS NULL ORDER BY event DESC LIMIT 1 OFFSET $1;
 -- name: events_prune
 DELETE FROM events WHERE event <= $1 AND who IS NULL;
 -- Of the audit what only administrators may do ($1 = 1) is counted by itself: else writes and the like would take its place; and so is who

@@ -411,7 +411,9 @@ static void test_many_large_answers_at_once_do_not_fill_the_memory(void **state)
 	transfer_call_done(&little);
 	assert_int_equal(budget.taken, 0);
 	print_message("%u of %d given up, %ld KiB at most\n", crowded, N, peak_kib() - before_kib);
-	assert_true(peak_kib() - before_kib < 32 * 1024); /* all that was sent is 76 MiB */
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* which keep what was freed */
+	assert_true(peak_kib() - before_kib < 32 * 1024);           /* all that was sent is 76 MiB */
+#endif
 }
 
 /* It shows when one waits to be applied: what has come whole is never given up, and the next one is. */

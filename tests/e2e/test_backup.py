@@ -250,10 +250,13 @@ def test_a_centre_on_postgresql_names_the_tool_for_it(site, databases):
     store = databases()
     head, _, query = store.url.partition("://")[2].partition("?")
     user, _, place = head.rpartition("@")
-    plain, store.url = store.url, f"postgresql://{user or 'postgres'}:hidden@{place}?{query}&password=hidden"
-    centre = site.centre(store=store)
+    settings = site.path / "centre.conf"
+    settings.touch(mode=0o600)
+    settings.write_text(f"store = postgresql://{user or 'postgres'}:hidden@{place}?{query}&password=hidden\n")
+    centre = lab.Centre(site.path, [], store=store)
+    centre.argv = (lambda argv: lambda: [a for a in argv() if a not in ("--store", store.url)] + ["--config", settings])(centre.argv)
+    site.adopt(centre)
     r = centre.tool("backup", str(site.path / "x.db"), check=False)
-    store.url = plain
     assert r.returncode == 6 and not list(site.path.glob("x.db*"))
     assert "pg_dump --format=custom --file=centre.dump 'postgresql://" in r.stderr and "hidden" not in r.stderr
     line = r.stderr[r.stderr.index("pg_dump"):].strip()
