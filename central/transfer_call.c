@@ -51,6 +51,7 @@ static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_so
 {
 	struct transfer_call *call = ctx;
 	(void)purpose;
+	call->own.socket = -1; /* another connection, perhaps under the number of the one before */
 	call->own.verdict = networks_judge(call->own.allowed, &a->addr);
 	if (call->own.verdict != ADDRESS_ALLOWED)
 		return CURL_SOCKET_BAD;
@@ -108,7 +109,8 @@ static int look_at_wire(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, cur
 		return 1;
 	if (call->own.socket < 0)
 		return 0;
-	uint64_t came = wire_bytes(call->own.socket) - call->own.wire_begin;
+	uint64_t all = wire_bytes(call->own.socket), begin = call->own.wire_begin;
+	uint64_t came = all > begin ? all - begin : 0;
 	call->own.flooded = came > 2 * (call->max_bytes + TRANSFER_HEAD_BYTES);
 	return call->own.flooded || (!call->own.head_over && !take_head_so_far(call, came));
 }

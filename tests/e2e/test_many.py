@@ -77,7 +77,7 @@ def test_dead_nodes_slow_nobody(site, ends):
     refusing, silent = ends(crowd.Refusing(REFUSING + 1)), ends(crowd.Silent(SILENT))
     names = ends(crowd.SilentNames(site.path))
     dead_url = refusing.nodes.pop().url
-    unnamed = crowd.Node("unnamed", "http://site-x.example.com:7101")
+    unnamed = crowd.Node("unnamed", "https://site-x.example.com:7101")
     centre = site.adopt(NamedCentre(names, site.path, [*good.nodes, *few.nodes[:3]], options=["--poll-interval", "1s"]))
     good.rate(RATE)
     lab.wait_until("all in step", lambda: states(centre)["in_sync"] == GOOD + 3)

@@ -45,7 +45,7 @@ class Line:
     def known(self):
         """What the centre holds of the node, and believes of it."""
         n = self.centre.node("a")
-        told = [e["kind"] for e in self.centre.events("a") if e["kind"] != "node.state"]
+        told = [e["kind"] for e in self.centre.events("a") if e["kind"] != "node.state" and not e["who"]]
         return {k: n[k] for k in ("epoch", "cursor", "records")} | {"proof": n["proof"]["poll"], "told": told}
 
     def places(self, size):
