@@ -55,7 +55,8 @@ struct reaper_entry {
 	uint64_t read;                 /* bytes of bodies, ever */
 	int64_t looked_us;             /* when we last looked how far it is, */
 	uint64_t looked;               /* and how far it was */
-	bool busy;                     /* between reaper_begin() and reaper_end() */
+	int peeked; /* bytes of a head that were looked at and left; of the thread that calls reaper_add() */
+	bool busy;  /* between reaper_begin() and reaper_end() */
 	bool waits, large, slow, gone, closing;
 };
 

@@ -166,7 +166,7 @@ static struct reaper_entry *next_behind(
 static bool is_behind(const struct reaper_entry *e)
 {
 	int n = 0;
-	return e->state != REAPER_SENDING && ioctl(e->fd, FIONREAD, &n) == 0 && n > 0;
+	return e->state != REAPER_SENDING && ioctl(e->fd, FIONREAD, &n) == 0 && n > e->peeked;
 }
 
 static struct reaper_entry *useless(const struct reaper *r, const struct reaper_address *from, int64_t now_us)

@@ -111,7 +111,7 @@ static bool has_hello(const char *at, size_t len)
 	return len >= TLS_HEAD_BYTES && len >= TLS_HEAD_BYTES + ((size_t)record[3] << 8 | record[4]);
 }
 
-static enum coming look(const struct server *s, const struct connection *c)
+static enum coming look(const struct server *s, struct connection *c)
 {
 	char head[PEEK_BYTES];
 	ssize_t n = recv(c->fd, head, sizeof head, MSG_PEEK | MSG_DONTWAIT);
@@ -120,7 +120,9 @@ static enum coming look(const struct server *s, const struct connection *c)
 	if (n == 0)
 		return HUNG_UP;
 	bool whole = s->speaks_tls ? has_hello(head, (size_t)n) : has_head(head, (size_t)n);
-	return n == sizeof head || whole ? WHOLE : PART;
+	whole = whole || n == sizeof head;
+	c->entry.peeked = whole ? 0 : (int)n;
+	return whole ? WHOLE : PART;
 }
 
 static void attend(struct server *s, struct connection *c, uint32_t events)
@@ -161,12 +163,14 @@ static bool let_in(struct server *s)
 		return error == ECONNABORTED || error == EINTR;
 	}
 	enum coming what = look(s, c);
+	int peeked = c->entry.peeked;
 	if (what == HUNG_UP || !reaper_add(s->reaper, &c->entry, c->fd, (struct sockaddr *)&c->address)) {
 		close(c->fd);
 		free(c);
 	} else if (what == WHOLE) {
 		hand_over(s, c);
 	} else {
+		c->entry.peeked = peeked; /* reaper_add() made the entry anew */
 		welcome(s, c);
 	}
 	return true;

@@ -30,11 +30,13 @@ def sockets(program):
 
 
 def again(ask):
-    """As an honest client does whose connection was ended: once more.  (What came of it, how often it was asked.)"""
-    try:
-        return ask(), 1
-    except (OSError, http.client.HTTPException):
-        return ask(), 2
+    """As an honest client does whose connection was ended: once more, and once more again.  (What came of it, how often it was asked.)"""
+    for times in (1, 2):
+        try:
+            return ask(), times
+        except (OSError, http.client.HTTPException):
+            pass
+    return ask(), 3
 
 
 def figures(program, name):
@@ -49,7 +51,7 @@ def connections(program):
 
 
 class Honest:
-    """Asks and writes, each on a connection of its own; one that is ended is made again, once, within its time."""
+    """Asks and writes, each on a connection of its own; one that is ended is made again, at most twice, within its time."""
 
     def __init__(self, program, owner):
         self.program, self.took, self.again = program, [], 0
@@ -83,13 +85,14 @@ def besieged(request, site):
     return (local, None) if request.param == "local" else (centre, "a")
 
 
-def held_out(program, owner, plan):
+def held_out(program, owner, plan, until=lambda: True):
     """Besieges it and is honest meanwhile: prints and checks what every siege must leave true."""
     at_rest, open_before = sockets(program), connections(program)
     honest = Honest(program, owner)
     with siege.against(program, plan, query=f"owner={owner}&" if owner else "") as told:
         lab.wait_until("the siege is on", lambda: connections(program) > 20)
         honest.ask(REQUESTS)
+        lab.wait_until("the siege did what it can", until)
         open_now = connections(program)
     peak = crowd.resident_mib(program, peak=True)
     print(f"{program.name}: p99 {honest.p99 * 1000:.0f} ms, most {max(honest.took) * 1000:.0f} ms, {honest.again} of {REQUESTS} asked again, "
@@ -105,7 +108,7 @@ def held_out(program, owner, plan):
 def test_slow_clients_and_a_flood(besieged):
     """64 of each kind of slow client and a flood from the honest client's own address: it is served, and nothing stays behind."""
     program, owner = besieged
-    told = held_out(program, owner, {**SLOW, "flood": 4})
+    told = held_out(program, owner, {**SLOW, "flood": 4}, lambda: figures(program, "tidemark_connections_accepted_total")[""] > 2500)
     assert all(told[kind]["opened"] >= 64 for kind in SLOW)
     assert told["flood"]["opened"] > 1000
 
@@ -113,8 +116,8 @@ def test_slow_clients_and_a_flood(besieged):
 def test_two_hundred_announce_much_and_drip(besieged):
     """200 clients announce 8 MiB each and send a byte now and then: few are let in, the others are told when to come again."""
     program, owner = besieged
-    told = held_out(program, owner, {"large": 200})
-    assert told["large"]["answered"] > 100  # 503
+    told = held_out(program, owner, {"large": 200}, lambda: figures(program, "tidemark_requests_shed_total")['what="body"'] > 150)
+    assert told["large"]["opened"] >= 200
     assert figures(program, "tidemark_requests_shed_total")['what="body"'] > 100
     one = program.post("/v1/records", "[" + " " * 8_000_000 + "]")  # which is let in, when they have gone or are ended
     assert one.status != 503
