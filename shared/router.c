@@ -1,21 +1,17 @@
-#include "shared/router.h"
+#include "shared/router_private.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#include "shared/secrets.h"
-
 #define SEGMENTS_MAX 8
 
-static bool same_ignoring_case(struct span a, struct span b)
+bool router_same_word(struct span a, struct span b)
 {
 	return a.len == b.len && strncasecmp(a.at, b.at, a.len) == 0;
 }
 
-/* Is `word` in a list whose words are each followed by a blank, as `same` compares? */
-static bool listed(const char *list, struct span word, bool same(struct span, struct span))
+bool router_listed(const char *list, struct span word, bool same(struct span, struct span))
 {
 	while (list && *list != '\0') {
 		struct span next = {list, strcspn(list, " ")};
@@ -48,92 +44,6 @@ static bool refuse_framing(const struct http_request *q, struct http_reply *r)
 		http_problem(r, "length_required", "send the body with a Content-Length");
 	r->close = true; /* where the next request would begin is not known */
 	return true;
-}
-
-static bool is_loopback_name(struct span name)
-{
-	char text[INET6_ADDRSTRLEN + 1] = "";
-	struct in_addr v4;
-	struct in6_addr v6;
-	if (same_ignoring_case(name, span_of("localhost")))
-		return true;
-	if (name.len >= sizeof text)
-		return false;
-	memcpy(text, name.at, name.len);
-	if (inet_pton(AF_INET, text, &v4) == 1)
-		return (ntohl(v4.s_addr) >> 24) == 127;
-	return inet_pton(AF_INET6, text, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-}
-
-/* The name part of "name", "name:port", "[v6]:port"; false when it is none of these. */
-static bool host_name(struct span host, struct span *ret)
-{
-	const char *end = host.at + host.len, *after;
-	if (host.len > 0 && host.at[0] == '[') {
-		const char *close = memchr(host.at, ']', host.len);
-		if (!close)
-			return false;
-		*ret = (struct span){host.at + 1, (size_t)(close - host.at) - 1};
-		after = close + 1;
-	} else {
-		const char *colon = memchr(host.at, ':', host.len);
-		after = colon ? colon : end;
-		*ret = (struct span){host.at, (size_t)(after - host.at)};
-	}
-	uint64_t port;
-	if (after == end)
-		return true;
-	return *after == ':' &&
-	       span_to_u64((struct span){after + 1, (size_t)(end - after) - 1}, 65535, &port);
-}
-
-static bool is_same_origin(struct span origin, struct span host)
-{
-	static const char *const schemes[] = {"http://", "https://"};
-	for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
-		size_t len = strlen(schemes[i]);
-		if (origin.len > len && strncasecmp(origin.at, schemes[i], len) == 0)
-			return same_ignoring_case((struct span){origin.at + len, origin.len - len}, host);
-	}
-	return false;
-}
-
-/*
- * Does a page of another site ask?  A browser says so where it trusts the address (https, or loopback), also with what
- * carries no Origin: images, scripts, styles.  Somebody who follows a link to here is no such page: what comes is shown to
- * him alone.
- */
-static bool is_foreign_page(const struct http_request *q)
-{
-	bool safe = q->method == HTTP_GET || q->method == HTTP_HEAD;
-	if (!q->fetch_site.at || span_is(q->fetch_site, "same-origin") || span_is(q->fetch_site, "none"))
-		return false;
-	return !(safe && span_is(q->fetch_mode, "navigate") && span_is(q->fetch_dest, "document"));
-}
-
-/*
- * A web page must not reach a daemon on loopback: neither by a name that it made resolve here,
- * nor by a form, nor by what it includes.
- */
-static bool refuse_host(const struct router *t, const struct http_request *q, struct http_reply *r)
-{
-	struct span name;
-	if (q->host.at && t->hosts) {
-		if (!host_name(q->host, &name) ||
-			!(is_loopback_name(name) || listed(t->hosts, name, same_ignoring_case))) {
-			http_problem(r, "forbidden", "the Host header names none of this server's names");
-			return true;
-		}
-	}
-	if (q->origin.at && !(q->host.at && is_same_origin(q->origin, q->host))) {
-		http_problem(r, "forbidden", "the Origin is another than the Host");
-		return true;
-	}
-	if (is_foreign_page(q)) {
-		http_problem(r, "forbidden", "a page of another site asks, as Sec-Fetch-Site says");
-		return true;
-	}
-	return false;
 }
 
 struct path {
@@ -230,89 +140,6 @@ static const struct route *find(const struct router *t, struct http_request *q, 
 	return NULL;
 }
 
-static bool has_token(const struct http_request *q, const char *tokens)
-{
-	struct span given = http_bearer(q);
-	return given.at && secrets_have(tokens, given);
-}
-
-static void be_anyone(struct http_request *q)
-{
-	q->who = "anyone";
-	q->role = ROLE_ADMIN;
-	q->by = HTTP_BY_NONE;
-	q->expires_us = -1;
-	q->credential[0] = '\0';
-}
-
-static void refuse_unknown(struct http_reply *r)
-{
-	/* The same bytes whatever was wrong: who guesses learns nothing. */
-	http_problem(r, "unauthorised", "a token is needed: Authorization: Bearer TOKEN");
-}
-
-/* A route of a program that has one token for it. */
-static bool refuse_token(const char *token, struct http_request *q, struct http_reply *r)
-{
-	if (!token || !*token)
-		return false;
-	q->who = "secret";
-	q->by = HTTP_BY_BEARER;
-	if (has_token(q, token))
-		return false;
-	refuse_unknown(r);
-	return true;
-}
-
-static bool refuse_role(
-	const struct router *t, enum role needed, struct http_request *q, struct http_reply *r)
-{
-	char members[64];
-	q->role = t->identify ? ROLE_NONE : ROLE_ADMIN;
-	if (t->identify && !t->identify(t->identify_ctx, q, r)) {
-		if (r->status == 0)
-			refuse_unknown(r);
-		return true;
-	}
-	/* A browser sends its cookies by itself, whoever had it ask; so a page must be one of ours to change something. */
-	if (q->by == HTTP_BY_COOKIE && !q->origin.at && q->method != HTTP_GET && q->method != HTTP_HEAD) {
-		http_problem(r, "forbidden",
-			"by cookie only with an Origin that is the Host; programs send Authorization: Bearer "
-			"TOKEN");
-		return true;
-	}
-	if (q->role >= needed)
-		return false;
-	snprintf(members, sizeof members, "\"needs\":\"%s\",\"has\":\"%s\"", role_name(needed),
-		role_name(q->role));
-	http_problem_with(r, "forbidden", members, "this takes the role %s; %s has the role %s",
-		role_name(needed), q->who, role_name(q->role));
-	return true;
-}
-
-static bool refuse_access(
-	const struct router *t, const struct route *route, struct http_request *q, struct http_reply *r)
-{
-	be_anyone(q);
-	switch (route->access) {
-	case ROUTE_ALWAYS:
-	case ROUTE_OPEN:
-		return false;
-	case ROUTE_APP:
-		return refuse_token(t->app_token, q, r);
-	case ROUTE_CENTRE:
-		return refuse_token(t->centre_token, q, r);
-	case ROUTE_VIEWER:
-		return refuse_role(t, ROLE_VIEWER, q, r);
-	case ROUTE_OPERATOR:
-		return refuse_role(t, ROLE_OPERATOR, q, r);
-	case ROUTE_ADMIN:
-		return refuse_role(t, ROLE_ADMIN, q, r);
-	}
-	refuse_unknown(r);
-	return true;
-}
-
 void router_gate_init(struct router_gate *g, const char *why)
 {
 	pthread_mutex_init(&g->lock, NULL);
@@ -367,7 +194,7 @@ static bool is_known_parameter(struct span p)
 	if (p.len < len || strncasecmp(p.at, charset, len) != 0)
 		return true;
 	struct span value = {p.at + len, p.len - len};
-	return same_ignoring_case(value, span_of("utf-8")) || same_ignoring_case(value, span_of("\"utf-8\""));
+	return router_same_word(value, span_of("utf-8")) || router_same_word(value, span_of("\"utf-8\""));
 }
 
 static bool is_known_media(struct span type)
@@ -381,7 +208,7 @@ static bool is_known_media(struct span type)
 		size_t step = part.len + (semi ? 1 : 0);
 		type = (struct span){type.at + step, type.len - step};
 		part = trimmed(part);
-		good = first ? listed(known, part, same_ignoring_case) : is_known_parameter(part);
+		good = first ? router_listed(known, part, router_same_word) : is_known_parameter(part);
 		first = false;
 	}
 	return good;
@@ -396,7 +223,7 @@ static bool refuse_body(
 			"send application/json or application/x-ndjson in UTF-8");
 		return true;
 	}
-	if (q->content_encoding.len > 0 && !same_ignoring_case(q->content_encoding, span_of("identity"))) {
+	if (q->content_encoding.len > 0 && !router_same_word(q->content_encoding, span_of("identity"))) {
 		http_problem(r, "unsupported_media_type", "send the body without a Content-Encoding");
 		return true;
 	}
@@ -421,7 +248,7 @@ static bool refuse_query(
 		return true;
 	}
 	for (unsigned i = 0; i < q->n_query; i++) {
-		if (!listed(route->query, q->query[i].name, span_equal)) {
+		if (!router_listed(route->query, q->query[i].name, span_equal)) {
 			http_problem(r, "bad_request", "query: %.60s is not known here", q->query[i].name.at);
 			return true;
 		}
@@ -429,22 +256,11 @@ static bool refuse_query(
 	return false;
 }
 
-static bool refuse_uncertified(
-	const struct router *t, const struct route *route, const struct http_request *q, struct http_reply *r)
-{
-	if (!q->uncertified || route->access <= ROUTE_OPEN || route->access < t->certified)
-		return false;
-	http_problem(r, "certificate_required",
-		"a client certificate is needed, signed by an authority that is believed here: %s",
-		q->uncertified);
-	return true;
-}
-
 /* All checks but the handler; NULL: refused. */
 static const struct route *admit(
 	const struct router *t, struct http_request *q, uint64_t length, struct http_reply *r)
 {
-	if (refuse_framing(q, r) || refuse_host(t, q, r))
+	if (refuse_framing(q, r) || router_refuse_host(t, q, r))
 		return NULL;
 	const char *mark = memchr(q->target.at, '?', q->target.len);
 	q->path = (struct span){q->target.at, mark ? (size_t)(mark - q->target.at) : q->target.len};
@@ -454,7 +270,7 @@ static const struct route *admit(
 	const struct route *route = find(t, q, r);
 	if (!route)
 		return NULL;
-	if (refuse_uncertified(t, route, q, r) || refuse_access(t, route, q, r) ||
+	if (router_refuse_uncertified(t, route, q, r) || router_refuse_access(t, route, q, r) ||
 		refuse_shut(t->gate, route, r))
 		return NULL;
 	return refuse_body(route, q, length, r) || refuse_query(route, q, raw, r) ? NULL : route;
