@@ -108,7 +108,9 @@ static int begin(const struct spawn *s, struct child *c)
 	fcntl(c->in, F_SETFL, O_NONBLOCK);
 	fcntl(c->out, F_SETFL, O_NONBLOCK);
 	c->life = pidfd_open(c->pid, 0);
-	if (c->life < 0) { /* no descriptor left, or a kernel older than any that is supported */
+	if (c->life < 0 && errno == ESRCH) { /* children are ignored, and this one has ended already */
+		c->pid = 0;
+	} else if (c->life < 0) { /* no descriptor left, or a kernel older than any that is supported */
 		error = errno;
 		kill(-c->pid, SIGKILL);
 		while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
@@ -166,7 +168,7 @@ static enum spawn_end attend(const struct spawn *s, struct child *c, struct buf 
 
 	if (s->input.len == 0)
 		shut(&c->in);
-	for (;;) {
+	while (c->life >= 0 || c->out >= 0) {
 		struct pollfd fds[] = {{s->stop_fd, POLLIN, 0}, {c->life, POLLIN, 0}, {c->out, POLLIN, 0},
 			{c->in, POLLOUT, 0}};
 		int64_t left_ms = (until_us - clock_mono_us() + 999) / 1000;
@@ -184,6 +186,7 @@ static enum spawn_end attend(const struct spawn *s, struct child *c, struct buf 
 		if (fds[1].revents)
 			return drain(s, c, before, out);
 	}
+	return SPAWN_ENDED;
 }
 
 enum spawn_end spawn_run(const struct spawn *s, struct buf *out, int *ret_status)
@@ -194,9 +197,12 @@ enum spawn_end spawn_run(const struct spawn *s, struct buf *out, int *ret_status
 
 	if (status == 0) {
 		how = attend(s, &c, out);
-		kill(-c.pid, SIGKILL); /* whatever is left of the group; its leader waits to be waited for */
-		while (waitpid(c.pid, &status, 0) < 0 && errno == EINTR)
-			;
+		if (c.pid > 0) {
+			/* Whatever is left of the group; its leader waits to be waited for. */
+			kill(-c.pid, SIGKILL);
+			while (waitpid(c.pid, &status, 0) < 0 && errno == EINTR)
+				;
+		}
 	}
 	shut(&c.life);
 	shut(&c.in);
