@@ -82,15 +82,14 @@ static void tell_node(struct store *st, struct db *db, const struct author *by, 
 	store_tell(st, db, &ev);
 }
 
-/* The node as it was and is (NULL: it is not there). */
-static void tell_node_change(struct store *st, struct db *db, const struct author *by, const char *kind,
+/* What happened, by whom and to which node; as it was and is (NULL: it is not there). */
+static void tell_node_change(struct store *st, struct db *db, const struct event *what,
 	const struct node *before, const struct node *after, const char *text)
 {
 	struct audit change = {0};
 
-	const char *name = before ? before->name : after->name;
 	(void)audit_node(&change, before, after);
-	tell_node(st, db, by, kind, name, &change, text);
+	tell_node(st, db, what->by, what->kind, what->node, &change, text);
 	audit_done(&change);
 }
 
@@ -121,7 +120,7 @@ static enum err add_node(struct store *st, struct db *db, const struct author *b
 		save_settings(db, n);
 	else
 		insert_node(db, n);
-	tell_node_change(st, db, by, "node.added", NULL, n,
+	tell_node_change(st, db, &(struct event){.kind = "node.added", .node = n->name, .by = by}, NULL, n,
 		known ? "the node was added again and continues where it was" : "the node was added");
 	return OK;
 }
@@ -187,7 +186,8 @@ enum err store_node_edit(struct store *st, const struct author *by, const char *
 		say_edit(&before, &n, &told);
 	if (told.text[0]) {
 		save_settings(db, &n);
-		tell_node_change(st, db, by, "node.changed", &before, &n, told.text);
+		tell_node_change(st, db, &(struct event){.kind = "node.changed", .node = n.name, .by = by},
+			&before, &n, told.text);
 	}
 	e = store_write_end(st, db, e, why);
 	if (e == OK && ret_told)
@@ -205,8 +205,9 @@ enum err store_node_remove(struct store *st, const struct author *by, const char
 		before = n;
 		n.url[0] = '\0';
 		save_settings(db, &n);
-		tell_node_change(
-			st, db, by, "node.removed", &before, NULL, "the node was removed; its records stay");
+		tell_node_change(st, db,
+			&(struct event){.kind = "node.removed", .node = before.name, .by = by}, &before, NULL,
+			"the node was removed; its records stay");
 	}
 	return store_write_end(st, db, e, why);
 }
@@ -222,8 +223,10 @@ enum err store_node_pause(
 		before = n;
 		n.paused = paused;
 		save_settings(db, &n);
-		tell_node_change(st, db, by, paused ? "node.paused" : "node.resumed", &before, &n,
-			paused ? "an operator paused the node" : "an operator resumed the node");
+		tell_node_change(st, db,
+			&(struct event){
+				.kind = paused ? "node.paused" : "node.resumed", .node = n.name, .by = by},
+			&before, &n, paused ? "an operator paused the node" : "an operator resumed the node");
 	}
 	return store_write_end(st, db, e, why);
 }
