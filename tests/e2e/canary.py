@@ -87,7 +87,8 @@ def learn_settings(words, env):
             learn_file(value)
     if "CREDENTIALS_DIRECTORY" in env:
         for f in pathlib.Path(env["CREDENTIALS_DIRECTORY"]).glob("*"):
-            learn_file(f)
+            if not f.name.startswith("tls-"):  # certificates are none, and keys of a kind begin alike
+                learn_file(f)
 
 
 class Watched(subprocess.Popen):
