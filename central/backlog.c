@@ -44,9 +44,9 @@ double backlog_left_s(const struct backlog_way *w)
 	return w->pace > 0 ? (double)w->records / w->pace : -1;
 }
 
-static void put_age(struct buf *out, const char *name, int64_t since_us)
+static void put_age(struct buf *out, const char *name, int64_t now_us, int64_t since_us)
 {
-	int64_t age_us = clock_wall_us() - since_us;
+	int64_t age_us = now_us - since_us;
 	buf_printf(out, ",\"%s\":", name);
 	centre_put_seconds(out, since_us < 0 ? -1 : age_us > 0 ? (double)age_us / 1e6 : 0);
 }
@@ -64,11 +64,11 @@ void backlog_put(struct buf *out, const struct backlog *b)
 	buf_text(out, ",\"push\":");
 	centre_put_known(out, b->push.known, (int64_t)b->push.records);
 	/* Of what is known: so long at least. */
-	int64_t pull_us = b->pull.known ? b->pull.oldest_us : -1,
+	int64_t now_us = clock_wall_us(), pull_us = b->pull.known ? b->pull.oldest_us : -1,
 		push_us = b->push.known ? b->push.oldest_us : -1;
-	put_age(out, "oldest_s", backlog_older(pull_us, push_us));
-	put_age(out, "pull_oldest_s", pull_us);
-	put_age(out, "push_oldest_s", push_us);
+	put_age(out, "oldest_s", now_us, backlog_older(pull_us, push_us));
+	put_age(out, "pull_oldest_s", now_us, pull_us);
+	put_age(out, "push_oldest_s", now_us, push_us);
 	put_left(out, "pull_left_s", &b->pull);
 	put_left(out, "push_left_s", &b->push);
 	buf_char(out, '}');
