@@ -172,6 +172,7 @@ def measure_round(server, the_stages, number, figures):
         d.drop()
 
 
+GOALS = {"load": 1.2, "more": 0.9, "update": 0.85}
 WHAT = {
     "load": "{:,} records into an empty centre",
     "more": "{:,} records into a centre that holds four times as many",
@@ -183,24 +184,29 @@ WHAT = {
 def tell(table, name, rounds):
     rows = rounds[0][0]
 
-    def add(what, unit, value, explained):
-        table.add(f"{name}{what}", unit, [value(floor, centre) for _, floor, centre in rounds], explained)
+    def add(what, unit, value, explained, **goal):
+        table.add(f"{name}{what}", unit, [value(floor, centre) for _, floor, centre in rounds], explained, **goal)
 
     def cpu(what, value, explained):
         add(what, "µs/record", lambda f, c: value(f, c) / rows * 1e6, explained)
 
     add("", "records/s", lambda f, c: rows / c["wall_s"], WHAT[name].format(rows) + ", until proven equal")
     add(", floor", "records/s", lambda f, c: rows / f["wall_s"], "two connections, COPY and merge, 5,000 a transaction")
-    add(", floor / ours", "times", lambda f, c: f["wall_s"] / c["wall_s"], "the floor's time against ours: more is better (goal 0.7)")
+    add(", floor / ours", "times", lambda f, c: f["wall_s"] / c["wall_s"], "the floor's time against ours", at_least=GOALS.get(name))
     cpu(", centre CPU", lambda f, c: c["cpu_s"], "user and system")
     cpu(", server CPU", lambda f, c: c["postgres_s"], "all processes of PostgreSQL")
+    add(", centre / server CPU", "times", lambda f, c: c["cpu_s"] / c["postgres_s"], "the centre's against PostgreSQL's", at_most=0.15)
     cpu(", floor's server", lambda f, c: f["postgres_s"], "the same while the floor ran")
     cpu(", local CPU", lambda f, c: c["local_s"], "user and system")
-    add(", centre's peak", "MiB", lambda f, c: c["peak_mib"], "resident, all of it (goal 64)")
+    add(", centre's peak", "MiB", lambda f, c: c["peak_mib"], "resident, all of it", at_most=64)
 
 
-def run(directory, records, table):
-    site = Site(directory, records)
+BENCHES = ("postgres",)
+
+
+def run(_, directory, options, table):
+    directory /= "postgres"
+    site = Site(directory, options.records or RECORDS)
     server = None
     try:
         the_stages = stages(site)
@@ -210,6 +216,8 @@ def run(directory, records, table):
             measure_round(server, the_stages, i, figures)
         for name, rounds in figures.items():
             tell(table, name, rounds)
+        table.add("reset / load", "times", [r[0] / r[2]["wall_s"] / (l[0] / l[2]["wall_s"]) for l, r in zip(figures["load"], figures["reset"])],
+                  "the rate at which what is already there is read again, against the first time", at_least=1.5)
     finally:
         site.kill()
         if server:

@@ -10,6 +10,8 @@ from ground import PAGE, POST, body
 import lab
 import pg
 
+RECORDS = 100000
+
 POISON = "poison"
 LITE = ("CREATE TRIGGER forbidden BEFORE INSERT ON records WHEN instr(NEW.body, '" + POISON + "') "
         "BEGIN SELECT RAISE(ABORT, 'forbidden'); END")
@@ -56,7 +58,12 @@ def pulled(directory, local, store, statement, number):
             centre.stop()
 
 
-def run(directory, records, table):
+BENCHES = ("quarantine",)
+
+
+def run(_, directory, options, table):
+    directory /= "quarantine"
+    records = options.records or RECORDS
     directory.mkdir(parents=True)
     locals_ = {poisoned: lab.Local(directory, "poisoned" if poisoned else "clean") for poisoned in (False, True)}
     server = None
@@ -76,7 +83,7 @@ def run(directory, records, table):
                         store.drop()
                 ratios.append(took[True] / took[False])
             table.add(f"quarantine, {kind}", "times", ratios,
-                      f"a pull of {records:,} with one refused record in {PAGE:,} against one without (goal: at most 3)")
+                      f"a pull of {records:,} with one refused record in {PAGE:,} against one without", at_most=3)
     finally:
         for local in locals_.values():
             if local.process and local.process.poll() is None:

@@ -2,9 +2,12 @@
 import json
 import os
 import pathlib
+import platform
+import re
 import statistics
 import subprocess
 import sys
+import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.setdefault("TIDEMARK_BIN", str(TOP / "build" / "release")))
@@ -56,18 +59,37 @@ def fill(local, n, body=body):
         local.write(*({"type": "reading", "body": body(i)} for i in range(first, min(first + POST, n))))
 
 
+def machine():
+    """What the figures are of."""
+    cpu = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    commit = subprocess.run(["git", "-C", TOP, "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
+    return {"cpu": cpu[1] if cpu else platform.machine(), "cores": len(os.sched_getaffinity(0)), "kernel": platform.release(),
+            "memory_mib": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20, "commit": commit,
+            "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+
+
 class Table:
     def __init__(self, rounds):
         self.rounds, self.rows = rounds, []
 
-    def add(self, name, unit, values, what):
+    def add(self, name, unit, values, what, at_least=None, at_most=None):
+        """`values`, one of each round; the median is held to the goal, if there is one."""
         row = {"name": name, "unit": unit, "min": min(values), "median": statistics.median(values),
                "max": max(values), "rounds": len(values), "what": what}
+        goal = ""
+        if at_least is not None or at_most is not None:
+            row["goal"] = {"at_least": at_least} if at_least is not None else {"at_most": at_most}
+            row["met"] = row["median"] >= at_least if at_least is not None else row["median"] <= at_most
+            goal = f" ({'met' if row['met'] else 'NOT MET'}: {'≥' if at_least is not None else '≤'} {at_least if at_most is None else at_most:,g})"
         self.rows.append(row)
-        print(f"{name:<22} {row['min']:>11,.2f} {row['median']:>11,.2f} {row['max']:>11,.2f}  {unit:<11} {what}", flush=True)
+        print(f"{name:<28} {row['min']:>11,.2f} {row['median']:>11,.2f} {row['max']:>11,.2f}  {unit:<11} {what}{goal}", flush=True)
 
     def head(self):
-        print(f"{'':<22} {'min':>11} {'median':>11} {'max':>11}")
+        print(f"{'':<28} {'min':>11} {'median':>11} {'max':>11}")
+
+    def sums(self):
+        goals = [r["met"] for r in self.rows if "met" in r]
+        print(f"{sum(goals)} of {len(goals)} goals met")
 
 
 class Site:
