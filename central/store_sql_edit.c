@@ -20,6 +20,7 @@ struct editing {
 	struct node owner;
 	bool owner_known, digest_moved;
 	int64_t now_us;
+	struct uuid7 made; /* the id that a record got last */
 	struct arena arena;
 };
 
@@ -193,7 +194,7 @@ static enum err put_one(struct editing *ed, const struct draft *d, const struct 
 	if (e != OK)
 		return e;
 	if (r.id.len == 0) {
-		entropy_uuid7(made);
+		entropy_uuid7(&ed->made, made);
 		r.id = span_of(made);
 	}
 	there = store_load_record(ed->db, r.owner, r.id, &present, &ed->arena);

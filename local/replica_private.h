@@ -18,6 +18,7 @@
 
 #include "gen/sql_local.h"
 #include "local/replica.h"
+#include "shared/entropy.h"
 #include "shared/lite.h"
 
 #define READERS_MAX 8
@@ -96,6 +97,7 @@ struct replica {
 	uint64_t actor;       /* 0: a fresh one is to be taken */
 	struct position last; /* the log's end as this process left it */
 	bool has_last;
+	struct uuid7 made; /* the id that a record got last */
 	struct shelf shelf;
 	bool look_first;           /* the last pushed record was there: new ones and others come in runs */
 	struct buf body, old_body; /* reused */

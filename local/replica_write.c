@@ -133,7 +133,7 @@ enum err replica_put(struct replica *r, const struct draft *d, const struct prec
 	char made[37];
 	struct record v = {.id = d->id, .type = d->type};
 	if (v.id.len == 0) {
-		entropy_uuid7(made);
+		entropy_uuid7(&r->made, made);
 		v.id = span_of(made);
 	}
 	buf_clear(&r->body);

@@ -2,6 +2,7 @@
 #include "shared/entropy.h"
 
 #include <assert.h>
+#include <stdbool.h>
 
 #include "shared/clock.h"
 
@@ -41,23 +42,36 @@ void entropy_hex(char ret[33])
 	hex(ret, bytes, sizeof bytes);
 }
 
-void entropy_uuid7(char ret[37])
-{
-	unsigned char bytes[16];
-	entropy_bytes(bytes, sizeof bytes);
-	uint64_t ms = (uint64_t)clock_wall_us() / 1000;
-	for (int i = 0; i < 6; i++)
-		bytes[i] = (unsigned char)(ms >> (40 - 8 * i));
-	bytes[6] = (unsigned char)(0x70 | (bytes[6] & 0x0f));
-	bytes[8] = (unsigned char)(0x80 | (bytes[8] & 0x3f));
+#define UUID_LOW_BITS 62
+#define UUID_LOW_MASK ((UINT64_C(1) << UUID_LOW_BITS) - 1)
+#define UUID_HIGH_MASK UINT64_C(0xfff)
+#define UUID_STEP (UINT64_C(1) << 32)
 
-	char text[33];
-	hex(text, bytes, sizeof bytes);
+/* False: there is none above it in this millisecond. */
+static bool step_up(struct uuid7 *u)
+{
+	uint64_t low = u->low + 1 + entropy_below(UUID_STEP);
+
+	u->high += low >> UUID_LOW_BITS;
+	u->low = low & UUID_LOW_MASK;
+	return u->high <= UUID_HIGH_MASK;
+}
+
+void entropy_uuid7(struct uuid7 *last, char ret[37])
+{
+	uint64_t ms = (uint64_t)clock_wall_us() / 1000;
+
+	if (ms != last->ms || !step_up(last))
+		*last = (struct uuid7){ms, entropy_u64() & UUID_HIGH_MASK, entropy_u64() & UUID_LOW_MASK};
+	const uint64_t first = ms << 16 | 0x7000 | last->high;
+	const uint64_t second = UINT64_C(2) << UUID_LOW_BITS | last->low;
 	char *to = ret;
+
 	for (int i = 0; i < 32; i++) {
+		uint64_t half = i < 16 ? first : second;
 		if (i == 8 || i == 12 || i == 16 || i == 20)
 			*to++ = '-';
-		*to++ = text[i];
+		*to++ = digits[half >> (60 - 4 * (i % 16)) & 15];
 	}
 	*to = '\0';
 }

@@ -184,7 +184,8 @@ static void ids_are_well_formed(void **state)
 
 	char uuid[37], hex[13] = "";
 	int64_t before = clock_wall_us() / 1000;
-	entropy_uuid7(uuid);
+	struct uuid7 last = {0};
+	entropy_uuid7(&last, uuid);
 	assert_int_equal(strlen(uuid), 36);
 	for (int i = 0; i < 36; i++)
 		assert_int_equal(uuid[i] == '-', i == 8 || i == 13 || i == 18 || i == 23);
@@ -194,6 +195,54 @@ static void ids_are_well_formed(void **state)
 	memcpy(hex + 8, uuid + 9, 4);
 	int64_t ms = strtoll(hex, NULL, 16);
 	assert_true(ms >= before && ms <= clock_wall_us() / 1000);
+}
+
+/* Those of one millisecond, of which a quick writer makes many, stand in the order in which they were made; none can be told from the one before. */
+static void ids_of_a_moment_rise_by_chance(void **state)
+{
+	enum { N = 20000, ALIKE = 28 }; /* up to the last 32 bits */
+	struct uuid7 last = {0}, other = {0};
+	char before[37], id[37], stranger[37];
+	unsigned together = 0, near = 0, odd_steps = 0;
+	uint64_t step = 0;
+
+	(void)state;
+	entropy_uuid7(&last, before);
+	for (int i = 0; i < N; i++) {
+		struct uuid7 was = last;
+		entropy_uuid7(&last, id);
+		entropy_uuid7(&other, stranger);
+		assert_string_not_equal(id, stranger);
+		assert_int_equal(id[14], '7');
+		assert_non_null(strchr("89ab", id[19]));
+		if (was.ms == last.ms) {
+			together++;
+			assert_true(strcmp(before, id) < 0);
+			near += memcmp(before, id, ALIKE - 2) == 0;
+			odd_steps += last.low - was.low != step;
+			step = last.low - was.low;
+		}
+		memcpy(before, id, sizeof before);
+	}
+	assert_true(together > N / 2);
+	assert_true(near > together / 2);
+	assert_true(odd_steps > together / 2);
+}
+
+/* At the end of what a millisecond has: another one is drawn, and is as well formed. */
+static void ids_do_not_run_over(void **state)
+{
+	char id[37];
+
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		struct uuid7 last = {(uint64_t)clock_wall_us() / 1000, 0xfff, (UINT64_C(1) << 62) - 1};
+		entropy_uuid7(&last, id);
+		assert_int_equal(strlen(id), 36);
+		assert_int_equal(id[14], '7');
+		assert_non_null(strchr("89ab", id[19]));
+		assert_true(last.high <= 0xfff && last.low < UINT64_C(1) << 62);
+	}
 }
 
 int main(void)
@@ -207,6 +256,8 @@ int main(void)
 		cmocka_unit_test(reads_back_what_buf_time_writes),
 		cmocka_unit_test(chance_stays_below_its_bound),
 		cmocka_unit_test(ids_are_well_formed),
+		cmocka_unit_test(ids_of_a_moment_rise_by_chance),
+		cmocka_unit_test(ids_do_not_run_over),
 	};
 	return cmocka_run_group_tests_name("clock", tests, NULL, NULL);
 }
