@@ -7,7 +7,7 @@ WERROR ?= -Werror
 DESTDIR ?=
 B := build/$(V)
 
-LIBS := libmicrohttpd gnutls sqlite3 libpq libcurl libcjson libsodium libxxhash
+LIBS := libmicrohttpd gnutls sqlite3 libpq libcurl libcjson libsodium libxxhash libzstd zlib
 ifneq ($(filter-out help clean uninstall man deb,$(or $(MAKECMDGOALS),all)),)
 ifneq ($(shell $(PKG_CONFIG) --exists $(LIBS) 2>/dev/null && echo yes),yes)
 $(error A library is missing. Run: apt-get install $(shell deploy/deps --print build))

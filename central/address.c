@@ -335,6 +335,29 @@ bool node_url_name(const char *url, char ret[ADDRESS_HOST_MAX + 1], unsigned *re
 	return true;
 }
 
+bool node_url_is_loopback(const char *url)
+{
+	unsigned char literal[16];
+	char host[ADDRESS_HOST_MAX + 1];
+	const char *rest = after_scheme(url);
+	if (!rest || !split_host(rest, host, sizeof host))
+		return false;
+	return parse_literal(host, literal) >= 0 ? is_loopback(literal) : is_localhost(host);
+}
+
+bool addresses_are_loopback(const char *list)
+{
+	unsigned char literal[16];
+	char first[INET6_ADDRSTRLEN + 1];
+	bool bracket = *list == '[';
+	size_t len = strcspn(list += bracket, bracket ? "]" : ",");
+	if (len >= sizeof first)
+		return false;
+	memcpy(first, list, len);
+	first[len] = 0;
+	return parse_literal(first, literal) >= 0 && is_loopback(literal);
+}
+
 enum err hook_url_check(const char *url, size_t *ret_origin, struct reason *why)
 {
 	char host[ADDRESS_HOST_MAX + 1];

@@ -70,6 +70,10 @@ enum err node_url_check(const struct networks *ns, const char *url, struct reaso
  * address (or `localhost`).
  */
 bool node_url_name(const char *url, char ret[ADDRESS_HOST_MAX + 1], unsigned *ret_port) MUST_USE;
+/* Does such a URL lead to this machine, without looking a name up? */
+bool node_url_is_loopback(const char *url);
+/* "192.0.2.1,[2001:db8::1]": the first of them */
+bool addresses_are_loopback(const char *list);
 /*
  * Where notifications go: http[s]://HOST[:PORT][/PATH[?QUERY]] without user, fragment or blanks, in whatever network: whoever
  * starts the program names it.  *ret_origin: the part before the path.

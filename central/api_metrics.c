@@ -225,6 +225,15 @@ static void put_histogram(struct buf *out, const struct histogram *h)
 		(unsigned long long)h->count, name, h->sum, name, (unsigned long long)h->count);
 }
 
+static void put_traffic(struct buf *out, const struct traffic *t)
+{
+	static const char name[] = "tidemark_answer_bytes_total";
+	begin(out, name, "counter",
+		"Bytes of what nodes answered: as its content, and as it came over the wire, perhaps packed.");
+	buf_printf(out, "%s{as=\"content\"} %llu\n%s{as=\"wire\"} %llu\n", name,
+		(unsigned long long)t->content, name, (unsigned long long)t->wire);
+}
+
 typedef enum err count_fn(struct store *st, const char *node, uint64_t *ret, struct reason *why);
 
 static void put_kept(struct store **st, struct buf *out, const char *name, const char *help, count_fn *count)
@@ -269,6 +278,7 @@ static void put_all(struct centre *c, const struct node_view *v, size_t n, struc
 		{"server", c->certificate_ends_us}, {"client", c->client_certificate_ends_us}};
 	tls_put_metric(ends, 2, clock_wall_us(), out);
 	put_histogram(out, &t.applied);
+	put_traffic(out, &t.traffic);
 	put_kept(&st, out, "tidemark_conflicts",
 		"Versions that lost a conflict, or were put aside, and are kept.", store_conflict_count);
 	put_kept(&st, out, "tidemark_quarantined", "Records that could not be applied and are kept apart.",

@@ -4,6 +4,7 @@
 
 #include "central/api_status.h"
 #include "gen/dashboard.h"
+#include "shared/coding.h"
 #include "shared/etag.h"
 #include "shared/hash.h"
 
@@ -30,53 +31,6 @@ static const char *type_of(const char *name)
 	return "application/octet-stream";
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static struct span trimmed(struct span s)
-{
-	for (; s.len && is_blank(s.at[0]); s.at++)
-		s.len--;
-	while (s.len && is_blank(s.at[s.len - 1]))
-		s.len--;
-	return s;
-}
-
-/* Up to the mark, which is taken away with it. */
-static struct span cut(struct span *rest, char mark)
-{
-	const char *end = memchr(rest->at, mark, rest->len);
-	struct span part = {rest->at, end ? (size_t)(end - rest->at) : rest->len};
-	size_t gone = part.len + (end ? 1 : 0);
-	rest->at += gone;
-	rest->len -= gone;
-	return trimmed(part);
-}
-
-/* "q=0", "q=0.000" */
-static bool is_refusal(struct span weight)
-{
-	if (weight.len < 3 || memcmp(weight.at, "q=0", 3) != 0)
-		return false;
-	for (size_t i = 3; i < weight.len; i++)
-		if (weight.at[i] != '0' && weight.at[i] != '.')
-			return false;
-	return true;
-}
-
-/* Is gzip named, and not refused?  "*" is not taken for it. */
-static bool takes_gzip(struct span accepted)
-{
-	while (accepted.len) {
-		struct span one = cut(&accepted, ',');
-		if (span_is(cut(&one, ';'), "gzip"))
-			return !is_refusal(trimmed(one));
-	}
-	return false;
-}
-
 static const struct dashboard_file *find(struct span name)
 {
 	for (const struct dashboard_file *f = dashboard_files; f->name; f++)
@@ -93,9 +47,9 @@ static void answer(const struct http_request *q, struct span name, struct http_r
 		return;
 	}
 	struct span text = {f->at, (size_t)(f->end - f->at)};
-	if (takes_gzip(q->accept_encoding)) {
+	if (coding_is_accepted(q->accept_encoding, CODING_GZIP)) {
 		text = (struct span){f->packed, (size_t)(f->packed_end - f->packed)};
-		r->encoding = "gzip";
+		r->encoding = coding_name(CODING_GZIP);
 	}
 	r->vary = "Accept-Encoding";
 	r->content_type = type_of(f->name);

@@ -103,6 +103,8 @@ static void finish_one(struct applier *a, struct slot *s, const struct answer *a
 	pthread_mutex_lock(a->lock);
 	applier_note(a, s, answer, out, e);
 	slot_adapt_pages(s);
+	a->traffic.content += s->call.reply.len;
+	a->traffic.wire += s->call.wire_bytes;
 	s->answered = false;
 	pthread_mutex_unlock(a->lock);
 	log_refusal(s, e, out);

@@ -28,6 +28,7 @@
 struct applier {
 	struct store *store;
 	_Atomic int64_t interval_ms;
+	_Atomic(enum coding_use) compress;
 	_Atomic(const char *) secret; /* NULL or "": nodes are asked without a token */
 	pthread_mutex_t *lock;        /* of the scheduler: guards what slot.h says, and what follows */
 	struct room room;
@@ -37,6 +38,7 @@ struct applier {
 	unsigned shrink; /* pages are halved this often: the store is slow */
 	struct rate pulled, pushed, read; /* records; places of logs */
 	struct histogram applied;
+	struct traffic traffic;
 	pthread_cond_t read_ahead; /* a slot's `ahead` is no longer busy */
 };
 void applier_init(struct applier *a, struct store *store, pthread_mutex_t *lock);

@@ -227,6 +227,7 @@ static void prepare_call(
 	c->content_type = x->kind == PLAN_PUSH ? "application/x-ndjson" : "application/json";
 	c->timeout_ms = x->parked_ms + answer_time_ms(a, s);
 	c->budget = &a->answers;
+	c->packing = a->compress;
 	c->max_bytes = (size_t)l->pull_bytes + ANSWER_EXTRA_BYTES;
 	if (x->kind == PLAN_PUSH && x->sent.n * RECORD_LINE_MAX < l->pull_bytes)
 		c->max_bytes = x->sent.n * RECORD_LINE_MAX + ANSWER_EXTRA_BYTES;

@@ -182,6 +182,7 @@ static enum err open_program(struct program *p, struct reason *why)
 		.allowed = &settings(p)->allowed,
 		.tls = p->reload.now->tls_nodes,
 		.secret = generation_secret(p->reload.now),
+		.compress = settings(p)->compress,
 		.interval_ms = settings(p)->poll_interval_ms};
 	p->centre.store_url = settings(p)->store;
 	p->centre.allowed = &settings(p)->allowed;

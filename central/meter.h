@@ -29,6 +29,11 @@ struct histogram {
 };
 void histogram_add(struct histogram *h, double seconds);
 
+/* Bytes of the bodies of nodes' answers. */
+struct traffic {
+	uint64_t content, wire; /* what they hold; as they came, perhaps packed */
+};
+
 struct poll_seen {
 	int64_t at_us; /* wall */
 	int64_t ms;

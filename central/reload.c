@@ -129,6 +129,7 @@ static void take(struct reload *r, struct generation *g)
 		c->interval_ms = s->poll_interval_ms;
 		scheduler_set_interval(c->scheduler, s->poll_interval_ms);
 	}
+	scheduler_set_compress(c->scheduler, s->compress);
 	c->allowed = &s->allowed;
 	if (!same_networks(&s->allowed, &before->allowed))
 		scheduler_set_networks(c->scheduler, &s->allowed);

@@ -274,6 +274,7 @@ enum err scheduler_open(struct scheduler **ret, const struct scheduler_config *c
 	applier_init(&s->applier, c->store, &s->lock);
 	s->applier.interval_ms = c->interval_ms;
 	s->applier.secret = c->secret;
+	s->applier.compress = c->compress;
 	for (size_t i = 0; i < ns.n; i++)
 		insert(s, &ns.at[i]);
 	nodes_done(&ns);
@@ -454,6 +455,7 @@ struct scheduler_totals scheduler_totals(struct scheduler *s)
 		.pull_pace = rate_pace(&s->applier.read, now),
 		.push_pace = rate_pace(&s->applier.pushed, now),
 		.applied = s->applier.applied,
+		.traffic = s->applier.traffic,
 		.store_failed = s->applier.health.failed,
 		.store_why = s->applier.health.why};
 	pthread_mutex_unlock(&s->lock);

@@ -18,6 +18,7 @@ struct scheduler_config {
 	const struct networks *allowed; /* outlives the scheduler */
 	const struct tls *tls;     /* of the centre towards nodes, likewise; NULL: the system's authorities */
 	const char *secret;        /* likewise; NULL or "": nodes are asked without a token */
+	enum coding_use compress;  /* of what nodes send */
 	int64_t interval_ms;       /* the longest time without a finished exchange */
 	unsigned workers;          /* 0 = 2 */
 	int64_t retry_interval_ms; /* between tries of what is in quarantine; 0 = RETRY_INTERVAL_MS */
@@ -34,6 +35,7 @@ void scheduler_close(struct scheduler *s);
 /* Other settings, of which what is under way sees nothing.  What was given before outlives the scheduler, too. */
 void scheduler_set_interval(struct scheduler *s, int64_t interval_ms);
 void scheduler_set_secret(struct scheduler *s, const char *secret);
+void scheduler_set_compress(struct scheduler *s, enum coding_use compress);
 void scheduler_set_networks(struct scheduler *s, const struct networks *allowed);
 void scheduler_set_tls(struct scheduler *s, const struct tls *tls);
 
@@ -83,6 +85,7 @@ struct scheduler_totals {
 	double pulled_per_s, pushed_per_s;
 	double pull_pace, push_pace;
 	struct histogram applied;
+	struct traffic traffic;
 	bool store_failed;
 	struct reason store_why; /* where it failed */
 };

@@ -45,6 +45,11 @@ void scheduler_set_secret(struct scheduler *s, const char *secret)
 	ask_failing(s);
 }
 
+void scheduler_set_compress(struct scheduler *s, enum coding_use compress)
+{
+	s->applier.compress = compress;
+}
+
 void scheduler_set_networks(struct scheduler *s, const struct networks *allowed)
 {
 	transfer_set_networks(s->transfer, allowed);

@@ -78,7 +78,7 @@ static enum err check(struct settings *set, const struct option_list *wanted, st
 /* What the options write into. */
 static struct settings s;
 static struct option_list networks;
-static const char *conflict;
+static const char *conflict, *compress;
 #define TLS_CLIENT_CA_HELP "people and programs need a certificate signed by one of these, beside their token"
 static const struct option table[] = {
 	{"store", OPTION_URL, &s.store, SETTINGS_STORE_DEFAULT, 0, 0, NULL, "URL",
@@ -96,6 +96,8 @@ static const struct option table[] = {
 		"add a node, or change its URL; nodes already in the store stay"},
 	{"conflict", OPTION_CHOICE, &conflict, "owner", 0, 0, "owner centre", NULL,
 		"whose version wins when a record was changed at both ends; the other is kept"},
+	{"compress", OPTION_CHOICE, &compress, "auto", 0, 0, "auto always never", NULL,
+		"have nodes send what they have packed; auto: all but those on this machine's own loopback"},
 	{"keep-events", OPTION_INTEGER, &s.keep_events, "100000", 100, 1e9, NULL, "N",
 		"keep the newest N events; up to a tenth more may stay"},
 	{"keep-audit", OPTION_INTEGER, &s.keep_audit, "100000", 100, 1e9, NULL, "N",
@@ -140,7 +142,7 @@ static const struct options o = {
 	.at = table,
 	.n = sizeof table / sizeof *table,
 	.credentials = true,
-	.reloads = "poll-interval secret-file node conflict keep-events keep-audit allow-network "
+	.reloads = "poll-interval secret-file node conflict compress keep-events keep-audit allow-network "
 		   "allow-plain-http "
 		   "tls-certificate tls-key tls-client-ca "
 		   "tls-ca tls-client-certificate tls-client-key chronyc log-level "
@@ -150,6 +152,9 @@ static const struct options o = {
 static enum err judge(struct settings *ret, struct reason *why)
 {
 	s.policy = strcmp(conflict, "centre") == 0 ? POLICY_CENTRE : POLICY_OWNER;
+	s.compress = strcmp(compress, "always") == 0  ? CODING_ALWAYS
+		     : strcmp(compress, "never") == 0 ? CODING_NEVER
+						      : CODING_AUTO;
 	enum err e = check(&s, &networks, why);
 	if (e == OK)
 		*ret = s;

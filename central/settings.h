@@ -6,6 +6,7 @@
 
 #include "central/address.h"
 #include "central/receiver.h"
+#include "shared/coding.h"
 #include "shared/tls.h"
 
 #define SETTINGS_STORE_DEFAULT "sqlite:tidemark-central.db"
@@ -18,6 +19,7 @@ struct settings {
 	struct tls_files tls;       /* of the server; checked, as the next */
 	struct tls_files tls_nodes; /* towards nodes */
 	enum merge_policy policy;
+	enum coding_use compress;
 	struct receiver_options notify; /* checked */
 	const char *chronyc;
 	bool core_dumps;

@@ -109,6 +109,7 @@ bool slot_interrupt(struct slot *s, int64_t now_us)
 /* --- how large its pages are --- */
 
 #define QUICK_US 3000000
+#define PACKED_USUALLY 8 /* times smaller than its content */
 
 /* Not to the least, for which there is more time (applier_next.c): nothing is known of the line. */
 static void slot_shrink(struct slot *s)
@@ -122,7 +123,9 @@ void slot_adapt_pages(struct slot *s)
 	bool push = s->exchange.kind == PLAN_PUSH;
 	const size_t whole = PAGE_BYTES_DEFAULT;
 	size_t most = whole >> s->shrink;
-	size_t moved = push ? s->exchange.body.len : c->reply.len;
+	/* Of one that came packed and did not come whole, the content is not known. */
+	size_t came = c->packed && c->answer.result != POLL_OK ? c->reply.len * PACKED_USUALLY : c->reply.len;
+	size_t moved = push ? s->exchange.body.len : came;
 	bool refused = c->answer.result == POLL_OK && c->answer.status == 413 &&
 		       s->exchange.kind != PLAN_FETCH; /* of fewer buckets instead */
 	bool timed_out = c->answer.result == POLL_TIMEOUT;

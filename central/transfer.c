@@ -289,7 +289,8 @@ void transfer_start(struct transfer *t, struct transfer_call *call)
 	call->own.start_us = clock_mono_us();
 	if (!node_url_name(call->url.at, call->own.name, &call->own.port))
 		call->own.name[0] = 0;
-	call->cancelled = call->too_large = false;
+	call->cancelled = call->too_large = call->packed = false;
+	call->wire_bytes = 0;
 	call->own.flooded = false;
 	call->own.head_bytes = 0;
 	call->own.socket = -1;

@@ -10,7 +10,8 @@
  * TRANSFER_NAME_MS before its own time begins.  libcurl walks tables that grow with its hosts, so they are
  * spread over TRANSFER_LANES multi handles, all driven by one epoll on the one thread.
  *
- * transfer_call.c makes one request of a call and judges its end; transfer_loop.c drives them; transfer_budget.c bounds them together.
+ * transfer_call.c makes one request of a call and judges its end; transfer_loop.c drives them; transfer_budget.c bounds them together;
+ * transfer_unpack.c undoes what packs an answer, when it is whole: what waits for the rest of itself waits packed.
  *
  * A call belongs to its owner until transfer_start(), then to the transfer until `done` is called (exactly
  * once, on the transfer's thread, which it must not hold up), then to its owner again.
@@ -22,6 +23,7 @@
 
 #include "central/address.h"
 #include "central/exchange.h"
+#include "shared/coding.h"
 #include "shared/tls.h"
 
 #define TRANSFER_LANES 16
@@ -53,7 +55,8 @@ struct transfer_call {
 	const char *content_type;
 	char token[65];                 /* "" = none */
 	int64_t timeout_ms;             /* of the whole; connecting has less */
-	size_t max_bytes;               /* of the answer's body */
+	size_t max_bytes;               /* of the answer's body, as its content and as it comes */
+	enum coding_use packing;        /* of answers; CODING_AUTO: not over loopback, where it costs more than it saves */
 	size_t kept_bytes;              /* of these so many are none of the budget's */
 	struct transfer_budget *budget; /* NULL: it takes of none; outlives the call, which keeps to one */
 	transfer_done_fn *done;
@@ -61,6 +64,8 @@ struct transfer_call {
 	/* out: */
 	struct answer answer; /* .body is a span of `reply` */
 	struct buf reply;
+	size_t wire_bytes; /* of the body as it came */
+	bool packed;       /* it came packed */
 	bool cancelled;
 	bool too_large; /* more than max_bytes came */
 
@@ -77,6 +82,7 @@ struct transfer_call {
 		size_t charged;               /* on it */
 		bool *crowded;                /* some call was: the transfer's */
 		struct transfer_call **peers; /* those with libcurl */
+		bool packs;          /* packed answers are welcome */
 		bool flooded;        /* more came than an answer of max_bytes takes, in whatever part of it */
 		int socket;          /* -1: libcurl has not waited for it yet */
 		uint64_t wire_begin; /* what had come over it before */

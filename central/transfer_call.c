@@ -303,6 +303,13 @@ static void set_limits(CURL *easy, struct transfer_call *call)
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
 }
 
+static bool may_be_packed(const struct transfer_call *call, const struct addresses *found)
+{
+	if (call->packing != CODING_AUTO)
+		return call->packing == CODING_ALWAYS;
+	return call->own.name[0] ? !addresses_are_loopback(found->text) : !node_url_is_loopback(call->url.at);
+}
+
 void transfer_call_prepare(struct transfer_call *call, const struct addresses *found)
 {
 	CURL *easy = call->own.easy;
@@ -320,6 +327,9 @@ void transfer_call_prepare(struct transfer_call *call, const struct addresses *f
 		add_header(call, "Content-Type: ", call->content_type);
 		add_header(call, "Expect:", "");
 	}
+	call->own.packs = may_be_packed(call, found);
+	if (call->own.packs)
+		add_header(call, "Accept-Encoding: ", CODING_ACCEPTED);
 	if (call->token[0])
 		add_header(call, "Authorization: Bearer ", call->token);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, (struct curl_slist *)call->own.headers);
@@ -338,6 +348,7 @@ void transfer_call_judge(struct transfer_call *call, CURLcode code)
 	curl_easy_getinfo(call->own.easy, CURLINFO_CONNECT_TIME_T, &connected_us);
 	curl_easy_getinfo(call->own.easy, CURLINFO_APPCONNECT_TIME_T, &secured_us);
 	call->answer.status = (int)status;
+	transfer_call_unpack(call);
 	/* a new connection's time is not the request's */
 	call->answer.t_sent_us += secured_us > connected_us ? secured_us : connected_us;
 }

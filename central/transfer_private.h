@@ -17,6 +17,11 @@ void transfer_call_prepare(struct transfer_call *call, const struct addresses *f
 void transfer_call_waits(struct transfer_call *call, int socket);
 /* Reads what came of it; of `code` and of the handle. */
 void transfer_call_judge(struct transfer_call *call, CURLcode code);
+/*
+ * Of an answer that came whole: puts its content in the place of what packs it.  For one that did not, only says how it came
+ * (transfer_unpack.c).
+ */
+void transfer_call_unpack(struct transfer_call *call);
 /* Why, when the budget gave it up. */
 void transfer_say_crowded_out(struct reason *why);
 /* Ends without an answer. */

@@ -7,7 +7,6 @@
 #include "shared/build.h"
 #include "shared/clock.h"
 #include "shared/log.h"
-#include "shared/seal.h"
 
 struct apply_job {
 	const struct page_request *basis;
@@ -143,7 +142,7 @@ static void post(struct local *l, const struct http_request *q, struct http_repl
 void apply_post(void *local, struct http_request *q, struct http_reply *r)
 {
 	post(local, q, r);
-	seal_answer(&r->body);
+	basis_answer(q, r);
 }
 
 struct epoch_job {
@@ -195,5 +194,5 @@ static void rename_to(struct local *l, const struct http_request *q, struct http
 void apply_epoch(void *local, struct http_request *q, struct http_reply *r)
 {
 	rename_to(local, q, r);
-	seal_answer(&r->body);
+	basis_answer(q, r);
 }

@@ -92,3 +92,9 @@ void basis_refuse(const struct local *l, const struct page_request *q, const str
 			"position %llu is not in this database's log as you know it",
 			(unsigned long long)q->witness.seq);
 }
+
+void basis_answer(const struct http_request *q, struct http_reply *r)
+{
+	seal_answer(&r->body);
+	http_pack(q, r);
+}

@@ -2,7 +2,6 @@
 
 #include "local/basis.h"
 #include "shared/log.h"
-#include "shared/seal.h"
 
 static void answer(struct local *l, enum err e, const struct page_request *p,
 	const struct feed_served *served, const struct reason *why, struct http_reply *r)
@@ -66,11 +65,11 @@ static void fetch(struct local *l, struct http_request *q, struct http_reply *r)
 void buckets_get(void *local, struct http_request *q, struct http_reply *r)
 {
 	get(local, q, r);
-	seal_answer(&r->body);
+	basis_answer(q, r);
 }
 
 void buckets_fetch(void *local, struct http_request *q, struct http_reply *r)
 {
 	fetch(local, q, r);
-	seal_answer(&r->body);
+	basis_answer(q, r);
 }

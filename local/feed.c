@@ -2,7 +2,6 @@
 
 #include "local/basis.h"
 #include "shared/log.h"
-#include "shared/seal.h"
 
 static bool read_request(const struct http_request *q, struct page_request *p, struct http_reply *r)
 {
@@ -97,5 +96,5 @@ static void get(struct local *l, const struct http_request *q, struct http_reply
 void feed_get(void *local, struct http_request *q, struct http_reply *r)
 {
 	get(local, q, r);
-	seal_answer(&r->body);
+	basis_answer(q, r);
 }

@@ -116,6 +116,18 @@ static inline void add(struct buf *b, const void *bytes, size_t len)
 	b->at[b->len] = '\0';
 }
 
+char *buf_reserve(struct buf *b, size_t len)
+{
+	return room(b, len) ? b->at + b->len : NULL;
+}
+
+void buf_wrote(struct buf *b, size_t len)
+{
+	assert(!b->failed && len < b->cap - b->len);
+	b->len += len;
+	b->at[b->len] = '\0';
+}
+
 void buf_add(struct buf *b, const void *bytes, size_t len)
 {
 	add(b, bytes, len);

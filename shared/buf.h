@@ -40,6 +40,12 @@ void buf_clear(struct buf *b); /* empties, keeps the memory, forgets a failure *
 bool buf_failed(const struct buf *b);
 struct span buf_span(const struct buf *b);
 
+/*
+ * Where somebody else writes at most `len` bytes, of which buf_wrote() then tells how many there are; nothing may be added in
+ * between.  NULL: the buffer failed.
+ */
+char *buf_reserve(struct buf *b, size_t len) MUST_USE;
+void buf_wrote(struct buf *b, size_t len);
 void buf_add(struct buf *b, const void *bytes, size_t len);
 void buf_text(struct buf *b, const char *text);
 void buf_put(struct buf *b, struct span s);

@@ -152,6 +152,12 @@ struct http_reply {
 void http_reply_done(struct http_reply *r);
 
 /*
+ * The last thing that is done to an answer: packs its body by a content coding that the client takes, where that makes it
+ * smaller.  What is packed while the plain bytes are there takes memory beside them: see http_may_be_large().
+ */
+void http_pack(const struct http_request *q, struct http_reply *r);
+
+/*
  * Answers application/problem+json {type, title, status, detail, code}; the status follows from the code by
  * one table.  What the reply held before goes, but not `close`.  503 and 429 get a Retry-After of a second.
  */

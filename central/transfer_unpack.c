@@ -1,0 +1,81 @@
+/* What an answer holds where it came packed: bounded as one that came as it is, and told apart from damage. */
+#include "central/transfer_private.h"
+
+#include "shared/utf8.h"
+
+/* False: it comes in a way that was not asked for. */
+static bool read_coding(const struct transfer_call *call, enum coding *ret, struct reason *why)
+{
+	struct curl_header *h = NULL;
+	CURLHcode r = curl_easy_header(call->own.easy, "Content-Encoding", 0, CURLH_HEADER, -1, &h);
+
+	*ret = CODING_NONE;
+	if (r == CURLHE_OUT_OF_MEMORY)
+		err_out_of_memory();
+	if (r != CURLHE_OK)
+		return true;
+	if (h->amount > 1) {
+		(void)fail(INVALID, why, "its answer has %zu headers of the name Content-Encoding", h->amount);
+		return false;
+	}
+	if (coding_parse(span_of(h->value), ret) && (*ret == CODING_NONE || call->own.packs))
+		return true;
+	(void)fail(INVALID, why, "its answer comes in the Content-Encoding %.60s, which was not asked for", h->value);
+	utf8_mask(why->text);
+	return false;
+}
+
+/* As it was packed it is held beside what comes out of it, until that is whole. */
+static enum poll_result unpack(
+	struct transfer_call *call, struct coding_unpacker *u, size_t held, struct reason *why)
+{
+	bool ended = false;
+
+	while (!ended) {
+		size_t left = call->max_bytes - call->reply.len;
+		enum err e = coding_unpack(u, left + 1, &call->reply, &ended, why);
+		if (e != OK)
+			return e == INVALID ? POLL_BAD_BODY : POLL_NETWORK;
+		if (call->reply.len > call->max_bytes) {
+			call->too_large = true;
+			(void)fail(INVALID, why, "the answer is larger than %zu bytes", call->max_bytes);
+			return POLL_BAD_BODY;
+		}
+		if (!transfer_budget_take(call, held + call->reply.len)) {
+			transfer_say_crowded_out(why);
+			return POLL_NETWORK;
+		}
+	}
+	return POLL_OK;
+}
+
+void transfer_call_unpack(struct transfer_call *call)
+{
+	struct buf packed = call->reply;
+	struct reason why = {""};
+	enum coding c;
+
+	call->wire_bytes = packed.len;
+	bool known = read_coding(call, &c, &why);
+	call->packed = known && c != CODING_NONE;
+	if (call->answer.result != POLL_OK)
+		return;
+	if (!known) {
+		call->answer.result = POLL_BAD_BODY;
+		call->answer.why = why;
+		buf_clear(&call->reply);
+	}
+	if (!call->packed || packed.len == 0)
+		return;
+	call->reply = (struct buf){0};
+	struct coding_unpacker *u = coding_unpacker_new(c, buf_span(&packed));
+	if (!u)
+		err_out_of_memory();
+	call->answer.result = unpack(call, u, packed.len, &why);
+	if (call->answer.result != POLL_OK) {
+		call->answer.why = why;
+		buf_done(&call->reply);
+	}
+	coding_unpacker_free(u);
+	buf_done(&packed);
+}
