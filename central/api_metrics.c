@@ -225,13 +225,22 @@ static void put_histogram(struct buf *out, const struct histogram *h)
 		(unsigned long long)h->count, name, h->sum, name, (unsigned long long)h->count);
 }
 
+static void put_two(struct buf *out, const char *name, const char *help, uint64_t content, uint64_t wire)
+{
+	begin(out, name, "counter", help);
+	buf_printf(out, "%s{as=\"content\"} %llu\n%s{as=\"wire\"} %llu\n", name, (unsigned long long)content,
+		name, (unsigned long long)wire);
+}
+
 static void put_traffic(struct buf *out, const struct traffic *t)
 {
-	static const char name[] = "tidemark_answer_bytes_total";
-	begin(out, name, "counter",
-		"Bytes of what nodes answered: as its content, and as it came over the wire, perhaps packed.");
-	buf_printf(out, "%s{as=\"content\"} %llu\n%s{as=\"wire\"} %llu\n", name,
-		(unsigned long long)t->content, name, (unsigned long long)t->wire);
+	put_two(out, "tidemark_answer_bytes_total",
+		"Bytes of what nodes answered: as its content, and as it came over the wire, perhaps packed.",
+		t->content, t->wire);
+	put_two(out, "tidemark_sent_bytes_total",
+		"Bytes of what nodes were sent: as its content, and as it went over the wire, perhaps "
+		"packed.",
+		t->sent_content, t->sent_wire);
 }
 
 typedef enum err count_fn(struct store *st, const char *node, uint64_t *ret, struct reason *why);

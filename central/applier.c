@@ -105,6 +105,8 @@ static void finish_one(struct applier *a, struct slot *s, const struct answer *a
 	slot_adapt_pages(s);
 	a->traffic.content += s->call.reply.len;
 	a->traffic.wire += s->call.wire_bytes;
+	a->traffic.sent_content += s->call.content_bytes;
+	a->traffic.sent_wire += s->call.body.len;
 	s->answered = false;
 	pthread_mutex_unlock(a->lock);
 	log_refusal(s, e, out);

@@ -29,9 +29,9 @@ struct histogram {
 };
 void histogram_add(struct histogram *h, double seconds);
 
-/* Bytes of the bodies of nodes' answers. */
+/* Bytes of the bodies of nodes' answers, and of those that were sent to them: what they hold; as they went, perhaps packed. */
 struct traffic {
-	uint64_t content, wire; /* what they hold; as they came, perhaps packed */
+	uint64_t content, wire, sent_content, sent_wire;
 };
 
 struct poll_seen {

@@ -97,7 +97,8 @@ static const struct option table[] = {
 	{"conflict", OPTION_CHOICE, &conflict, "owner", 0, 0, "owner centre", NULL,
 		"whose version wins when a record was changed at both ends; the other is kept"},
 	{"compress", OPTION_CHOICE, &compress, "auto", 0, 0, "auto always never", NULL,
-		"have nodes send what they have packed; auto: all but those on this machine's own loopback"},
+		"what goes to and from nodes is packed where they can (zstd, gzip); auto: all but those on "
+		"loopback"},
 	{"keep-events", OPTION_INTEGER, &s.keep_events, "100000", 100, 1e9, NULL, "N",
 		"keep the newest N events; up to a tenth more may stay"},
 	{"keep-audit", OPTION_INTEGER, &s.keep_audit, "100000", 100, 1e9, NULL, "N",

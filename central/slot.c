@@ -125,7 +125,7 @@ void slot_adapt_pages(struct slot *s)
 	size_t most = whole >> s->shrink;
 	/* Of one that came packed and did not come whole, the content is not known. */
 	size_t came = c->packed && c->answer.result != POLL_OK ? c->reply.len * PACKED_USUALLY : c->reply.len;
-	size_t moved = push ? s->exchange.body.len : came;
+	size_t moved = push ? c->content_bytes : came;
 	bool refused = c->answer.result == POLL_OK && c->answer.status == 413 &&
 		       s->exchange.kind != PLAN_FETCH; /* of fewer buckets instead */
 	bool timed_out = c->answer.result == POLL_TIMEOUT;

@@ -52,12 +52,15 @@ struct transfer_call {
 	struct buf url;
 	unsigned lane;    /* any number, always the same for the same node: its connections are found there */
 	struct span body; /* NDJSON for a POST; borrowed until done */
+	enum coding body_coding; /* of `body`: see transfer_call_takes() */
+	size_t content_bytes;    /* what `body` holds; for its owner */
 	const char *content_type;
-	char token[65];                 /* "" = none */
-	int64_t timeout_ms;             /* of the whole; connecting has less */
-	size_t max_bytes;               /* of the answer's body, as its content and as it comes */
-	enum coding_use packing;        /* of answers; CODING_AUTO: not over loopback, where it costs more than it saves */
-	size_t kept_bytes;              /* of these so many are none of the budget's */
+	char token[65];     /* "" = none */
+	int64_t timeout_ms; /* of the whole; connecting has less */
+	size_t max_bytes;   /* of the answer's body, as its content and as it comes */
+	enum coding_use
+		packing;   /* of answers; CODING_AUTO: not over loopback, where it costs more than it saves */
+	size_t kept_bytes; /* of these so many are none of the budget's */
 	struct transfer_budget *budget; /* NULL: it takes of none; outlives the call, which keeps to one */
 	transfer_done_fn *done;
 	void *ctx;
@@ -66,6 +69,8 @@ struct transfer_call {
 	struct buf reply;
 	size_t wire_bytes; /* of the body as it came */
 	bool packed;       /* it came packed */
+	enum coding
+		takes; /* how the other end says that bodies may come; of the last answer, and of no other end */
 	bool cancelled;
 	bool too_large; /* more than max_bytes came */
 
@@ -82,7 +87,7 @@ struct transfer_call {
 		size_t charged;               /* on it */
 		bool *crowded;                /* some call was: the transfer's */
 		struct transfer_call **peers; /* those with libcurl */
-		bool packs;          /* packed answers are welcome */
+		bool packs;                   /* packed answers are welcome */
 		bool flooded;        /* more came than an answer of max_bytes takes, in whatever part of it */
 		int socket;          /* -1: libcurl has not waited for it yet */
 		uint64_t wire_begin; /* what had come over it before */
@@ -95,6 +100,8 @@ struct transfer_call {
 	} own;
 };
 void transfer_call_done(struct transfer_call *call); /* only an idle one */
+/* How the next body is best sent to where the last one went, over the same line. */
+enum coding transfer_call_takes(const struct transfer_call *call);
 /* The answer is no longer needed: frees `reply`, and what it took of the budget.  Only of an idle one. */
 void transfer_call_drop(struct transfer_call *call);
 

@@ -326,6 +326,8 @@ void transfer_call_prepare(struct transfer_call *call, const struct addresses *f
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body.len ? call->body.at : "");
 		add_header(call, "Content-Type: ", call->content_type);
 		add_header(call, "Expect:", "");
+		if (call->body_coding != CODING_NONE)
+			add_header(call, "Content-Encoding: ", coding_name(call->body_coding));
 	}
 	call->own.packs = may_be_packed(call, found);
 	if (call->own.packs)

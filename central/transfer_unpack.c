@@ -15,14 +15,32 @@ static bool read_coding(const struct transfer_call *call, enum coding *ret, stru
 	if (r != CURLHE_OK)
 		return true;
 	if (h->amount > 1) {
-		(void)fail(INVALID, why, "its answer has %zu headers of the name Content-Encoding", h->amount);
+		(void)fail(
+			INVALID, why, "its answer has %zu headers of the name Content-Encoding", h->amount);
 		return false;
 	}
 	if (coding_parse(span_of(h->value), ret) && (*ret == CODING_NONE || call->own.packs))
 		return true;
-	(void)fail(INVALID, why, "its answer comes in the Content-Encoding %.60s, which was not asked for", h->value);
+	(void)fail(INVALID, why, "its answer comes in the Content-Encoding %.60s, which was not asked for",
+		h->value);
 	utf8_mask(why->text);
 	return false;
+}
+
+/* RFC 7694: without a word it takes what it always took. */
+static enum coding read_taken(const struct transfer_call *call)
+{
+	struct curl_header *h = NULL;
+	CURLHcode r = curl_easy_header(call->own.easy, "Accept-Encoding", 0, CURLH_HEADER, -1, &h);
+
+	if (r == CURLHE_OUT_OF_MEMORY)
+		err_out_of_memory();
+	return r == CURLHE_OK ? coding_choose(span_of(h->value)) : CODING_NONE;
+}
+
+enum coding transfer_call_takes(const struct transfer_call *call)
+{
+	return call->own.packs && call->packing != CODING_NEVER ? call->takes : CODING_NONE;
 }
 
 /* As it was packed it is held beside what comes out of it, until that is whole. */
@@ -56,6 +74,7 @@ void transfer_call_unpack(struct transfer_call *call)
 	enum coding c;
 
 	call->wire_bytes = packed.len;
+	call->takes = read_taken(call);
 	bool known = read_coding(call, &c, &why);
 	call->packed = known && c != CODING_NONE;
 	if (call->answer.result != POLL_OK)

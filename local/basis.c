@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "shared/build.h"
+#include "shared/coding.h"
 #include "shared/seal.h"
 
 bool basis_protocol(struct protocol_range centre, unsigned *ret, struct http_reply *r)
@@ -96,5 +97,6 @@ void basis_refuse(const struct local *l, const struct page_request *q, const str
 void basis_answer(const struct http_request *q, struct http_reply *r)
 {
 	seal_answer(&r->body);
+	r->accepts = CODING_ACCEPTED;
 	http_pack(q, r);
 }

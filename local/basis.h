@@ -17,7 +17,7 @@ bool basis_read(const struct http_request *q, struct page_request *ret, struct h
 bool basis_number(const struct http_request *q, const char *name, uint64_t max, uint64_t *ret,
 	struct http_reply *r) MUST_USE;
 
-/* The end of every answer to a replication call: its check, then the coding that the centre takes. */
+/* The end of every answer to a replication call: its check, how pushes may come, then the coding that the centre takes. */
 void basis_answer(const struct http_request *q, struct http_reply *r);
 /* 409 epoch_changed or rewound, with the present epoch, the node's name and the request's id. */
 void basis_refuse(const struct local *l, const struct page_request *q, const struct feed_served *s,

@@ -37,6 +37,9 @@ static const struct route routes[] = {
 
 void routes_init(struct router *ret, struct local *l)
 {
-	*ret = (struct router){
-		.routes = routes, .n = sizeof(routes) / sizeof(*routes), .ctx = l, .certified = ROUTE_CENTRE};
+	*ret = (struct router){.routes = routes,
+		.n = sizeof(routes) / sizeof(*routes),
+		.ctx = l,
+		.certified = ROUTE_CENTRE,
+		.packed = ROUTE_CENTRE};
 }

@@ -41,8 +41,8 @@ static bool pack_gzip(struct span content, struct buf *out)
 {
 	z_stream z = {0};
 
-	if (content.len > UINT_MAX / 2 ||
-		deflateInit2(&z, Z_BEST_SPEED, Z_DEFLATED, GZIP_WINDOW, GZIP_MEMORY, Z_DEFAULT_STRATEGY) != Z_OK)
+	if (content.len > UINT_MAX / 2 || deflateInit2(&z, Z_BEST_SPEED, Z_DEFLATED, GZIP_WINDOW, GZIP_MEMORY,
+						  Z_DEFAULT_STRATEGY) != Z_OK)
 		return false;
 	uLong most = deflateBound(&z, content.len);
 	char *to = buf_reserve(out, most);

@@ -157,7 +157,8 @@ enum err coding_unpack(
 
 	if (!to)
 		return fail(RETRY, why, "no memory left to unpack it");
-	enum step step = u->coding == CODING_ZSTD ? step_zstd(u, to, &n, &cause) : step_gzip(u, to, &n, &cause);
+	enum step step =
+		u->coding == CODING_ZSTD ? step_zstd(u, to, &n, &cause) : step_gzip(u, to, &n, &cause);
 	if (step == STEP_MORE || step == STEP_ENDED)
 		buf_wrote(out, n);
 	*why = cause;

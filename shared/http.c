@@ -301,7 +301,7 @@ static void PRINTF(4, 0)
 	r->content_type = "application/problem+json";
 	r->etag[0] = r->location[0] = r->set_cookie[0] = '\0';
 	r->allow = NULL;
-	r->encoding = NULL;
+	r->encoding = r->accepts = NULL;
 	r->retry_after_s = status == 503 || status == 429 ? 1 : 0;
 	buf_clear(&r->body);
 	buf_printf(&r->body,

@@ -176,69 +176,6 @@ static bool refuse_shut(struct router_gate *g, const struct route *route, struct
 	return shut;
 }
 
-static struct span trimmed(struct span s)
-{
-	while (s.len > 0 && (s.at[0] == ' ' || s.at[0] == '\t'))
-		s = (struct span){s.at + 1, s.len - 1};
-	while (s.len > 0 && (s.at[s.len - 1] == ' ' || s.at[s.len - 1] == '\t'))
-		s.len--;
-	return s;
-}
-
-/* A charset other than UTF-8 would be other bytes than what is checked and stored; other parameters mean
- * nothing. */
-static bool is_known_parameter(struct span p)
-{
-	static const char charset[] = "charset=";
-	size_t len = sizeof charset - 1;
-	if (p.len < len || strncasecmp(p.at, charset, len) != 0)
-		return true;
-	struct span value = {p.at + len, p.len - len};
-	return router_same_word(value, span_of("utf-8")) || router_same_word(value, span_of("\"utf-8\""));
-}
-
-static bool is_known_media(struct span type)
-{
-	static const char known[] =
-		"application/json application/x-ndjson application/x-www-form-urlencoded ";
-	bool first = true, good = true;
-	while (type.len > 0 && good) {
-		const char *semi = memchr(type.at, ';', type.len);
-		struct span part = {type.at, semi ? (size_t)(semi - type.at) : type.len};
-		size_t step = part.len + (semi ? 1 : 0);
-		type = (struct span){type.at + step, type.len - step};
-		part = trimmed(part);
-		good = first ? router_listed(known, part, router_same_word) : is_known_parameter(part);
-		first = false;
-	}
-	return good;
-}
-
-static bool refuse_body(
-	const struct route *route, const struct http_request *q, uint64_t length, struct http_reply *r)
-{
-	bool bodiless = q->method == HTTP_GET || q->method == HTTP_HEAD;
-	if (!bodiless && !is_known_media(q->content_type)) {
-		http_problem(r, "unsupported_media_type",
-			"send application/json or application/x-ndjson in UTF-8");
-		return true;
-	}
-	if (q->content_encoding.len > 0 && !router_same_word(q->content_encoding, span_of("identity"))) {
-		http_problem(r, "unsupported_media_type", "send the body without a Content-Encoding");
-		return true;
-	}
-	if ((q->framing_errors & HTTP_FRAMING_NO_LENGTH) && route->max_body > 0) {
-		http_problem(r, "length_required", "send the body with a Content-Length");
-		return true;
-	}
-	if (length > route->max_body) {
-		http_problem(r, "body_too_large", "the body has %llu bytes, at most %zu are taken here",
-			(unsigned long long)length, route->max_body);
-		return true;
-	}
-	return false;
-}
-
 static bool refuse_query(
 	const struct route *route, struct http_request *q, struct span raw, struct http_reply *r)
 {
@@ -273,7 +210,7 @@ static const struct route *admit(
 	if (router_refuse_uncertified(t, route, q, r) || router_refuse_access(t, route, q, r) ||
 		refuse_shut(t->gate, route, r))
 		return NULL;
-	return refuse_body(route, q, length, r) || refuse_query(route, q, raw, r) ? NULL : route;
+	return router_refuse_body(t, route, q, length, r) || refuse_query(route, q, raw, r) ? NULL : route;
 }
 
 bool router_refuse_early(
@@ -285,6 +222,10 @@ bool router_refuse_early(
 void router_dispatch(const struct router *t, struct http_request *q, struct http_reply *r)
 {
 	const struct route *route = admit(t, q, q->body.len, r);
-	if (route)
+	struct span came = q->body;
+	struct buf unpacked = {0};
+	if (route && router_unpack(route, q, &unpacked, r))
 		route->handler(t->ctx, q, r);
+	q->body = came;
+	buf_done(&unpacked);
 }

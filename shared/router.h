@@ -77,6 +77,11 @@ struct router {
 	 * ROUTE_ALWAYS and ROUTE_OPEN never do.
 	 */
 	enum route_access certified;
+	/*
+	 * Bodies of routes of this access may come by a content coding, and hold at most max_body then, too; ROUTE_ALWAYS: none
+	 * may.
+	 */
+	enum route_access packed;
 };
 
 /*

@@ -221,7 +221,7 @@ static unsigned framing_of(const struct head *h, const char *version, const stru
 /* A body that would take more memory than there is for bodies at once. */
 static bool refuse_crowd(struct exchange *x, int64_t length)
 {
-	if (length < 0 || reaper_body(x->server->reaper, x->entry, (uint64_t)length))
+	if (length < 0 || reaper_body(x->server->reaper, x->entry, (uint64_t)length + x->q.unpacks))
 		return false;
 	http_problem(&x->r, "unavailable", "too many large bodies are being read: send it again in a second");
 	x->r.close = true;

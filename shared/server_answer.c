@@ -88,6 +88,7 @@ static void add_headers(struct MHD_Response *response, const struct http_reply *
 	add_header(response, "Cache-Control", r->cache ? r->cache : "no-store");
 	add_header(response, "Vary", r->vary);
 	add_header(response, "Content-Encoding", r->encoding);
+	add_header(response, "Accept-Encoding", r->accepts);
 	add_header(response, "Referrer-Policy", "no-referrer");
 	add_header(response, "X-Content-Type-Options", "nosniff");
 	add_header(response, "Cross-Origin-Resource-Policy", "same-origin");

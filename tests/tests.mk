@@ -88,7 +88,7 @@ bench: all bench-programs crowd-program
 	TIDEMARK_BIN=$(B) tests/bench/bench.py
 
 # Fuzz targets: with replay.c they run the files of tests/fuzz/corpus/TARGET; V=fuzz links libFuzzer's main instead.
-FUZZ := json record page push csv import chrony address session sse settings_local settings_central front_local front_central
+FUZZ := json record page push csv import chrony address session sse coding settings_local settings_central front_local front_central
 FUZZ_PROGRAMS := $(addprefix $(B)/tests/fuzz/,$(FUZZ))
 $(B)/tests/fuzz/record $(B)/tests/fuzz/page $(B)/tests/fuzz/push: $(B)/tests/fuzz/hashes.o
 $(B)/tests/fuzz/record $(B)/tests/fuzz/page $(B)/tests/fuzz/push: LDFLAGS += -Wl,--wrap=hash_equal

@@ -545,7 +545,7 @@ static void test_metrics_are_well_formed(void **state)
 		assert_int_equal(strncmp(line, name, strlen(name)), 0);
 		assert_int_equal(sscanf(strrchr(line, ' '), "%lf", &value), 1);
 	}
-	assert_int_equal(families, 26);
+	assert_int_equal(families, 28);
 	has(d, "tidemark_nodes{state=\"never_seen\"} 1\n");
 	has(d, "tidemark_node_up{node=\"a\"} 0\n");
 	has(d, "tidemark_node_state{node=\"a\",state=\"never_seen\"} 1\n");

@@ -106,7 +106,8 @@ static void run(struct fixture *f, struct transfer_call *c)
 static void answer_with(struct fixture *f, const char *headers, struct span body)
 {
 	buf_clear(&f->answer);
-	buf_printf(&f->answer, "HTTP/1.1 200 OK\r\n%sContent-Length: %zu\r\nConnection: close\r\n\r\n", headers, body.len);
+	buf_printf(&f->answer, "HTTP/1.1 200 OK\r\n%sContent-Length: %zu\r\nConnection: close\r\n\r\n",
+		headers, body.len);
 	buf_put(&f->answer, body);
 }
 
@@ -195,10 +196,11 @@ static void test_garbage_has_a_reason_and_the_next_one_works(void **state)
 		int cut;          /* so many bytes less, */
 		const char *more; /* these behind */
 	} kinds[] = {
-		{"Content-Encoding: br\r\n", "Content-Encoding br, which was not asked for", CODING_GZIP, 0, ""},
+		{"Content-Encoding: br\r\n", "Content-Encoding br, which was not asked for", CODING_GZIP, 0,
+			""},
 		{"Content-Encoding: zstd, gzip\r\n", "which was not asked for", CODING_GZIP, 0, ""},
-		{"Content-Encoding: zstd\r\nContent-Encoding: zstd\r\n", "2 headers of the name Content-Encoding",
-			CODING_ZSTD, 0, ""},
+		{"Content-Encoding: zstd\r\nContent-Encoding: zstd\r\n",
+			"2 headers of the name Content-Encoding", CODING_ZSTD, 0, ""},
 		{"Content-Encoding: zstd\r\n", "its zstd content is damaged", CODING_GZIP, 0, ""},
 		{"Content-Encoding: gzip\r\n", "its gzip content is damaged", CODING_ZSTD, 0, ""},
 		{"Content-Encoding: zstd\r\n", "its zstd content is cut short", CODING_ZSTD, 1, ""},
@@ -309,9 +311,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_it_is_asked_for_and_comes_out_whole, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_it_is_not_asked_for_where_it_costs_time, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_garbage_has_a_reason_and_the_next_one_works, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_a_bomb_is_an_answer_that_is_too_large, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_it_is_not_asked_for_where_it_costs_time, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_garbage_has_a_reason_and_the_next_one_works, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_a_bomb_is_an_answer_that_is_too_large, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_what_comes_out_is_of_the_budget, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -291,6 +291,78 @@ def sends_a_gzip_bomb(node, connection):
     connection.sendall(head("Content-Encoding: gzip", f"Content-Length: {len(bomb)}") + bomb)
 
 
+def packed(coding, body):
+    return head(f"Content-Encoding: {coding}", f"Content-Length: {len(body)}") + body
+
+
+def zstd_frame(*blocks, window=0x58):
+    """Made by hand: of a window of 2 MiB, or as the byte says, without the content's size."""
+    return b"\x28\xb5\x2f\xfd\0" + bytes([window]) + b"".join(
+        (len_ << 3 | kind << 1 | (i == len(blocks) - 1)).to_bytes(3, "little") + data for i, (kind, len_, data) in enumerate(blocks))
+
+
+def raw_block(data):
+    return 0, len(data), data
+
+
+def same_byte_block(n):
+    """4 bytes that are n."""
+    return 1, n, b"x"
+
+
+@sends
+def sends_a_zstd_bomb(node, connection):
+    connection.sendall(packed("zstd", zstd_frame(*[same_byte_block(128 << 10)] * 8192)))  # a GiB
+
+
+@sends
+def sends_a_bomb_in_a_bomb(node, connection):
+    connection.sendall(packed("gzip, gzip", gzip.compress(gzip.compress(bytes(64 << 20), 9), 9)))
+
+
+@sends
+def sends_a_bomb_that_no_one_asked_for(node, connection):
+    connection.sendall(packed("br", b"\x5b\xff\xff\xff\x0f" * 1000))
+
+
+@sends
+def wants_a_window_of_terabytes(node, connection):
+    connection.sendall(packed("zstd", zstd_frame(raw_block(b"{}\n"), window=0xff)))
+
+
+@sends
+def packs_half_of_it(node, connection):
+    connection.sendall(packed("zstd", zstd_frame(raw_block(b"{}\n"), raw_block(b"{}\n"))[:-1]))
+
+
+@sends
+def packs_and_goes_on(node, connection):
+    connection.sendall(packed("gzip", gzip.compress(b"{}\n") + b"{}\n"))
+
+
+@sends
+def packs_twice(node, connection):
+    """A second frame behind the first: what is it of?"""
+    connection.sendall(packed("zstd", zstd_frame(raw_block(b"{}\n")) * 2))
+
+
+@sends
+def says_one_coding_and_sends_another(node, connection):
+    connection.sendall(packed("zstd", gzip.compress(b"{}\n")))
+
+
+@sends
+def names_its_coding_twice(node, connection):
+    connection.sendall(head("Content-Encoding: gzip", "Content-Encoding: gzip", "Content-Length: 3") + b"{}\n")
+
+
+@sends
+def packs_nothing_for_ever(node, connection):
+    """Empty blocks, without end."""
+    connection.sendall(head("Content-Encoding: zstd") + zstd_frame(raw_block(b"{}\n"), raw_block(b""))[:-3])
+    for_ever(node, connection, b"\0\0\0" * LARGE)
+
+
 @sends
 def sends_a_broken_chunk(node, connection):
     connection.sendall(head("Transfer-Encoding: chunked") + b"ffffffffffffffffff\r\n{}\r\n")

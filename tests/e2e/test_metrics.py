@@ -15,7 +15,8 @@ OF_THE_CENTRE = {
     "tidemark_build_info": {"version"}, "tidemark_nodes": {"state"}, "tidemark_node_up": {"node"}, "tidemark_node_state": {"node", "state"},
     "tidemark_polls_total": {"node", "result"}, "tidemark_records_pulled_total": {"node"}, "tidemark_records_pushed_total": {"node"},
     "tidemark_backlog_records": {"node", "direction"}, "tidemark_lag_seconds": {"node"}, "tidemark_proof_age_seconds": {"node"},
-    "tidemark_clock_offset_seconds": {"node"}, "tidemark_apply_seconds_bucket": {"le"}, "tidemark_apply_seconds_sum": set(),
+    "tidemark_clock_offset_seconds": {"node"}, "tidemark_answer_bytes_total": {"as"}, "tidemark_sent_bytes_total": {"as"},
+    "tidemark_apply_seconds_bucket": {"le"}, "tidemark_apply_seconds_sum": set(),
     "tidemark_apply_seconds_count": set(), "tidemark_conflicts": set(), "tidemark_quarantined": set(), "tidemark_store_up": set(),
     "tidemark_node_quarantined": {"node"},
 }

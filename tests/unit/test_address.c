@@ -309,6 +309,31 @@ static const struct {
 	{"", 0},
 };
 
+static void test_which_are_of_this_machine(void **state)
+{
+	static const char *const near[] = {"http://127.0.0.1:7101", "https://127.9.9.9",
+		"http://[::1]:1/prefix", "http://localhost:7101", "http://LOCALHOST",
+		"http://shop.localhost.:7101", "http://[::ffff:127.0.0.1]:7101"};
+	static const char *const far[] = {"http://10.0.0.1:7101", "http://[fd00::1]:7101",
+		"http://shop-1.example", "http://localhost.example", "http://notlocalhost", "127.0.0.1:7101",
+		""};
+	(void)state;
+	for (size_t i = 0; i < sizeof near / sizeof *near; i++)
+		if (!node_url_is_loopback(near[i]))
+			fail_msg("%s", near[i]);
+	for (size_t i = 0; i < sizeof far / sizeof *far; i++)
+		if (node_url_is_loopback(far[i]))
+			fail_msg("%s", far[i]);
+	assert_true(addresses_are_loopback("127.0.0.1"));
+	assert_true(addresses_are_loopback("[::1],10.0.0.1"));
+	assert_true(addresses_are_loopback("127.0.0.1,10.0.0.1"));
+	assert_false(addresses_are_loopback("10.0.0.1,127.0.0.1"));
+	assert_false(addresses_are_loopback("[2001:db8::1]"));
+	assert_false(addresses_are_loopback(""));
+	assert_false(
+		addresses_are_loopback("[0000000000000000000000000000000000000000000000000000000000000001]"));
+}
+
 static void test_where_notifications_may_go(void **state)
 {
 	(void)state;
@@ -331,6 +356,7 @@ int main(void)
 		cmocka_unit_test(test_urls_are_judged_by_table),
 		cmocka_unit_test(test_plain_http_beyond_loopback),
 		cmocka_unit_test(test_names_are_told_from_addresses),
+		cmocka_unit_test(test_which_are_of_this_machine),
 		cmocka_unit_test(test_where_notifications_may_go),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

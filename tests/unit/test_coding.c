@@ -120,7 +120,8 @@ static void make_lines(struct buf *to, int n)
 
 	for (int i = 0; i < n; i++) {
 		x ^= x << 13, x ^= x >> 7, x ^= x << 17;
-		buf_printf(to, "{\"id\":\"r%d\",\"type\":\"reading\",\"body\":{\"v\":%d},\"hash\":\"%016llx\"}\n", i,
+		buf_printf(to,
+			"{\"id\":\"r%d\",\"type\":\"reading\",\"body\":{\"v\":%d},\"hash\":\"%016llx\"}\n", i,
 			i % 7, x);
 	}
 }
@@ -144,7 +145,8 @@ static void comes_back_as_it_was(void **unused)
 			assert_true(lines[l] < 10 || p.len < text.len / 2);
 			for (size_t s = lines[l] > 10 ? 1 : 0; s < 4; s++) {
 				struct buf back = {0};
-				assert_int_equal(unpack_by(codings[c], p, steps[s], SIZE_MAX, &back, &why), OK);
+				assert_int_equal(
+					unpack_by(codings[c], p, steps[s], SIZE_MAX, &back, &why), OK);
 				assert_true(span_equal(buf_span(&back), buf_span(&text)));
 				buf_done(&back);
 			}
@@ -175,14 +177,17 @@ static const struct packed {
 		"\x53\x88\xbd\x90",
 		"damaged"},
 	{CODING_GZIP, "gzip -n", 26,
-		"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\x48\xcd\xc9\xc9\xe7\x02\x00\x20\x30\x3a\x36\x06\x00\x00"
+		"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\x48\xcd\xc9\xc9\xe7\x02\x00\x20\x30\x3a\x36\x06"
+		"\x00\x00"
 		"\x00",
 		NULL},
 	{CODING_GZIP, "another check", 26,
-		"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\x48\xcd\xc9\xc9\xe7\x02\x00\x21\x30\x3a\x36\x06\x00\x00"
+		"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\x48\xcd\xc9\xc9\xe7\x02\x00\x21\x30\x3a\x36\x06"
+		"\x00\x00"
 		"\x00",
 		"damaged"},
-	{CODING_GZIP, "zlib's frame", 14, "\x78\x9c\xcb\x48\xcd\xc9\xc9\xe7\x02\x00\x08\x4b\x02\x1f", "damaged"},
+	{CODING_GZIP, "zlib's frame", 14, "\x78\x9c\xcb\x48\xcd\xc9\xc9\xe7\x02\x00\x08\x4b\x02\x1f",
+		"damaged"},
 	{CODING_ZSTD, "nothing", 0, "", "cut short"},
 	{CODING_GZIP, "nothing", 0, "", "cut short"},
 	{CODING_ZSTD, "text", 6, "hello\n", "damaged"},
@@ -207,7 +212,8 @@ static void is_read_from_others(void **unused)
 		struct reason why = {""};
 		enum err e = unpack(p->coding, (struct span){p->bytes, p->len}, &out, &why);
 
-		if (p->says ? e != INVALID || !strstr(why.text, p->says) : e != OK || !span_is(buf_span(&out), "hello\n"))
+		if (p->says ? e != INVALID || !strstr(why.text, p->says)
+			    : e != OK || !span_is(buf_span(&out), "hello\n"))
 			fail_msg("%s of %s: %s (%s)", p->what, coding_name(p->coding), err_name(e), why.text);
 		buf_done(&out);
 	}

@@ -1,3 +1,4 @@
+#include "shared/coding.h"
 #include "shared/router.h"
 
 #include <setjmp.h>
@@ -44,6 +45,13 @@ static void add(void *ctx, struct http_request *q, struct http_reply *r)
 {
 	(void)ctx;
 	tell("add", q, r);
+}
+
+static void repeat(void *ctx, struct http_request *q, struct http_reply *r)
+{
+	(void)ctx;
+	tell("repeat ", q, r);
+	buf_put(&r->body, q->body);
 }
 
 static void get(void *ctx, struct http_request *q, struct http_reply *r)
@@ -516,6 +524,53 @@ static void test_media(void **state)
 	assert_answer(&t, (struct ask){.target = "/healthz", .type = "text/plain"}, 200, "health");
 }
 
+#define SIXTY_FOUR "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
+/* The route's limit bounds what a body holds, however small it came; and only where the router says so may it come packed. */
+static void test_packed_bodies(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *encoding, *content;
+		enum coding packed;
+		size_t cut;
+		int status;
+		const char *text;
+	} cases[] = {
+		{"gzip", "12345678", CODING_GZIP, 0, 200, "repeat 12345678"},
+		{"Zstd", SIXTY_FOUR, CODING_ZSTD, 0, 200, "repeat " SIXTY_FOUR},
+		{"gzip", "", CODING_GZIP, 0, 200, "repeat "},
+		{"gzip", SIXTY_FOUR "x", CODING_GZIP, 0, 413, "body_too_large"},
+		{"zstd", SIXTY_FOUR "x", CODING_ZSTD, 0, 413, "body_too_large"},
+		{"zstd", "1", CODING_ZSTD, 1, 400, "zstd content is cut short"},
+		{"gzip", "1", CODING_ZSTD, 0, 400, "gzip content is damaged"},
+		{"br", "1", CODING_GZIP, 0, 415, "by zstd, by gzip, or without"},
+		{"gzip, gzip", "1", CODING_GZIP, 0, 415, "by zstd, by gzip, or without"},
+	};
+	static const struct route routes[] = {{HTTP_POST, "/v1/records", ROUTE_APP, 64, repeat, NULL}};
+	struct router t = {.routes = routes, .n = 1, .hosts = "", .packed = ROUTE_APP}, other = t;
+	other.packed = ROUTE_CENTRE;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct buf packed = {0};
+		struct http_request q = request_of(&(struct ask){
+			.method = HTTP_POST, .target = "/v1/records", .encoding = cases[i].encoding});
+		struct http_reply r = {0};
+		assert_true(coding_pack(cases[i].packed, span_of(cases[i].content), &packed));
+		q.body = (struct span){packed.at, packed.len - cases[i].cut};
+		assert_int_equal(
+			router_refuse_early(&t, &q, (int64_t)q.body.len, &r), cases[i].status == 415);
+		assert_int_equal(q.unpacks, cases[i].status == 415 ? 0 : 64);
+		router_dispatch(&t, &q, &r);
+		if (r.status != cases[i].status || !strstr(r.body.at, cases[i].text))
+			fail_msg("%s %s: %d %s", cases[i].encoding, cases[i].content, r.status, r.body.at);
+		router_dispatch(&other, &q, &r);
+		assert_int_equal(r.status, 415);
+		http_reply_done(&r);
+		arena_done(&q.arena);
+		buf_done(&packed);
+	}
+}
+
 /* A POST without a length has no body: fine where none is taken. */
 static void test_missing_length(void **state)
 {
@@ -650,6 +705,7 @@ int main(void)
 		cmocka_unit_test(test_roles),
 		cmocka_unit_test(test_cookies_need_an_origin),
 		cmocka_unit_test(test_media),
+		cmocka_unit_test(test_packed_bodies),
 		cmocka_unit_test(test_missing_length),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_query_names),
