@@ -21,8 +21,9 @@ import bench_postgres
 import bench_quarantine
 import bench_refill
 import bench_sqlite
+import bench_wire
 
-MODULES = (bench_sqlite, bench_refill, bench_quarantine, bench_postgres, bench_peers, bench_nodes)
+MODULES = (bench_sqlite, bench_refill, bench_quarantine, bench_postgres, bench_peers, bench_nodes, bench_wire)
 NAMES = [name for m in MODULES for name in m.BENCHES]
 
 
