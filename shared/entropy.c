@@ -1,18 +1,18 @@
 #include "shared/entropy.h"
 
-#include <pthread.h>
-#include <sodium.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-static void start(void)
-{
-	if (sodium_init() < 0)
-		abort();
-}
+#define ONCE_MAX 256 /* bytes that getentropy() gives at a time */
 
+/* The kernel's, as libsodium would take them; its sodium_init() is not for us (hash.c). */
 void entropy_bytes(void *at, size_t len)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	pthread_once(&once, start);
-	randombytes_buf(at, len);
+	unsigned char *to = at;
+
+	for (size_t n; len > 0; to += n, len -= n) {
+		n = len < ONCE_MAX ? len : ONCE_MAX;
+		if (getentropy(to, n) != 0)
+			abort();
+	}
 }
