@@ -11,12 +11,24 @@
 struct apply_job {
 	const struct page_request *basis;
 	struct decoder *decoder;
-	size_t n;                  /* items that have been answered */
 	struct feed_served served; /* the verdict, and where the log stands afterwards */
-	struct push_answer *answers;
+	struct buf *out;           /* the answer, for when it is committed */
+	size_t applied, conflicts, rejected;
 	size_t told; /* bytes of versions that stand against pushed ones */
 	struct arena arena;
 };
+
+static void encode_begin(const struct apply_job *j, const struct replica *r)
+{
+	struct page_begin begin = {.epoch = j->served.epoch,
+		.request = j->basis->request,
+		.version = TIDEMARK_VERSION,
+		.protocol = j->basis->protocol};
+
+	snprintf(begin.node, sizeof(begin.node), "%s", replica_node(r));
+	buf_clear(j->out);
+	page_encode_begin(&begin, j->out);
+}
 
 /* All or nothing: a centre that is told so little pulls first, and pushes smaller pages. */
 static enum err check_told(struct apply_job *j, const struct push_answer *a, struct reason *why)
@@ -27,6 +39,24 @@ static enum err check_told(struct apply_job *j, const struct push_answer *a, str
 	return fail(INVALID, why,
 		"the versions that stand against the pushed ones take more than %d bytes; pull first",
 		PAGE_BYTES_MAX);
+}
+
+/* Its answer is written while the bytes of its id are still near the processor. */
+static enum err apply_item(
+	struct apply_job *j, struct replica *r, const struct push_item *item, struct reason *why)
+{
+	struct push_answer a;
+	enum err e = replica_apply(r, item, &a, &j->arena, why);
+
+	if (e == OK)
+		e = check_told(j, &a, why);
+	if (e != OK)
+		return e;
+	j->applied += a.result == PUSH_APPLIED;
+	j->conflicts += a.result == PUSH_CONFLICT;
+	j->rejected += a.result == PUSH_REJECTED;
+	push_answer_encode(&a, j->out);
+	return OK;
 }
 
 static enum err apply_items(void *ctx, struct replica *r, struct reason *why)
@@ -40,11 +70,9 @@ static enum err apply_items(void *ctx, struct replica *r, struct reason *why)
 	if (j->served.verdict != FEED_SERVED)
 		return fail(CONFLICT, why, "the basis is not this database's");
 	const struct push_item *item;
-	for (j->n = 0; e == OK && (item = decoder_item(j->decoder, j->n)); j->n++) {
-		e = replica_apply(r, item, &j->answers[j->n], &j->arena, why);
-		if (e == OK)
-			e = check_told(j, &j->answers[j->n], why);
-	}
+	encode_begin(j, r);
+	for (size_t n = 0; e == OK && (item = decoder_item(j->decoder, n)); n++)
+		e = apply_item(j, r, item, why);
 	if (e == OK) {
 		replica_position(r, &j->served.end.to, &j->served.end.digest);
 		j->served.end.head_seq = j->served.end.to.seq;
@@ -52,53 +80,40 @@ static enum err apply_items(void *ctx, struct replica *r, struct reason *why)
 	return e;
 }
 
-static void encode_answers(
-	const struct local *l, const struct apply_job *j, int64_t t_recv_us, struct buf *out)
+static void encode_rest(struct apply_job *j, int64_t t_recv_us)
 {
-	struct page_begin begin = {.epoch = j->served.epoch,
-		.request = j->basis->request,
-		.version = TIDEMARK_VERSION,
-		.protocol = j->basis->protocol};
 	struct page_end end = j->served.end;
 	const struct push *push = decoder_push(j->decoder);
 
-	snprintf(begin.node, sizeof(begin.node), "%s", replica_node(l->replica));
-	page_encode_begin(&begin, out);
-	for (size_t i = 0; i < j->n; i++)
-		push_answer_encode(&j->answers[i], out);
 	for (size_t i = 0; i < push->n_bad; i++) {
 		const struct push_bad *bad = &push->bad[i];
 		struct push_answer a = {
 			.id = bad->id, .result = PUSH_REJECTED, .reason = span_of(bad->why.text)};
 
-		push_answer_encode(&a, out);
+		push_answer_encode(&a, j->out);
 	}
+	j->rejected += push->n_bad;
 	end.oldest_after_us = -1;
 	end.t_recv_us = t_recv_us;
 	end.t_send_us = clock_wall_us();
 	end.clock_error_us = clock_error_us();
-	page_encode_end(&end, out);
+	page_encode_end(&end, j->out);
 }
 
 /* What moved; in the log of a quiet level it would drown what matters. */
 static void log_applied(const struct apply_job *j)
 {
-	size_t applied = 0, conflicts = 0, rejected = decoder_push(j->decoder)->n_bad;
-
-	for (size_t i = 0; i < j->n; i++) {
-		applied += j->answers[i].result == PUSH_APPLIED;
-		conflicts += j->answers[i].result == PUSH_CONFLICT;
-		rejected += j->answers[i].result == PUSH_REJECTED;
-	}
-	if (applied + conflicts + rejected > 0)
+	if (j->applied + j->conflicts + j->rejected > 0)
 		log_event(LOG_DEBUG, "applied", "centre", j->basis->centre.hex, "records",
-			LOG_I64((int64_t)applied), "conflicts", LOG_I64((int64_t)conflicts), "rejected",
-			LOG_I64((int64_t)rejected), "seq", LOG_I64((int64_t)j->served.end.to.seq), NULL);
+			LOG_I64((int64_t)j->applied), "conflicts", LOG_I64((int64_t)j->conflicts), "rejected",
+			LOG_I64((int64_t)j->rejected), "seq", LOG_I64((int64_t)j->served.end.to.seq), NULL);
 }
 
-static void answer(struct local *l, enum err e, const struct apply_job *j, const struct reason *why,
+static void answer(struct local *l, enum err e, struct apply_job *j, const struct reason *why,
 	const struct http_request *q, struct http_reply *r)
 {
+	if (e != OK)
+		buf_clear(&r->body);
 	if (e == CONFLICT) {
 		basis_refuse(l, j->basis, &j->served, r);
 		return;
@@ -111,8 +126,8 @@ static void answer(struct local *l, enum err e, const struct apply_job *j, const
 		local_problem(l, r, e, why);
 		return;
 	}
+	encode_rest(j, q->received_us);
 	log_applied(j);
-	encode_answers(l, j, q->received_us, &r->body);
 	r->status = 200;
 	r->content_type = "application/x-ndjson";
 }
@@ -129,8 +144,7 @@ static void post(struct local *l, const struct http_request *q, struct http_repl
 		http_problem(r, "bad_request", "%s", why.text);
 		return;
 	}
-	struct apply_job j = {.basis = &basis, .decoder = decoder};
-	j.answers = arena_alloc(&j.arena, (decoder_lines(decoder) + 1) * sizeof(*j.answers));
+	struct apply_job j = {.basis = &basis, .decoder = decoder, .out = &r->body};
 	enum err e = local_write(l, apply_items, &j, &why);
 	answer(l, e, &j, &why, q, r);
 	/* Parked requests of a centre that has gone on must not outlive it. */

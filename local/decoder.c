@@ -56,11 +56,6 @@ enum err decoder_start(struct decoder **ret, struct span body, struct span owner
 	return OK;
 }
 
-size_t decoder_lines(const struct decoder *d)
-{
-	return d->push.lines;
-}
-
 /* Until more than `n` items are there, or all. */
 static void wait_for(struct decoder *d, size_t n)
 {

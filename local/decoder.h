@@ -14,7 +14,6 @@ struct decoder;
 /* `body` and `owner` are borrowed until decoder_free().  INVALID as push_begin(). */
 enum err decoder_start(
 	struct decoder **ret, struct span body, struct span owner, struct reason *why) MUST_USE;
-size_t decoder_lines(const struct decoder *d);
 /* Waits for item `i`, counted from 0, of those that are records.  NULL: there are no more. */
 const struct push_item *decoder_item(struct decoder *d, size_t i);
 /* Waits until all is decoded. */
