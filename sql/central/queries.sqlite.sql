@@ -30,18 +30,21 @@ SELECT 1 FROM records INDEXED BY records_differ WHERE owner = $1 AND (h0 IS NOT 
 SELECT 1 FROM records INDEXED BY records_refused WHERE owner = $1 AND refused IS NOT NULL LIMIT 1;
 -- name: push_refused_count
 SELECT count(*) FROM records INDEXED BY records_refused WHERE owner = $1 AND refused IS NOT NULL;
+-- That nothing of the node is in quarantine, as mostly, is asked once, and not of each row.
 -- name: push_differing
 SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error,
 	local_h0, local_h1, local_generation
 FROM records INDEXED BY records_differ WHERE owner = $1 AND id > $2 AND (h0 IS NOT local_h0 OR h1 IS NOT local_h1) AND refused IS NULL
-	AND NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id)
+	AND (NOT EXISTS (SELECT 1 FROM quarantine WHERE owner = $1)
+		OR NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id))
 ORDER BY id LIMIT $3;
 -- What a reset left behind: not looked at in this generation, and not in the index above.
 -- name: push_sweep
 SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error,
 	local_h0, local_h1, local_generation
 FROM records WHERE owner = $1 AND id > $2 AND local_generation <> $3 AND ((h0 IS local_h0 AND h1 IS local_h1) OR refused IS NOT NULL)
-	AND NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id)
+	AND (NOT EXISTS (SELECT 1 FROM quarantine WHERE owner = $1)
+		OR NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id))
 ORDER BY id LIMIT $4;
 -- Of the rows from one id to another: any that differs or is refused.
 -- name: push_disturbed
