@@ -12,6 +12,7 @@
 #include "shared/clock.h"
 #include "shared/exit_code.h"
 #include "shared/log.h"
+#include "shared/page.h"
 #include "shared/privilege.h"
 #include "shared/server.h"
 #include "shared/stop.h"
@@ -140,6 +141,7 @@ static void watch(struct site *s)
 		tell_status(s);
 		tell_alive(s);
 		local_watch(&s->local);
+		(void)malloc_trim(PAGE_BYTES_DEFAULT);
 	}
 }
 
@@ -165,11 +167,13 @@ static enum err run(struct site *s, struct reason *why)
 	return e;
 }
 
-/* What answers and bodies took goes back at once, and no thread of a connection keeps a heap of its own: else what a crowd
- * once took would stay, in pieces. */
-static void give_memory_back(void)
+/* Pages of some MiB come and go by the hundred: what one took stays for the next instead of being given back, zeroed and
+ * asked for again, which would cost as much as parsing it.  What a crowd took goes back within a second (watch()); no thread of
+ * a connection keeps a heap of its own, where it would stay in pieces. */
+static void keep_memory(void)
 {
-	(void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+	(void)mallopt(M_MMAP_THRESHOLD, 2 * PAGE_BYTES_DEFAULT);
+	(void)mallopt(M_TRIM_THRESHOLD, 2 * PAGE_BYTES_DEFAULT);
 	(void)mallopt(M_ARENA_MAX, 2);
 }
 
@@ -179,7 +183,7 @@ static int serve(struct site *site)
 	const struct privilege keep = {.core_dumps = settings(site)->core_dumps};
 
 	privilege_drop(&keep);
-	give_memory_back();
+	keep_memory();
 	stop_init();
 	supervisor_init();
 	log_init(log_level_parse(settings(site)->log_level), strcmp(settings(site)->log_format, "json") == 0);
