@@ -1,6 +1,5 @@
 """The programs on SQLite at both ends, against what SQLite alone takes for the same rows; and what a person waits for.
 
-    pull      400,000 records of four locals into an empty centre, against a bare insert loop into the same schema
     feed      a local's feed read to its end, against a bare cursor
     files     CSV in and out, at each door
     writers   acknowledged writes, one by one, against bare commits
@@ -12,54 +11,16 @@ import json
 import subprocess
 import time
 
-from ground import BIN, NODES, PAGE, Site, cpu_s, peak_mib, remove, setup, tool
+from ground import BIN, PAGE, Site, cpu_s, peak_mib, remove, setup, tool
 import lab
 from authority import Authority
 
 RECORDS = 400000
 
-FIELDS = "type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error"
 LOCAL_FIELDS = "seq, id, type, body, deleted, actor, n, vv, h0, h1, head, created_at, updated_at, clock_error"
 SELECT_LOCAL = f"SELECT {LOCAL_FIELDS} FROM records ORDER BY seq"
-SELECT_CENTRE = f"SELECT (SELECT node FROM state), id, {FIELDS}, h0, h1, 0 FROM records ORDER BY seq"
 INSERT_LOCAL = f"INSERT INTO records ({LOCAL_FIELDS}) VALUES ({','.join('?' * 14)})"
-INSERT_CENTRE = (f"INSERT INTO records (owner, id, {FIELDS}, local_h0, local_h1, local_generation) "
-                 f"VALUES ({','.join('?' * 16)})")
-
-
-SETUP_CENTRE = setup("sql/central/migrations/0001_init.sqlite.sql", 10000)
 SETUP_LOCAL = setup("sql/local/migrations/0001_init.sql", 1000)
-
-
-def pull(site, table):
-    """From the start of a centre without records to the proof that it holds all."""
-    wall, cpu, peak, rate, ratio, cpu_ratio, local_us = [], [], [], [], [], [], []
-    for i in range(table.rounds):
-        floor_db = site.path / "floor.db"
-        floor = tool("floor", "copy", floor_db, SETUP_CENTRE, INSERT_CENTRE, PAGE, SELECT_CENTRE, *(l.db for l in site.locals))
-        remove(floor_db)
-        centre = site.centre(f"pull{i}", site.locals)
-        before = sum(map(cpu_s, site.locals))
-        start = time.monotonic()
-        centre.spawn()
-        site.proven(centre, site.locals)
-        wall.append(time.monotonic() - start)
-        cpu.append(cpu_s(centre))
-        local_us.append((sum(map(cpu_s, site.locals)) - before) / site.records * 1e6)
-        peak.append(peak_mib(centre))
-        centre.listens()
-        site.check(centre, site.locals)
-        centre.stop()
-        remove(centre.store.path)
-        rate.append(site.records / wall[-1])
-        ratio.append(floor["wall_s"] / wall[-1])
-        cpu_ratio.append(cpu[-1] / floor["cpu_s"])
-    table.add("pull", "records/s", rate, f"{site.records:,} records of {NODES} locals into an empty centre, until proven equal")
-    table.add("pull, floor / ours", "times", ratio, "the time of a bare prepared insert loop into the same schema against its", at_least=0.6)
-    table.add("pull / insert, CPU", "times", cpu_ratio, "the centre's CPU against that loop's")
-    table.add("pull, centre CPU", "µs/record", [c / site.records * 1e6 for c in cpu], "user and system")
-    table.add("pull, local CPU", "µs/record", local_us, "user and system")
-    table.add("pull, centre's peak", "MiB", peak, "resident, all of it", at_most=64)
 
 
 def read_feed(local):
@@ -262,7 +223,7 @@ def idle(site, table):
     table.add("idle, centre's peak", "MiB", [peak], "resident, with 100 locals")
 
 
-BENCHES = {f.__name__: f for f in (pull, feed, files, writers, latency, tls, idle)}
+BENCHES = {f.__name__: f for f in (feed, files, writers, latency, tls, idle)}
 
 
 def run(names, directory, options, table):

@@ -3,16 +3,21 @@
  *
  *	floor read SELECT DB...                          steps through the rows of each database
  *	floor copy TARGET SETUP INSERT PER SELECT DB...  inserts them all, PER rows a transaction
+ *	floor each TARGET SETUP INSERT PER SELECT THREADS DB...  those of each into a TARGET of its own
  *
  * `copy` holds the rows in memory before the clock starts, and takes a transaction's worth of each
- * database in turn, as pages of several nodes come in.  The answer is one line of JSON.
+ * database in turn, as pages of several nodes come in.  `each` holds them too, and fills TARGET0, TARGET1 and
+ * so on, THREADS of them at a time.  The answer is one line of JSON.
  */
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+
+#define MANY 64 /* databases */
 
 struct cell {
 	int type;
@@ -165,8 +170,66 @@ static void copy(char **arg, char **paths, int n_paths)
 	sqlite3_close(db);
 }
 
+/* --- each --- */
+
+struct filling {
+	char **arg;
+	struct table tables[MANY];
+	sqlite3 *targets[MANY];
+	int n, next;
+	pthread_mutex_t lock;
+};
+
+static int take_next(struct filling *f)
+{
+	pthread_mutex_lock(&f->lock);
+	int i = f->next < f->n ? f->next++ : -1;
+	pthread_mutex_unlock(&f->lock);
+	return i;
+}
+
+static void *fill_some(void *filling)
+{
+	struct filling *f = filling;
+	for (int i; (i = take_next(f)) >= 0;) {
+		sqlite3_stmt *s = prepare(f->targets[i], f->arg[2]);
+		while (insert_some(f->targets[i], s, &f->tables[i], (size_t)atol(f->arg[3])) > 0)
+			;
+		sqlite3_finalize(s);
+	}
+	return NULL;
+}
+
+static void each(char **arg, char **paths, int n_paths)
+{
+	static struct filling f = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	pthread_t threads[MANY];
+	int n_threads = atoi(arg[5]);
+	size_t rows = 0;
+	f.arg = arg;
+	f.n = n_paths;
+	for (int i = 0; i < n_paths; i++) {
+		char target[4096];
+		snprintf(target, sizeof target, "%s%d", arg[0], i);
+		f.tables[i] = load(paths[i], arg[4]);
+		f.targets[i] = open_db(target);
+		check(f.targets[i], sqlite3_exec(f.targets[i], arg[1], NULL, NULL, NULL));
+		rows += f.tables[i].rows;
+	}
+	start();
+	for (int i = 0; i < n_threads; i++)
+		if (pthread_create(&threads[i], NULL, fill_some, &f) != 0)
+			exit(1);
+	for (int i = 0; i < n_threads; i++)
+		pthread_join(threads[i], NULL);
+	tell(rows);
+	for (int i = 0; i < n_paths; i++)
+		sqlite3_close(f.targets[i]);
+}
+
 int main(int argc, char **argv)
 {
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* as the programs do: no lock at each allocation */
 	if (argc > 3 && !strcmp(argv[1], "read")) {
 		size_t rows = 0;
 		start();
@@ -175,8 +238,11 @@ int main(int argc, char **argv)
 		tell(rows);
 	} else if (argc > 7 && !strcmp(argv[1], "copy")) {
 		copy(argv + 2, argv + 7, argc - 7);
+	} else if (argc > 8 && argc <= 8 + MANY && !strcmp(argv[1], "each")) {
+		each(argv + 2, argv + 8, argc - 8);
 	} else {
-		fputs("usage: floor read SELECT DB... | floor copy TARGET SETUP INSERT PER SELECT DB...\n",
+		fputs("usage: floor read SELECT DB... | floor copy TARGET SETUP INSERT PER SELECT DB... | "
+		      "floor each TARGET SETUP INSERT PER SELECT THREADS DB...\n",
 			stderr);
 		return 2;
 	}
