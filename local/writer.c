@@ -1,10 +1,14 @@
 #include "local/writer.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 
 #define GROUP_MAX 256 /* jobs of one transaction: bounds how long the first of them waits */
+
+enum part { WAITING, LEADING, DONE };
 
 /* One caller, on its own stack; in the queue from its arrival until it is done. */
 struct job {
@@ -13,8 +17,8 @@ struct job {
 	void *ctx;
 	struct reason *why;
 	enum err outcome;
-	enum { WAITING, LEADING, DONE } part;
-	pthread_cond_t turn;
+	enum part part; /* told with the turn */
+	sem_t turn; /* of its own, so that who is woken waits for no lock: the others are being woken just then */
 };
 
 struct writer {
@@ -103,43 +107,67 @@ static void run_group(struct replica *r, struct job *group)
 		run_together(r, group);
 }
 
-/* Runs the group at the queue's front, which begins with the leader's own job, and hands the lead on. */
+static void tell(struct job *j, enum part part)
+{
+	j->part = part;
+	sem_post(&j->turn);
+}
+
+/* Hands the lead on first: the next group runs while this one's owners wake. */
+static void hand_on(struct writer *w)
+{
+	pthread_mutex_lock(&w->lock);
+	w->turns++;
+	w->led = w->first != NULL;
+	if (w->first)
+		tell(w->first, LEADING);
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* Runs the group at the queue's front, which begins with the leader's own job. */
 static void lead(struct writer *w)
 {
+	pthread_mutex_lock(&w->lock);
 	struct job *group = take_group(w);
 	pthread_mutex_unlock(&w->lock);
 	run_group(w->replica, group);
-	pthread_mutex_lock(&w->lock);
-	w->turns++;
-	for (struct job *j = group, *next; j; j = next) {
+	hand_on(w);
+	for (struct job *j = group->next, *next; j; j = next) {
 		next = j->next; /* once told, its owner may be gone */
-		j->part = DONE;
-		pthread_cond_signal(&j->turn);
+		tell(j, DONE);
 	}
-	w->led = w->first != NULL;
-	if (w->first) {
-		w->first->part = LEADING;
-		pthread_cond_signal(&w->first->turn);
-	}
+}
+
+/* True: it leads. */
+static bool enter(struct writer *w, struct job *j)
+{
+	pthread_mutex_lock(&w->lock);
+	*w->end = j;
+	w->end = &j->next;
+	bool leads = !w->led;
+	w->led = true;
+	pthread_mutex_unlock(&w->lock);
+	return leads;
+}
+
+static void wait_turn(struct job *j)
+{
+	while (sem_wait(&j->turn) != 0)
+		assert(errno == EINTR);
 }
 
 enum err writer_run(struct writer *w, writer_job_fn *job, void *ctx, struct reason *why)
 {
 	struct job j = {.run = job, .ctx = ctx, .why = why, .part = WAITING};
-	pthread_cond_init(&j.turn, NULL);
-	pthread_mutex_lock(&w->lock);
-	*w->end = &j;
-	w->end = &j.next;
-	if (!w->led) {
-		w->led = true;
-		j.part = LEADING;
+	sem_init(&j.turn, 0, 0);
+	bool leads = enter(w, &j);
+	if (!leads) {
+		wait_turn(&j);
+		leads = j.part == LEADING;
 	}
-	while (j.part == WAITING)
-		pthread_cond_wait(&j.turn, &w->lock);
-	if (j.part == LEADING)
+	if (leads)
 		lead(w);
-	pthread_mutex_unlock(&w->lock);
-	pthread_cond_destroy(&j.turn);
+	sem_destroy(&j.turn);
 	return j.outcome;
 }
 
