@@ -10,6 +10,7 @@
 #include "shared/err.h"
 
 #define BLOCK_BYTES ((size_t)16 * 1024)
+#define FIRST_BYTES ((size_t)960) /* enough for many a request; so little that malloc has it at hand */
 
 struct arena_block {
 	struct arena_block *next;
@@ -26,10 +27,24 @@ void arena_done(struct arena *a)
 	}
 }
 
+/* Not by calloc(), which passes by what malloc() keeps for the thread. */
+static struct arena_block *add_first(struct arena *a)
+{
+	struct arena_block *block = malloc(sizeof *block + FIRST_BYTES);
+	if (!block)
+		err_out_of_memory();
+	memset(block, 0, sizeof *block + FIRST_BYTES);
+	block->size = FIRST_BYTES;
+	a->blocks = block;
+	return block;
+}
+
 /* Something large gets a block of its own behind the first, whose room is left to small things. */
 static struct arena_block *add_block(struct arena *a, size_t bytes)
 {
 	size_t size = bytes > BLOCK_BYTES / 4 ? bytes : BLOCK_BYTES;
+	if (!a->blocks && bytes <= FIRST_BYTES)
+		return add_first(a);
 	struct arena_block *block = calloc(1, sizeof *block + size);
 	if (!block)
 		err_out_of_memory();
