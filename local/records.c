@@ -85,8 +85,13 @@ static void encode_written(const struct written *w, size_t n, struct buf *out)
 	buf_text(out, "{\"records\":[");
 	for (size_t i = 0; i < n; i++) {
 		hash_hex(w[i].hash, hex);
-		buf_printf(out, "%s{\"id\":\"%s\",\"seq\":%llu,\"hash\":\"%s\"}", i ? "," : "", w[i].id,
-			(unsigned long long)w[i].seq, hex);
+		buf_text(out, i ? ",{\"id\":\"" : "{\"id\":\"");
+		buf_text(out, w[i].id);
+		buf_text(out, "\",\"seq\":");
+		buf_u64(out, w[i].seq);
+		buf_text(out, ",\"hash\":\"");
+		buf_add(out, hex, 32);
+		buf_text(out, "\"}");
 		created += w[i].created;
 		changed += w[i].changed && !w[i].created;
 	}

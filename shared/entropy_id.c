@@ -45,12 +45,20 @@ void entropy_hex(char ret[33])
 #define UUID_LOW_BITS 62
 #define UUID_LOW_MASK ((UINT64_C(1) << UUID_LOW_BITS) - 1)
 #define UUID_HIGH_MASK UINT64_C(0xfff)
-#define UUID_STEP (UINT64_C(1) << 32)
+
+static uint64_t take_step(struct uuid7 *u)
+{
+	if (u->n_steps == 0) {
+		entropy_bytes(u->steps, sizeof u->steps);
+		u->n_steps = sizeof u->steps / sizeof u->steps[0];
+	}
+	return u->steps[--u->n_steps];
+}
 
 /* False: there is none above it in this millisecond. */
 static bool step_up(struct uuid7 *u)
 {
-	uint64_t low = u->low + 1 + entropy_below(UUID_STEP);
+	uint64_t low = u->low + 1 + take_step(u);
 
 	u->high += low >> UUID_LOW_BITS;
 	u->low = low & UUID_LOW_MASK;
@@ -61,8 +69,11 @@ void entropy_uuid7(struct uuid7 *last, char ret[37])
 {
 	uint64_t ms = (uint64_t)clock_wall_us() / 1000;
 
-	if (ms != last->ms || !step_up(last))
-		*last = (struct uuid7){ms, entropy_u64() & UUID_HIGH_MASK, entropy_u64() & UUID_LOW_MASK};
+	if (ms != last->ms || !step_up(last)) {
+		last->ms = ms;
+		last->high = entropy_u64() & UUID_HIGH_MASK;
+		last->low = entropy_u64() & UUID_LOW_MASK;
+	}
 	const uint64_t first = ms << 16 | 0x7000 | last->high;
 	const uint64_t second = UINT64_C(2) << UUID_LOW_BITS | last->low;
 	char *to = ret;

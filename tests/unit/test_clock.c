@@ -236,7 +236,9 @@ static void ids_do_not_run_over(void **state)
 
 	(void)state;
 	for (int i = 0; i < 1000; i++) {
-		struct uuid7 last = {(uint64_t)clock_wall_us() / 1000, 0xfff, (UINT64_C(1) << 62) - 1};
+		struct uuid7 last = {.ms = (uint64_t)clock_wall_us() / 1000,
+			.high = 0xfff,
+			.low = (UINT64_C(1) << 62) - 1};
 		entropy_uuid7(&last, id);
 		assert_int_equal(strlen(id), 36);
 		assert_int_equal(id[14], '7');
