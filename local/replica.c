@@ -164,6 +164,7 @@ enum err replica_write_begin(struct replica *r, struct reason *why)
 		return replica_refuse(why);
 	r->changed = false;
 	r->overwritten = 0;
+	r->error_known = false;
 	lite_begin(r->lite);
 	if (!state_read(r->lite, r->node, &r->tx))
 		lite_fail(r->lite, INTERNAL, "the database is damaged: its state is gone");

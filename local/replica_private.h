@@ -99,7 +99,9 @@ struct replica {
 	bool has_last;
 	struct uuid7 made; /* the id that a record got last */
 	struct shelf shelf;
-	bool look_first;           /* the last pushed record was there: new ones and others come in runs */
+	bool look_first;           /* the last record was there: new ones and others come in runs */
+	bool error_known;          /* in this transaction */
+	int64_t error_us;          /* the clock's */
 	struct buf body, old_body; /* reused */
 };
 

@@ -86,6 +86,15 @@ static bool append_unseen(struct replica *r, struct record *v)
 	return added;
 }
 
+/* Asked once a transaction: it is the kernel that answers, and a transaction is short. */
+static int64_t error_us(struct replica *r)
+{
+	if (!r->error_known)
+		r->error_us = clock_error_us();
+	r->error_known = true;
+	return r->error_us;
+}
+
 /* The new version's dot, vector, times and hash, over what it replaces. */
 static void make_version(struct replica *r, struct record *v, struct vector *vv, const struct present *old)
 {
@@ -99,7 +108,7 @@ static void make_version(struct replica *r, struct record *v, struct vector *vv,
 	v->vv = vv->n ? vv : NULL;
 	v->updated_at_us = clock_wall_us();
 	v->created_at_us = old->found && !old->record.deleted ? old->record.created_at_us : v->updated_at_us;
-	v->clock_error_us = clock_error_us();
+	v->clock_error_us = error_us(r);
 	v->hash = record_hash(v);
 }
 
@@ -127,22 +136,45 @@ static void tell(struct written *ret, const struct record *v, bool created, bool
 	ret->changed = changed;
 }
 
+/* A body that is on one line, as it mostly comes, is not copied. */
+static struct span on_one_line(struct replica *r, struct span body)
+{
+	if (!memchr(body.at, '\n', body.len) && !memchr(body.at, '\r', body.len))
+		return body;
+	buf_clear(&r->body);
+	json_put_on_one_line(body, &r->body);
+	if (buf_failed(&r->body))
+		lite_fail(r->lite, RETRY, "out of memory");
+	return buf_span(&r->body);
+}
+
+/* True: there was no such record, and now there is. */
+static bool put_unseen(struct replica *r, struct record *v, struct vector *vv)
+{
+	static const struct present none;
+	make_version(r, v, vv, &none);
+	return append_unseen(r, v);
+}
+
 enum err replica_put(struct replica *r, const struct draft *d, const struct precondition *p,
 	struct written *ret, struct reason *why)
 {
 	char made[37];
-	struct record v = {.id = d->id, .type = d->type};
+	struct record v = {.id = d->id, .type = d->type, .body = on_one_line(r, d->body)};
+	struct vector vv;
+	bool must_match = p && p->must_match;
 	if (v.id.len == 0) {
 		entropy_uuid7(&r->made, made);
 		v.id = span_of(made);
 	}
-	buf_clear(&r->body);
-	json_put_on_one_line(d->body, &r->body);
-	if (buf_failed(&r->body))
-		lite_fail(r->lite, RETRY, "out of memory");
-	v.body = buf_span(&r->body);
+	/* Most that is put is new, and an insert finds out by itself. */
+	if (!must_match && !r->look_first && put_unseen(r, &v, &vv)) {
+		tell(ret, &v, true, true);
+		return OK;
+	}
 	struct present old;
 	look_up(r, v.id, &old);
+	r->look_first = old.found;
 	enum err e = lite_failed(r->lite, why);
 	if (e == OK)
 		e = check_precondition(p, &old, why);
@@ -153,7 +185,6 @@ enum err replica_put(struct replica *r, const struct draft *d, const struct prec
 		tell(ret, &old.record, false, false);
 		return OK;
 	}
-	struct vector vv;
 	make_version(r, &v, &vv, &old);
 	append(r, &v, &old);
 	e = lite_failed(r->lite, why);

@@ -98,6 +98,45 @@ static void preconditions_are_kept(void **state)
 	assert_true(w.created);
 }
 
+/* In a transaction, in runs and in turns: what is written without a look at what is there must be the same. */
+static void new_and_known_ones_come_in_any_order(void **state)
+{
+	static const struct {
+		const char *id, *body;
+		enum { NEW, CHANGED, SAME } is;
+	} puts[] = {
+		{"a", "1", SAME},
+		{"n1", "1", NEW},
+		{"n2", "1", NEW},
+		{"n1", "1", SAME},
+		{"n1", "2", CHANGED},
+		{"n3", "1", NEW},
+		{"gone", "1", NEW},
+		{"a", "2", CHANGED},
+		{"gone", "1", SAME},
+		{"n4", "1", NEW},
+	};
+	struct site *s = *state;
+	struct written w;
+	uint64_t seq = 3;
+	site_put(s, "a", "1");
+	site_put(s, "gone", "1");
+	site_delete(s, "gone");
+	site_begin(s);
+	for (size_t i = 0; i < sizeof puts / sizeof puts[0]; i++) {
+		struct draft d = draft_of(puts[i].id, puts[i].body);
+		ASSERT_OK(replica_put(s->r, &d, NULL, &w, &why));
+		assert_string_equal(w.id, puts[i].id);
+		assert_int_equal(w.created, puts[i].is == NEW);
+		assert_int_equal(w.changed, puts[i].is != SAME);
+		assert_true(puts[i].is == SAME || w.seq == ++seq);
+	}
+	site_commit(s);
+	assert_int_equal(site_status(s).head.seq, seq);
+	assert_int_equal(site_status(s).digest.count, 6);
+	assert_true(digest_equal(site_status(s).digest, site_recount(s)));
+}
+
 static void an_actor_is_fresh_at_each_opening(void **state)
 {
 	struct site *s = *state;
@@ -355,6 +394,7 @@ int main(void)
 		BOTH(a_draft_without_an_id_gets_one),
 		BOTH(a_deleted_record_keeps_its_place),
 		BOTH(preconditions_are_kept),
+		BOTH(new_and_known_ones_come_in_any_order),
 		BOTH(an_actor_is_fresh_at_each_opening),
 		BOTH(a_push_compares_and_sets),
 		BOTH(a_record_is_as_old_as_its_life),
