@@ -15,6 +15,7 @@ import sys
 import tempfile
 
 from ground import Table, machine
+import bench_ingest
 import bench_nodes
 import bench_peers
 import bench_postgres
@@ -23,7 +24,7 @@ import bench_refill
 import bench_sqlite
 import bench_wire
 
-MODULES = (bench_sqlite, bench_refill, bench_quarantine, bench_postgres, bench_peers, bench_nodes, bench_wire)
+MODULES = (bench_sqlite, bench_ingest, bench_refill, bench_quarantine, bench_postgres, bench_peers, bench_nodes, bench_wire)
 NAMES = [name for m in MODULES for name in m.BENCHES]
 
 

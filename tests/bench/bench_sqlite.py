@@ -2,7 +2,6 @@
 
     feed      a local's feed read to its end, against a bare cursor
     files     CSV in and out, at each door
-    writers   acknowledged writes, one by one, against bare commits
     latency   from a write at a local until the centre shows it
     tls       a pull and a write by HTTPS at both ends, against plain HTTP
     idle      a hundred real locals with nothing to say
@@ -106,30 +105,6 @@ def files(site, table):
     table.add("CSV / insert", "times", ratio, "the time into a database against a bare insert loop into its schema")
 
 
-def writers(site, table):
-    """Acknowledged writes: each is durable before its answer."""
-    counts = [1, 16, 64]
-    rates, tails, alone = {n: [] for n in counts}, {n: [] for n in counts}, []
-    local = site.local("writers").start()
-    for _ in range(table.rounds):
-        floor_db = site.path / "floor.db"
-        some = SELECT_LOCAL + " LIMIT 3000"
-        floor = tool("floor", "copy", floor_db, SETUP_LOCAL, INSERT_LOCAL, 1, some, site.locals[0].db)
-        remove(floor_db)
-        for n in counts:
-            r = tool("writers", local.port, n, 1)
-            rates[n].append(r["acknowledged"] / r["wall_s"])
-            tails[n].append(r["p99_ms"])
-        alone.append(rates[1][-1] / (floor["rows"] / floor["wall_s"]))
-    local.stop()
-    for n in counts:
-        table.add(f"writers, {n}", "writes/s", rates[n], f"records written one by one over HTTP by {n} clients at once")
-        table.add(f"writers, {n}, p99", "ms", tails[n], "from request to answer")
-    table.add("writers, 1 / commits", "times", alone, "one client's rate against bare commits of one row (synchronous=FULL)")
-    for n in counts[1:]:
-        table.add(f"writers, {n} / 1", "times", [a / b for a, b in zip(rates[n], rates[1])], "group commit")
-
-
 def latency(site, table):
     """From before a write at a local until the centre's API shows the record."""
     p50, p99 = [], []
@@ -223,7 +198,7 @@ def idle(site, table):
     table.add("idle, centre's peak", "MiB", [peak], "resident, with 100 locals")
 
 
-BENCHES = {f.__name__: f for f in (feed, files, writers, latency, tls, idle)}
+BENCHES = {f.__name__: f for f in (feed, files, latency, tls, idle)}
 
 
 def run(names, directory, options, table):
