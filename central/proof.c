@@ -94,7 +94,7 @@ void sync_reset(struct node_sync *sync, const struct epoch *epoch, struct positi
 	move_to(sync, epoch, witness);
 	sync->comparing = false;
 	sync->generation++;
-	sync->swept = false;
+	sync->swept = sync->digest.count == 0; /* nothing is there to be gone through */
 	sync->sweep_after[0] = '\0';
 }
 

@@ -386,6 +386,7 @@ static void a_page_of_the_sweep_does_not_read_the_rest_only(struct stage *g, str
 			 "'t', '1', false, "
 			 "1, i, i, i, 1, 1, i, i, 0 FROM generate_series(1, 50000) AS i");
 	backstage_run(g, "ANALYZE records");
+	backstage_run(g, "UPDATE nodes SET swept = false"); /* as a reset leaves it where there are records */
 	n = stage_node(g, f->name);
 	assert_int_equal(n.sync.swept, false);
 	before = rows_read(g);
