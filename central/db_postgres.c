@@ -23,8 +23,8 @@ static void stick(struct connection *c, enum err e, const char *text)
 
 static void hang_up(struct connection *c)
 {
-	PQclear(c->row);
-	c->row = NULL;
+	PQclear(c->rows);
+	c->rows = NULL;
 	PQfinish(c->conn);
 	c->conn = NULL;
 }
@@ -282,6 +282,15 @@ static void bind_null(struct db *db, int id, int place)
 	bind(db, id, place, NULL, 0);
 }
 
+/*
+ * Rows come one by one, so that no answer takes memory for all of them; libpq makes a result of its own of each.  What
+ * is asked of the records of one page is quicker taken whole.
+ */
+static bool comes_whole(int id)
+{
+	return id == SQL_POSTGRES_BULK_LOOK;
+}
+
 static bool send_statement(struct connection *c)
 {
 	char name[16];
@@ -290,7 +299,7 @@ static bool send_statement(struct connection *c)
 	c->sent = true;
 	return PQsendQueryPrepared(
 		       c->conn, name, c->places[c->running].n, c->values, c->lengths, c->formats, 1) &&
-	       PQsetSingleRowMode(c->conn);
+	       (comes_whole(c->running) || PQsetSingleRowMode(c->conn));
 }
 
 static int64_t silence_of(const struct connection *c)
@@ -305,13 +314,12 @@ static bool take_result(struct connection *c)
 
 	switch (PQresultStatus(r)) {
 	case PGRES_SINGLE_TUPLE:
-		c->row = r;
-		return true;
 	case PGRES_COMMAND_OK:
 	case PGRES_TUPLES_OK:
 		c->changes = strtoll(PQcmdTuples(r), NULL, 10);
-		PQclear(r);
-		return false;
+		c->rows = r;
+		c->at = 0;
+		return PQntuples(r) > 0;
 	default:
 		connection_fail(c, r, name_of(c->running));
 		return false;
@@ -342,13 +350,17 @@ static bool step(struct db *db, int id)
 	assert(c->running == id);
 	if (c->failed != OK || c->ended)
 		return false;
-	PQclear(c->row);
-	c->row = NULL;
+	if (c->rows && ++c->at < PQntuples(c->rows))
+		return true;
+	bool last =
+		PQresultStatus(c->rows) == PGRES_TUPLES_OK; /* of rows one by one, each is a SINGLE_TUPLE */
+	PQclear(c->rows);
+	c->rows = NULL;
 	if (!c->sent && !send_statement(c)) {
 		connection_fail(c, NULL, name_of(id));
 		return false;
 	}
-	if (take_result(c))
+	if (!last && take_result(c))
 		return true;
 	drain(c);
 	return false;
@@ -359,8 +371,8 @@ static void done(struct db *db, int id)
 	struct connection *c = of(db);
 
 	assert(c->running == id);
-	PQclear(c->row);
-	c->row = NULL;
+	PQclear(c->rows);
+	c->rows = NULL;
 	if (c->sent && !c->ended)
 		drain(c);
 	c->running = -1;
@@ -370,24 +382,25 @@ static int64_t col_i64(struct db *db, int id, int col)
 {
 	struct connection *c = of(db);
 
-	assert(c->running == id && c->row);
-	return (int64_t)binary_read(PQgetvalue(c->row, 0, col), (size_t)PQgetlength(c->row, 0, col));
+	assert(c->running == id && c->rows);
+	return (int64_t)binary_read(
+		PQgetvalue(c->rows, c->at, col), (size_t)PQgetlength(c->rows, c->at, col));
 }
 
 static struct span col_bytes(struct db *db, int id, int col)
 {
 	struct connection *c = of(db);
 
-	assert(c->running == id && c->row);
-	return (struct span){PQgetvalue(c->row, 0, col), (size_t)PQgetlength(c->row, 0, col)};
+	assert(c->running == id && c->rows);
+	return (struct span){PQgetvalue(c->rows, c->at, col), (size_t)PQgetlength(c->rows, c->at, col)};
 }
 
 static bool col_null(struct db *db, int id, int col)
 {
 	struct connection *c = of(db);
 
-	assert(c->running == id && c->row);
-	return PQgetisnull(c->row, 0, col);
+	assert(c->running == id && c->rows);
+	return PQgetisnull(c->rows, c->at, col);
 }
 
 static int64_t changes(struct db *db, int id)

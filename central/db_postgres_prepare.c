@@ -1,4 +1,4 @@
-/* What a new session needs: the staging table and all statements, prepared in one round trip. */
+/* What a new session needs: all statements, prepared in one round trip. */
 #include <assert.h>
 #include <stdio.h>
 
@@ -49,7 +49,7 @@ static enum err take_preparation(PGconn *conn, int id, struct places *describes,
 	return e;
 }
 
-static enum err prepare_all(PGconn *conn, struct places ret[SQL_POSTGRES_COUNT], struct reason *why)
+enum err postgres_prepare(PGconn *conn, struct places ret[SQL_POSTGRES_COUNT], struct reason *why)
 {
 	bool lost;
 	PGresult *r;
@@ -69,18 +69,4 @@ static enum err prepare_all(PGconn *conn, struct places ret[SQL_POSTGRES_COUNT],
 		e = postgres_classify(conn, NULL, "prepare", why);
 	PQclear(r);
 	return e;
-}
-
-/* Rows on their way to an UPDATE of many. */
-static const char staging[] =
-	"CREATE TEMPORARY TABLE staged ON COMMIT DELETE ROWS AS SELECT owner, id, type, body, deleted, "
-	"actor, n, "
-	"vv, h0, h1, created_at, updated_at, clock_error, local_h0, local_h1, local_generation "
-	"FROM records WITH NO DATA";
-
-enum err postgres_prepare(PGconn *conn, struct places ret[SQL_POSTGRES_COUNT], struct reason *why)
-{
-	enum err e = postgres_do(conn, staging, why);
-
-	return e == OK ? prepare_all(conn, ret, why) : e;
 }

@@ -63,7 +63,8 @@ struct connection {
 	/* The running statement. */
 	int running; /* -1 = none */
 	bool sent, ended;
-	PGresult *row;
+	PGresult *rows; /* one, or all of them */
+	int at;         /* the present one */
 	int64_t changes;
 	const char *values[PLACES_MAX];
 	int lengths[PLACES_MAX], formats[PLACES_MAX];

@@ -21,10 +21,17 @@ uint64_t binary_read(const char *at, size_t len); /* 1, 2, 4 or 8 bytes, with th
 void binary_put_null(struct buf *b);
 void binary_put_bool(struct buf *b, bool v);
 void binary_put_u64(struct buf *b, uint64_t v);      /* bigint of the same bits */
-void binary_put_bytes(struct buf *b, struct span v); /* text, json, bytea */
+void binary_put_bytes(struct buf *b, struct span v); /* text, json, bytea, tid */
 
 /* One dimension; `n` elements must follow. */
-enum binary_element { BINARY_BOOL = 16, BINARY_BYTEA = 17, BINARY_BIGINT = 20, BINARY_TEXT = 25 };
+enum binary_element {
+	BINARY_BOOL = 16,
+	BINARY_BYTEA = 17,
+	BINARY_BIGINT = 20,
+	BINARY_TEXT = 25,
+	BINARY_TID = 27,
+	BINARY_JSON = 114,
+};
 void binary_array(struct buf *b, enum binary_element type, size_t n);
 /* The elements of an array of bigint without nulls, one after the other; *at is 0 at first.  False: the end. */
 bool binary_next_u64(struct span array, size_t *at, uint64_t *ret);

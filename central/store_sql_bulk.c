@@ -5,10 +5,11 @@
  *   after a reset      → one UPDATE notes those that are the same as the store's, unseen
  *   else one look at all of them, each compared (merge.h), and by what comes of it:
  *     absent           → COPY straight into the table
- *     taken as it is   → COPY to a staging table and one UPDATE from it; few: the same from arrays
+ *     taken as it is   → one UPDATE from arrays, of the rows where they were seen
  *     only to be noted → one UPDATE from arrays
  *     the rest         → one by one (store_sql_meet.c): conflicts, archives
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ struct sorting {
 	const struct page *page;
 	bool *present;
 	struct heap absent, taken, noted, hard;
+	struct row_place *places;   /* of the taken ones */
 	struct standing *standings; /* of the hard ones */
 };
 
@@ -37,7 +39,8 @@ static void keep_standing(struct sorting *s, const struct standing *st)
 	*kept = *st;
 }
 
-static void sort_present(struct sorting *s, const struct record *l, const struct standing *st)
+static void sort_present(
+	struct sorting *s, const struct record *l, const struct standing *st, struct row_place place)
 {
 	struct meeting *m = s->m;
 	bool was_known;
@@ -49,6 +52,7 @@ static void sort_present(struct sorting *s, const struct record *l, const struct
 	} else if (how.verdict == MERGE_TAKE && !how.archive_centre && !how.centre_was_restored) {
 		digest_drop(&m->sync->digest, st->record.hash);
 		digest_add(&m->sync->digest, l->hash);
+		s->places[s->taken.n] = place;
 		store_heap_add(&s->taken, l);
 		m->taken++;
 	} else {
@@ -68,38 +72,55 @@ static void note_same(struct sorting *s)
 	store_heap_note_same(s->m, &all, s->present);
 }
 
-static void look(struct sorting *s)
+static void read_place(struct stmt q, int col, struct row_place *ret)
 {
-	struct stmt q;
-	struct buf ids = {0};
-	struct heap asked;
-	struct standing st;
+	struct span at = stmt_col_blob(q, col);
 
-	store_heap_init(&asked, s->page->n, &s->m->arena);
-	for (size_t i = 0; i < s->page->n; i++)
-		if (!s->present[i])
-			store_heap_add(&asked, &s->page->records[i]);
-	if (asked.n == 0)
-		return;
-	q = stmt_begin(s->m->db, SQL_POSTGRES_BULK_LOOK);
-	binary_array(&ids, BINARY_TEXT, asked.n);
-	for (size_t i = 0; i < asked.n; i++)
-		binary_put_bytes(&ids, asked.at[i]->id);
+	assert(at.len == sizeof(ret->bytes));
+	memcpy(ret->bytes, at.at, sizeof(ret->bytes));
+}
+
+static void look_at(struct sorting *s, const struct heap *asked)
+{
+	struct stmt q = stmt_begin(s->m->db, SQL_POSTGRES_BULK_LOOK);
+	struct buf ids = {0};
+	struct standing st;
+	struct row_place stands;
+
+	binary_array(&ids, BINARY_TEXT, asked->n);
+	for (size_t i = 0; i < asked->n; i++)
+		binary_put_bytes(&ids, asked->at[i]->id);
 	stmt_bytes(q, 1, &ids);
 	stmt_text(q, 2, s->page->records[0].owner);
 	while (stmt_step(q)) {
 		uint64_t place = stmt_col_u64(q, 0) - 1;
 		const struct record *l;
 
-		if (place >= asked.n)
+		if (place >= asked->n)
 			break;
-		l = asked.at[place];
+		l = asked->at[place];
 		s->present[l - s->page->records] = true;
-		store_read_standing(q, 1, l->owner, l->id, &st);
-		sort_present(s, l, &st);
+		read_place(q, 1, &stands);
+		store_read_standing(q, 2, l->owner, l->id, &st);
+		sort_present(s, l, &st, stands);
 	}
 	stmt_done(q);
 	buf_done(&ids);
+}
+
+static void look(struct sorting *s)
+{
+	struct heap asked;
+
+	store_heap_init(&asked, s->page->n, &s->m->arena);
+	for (size_t i = 0; i < s->page->n; i++)
+		if (!s->present[i])
+			store_heap_add(&asked, &s->page->records[i]);
+	for (size_t from = 0; from < asked.n; from += HEAP_PART) {
+		struct heap part = store_heap_part(&asked, from);
+
+		look_at(s, &part);
+	}
 }
 
 /* The vector of a standing that was moved in memory is its own again. */
@@ -166,6 +187,7 @@ void store_bulk_meet(struct meeting *m, const struct page *p, bool *ret_any_pres
 	memset(s.present, 0, p->n + 1);
 	store_heap_init(&s.absent, p->n, &m->arena);
 	store_heap_init(&s.taken, p->n, &m->arena);
+	s.places = arena_alloc(&m->arena, (p->n + 1) * sizeof(*s.places));
 	store_heap_init(&s.noted, p->n, &m->arena);
 	store_heap_init(&s.hard, p->n, &m->arena);
 	if (p->n > 0 && m->sync->reconciling)
@@ -178,7 +200,7 @@ void store_bulk_meet(struct meeting *m, const struct page *p, bool *ret_any_pres
 	*ret_any_present = s.absent.n < p->n;
 	if (db_failed(m->db, NULL) == OK) {
 		store_heap_insert(m, &s.absent);
-		store_heap_replace(m, &s.taken);
+		store_heap_replace(m, &s.taken, s.places);
 		store_heap_note(m, &s.noted);
 		meet_hard(&s);
 	}

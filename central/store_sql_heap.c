@@ -7,8 +7,6 @@
 #include "gen/sql_postgres.h"
 #include "gen/sql_postgres_copy.h"
 
-/* Below that, arrays are quicker than the staging table. */
-#define FEW 500
 #define COPY_FIELDS 16
 
 void store_heap_init(struct heap *h, size_t most, struct arena *a)
@@ -19,6 +17,13 @@ void store_heap_init(struct heap *h, size_t most, struct arena *a)
 void store_heap_add(struct heap *h, const struct record *r)
 {
 	h->at[h->n++] = r;
+}
+
+struct heap store_heap_part(const struct heap *h, size_t from)
+{
+	size_t rest = h->n - from;
+
+	return (struct heap){.at = h->at + from, .n = rest < HEAP_PART ? rest : HEAP_PART};
 }
 
 /* --- rows into a table --- */
@@ -65,22 +70,19 @@ static void copy_record(struct copy *c, const struct record *r, uint64_t generat
 	copy_row_end(c);
 }
 
-static void copy_all(struct meeting *m, int statement, const struct heap *h)
+void store_heap_insert(struct meeting *m, const struct heap *h)
 {
-	struct copy c = copy_begin(m->db, statement);
+	struct copy c;
+
+	if (h->n == 0)
+		return;
+	c = copy_begin(m->db, SQL_POSTGRES_COPY_RECORDS_COPY);
 
 	for (size_t i = 0; i < h->n; i++)
 		copy_record(&c, h->at[i], m->sync->generation);
 	copy_end(&c);
 	if (c.failed_row > 0 && c.failed_row <= h->n)
 		m->culprit = h->at[c.failed_row - 1];
-}
-
-void store_heap_insert(struct meeting *m, const struct heap *h)
-{
-	if (h->n == 0)
-		return;
-	copy_all(m, SQL_POSTGRES_COPY_RECORDS_COPY, h);
 	for (size_t i = 0; i < h->n; i++)
 		digest_add(&m->sync->digest, h->at[i]->hash);
 	m->taken += h->n;
@@ -157,7 +159,7 @@ struct column {
 static const struct column replaced_columns[] = {
 	{BINARY_TEXT, put_id},
 	{BINARY_TEXT, put_type},
-	{BINARY_TEXT, put_body},
+	{BINARY_JSON, put_body},
 	{BINARY_BOOL, put_deleted},
 	{BINARY_BIGINT, put_actor},
 	{BINARY_BIGINT, put_n},
@@ -173,38 +175,59 @@ static const struct column known_columns[] = {
 	{BINARY_BIGINT, put_h0},
 	{BINARY_BIGINT, put_h1},
 };
-#define KNOWN_COLUMNS (sizeof(known_columns) / sizeof(known_columns[0]))
-#define COLUMNS_MAX (sizeof(replaced_columns) / sizeof(replaced_columns[0]))
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define ARRAYS_MAX (COUNT(replaced_columns) + 1)
 
-/* Generation, the columns as arrays, owner.  The arrays are borrowed by the statement. */
-static struct stmt begin_with_arrays(struct meeting *m, int statement, const struct column *columns,
-	size_t n_columns, const struct heap *h, struct buf arrays[COLUMNS_MAX])
+struct update {
+	int statement;
+	const struct column *columns;
+	size_t n;
+};
+static const struct update update_known = {SQL_POSTGRES_BULK_KNOWN, known_columns, COUNT(known_columns)};
+static const struct update update_same = {SQL_POSTGRES_BULK_KNOWN_SAME, known_columns, COUNT(known_columns)};
+static const struct update update_replaced = {
+	SQL_POSTGRES_BULK_REPLACE, replaced_columns, COUNT(replaced_columns)};
+
+static void put_places(struct buf *array, const struct row_place *places, size_t n)
 {
-	struct stmt q = stmt_begin(m->db, statement);
+	binary_array(array, BINARY_TID, n);
+	for (size_t i = 0; i < n; i++)
+		binary_put_bytes(array, (struct span){places[i].bytes, sizeof(places[i].bytes)});
+}
+
+/* Generation, the columns as arrays, the places if there are any, owner.  The arrays are borrowed by the statement. */
+static struct stmt begin_with_arrays(struct meeting *m, const struct update *u, const struct heap *h,
+	const struct row_place *places, struct buf arrays[ARRAYS_MAX])
+{
+	struct stmt q = stmt_begin(m->db, u->statement);
+	size_t n = u->n;
 
 	stmt_u64(q, 1, m->sync->generation);
-	for (size_t k = 0; k < n_columns; k++) {
-		binary_array(&arrays[k], columns[k].type, h->n);
+	for (size_t k = 0; k < u->n; k++) {
+		binary_array(&arrays[k], u->columns[k].type, h->n);
 		for (size_t i = 0; i < h->n; i++)
-			columns[k].put(&arrays[k], h->at[i]);
-		stmt_bytes(q, (int)k + 2, &arrays[k]);
+			u->columns[k].put(&arrays[k], h->at[i]);
 	}
-	stmt_text(q, (int)n_columns + 2, h->at[0]->owner);
+	if (places)
+		put_places(&arrays[n++], places, h->n);
+	for (size_t k = 0; k < n; k++)
+		stmt_bytes(q, (int)k + 2, &arrays[k]);
+	stmt_text(q, (int)n + 2, h->at[0]->owner);
 	return q;
 }
 
-static void arrays_done(struct buf arrays[COLUMNS_MAX])
+static void arrays_done(struct buf arrays[ARRAYS_MAX])
 {
-	for (size_t k = 0; k < COLUMNS_MAX; k++)
+	for (size_t k = 0; k < ARRAYS_MAX; k++)
 		buf_done(&arrays[k]);
 }
 
 /* Each record must hit its row, once. */
-static void update_from_arrays(struct meeting *m, int statement, const struct column *columns,
-	size_t n_columns, const struct heap *h)
+static void update_part(
+	struct meeting *m, const struct update *u, const struct heap *h, const struct row_place *places)
 {
-	struct buf arrays[COLUMNS_MAX] = {{0}};
-	struct stmt q = begin_with_arrays(m, statement, columns, n_columns, h, arrays);
+	struct buf arrays[ARRAYS_MAX] = {{0}};
+	struct stmt q = begin_with_arrays(m, u, h, places, arrays);
 
 	stmt_run(q);
 	if (stmt_changes(q) != (int64_t)h->n)
@@ -213,12 +236,32 @@ static void update_from_arrays(struct meeting *m, int statement, const struct co
 	arrays_done(arrays);
 }
 
+/* Neither end, nor libpq, which keeps its buffers for ever, need hold a page once more. */
+static void update_each(
+	struct meeting *m, const struct update *u, const struct heap *h, const struct row_place *places)
+{
+	for (size_t from = 0; from < h->n && db_failed(m->db, NULL) == OK; from += HEAP_PART) {
+		struct heap part = store_heap_part(h, from);
+
+		update_part(m, u, &part, places ? places + from : NULL);
+	}
+}
+
+void store_heap_replace(struct meeting *m, const struct heap *h, const struct row_place *places)
+{
+	update_each(m, &update_replaced, h, places);
+}
+
+void store_heap_note(struct meeting *m, const struct heap *h)
+{
+	update_each(m, &update_known, h, NULL);
+}
+
 /* Sets noted[i] of those that the store holds in this version and did not know to be held. */
 void store_heap_note_same(struct meeting *m, const struct heap *h, bool *noted)
 {
-	struct buf arrays[COLUMNS_MAX] = {{0}};
-	struct stmt q =
-		begin_with_arrays(m, SQL_POSTGRES_BULK_KNOWN_SAME, known_columns, KNOWN_COLUMNS, h, arrays);
+	struct buf arrays[ARRAYS_MAX] = {{0}};
+	struct stmt q = begin_with_arrays(m, &update_same, h, NULL, arrays);
 	uint64_t place;
 
 	if (stmt_step(q) && !stmt_col_null(q, 0))
@@ -227,33 +270,4 @@ void store_heap_note_same(struct meeting *m, const struct heap *h, bool *noted)
 				noted[place - 1] = true;
 	stmt_done(q);
 	arrays_done(arrays);
-}
-
-void store_heap_note(struct meeting *m, const struct heap *h)
-{
-	if (h->n > 0)
-		update_from_arrays(m, SQL_POSTGRES_BULK_KNOWN, known_columns, KNOWN_COLUMNS, h);
-}
-
-static void replace_staged(struct meeting *m, const struct heap *h)
-{
-	struct stmt q;
-
-	copy_all(m, SQL_POSTGRES_COPY_STAGED_COPY, h);
-	q = stmt_begin(m->db, SQL_POSTGRES_BULK_REPLACE);
-	stmt_text(q, 1, h->at[0]->owner);
-	stmt_run(q);
-	if (stmt_changes(q) != (int64_t)h->n)
-		db_fail(m->db, CONFLICT, "records of %.*s are not each in one row", (int)h->at[0]->owner.len,
-			h->at[0]->owner.at);
-}
-
-void store_heap_replace(struct meeting *m, const struct heap *h)
-{
-	if (h->n == 0)
-		return;
-	if (h->n < FEW)
-		update_from_arrays(m, SQL_POSTGRES_BULK_REPLACE_FEW, replaced_columns, COLUMNS_MAX, h);
-	else
-		replace_staged(m, h);
 }

@@ -10,13 +10,22 @@ struct heap {
 };
 void store_heap_init(struct heap *h, size_t most, struct arena *a);
 void store_heap_add(struct heap *h, const struct record *r);
+/* As many as one statement takes; borrowed. */
+#define HEAP_PART 1000
+struct heap store_heap_part(const struct heap *h, size_t from);
+
+/* Where a row stands (ctid), as PostgreSQL sends it: until somebody changes it. */
+struct row_place {
+	char bytes[6];
+};
 
 /*
  * An empty heap writes nothing.  CONFLICT sticks where a record is there already (insert), or they are not each
  * in one row (replace, note).
  */
 void store_heap_insert(struct meeting *m, const struct heap *h); /* counts them and adds to the digest */
-void store_heap_replace(struct meeting *m, const struct heap *h);
+/* Rows of which it was seen in this transaction where they are. */
+void store_heap_replace(struct meeting *m, const struct heap *h, const struct row_place *places);
 /* The owner is known to hold these versions. */
 void store_heap_note(struct meeting *m, const struct heap *h);
 /* The same for those alone that the store has in this version and did not know to be held; sets their noted[i]. */

@@ -8,11 +8,11 @@
 -- name: owners_lock
 SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS key;
 
--- Which of these the store has, and what they are.
+-- Which of these the store has, where they stand, and what they are.
 -- name: bulk_look
-SELECT asked.place, r.deleted, r.actor, r.n, r.vv, r.h0, r.h1, r.local_h0, r.local_h1, r.local_generation, r.refused
+SELECT asked.place, r.at, r.deleted, r.actor, r.n, r.vv, r.h0, r.h1, r.local_h0, r.local_h1, r.local_generation, r.refused
 FROM unnest($1::text[]) WITH ORDINALITY AS asked (id, place)
-CROSS JOIN LATERAL (SELECT * FROM records WHERE owner = $2 AND id = asked.id OFFSET 0) AS r;
+CROSS JOIN LATERAL (SELECT ctid AS at, * FROM records WHERE owner = $2 AND id = asked.id OFFSET 0) AS r;
 -- name: bulk_known
 UPDATE records AS r SET local_h0 = known.h0, local_h1 = known.h1, local_generation = $1, refused = NULL
 FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS known (id, h0, h1)
@@ -27,20 +27,14 @@ WITH noted AS (
 	WHERE r.ctid = found.at AND r.h0 = same.h0 AND r.h1 = same.h1 AND r.local_generation <> $1
 	RETURNING same.place)
 SELECT array_agg(place) FROM noted;
--- What other pages of the transaction have staged is there too.
+-- Of rows that were looked at in this transaction, where they stood then.  Arrays in the list of a SELECT are walked side by
+-- side; each in a FROM would first be written down as a table.
 -- name: bulk_replace
 UPDATE records AS r SET type = s.type, body = s.body, deleted = s.deleted, actor = s.actor, n = s.n, vv = s.vv,
 	h0 = s.h0, h1 = s.h1, created_at = s.created_at, updated_at = s.updated_at, clock_error = s.clock_error,
-	local_h0 = s.h0, local_h1 = s.h1, local_generation = s.local_generation, refused = NULL
-FROM staged AS s
-CROSS JOIN LATERAL (SELECT ctid AS at FROM records WHERE owner = $1 AND id = s.id OFFSET 0) AS found
-WHERE s.owner = $1 AND r.ctid = found.at;
--- name: bulk_replace_few
-UPDATE records AS r SET type = s.type, body = s.body::json, deleted = s.deleted, actor = s.actor, n = s.n, vv = s.vv,
-	h0 = s.h0, h1 = s.h1, created_at = s.created_at, updated_at = s.updated_at, clock_error = s.clock_error,
 	local_h0 = s.h0, local_h1 = s.h1, local_generation = $1, refused = NULL
-FROM unnest($2::text[], $3::text[], $4::text[], $5::boolean[], $6::bigint[], $7::bigint[], $8::bytea[], $9::bigint[],
-	$10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])
-	AS s (id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error)
-CROSS JOIN LATERAL (SELECT ctid AS at FROM records WHERE owner = $14 AND id = s.id OFFSET 0) AS found
-WHERE r.ctid = found.at;
+FROM (SELECT unnest($2::text[]) AS id, unnest($3::text[]) AS type, unnest($4::json[]) AS body,
+	unnest($5::boolean[]) AS deleted, unnest($6::bigint[]) AS actor, unnest($7::bigint[]) AS n, unnest($8::bytea[]) AS vv,
+	unnest($9::bigint[]) AS h0, unnest($10::bigint[]) AS h1, unnest($11::bigint[]) AS created_at,
+	unnest($12::bigint[]) AS updated_at, unnest($13::bigint[]) AS clock_error, unnest($14::tid[]) AS at) AS s
+WHERE r.ctid = s.at AND r.owner = $15 AND r.id = s.id;

@@ -12,8 +12,8 @@ WRITES = re.compile(r"(?<!FOR )(?<!DO )\b(COPY|INSERT INTO|UPDATE|DELETE FROM)\s
 
 
 def written_by(sql):
-    """{"insert events", …}; a temporary table does not count."""
-    return {f"{verb.split()[0].lower()} {table}" for verb, table in WRITES.findall(sql) if table != "staged"}
+    """{"insert events", …}"""
+    return {f"{verb.split()[0].lower()} {table}" for verb, table in WRITES.findall(sql)}
 
 
 class Link:

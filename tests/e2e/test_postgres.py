@@ -126,7 +126,7 @@ def test_postgresql_stopped_and_started_under_load(site, clusters, chance):
 
 
 # backend_xid: it has written within its transaction, and not committed yet.
-KILL = ("SELECT pg_terminate_backend(pid), state, query ~ '^COPY|unnest|staged' FROM pg_stat_activity"
+KILL = ("SELECT pg_terminate_backend(pid), state, query ~ '^COPY|unnest' FROM pg_stat_activity"
         " WHERE datname = 'tidemark' AND state IN ('active', 'idle in transaction') AND backend_xid IS NOT NULL"
         " ORDER BY random() LIMIT 1")
 
