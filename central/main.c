@@ -23,6 +23,8 @@
 #define STORE_WATCH_MS 1000
 #define STORE_START_MS 60000 /* how long a supervisor is asked to wait on, while the store is waited for */
 #define PROBE_MS 1000
+/* While some of them decode a page or wait for a commit, the server works on those of the others. */
+#define POSTGRES_WORKERS 4
 
 struct program {
 	struct reload reload;
@@ -179,6 +181,7 @@ static enum err open_program(struct program *p, struct reason *why)
 	if (e != OK)
 		return e;
 	const struct scheduler_config scheduler = {.store = p->centre.store,
+		.workers = store_url_kind(settings(p)->store) == STORE_POSTGRES ? POSTGRES_WORKERS : 0,
 		.allowed = &settings(p)->allowed,
 		.tls = p->reload.now->tls_nodes,
 		.secret = generation_secret(p->reload.now),

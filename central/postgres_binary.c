@@ -1,29 +1,28 @@
 #include "central/postgres_binary.h"
 
 #include <assert.h>
-
-static void big_endian(struct buf *b, uint64_t v, unsigned bytes)
-{
-	char at[8];
-
-	for (unsigned i = 0; i < bytes; i++)
-		at[i] = (char)(v >> (8 * (bytes - 1 - i)));
-	buf_add(b, at, bytes);
-}
+#include <endian.h>
+#include <string.h>
 
 void binary_u16(struct buf *b, uint16_t v)
 {
-	big_endian(b, v, 2);
+	uint16_t big = htobe16(v);
+
+	buf_add(b, &big, sizeof(big));
 }
 
 void binary_u32(struct buf *b, uint32_t v)
 {
-	big_endian(b, v, 4);
+	uint32_t big = htobe32(v);
+
+	buf_add(b, &big, sizeof(big));
 }
 
 void binary_u64(struct buf *b, uint64_t v)
 {
-	big_endian(b, v, 8);
+	uint64_t big = htobe64(v);
+
+	buf_add(b, &big, sizeof(big));
 }
 
 uint64_t binary_read(const char *at, size_t len)
@@ -40,16 +39,21 @@ void binary_put_null(struct buf *b)
 	binary_u32(b, UINT32_MAX);
 }
 
+/* One addition each: a page has as many of these as it has records, sixteen times. */
 void binary_put_bool(struct buf *b, bool v)
 {
-	binary_u32(b, 1);
-	big_endian(b, v, 1);
+	const char field[5] = {0, 0, 0, 1, v};
+
+	buf_add(b, field, sizeof(field));
 }
 
 void binary_put_u64(struct buf *b, uint64_t v)
 {
-	binary_u32(b, 8);
-	binary_u64(b, v);
+	char field[12] = {0, 0, 0, 8};
+	uint64_t big = htobe64(v);
+
+	memcpy(field + 4, &big, sizeof(big));
+	buf_add(b, field, sizeof(field));
 }
 
 void binary_put_bytes(struct buf *b, struct span v)

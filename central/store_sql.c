@@ -9,8 +9,8 @@
 #include "shared/lite.h"
 
 #define LITE_READERS 4
-/* Two workers that apply, and the API. */
-#define POSTGRES_WRITERS 4
+/* The workers that apply (main.c), and the API. */
+#define POSTGRES_WRITERS 6
 #define POSTGRES_READERS 4
 
 /* --- connections --- */

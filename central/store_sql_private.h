@@ -16,7 +16,7 @@
 #include "central/store.h"
 #include "gen/sql_central.h"
 
-#define POOL_MAX 4
+#define POOL_MAX 6
 
 /* Connections of one kind, each used by one call at a time. */
 struct pool {
