@@ -63,7 +63,7 @@ class Publisher:
 
     def rewind(self, rows):
         """To those that were there first."""
-        self.database.sql("DELETE FROM records WHERE id NOT IN (SELECT id FROM first)")
+        self.database.sql("DELETE FROM records AS r WHERE NOT EXISTS (SELECT FROM first WHERE first.id = r.id)")
         self.database.sql("VACUUM records")
         assert self.database.sql("SELECT count(*) FROM records") == [str(rows)]
 
