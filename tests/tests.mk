@@ -88,11 +88,13 @@ bench: all bench-programs crowd-program
 	TIDEMARK_BIN=$(B) tests/bench/bench.py
 
 # Fuzz targets: with replay.c they run the files of tests/fuzz/corpus/TARGET; V=fuzz links libFuzzer's main instead.
-FUZZ := json record page push csv import chrony address session sse coding settings_local settings_central front_local front_central
+FUZZ := json record page push exchange csv import chrony address session sse coding settings_local settings_central front_local front_central
 FUZZ_PROGRAMS := $(addprefix $(B)/tests/fuzz/,$(FUZZ))
 $(B)/tests/fuzz/record $(B)/tests/fuzz/page $(B)/tests/fuzz/push: $(B)/tests/fuzz/hashes.o
 $(B)/tests/fuzz/record $(B)/tests/fuzz/page $(B)/tests/fuzz/push: LDFLAGS += -Wl,--wrap=hash_equal
 $(B)/tests/fuzz/front_local $(B)/tests/fuzz/front_central: $(B)/tests/fuzz/front.o
+$(B)/tests/fuzz/exchange: $(addprefix $(B)/tests/fuzz/,shelf.o honest.o turn.o)
+$(B)/tests/fuzz/exchange: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 FUZZ_MAIN := $(if $(filter fuzz,$(V)),,$(B)/tests/fuzz/replay.o)
 # Both programs have routes and settings of the same names: a target sees one of them.
 $(filter %_local,$(FUZZ_PROGRAMS)): $(LOCAL)
