@@ -77,7 +77,7 @@ enum err exchange_finish_rewound(
 	if (x->basis.witness.seq == 0) {
 		exchange_wrong(out, POLL_BAD_BODY,
 			"it says that it does not hold the empty log, which every log holds");
-		return OK;
+		return exchange_finish_failed(x, st, out, why);
 	}
 	out->result = POLL_EPOCH;
 	(void)fail(OK, &out->why, "position %" PRIu64 " is no longer in its log", x->basis.witness.seq);

@@ -216,6 +216,37 @@ static void test_rewound_from_nothing(void **state)
 	exchange_done(&x);
 }
 
+/* The same while both ends are compared: that counts against comparing, which is given up in the end. */
+static void test_comparing_ends_where_the_empty_log_is_denied(void **state)
+{
+	const struct exchange_limits limits = EXCHANGE_LIMITS_DEFAULT;
+
+	(void)state;
+	for (unsigned failures = 0; failures < EXCHANGE_COMPARE_TRIES; failures++) {
+		bool last = failures == EXCHANGE_COMPARE_TRIES - 1;
+		struct buf body = {0};
+		struct exchange x;
+		struct outcome out;
+		struct reason why;
+
+		setup(NULL);
+		st.at[0] = (struct node_sync){.epoch = e1, .generation = 1, .comparing = true};
+		const struct node n = node_named("a");
+
+		assert_int_equal(
+			exchange_begin(&x, &st, &n, (struct plan){.step = PLAN_DIGEST, .failures = failures},
+				&limits, &why),
+			OK);
+		moved(&body, "rewound", "a", e1, x.request);
+		assert_int_equal(finish(&x, 409, buf_span(&body), &out), OK);
+		assert_int_equal(out.result, POLL_BAD_BODY);
+		assert_int_equal(sync_of("a")->comparing, !last);
+		assert_int_equal(sync_of("a")->generation, last ? 2 : 1);
+		buf_done(&body);
+		exchange_done(&x);
+	}
+}
+
 static void test_rename_answered_wrong(void **state)
 {
 	static const struct {
@@ -652,6 +683,7 @@ int main(void)
 		cmocka_unit_test_setup(test_wiped, setup),
 		cmocka_unit_test_setup(test_rewound_and_renamed, setup),
 		cmocka_unit_test_setup(test_rewound_from_nothing, setup),
+		cmocka_unit_test_setup(test_comparing_ends_where_the_empty_log_is_denied, setup),
 		cmocka_unit_test_setup(test_rename_answered_wrong, setup),
 		cmocka_unit_test_setup(test_rename_not_rewound, setup),
 		cmocka_unit_test_setup(test_probe_finds_a_clone, setup),
