@@ -25,6 +25,7 @@ static void pool_done(struct pool *p)
 {
 	while (p->n > 0)
 		db_close(p->all[--p->n]);
+	free(p->path);
 	pthread_cond_destroy(&p->returned);
 	pthread_mutex_destroy(&p->lock);
 }
@@ -36,13 +37,32 @@ static void pool_add(struct pool *p, struct db *db)
 	p->free[p->n_free++] = db;
 }
 
-static struct db *pool_take(struct pool *p)
+/*
+ * One more, if there may be: each takes as long to open as its statements to prepare, and hundreds of KiB.  Where it cannot be
+ * opened, or the file is no longer the one that the others have open, those go on alone.
+ */
+static bool pool_grow(struct pool *p, struct db *writer)
+{
+	struct db *db;
+
+	if (p->n >= p->most || db_lite_open(&db, p->path, false, NULL) != OK)
+		return false;
+	if (db_lost(writer)) {
+		db_close(db);
+		return false;
+	}
+	pool_add(p, db);
+	return true;
+}
+
+static struct db *pool_take(struct store *st, struct pool *p)
 {
 	struct db *db;
 
 	pthread_mutex_lock(&p->lock);
 	while (p->n_free == 0)
-		pthread_cond_wait(&p->returned, &p->lock);
+		if (!pool_grow(p, st->writers.all[0]))
+			pthread_cond_wait(&p->returned, &p->lock);
 	db = p->free[--p->n_free];
 	pthread_mutex_unlock(&p->lock);
 	return db;
@@ -81,7 +101,7 @@ static void distrust_foreign_content(struct store *st, struct db *db)
 
 static struct db *begin(struct store *st, struct pool *p)
 {
-	struct db *db = pool_take(p);
+	struct db *db = pool_take(st, p);
 
 	db_begin(db);
 	distrust_foreign_content(st, db);
@@ -224,12 +244,14 @@ static enum err open_lite(struct store *st, const char *path, struct reason *why
 		e = db_lite_open(&db, path, true, why);
 	if (e == OK)
 		pool_add(&st->writers, db);
-	while (e == OK && st->readers.n < LITE_READERS) {
+	if (e == OK)
 		e = db_lite_open(&db, path, false, why);
-		if (e == OK)
-			pool_add(&st->readers, db);
-	}
-	return e;
+	if (e != OK)
+		return e;
+	pool_add(&st->readers, db);
+	st->readers.most = LITE_READERS;
+	st->readers.path = strdup(path);
+	return st->readers.path ? OK : fail(RETRY, why, "out of memory");
 }
 
 /* Sessions begin when they are first needed. */

@@ -24,6 +24,8 @@ struct pool {
 	pthread_cond_t returned;
 	struct db *all[POOL_MAX], *free[POOL_MAX];
 	unsigned n, n_free;
+	unsigned most; /* more than n: the others are opened when they are first needed, */
+	char *path;    /* SQLite's, on this file */
 };
 
 struct store {
