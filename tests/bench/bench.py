@@ -43,6 +43,7 @@ def arguments():
     p.add_argument("--keep", metavar="DIR", help="fill the locals there, and find them there the next time")
     p.add_argument("--json", metavar="FILE", default=os.environ.get("BENCH_JSON"),
                    help="write the rows there too, and what machine it was; $BENCH_JSON")
+    p.add_argument("--strict", action="store_true", help="exit 1 where a goal is not met")
     a = p.parse_args()
     unknown = set(a.names) - set(NAMES)
     if unknown:
@@ -68,7 +69,8 @@ def main():
         if a.json:  # also of what was measured before something failed
             pathlib.Path(a.json).write_text(json.dumps({"machine": machine(), "rows": table.rows}, indent=1) + "\n")
     table.sums()
+    return int(a.strict and not all(r.get("met", True) for r in table.rows))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

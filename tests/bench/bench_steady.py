@@ -23,6 +23,7 @@ SECONDS = int(os.environ.get("BENCH_STEADY_SECONDS") or 120)
 LOOKS = 60
 KEPT = 500  # events; so few that they are full before half of the time
 IDS = 100   # records that are written again and again, at either end
+CONNECTIONS = 8  # that a centre opens at most
 MIB = 1 << 20
 
 
@@ -113,6 +114,11 @@ class Looks:
     def note(self, thing, value):
         self.at[thing].append((time.monotonic(), value))
 
+    def lessen(self, thing, value):
+        """What was just noted, by what is looked at elsewhere."""
+        t, before = self.at[thing].pop()
+        self.at[thing].append((t, before - value))
+
     def half(self, thing):
         values = self.at[thing]
         return values[len(values) // 2:]
@@ -184,13 +190,11 @@ def look_at_tables(looks, name, sql):
         looks.note((name, table), int(sql(f"SELECT count(*) FROM {table}")))
 
 
-def look_at_server(looks, server, database):
+def look_at_server(looks, database):
     backends = [int(pid) for pid in database.sql("SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")]
-    anonymous = 0
-    for pid in backends:
-        anonymous += int(re.search(r"RssAnon:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1]) / 1024
+    anonymous = [int(re.search(r"RssAnon:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1]) / 1024 for pid in backends]
     looks.note(("server", "connections"), len(backends))
-    looks.note(("server", "memory"), anonymous)
+    looks.note(("server", "memory"), max(anonymous))
     looks.note(("server", "temporary"), int(database.sql("SELECT temp_files FROM pg_stat_database WHERE datname = current_database()")[0]))
 
 
@@ -247,7 +251,7 @@ def rows(table, looks, names, who):
     table.add(f"steady, {who}, RSS +", "MiB", worst("rss"), f"growth {over}, of the worst", at_most=2)
     table.add(f"steady, {who}, PSS +", "MiB", worst("pss"), f"growth {over}, of the worst", at_most=2)
     table.add(f"steady, {who}, +/hour", "MiB/hour", worst("rss", looks.an_hour), "the same, if it went on for an hour")
-    table.add(f"steady, {who}, files +", "descriptors", worst("descriptors"), f"growth {over}", at_most=1)
+    table.add(f"steady, {who}, files +", "descriptors", worst("descriptors"), f"growth {over}, connections to PostgreSQL apart", at_most=1)
     table.add(f"steady, {who}, threads +", "threads", worst("threads"), f"growth {over}", at_most=1)
     table.add(f"steady, {who}, deleted", "files", worst("deleted", looks.most), "deleted, and still open", at_most=0)
     table.add(f"steady, {who}, CPU", "times", worst("cpu", looks.rate), "in the second half, against the first")
@@ -264,7 +268,8 @@ def steady(site, table):
             time.sleep(max(0, begun + (n + 1) * SECONDS / LOOKS - time.monotonic()))
             for w in worlds:
                 w.look(looks)
-            look_at_server(looks, server, worlds[1].centre.store)
+            look_at_server(looks, worlds[1].centre.store)
+            looks.lessen(("onserver", "descriptors"), looks.last(("server", "connections")))
         for w in worlds:
             w.end()
             w.centre.stop()
@@ -279,8 +284,8 @@ def steady(site, table):
     table.add("steady, WAL", "MiB", [max(looks.most((n, "wal")) for n in on_file)], "the largest beside a database: 10,000 pages, and a transaction", at_most=48)
     table.add("steady, temporary files", "files", [max(looks.most((w.name, "temporary")) for w in worlds) + looks.most(("server", "temporary"))],
               "in $TMPDIR, and of PostgreSQL", at_most=0)
-    table.add("steady, connections +", "connections", [looks.growth(("server", "connections"))], f"of {looks.last(('server', 'connections'))} to PostgreSQL", at_most=1)
-    table.add("steady, their memory +", "MiB", [looks.growth(("server", "memory"))], "anonymous, of PostgreSQL's processes for them, together", at_most=4)
+    table.add("steady, connections", "connections", [looks.most(("server", "connections"))], "to PostgreSQL, each opened when all others are in use", at_most=CONNECTIONS)
+    table.add("steady, their memory +", "MiB", [looks.growth(("server", "memory"))], "anonymous, of the largest of PostgreSQL's processes for them", at_most=2)
     for what in ("events", "notices", "deliveries"):
         table.add(f"steady, {what}", "rows", [looks.most((w.name, what)) for w in worlds], "in the table, at most")
 

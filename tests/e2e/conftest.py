@@ -38,6 +38,7 @@ def pytest_sessionfinish(session):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "both_stores: the centre's promises; runs on SQLite and on PostgreSQL")
+    config.addinivalue_line("markers", "alone: says how quick something is; tests/run lets nothing else run beside it")
 
 
 def pytest_generate_tests(metafunc):

@@ -281,6 +281,7 @@ def test_what_comes_slowly_is_written_when_it_comes(site):
         assert p.returncode == 0 and json.loads(out)["created"] == 6
 
 
+@pytest.mark.alone
 def test_progress(site):
     """A terminal is shown how far it is; a pipe, or a short import, nothing."""
     a = site.local("a")

@@ -2,6 +2,8 @@
 import statistics
 import time
 
+import pytest
+
 import lab
 
 
@@ -11,6 +13,7 @@ def changes(path):
             if not f.name.endswith((".lock", "-shm"))]
 
 
+@pytest.mark.alone
 def test_a_write_is_at_the_centre_within_20_ms(site):
     l = site.local("a")
     centre = site.centre(l)
