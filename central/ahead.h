@@ -15,12 +15,9 @@
 
 /* A zeroed struct is an empty one. */
 struct ahead {
-	bool wanted;           /* something will follow the exchange that is to be sent, as far as is known */
-	bool busy;             /* a worker makes it ready */
-	struct node_sync from; /* as it will be when the page before has been taken */
-	struct exchange_limits limits;
-	struct push_page page; /* n = 0: none */
-	struct buf body;
+	bool wanted; /* something will follow the exchange that is to be sent, as far as is known */
+	bool busy;   /* a worker makes it ready */
+	struct ahead_page *next; /* where it is wanted */
 };
 void ahead_done(struct ahead *a);
 

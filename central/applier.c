@@ -115,37 +115,48 @@ static void finish_one(struct applier *a, struct slot *s, const struct answer *a
 	exchange_done(&s->exchange);
 }
 
+/* As many of each as there are slots. */
 struct batch {
-	struct exchange *exchanges[APPLIER_BATCH_MAX];
-	struct answer answers[APPLIER_BATCH_MAX];
-	struct outcome outcomes[APPLIER_BATCH_MAX];
-	enum err results[APPLIER_BATCH_MAX];
-	struct reason whys[APPLIER_BATCH_MAX];
+	struct arena arena;
+	struct exchange **exchanges;
+	struct answer *answers;
+	struct outcome *outcomes;
+	enum err *results;
+	struct reason *whys;
 };
+
+static void batch_init(struct batch *b, size_t n)
+{
+	*b = (struct batch){.exchanges = NULL};
+	b->exchanges = arena_alloc(&b->arena, n * sizeof(struct exchange *));
+	b->answers = arena_alloc(&b->arena, n * sizeof *b->answers);
+	b->outcomes = arena_alloc(&b->arena, n * sizeof *b->outcomes);
+	b->results = arena_alloc(&b->arena, n * sizeof *b->results);
+	b->whys = arena_alloc(&b->arena, n * sizeof *b->whys);
+}
 
 void applier_finish(struct applier *a, struct slot *const *slots, size_t n)
 {
 	assert(n <= APPLIER_BATCH_MAX);
-	struct batch *b = calloc(1, sizeof *b);
+	struct batch b;
 	size_t bytes = 0;
-	if (!b)
-		err_out_of_memory();
+	batch_init(&b, n);
 	for (size_t i = 0; i < n; i++) {
-		b->exchanges[i] = &slots[i]->exchange;
-		b->answers[i] = slots[i]->call.answer;
+		b.exchanges[i] = &slots[i]->exchange;
+		b.answers[i] = slots[i]->call.answer;
 		bytes += slots[i]->call.reply.len;
 	}
 	int64_t start = clock_mono_us();
-	exchange_finish_all(b->exchanges, a->store, b->answers, n, b->outcomes, b->results, b->whys);
+	exchange_finish_all(b.exchanges, a->store, b.answers, n, b.outcomes, b.results, b.whys);
 	int64_t took_us = clock_mono_us() - start;
 	pthread_mutex_lock(a->lock);
 	histogram_add(&a->applied, (double)took_us / 1e6);
 	adapt_to_store(a, bytes, took_us);
 	pthread_mutex_unlock(a->lock);
 	for (size_t i = 0; i < n; i++)
-		finish_one(a, slots[i], &b->answers[i], &b->outcomes[i], b->results[i], &b->whys[i]);
+		finish_one(a, slots[i], &b.answers[i], &b.outcomes[i], b.results[i], &b.whys[i]);
 	applier_tell_states(a, slots, n);
-	free(b);
+	arena_done(&b.arena);
 }
 
 /* --- life --- */

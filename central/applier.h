@@ -54,7 +54,8 @@ enum applier_next {
 	APPLIER_REST, /* until somebody changes something */
 	APPLIER_GONE, /* the node was removed */
 };
-enum applier_next applier_next(struct applier *a, struct slot *s, int64_t *ret_due_us);
+/* `told`: applier_finish() was, just now. */
+enum applier_next applier_next(struct applier *a, struct slot *s, bool told, int64_t *ret_due_us);
 
 /* Makes ready what follows the exchange that is on its way.  The slot's `ahead` is busy, and not any more afterwards. */
 void applier_read_ahead(struct applier *a, struct slot *s);

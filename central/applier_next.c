@@ -241,6 +241,7 @@ static void prepare_call(
 	buf_clear(&c->url);
 	buf_add(&c->url, n->url, url_len);
 	buf_put(&c->url, buf_span(&x->target));
+	buf_done(&x->target);
 	c->method = x->method;
 	pack_body(c, x);
 	c->body = buf_span(&x->body);
@@ -373,20 +374,21 @@ void applier_read_ahead(struct applier *a, struct slot *s)
 	pthread_mutex_unlock(a->lock);
 }
 
-static void wait_for_ahead(struct applier *a, struct slot *s)
+/* True: somebody wants something of the node, or the store is away. */
+static bool wait_for_ahead(struct applier *a, struct slot *s)
 {
 	pthread_mutex_lock(a->lock);
 	while (s->ahead.busy)
 		pthread_cond_wait(&a->read_ahead, a->lock);
+	bool news = s->changed || s->asked || s->edited || a->health.lost > 0;
 	pthread_mutex_unlock(a->lock);
+	return news;
 }
 
-enum applier_next applier_next(struct applier *a, struct slot *s, int64_t *ret_due_us)
+enum applier_next applier_next(struct applier *a, struct slot *s, bool told, int64_t *ret_due_us)
 {
 	enum applier_next next = APPLIER_WAIT;
-	bool again = true;
-
-	wait_for_ahead(a, s);
+	bool again = true, news = wait_for_ahead(a, s);
 
 	/* Of one that was cancelled: it has left the room, and may not be asked again for long. */
 	exchange_done(&s->exchange);
@@ -397,7 +399,8 @@ enum applier_next applier_next(struct applier *a, struct slot *s, int64_t *ret_d
 	}
 	if (next != APPLIER_SEND)
 		ahead_done(&s->ahead);
-	if (next != APPLIER_GONE)
+	bool as_told = told && !news && next == APPLIER_SEND; /* nothing has come between */
+	if (next != APPLIER_GONE && !as_told)
 		applier_tell_states(a, &s, 1);
 	if (next != APPLIER_REST || s->stored_state == s->told_state)
 		return next;

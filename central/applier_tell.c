@@ -125,6 +125,20 @@ static void take_words_now(struct slot *s, struct words *w)
 	}
 }
 
+/* All was said, and stored, already: so it is after most exchanges. */
+static bool is_as_told(struct applier *a, struct slot *s, const struct slot_moment *now)
+{
+	const struct slot_ailing *f = &s->ailing;
+	pthread_mutex_lock(a->lock);
+	slot_settle_word(s, now);
+	bool same = s->state == s->told_state && s->told_state == s->stored_state && f->now == f->told &&
+		    f->told == f->stored;
+	if (same)
+		applier_told(a, s);
+	pthread_mutex_unlock(a->lock);
+	return same;
+}
+
 /* Takes a node's words; from now on they are told. */
 static bool take_words(struct applier *a, struct slot *s, struct words *ret)
 {
@@ -184,9 +198,11 @@ static void add_events(struct telling *t, const struct slot *s, const struct wor
  * A change of the word, or of what is wrong, is one log line and one event, which is tried again with the node's next
  * turn until it is stored.
  */
-static void tell(struct applier *a, struct slot *s, struct telling *t)
+static void tell(struct applier *a, struct slot *s, const struct slot_moment *now, struct telling *t)
 {
 	struct words w;
+	if (is_as_told(a, s, now))
+		return;
 	bool store = take_words(a, s, &w);
 	log_words(s, &w);
 	if (!store)
@@ -222,8 +238,9 @@ void applier_tell_states(struct applier *a, struct slot *const *slots, size_t n)
 {
 	assert(n > 0 && n <= APPLIER_BATCH_MAX);
 	struct telling t = {0};
+	struct slot_moment now = slot_moment(a->interval_ms);
 	for (size_t i = 0; i < n; i++)
-		tell(a, slots[i], &t);
+		tell(a, slots[i], &now, &t);
 	if (t.n > 0)
 		keep_events(a, &t);
 	free(t.evs);

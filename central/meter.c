@@ -67,9 +67,19 @@ void histogram_add(struct histogram *h, double seconds)
 	h->sum += seconds;
 }
 
+static uint64_t at_most(uint64_t n, uint64_t most)
+{
+	return n < most ? n : most;
+}
+
 void history_add(struct history *h, struct poll_seen p)
 {
-	h->at[h->n++ % HISTORY_MAX] = p;
+	unsigned i = h->n++ % HISTORY_MAX;
+	h->at[i].at_us = p.at_us;
+	h->at[i].ms = (uint32_t)at_most(p.ms < 0 ? 0 : (uint64_t)p.ms, (1U << 28) - 1) & ((1U << 28) - 1);
+	h->at[i].result = p.result & 15U;
+	h->at[i].pulled = (uint16_t)at_most(p.pulled, UINT16_MAX);
+	h->at[i].pushed = (uint16_t)at_most(p.pushed, UINT16_MAX);
 }
 
 unsigned history_count(const struct history *h)
@@ -80,5 +90,10 @@ unsigned history_count(const struct history *h)
 struct poll_seen history_get(const struct history *h, unsigned i)
 {
 	assert(i < history_count(h));
-	return h->at[(h->n - history_count(h) + i) % HISTORY_MAX];
+	unsigned k = (h->n - history_count(h) + i) % HISTORY_MAX;
+	return (struct poll_seen){.at_us = h->at[k].at_us,
+		.ms = h->at[k].ms,
+		.result = (enum poll_result)h->at[k].result,
+		.pulled = h->at[k].pulled,
+		.pushed = h->at[k].pushed};
 }

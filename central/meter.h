@@ -41,10 +41,16 @@ struct poll_seen {
 	uint64_t pulled, pushed;
 };
 #define HISTORY_MAX 60
-struct history {
-	struct poll_seen at[HISTORY_MAX];
+struct history { /* each node has one, so they are packed; what does not fit is as much as does */
+	struct {
+		int64_t at_us;
+		uint32_t ms : 28;
+		unsigned result : 4;
+		uint16_t pulled, pushed;
+	} at[HISTORY_MAX];
 	uint64_t n; /* ever; the newest is at[(n - 1) % HISTORY_MAX] */
 };
+_Static_assert(POLL_RESULTS <= 16, "a result fits into a history");
 void history_add(struct history *h, struct poll_seen p);
 unsigned history_count(const struct history *h);
 struct poll_seen history_get(const struct history *h, unsigned i); /* 0 = the oldest kept */

@@ -10,6 +10,7 @@
 
 #define REREAD_US 1000000
 #define ROOM_LOOK_US 500000
+#define START_TOGETHER 16 /* requests for which the transfer's thread is woken once */
 
 static struct slot *insert(struct scheduler *s, const struct node *n)
 {
@@ -112,7 +113,7 @@ static bool dispatch(
 		slot->call.done = call_done;
 		slot->call.ctx = s;
 		slot->ahead.busy = slot->ahead.wanted && idle && !s->slots.ready.first;
-		transfer_start(s->transfer, &slot->call);
+		transfer_start_soon(s->transfer, &slot->call);
 		return slot->ahead.busy;
 	case APPLIER_WAIT:
 		slots_make_waiting(&s->slots, slot, due_with_news(slot, due_us));
@@ -159,11 +160,15 @@ static size_t take_batch(struct scheduler *s, struct slot **batch)
 static void work(struct worker *w, struct slot **batch, size_t n)
 {
 	struct scheduler *s = w->scheduler;
-	if (batch[0]->answered)
+	bool answered = batch[0]->answered;
+	unsigned unwoken = 0;
+	if (answered)
 		applier_finish(&s->applier, batch, n);
 	for (size_t i = 0; i < n; i++) {
 		int64_t due_us = 0;
-		enum applier_next next = applier_next(&s->applier, batch[i], &due_us);
+		enum applier_next next = applier_next(&s->applier, batch[i], answered, &due_us);
+		bool parked = batch[i]->exchange.parked_ms > 0; /* nobody waits for it */
+		unwoken += next == APPLIER_SEND;
 		pthread_mutex_lock(&s->lock);
 		w->turns++;
 		bool ahead = dispatch(s, batch[i], next, due_us, i == n - 1);
@@ -172,6 +177,10 @@ static void work(struct worker *w, struct slot **batch, size_t n)
 			slots_hurry_refused(&s->slots, s->applier.interval_ms);
 		s->applier.healed = false;
 		pthread_mutex_unlock(&s->lock);
+		if (unwoken > 0 && (!parked || unwoken == START_TOGETHER || i == n - 1)) {
+			transfer_wake(s->transfer);
+			unwoken = 0;
+		}
 		if (ahead)
 			applier_read_ahead(&s->applier, batch[i]);
 	}

@@ -48,16 +48,15 @@ int64_t slot_park_ms(const struct slot *s, int64_t now_us, int64_t period_ms)
 	return turn_ms <= period_ms / 8 ? period_ms : turn_ms;
 }
 
-static void settle_ailing(struct slot *s, int64_t now_us)
+static void settle_ailing(struct slot *s, const struct slot_moment *m)
 {
 	struct slot_ailing *a = &s->ailing;
-	struct offset_claim own = own_clock_claim();
-	unsigned now = outlook_ailing(&s->node, &s->run, now_us, &own);
+	unsigned now = outlook_ailing(&s->node, &s->run, m->mono_us, &m->own);
 	if (s->run.clock.chrony.state == CHRONY_UNKNOWN &&
 		s->run.clock.error_us < 0) /* started anew: soon known again */
 		now |= a->now & AILMENT_BIT(AILMENT_CLOCK_FREE);
 	unsigned begun = now & ~a->now;
-	for (int i = 0; i < AILMENTS; i++)
+	for (int i = 0; begun && i < AILMENTS; i++)
 		if (begun & AILMENT_BIT(i))
 			a->since_us[i] = clock_wall_us();
 	a->now = now;
@@ -68,18 +67,31 @@ static void settle_ailing(struct slot *s, int64_t now_us)
 	a->stored |= now & AILMENT_BIT(AILMENT_CLOCK_FREE);
 }
 
-void slot_settle(struct slot *s, int64_t interval_ms)
+static void settle(struct slot *s, const struct slot_moment *m, struct reason *why)
 {
-	struct reason why = {""};
-	int64_t now_us = clock_mono_us();
-	enum node_state now = node_state(&s->node, &s->run, now_us, interval_ms, &why);
-	settle_ailing(s, now_us);
-	s->why = why;
+	enum node_state now = node_state(&s->node, &s->run, m->mono_us, m->interval_ms, why);
+	settle_ailing(s, m);
 	if (now == s->state)
 		return;
 	s->state = now;
 	s->since_us = clock_wall_us();
 	s->telling.changes++;
+}
+
+struct slot_moment slot_moment(int64_t interval_ms)
+{
+	return (struct slot_moment){clock_mono_us(), interval_ms, own_clock_claim()};
+}
+
+void slot_settle_word(struct slot *s, const struct slot_moment *now)
+{
+	settle(s, now, NULL);
+}
+
+void slot_settle(struct slot *s, int64_t interval_ms)
+{
+	struct slot_moment now = slot_moment(interval_ms);
+	settle(s, &now, &s->why);
 }
 
 struct slot_plan slot_plan(const struct slot *s, int64_t now_us, int64_t interval_ms)

@@ -93,6 +93,13 @@ int64_t slot_park_ms(const struct slot *s, int64_t now_us, int64_t period_ms);
 
 /* Follows the word, and what is wrong, from what is known; `since` moves when it changes. */
 void slot_settle(struct slot *s, int64_t interval_ms);
+/* The same but for the sentence that says why, for who looks at thousands and shows none. */
+struct slot_moment {
+	int64_t mono_us, interval_ms;
+	struct offset_claim own; /* what the centre's own clock claims */
+};
+struct slot_moment slot_moment(int64_t interval_ms);
+void slot_settle_word(struct slot *s, const struct slot_moment *now);
 
 /* What is under way, or else what plan_next() says now; `then` is what follows a wait. */
 struct slot_plan {

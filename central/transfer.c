@@ -23,7 +23,7 @@ struct transfer {
 	atomic_uint_fast64_t turns;
 	/* the thread's own: */
 	struct transfer_call *running, *naming; /* with libcurl; waiting for their names */
-	bool crowded;                           /* some of `running` is given up */
+	bool broken;                            /* some of `running` is given up */
 	int64_t name_due_us; /* the first of these has waited long enough; -1 = there is none */
 };
 
@@ -68,7 +68,8 @@ static void call_run(struct transfer *t, struct transfer_call *call, const struc
 	list_add(&t->running, call);
 	call->own.running = true;
 	call->own.peers = &t->running;
-	call->own.crowded = &t->crowded;
+	call->own.broken = &t->broken;
+	call->own.loop = &t->loop;
 	transfer_call_prepare(call, found);
 	transfer_loop_add(&t->loop, call);
 }
@@ -79,7 +80,7 @@ static void call_name(struct transfer *t, struct transfer_call *call)
 	struct addresses found = {""};
 	struct reason why = {""};
 	enum resolver_result r =
-		call->own.name[0] ? resolver_ask(t->resolver, call->own.name, &found, &why) : RESOLVER_KNOWN;
+		call->own.name ? resolver_ask(t->resolver, call->own.name, &found, &why) : RESOLVER_KNOWN;
 	switch (r) {
 	case RESOLVER_KNOWN:
 		call_run(t, call, &found);
@@ -105,7 +106,7 @@ static void call_name(struct transfer *t, struct transfer_call *call)
 static void call_finished(struct transfer *t, struct transfer_call *call, CURLcode code)
 {
 	transfer_call_judge(call, code);
-	if (call->own.name[0] && code != CURLE_OK)
+	if (call->own.name && code != CURLE_OK)
 		resolver_doubt(t->resolver, call->own.name); /* it may have moved */
 	call_end(t, call);
 }
@@ -142,18 +143,15 @@ static void cancel_wanted(struct transfer *t, bool all)
 		}
 }
 
-/* Those that the budget gave up and libcurl has not ended by itself. */
-static void end_crowded_out(struct transfer *t)
+/* Those that libcurl has not ended by itself. */
+static void end_broken(struct transfer *t)
 {
 	struct transfer_call *next;
-	t->crowded = false;
+	t->broken = false;
 	for (struct transfer_call *c = t->running; c; c = next) {
 		next = c->own.next;
-		if (!c->own.crowded_out)
-			continue;
-		c->answer.result = POLL_NETWORK;
-		transfer_say_crowded_out(&c->answer.why);
-		call_end(t, c);
+		if (transfer_call_is_broken(c))
+			call_finished(t, c, CURLE_ABORTED_BY_CALLBACK);
 	}
 }
 
@@ -196,8 +194,8 @@ static void *transfer_run(void *ctx)
 		transfer_loop_turn(&t->loop, t->name_due_us);
 		while ((call = transfer_loop_ended(&t->loop, &code)))
 			call_finished(t, call, code);
-		if (t->crowded)
-			end_crowded_out(t);
+		if (t->broken)
+			end_broken(t);
 	}
 }
 
@@ -275,8 +273,9 @@ void transfer_wake(struct transfer *t)
 	transfer_loop_wake(&t->loop);
 }
 
-void transfer_start(struct transfer *t, struct transfer_call *call)
+void transfer_start_soon(struct transfer *t, struct transfer_call *call)
 {
+	char name[ADDRESS_HOST_MAX + 1];
 	assert(call->done && call->timeout_ms > 0 && call->max_bytes > 0);
 	if (!call->own.easy)
 		call->own.easy = curl_easy_init();
@@ -287,8 +286,12 @@ void transfer_start(struct transfer *t, struct transfer_call *call)
 	call->own.allowed = t->allowed;
 	call->own.tls = t->tls;
 	call->own.start_us = clock_mono_us();
-	if (!node_url_name(call->url.at, call->own.name, &call->own.port))
-		call->own.name[0] = 0;
+	call->own.plain = strncmp(call->url.at, "http:", 5) == 0;
+	free(call->own.name);
+	bool named = node_url_name(call->url.at, name, &call->own.port);
+	call->own.name = named ? strdup(name) : NULL;
+	if (named && !call->own.name)
+		err_out_of_memory();
 	call->cancelled = call->too_large = call->packed = false;
 	call->wire_bytes = 0;
 	call->own.flooded = false;
@@ -298,12 +301,15 @@ void transfer_start(struct transfer *t, struct transfer_call *call)
 	call->own.crowded_out = call->own.head_over = false;
 	transfer_call_drop(call);
 	pthread_mutex_lock(&t->lock);
-	bool first = !t->incoming; /* else it is awake, or about to be */
 	call->own.next = t->incoming;
 	t->incoming = call;
 	pthread_mutex_unlock(&t->lock);
-	if (first)
-		transfer_loop_wake(&t->loop);
+}
+
+void transfer_start(struct transfer *t, struct transfer_call *call)
+{
+	transfer_start_soon(t, call);
+	transfer_loop_wake(&t->loop);
 }
 
 void transfer_cancel(struct transfer *t, struct transfer_call *call)

@@ -26,7 +26,7 @@
 #include "shared/coding.h"
 #include "shared/tls.h"
 
-#define TRANSFER_LANES 16
+#define TRANSFER_LANES 128
 #define TRANSFER_NAME_MS 6000
 #define TRANSFER_FREE_BYTES \
 	8192 /* of an answer: they always come, so that small ones are never in anybody's way */
@@ -49,7 +49,7 @@ struct transfer_budget {
 /* A zeroed struct is an idle call. */
 struct transfer_call {
 	enum http_method method;
-	struct buf url;
+	struct buf url;   /* freed once the request is made */
 	unsigned lane;    /* any number, always the same for the same node: its connections are found there */
 	struct span body; /* NDJSON for a POST; borrowed until done */
 	enum coding body_coding; /* of `body`: see transfer_call_takes() */
@@ -76,27 +76,31 @@ struct transfer_call {
 
 	struct { /* the transfer's own */
 		void *easy, *headers, *addresses;
-		char name[ADDRESS_HOST_MAX + 1]; /* to be looked up; "" = an address */
+		char *name; /* to be looked up; NULL: its URL has an address */
 		unsigned port;
 		atomic_bool cancel;
 		bool running;                 /* with libcurl; else waiting for its name */
 		enum address_verdict verdict; /* of the last address that was to be connected to */
 		size_t head_bytes;
-		bool head_over;               /* its last line came */
-		bool crowded_out;             /* of the budget */
-		size_t charged;               /* on it */
-		bool *crowded;                /* some call was: the transfer's */
+		bool head_over;   /* its last line came */
+		bool crowded_out; /* of the budget */
+		size_t charged;   /* on it */
+		bool *broken;     /* some call is to be ended for what it brought: the transfer's */
 		struct transfer_call **peers; /* those with libcurl */
 		bool packs;                   /* packed answers are welcome */
 		bool flooded;        /* more came than an answer of max_bytes takes, in whatever part of it */
 		int socket;          /* -1: libcurl has not waited for it yet */
-		uint64_t wire_begin; /* what had come over it before */
+		bool begun;          /* it was looked at: */
+		uint64_t wire_begin; /* what had come over it before, but for what libcurl reads at once */
 		int64_t start_us;    /* monotonic; while waiting for its name: of that */
 		struct transfer_call *next, **at;
+		struct transfer_loop *loop;
 		const struct networks *allowed;
-		const struct tls *tls;
+		const struct tls *tls, *tls_set; /* the other one is what the handle was set up with */
+		bool set_up;
+		bool plain;        /* no TLS */
 		bool in_the_clear; /* blocked for that */
-		char error[256];   /* libcurl's words */
+		char *error;       /* libcurl's words; NULL: without TLS nobody needs them */
 	} own;
 };
 void transfer_call_done(struct transfer_call *call); /* only an idle one */
@@ -123,6 +127,8 @@ void transfer_wake(struct transfer *t);
 
 /* Any thread. */
 void transfer_start(struct transfer *t, struct transfer_call *call);
+/* With the next one that is started, or when the thread is woken, whichever comes first. */
+void transfer_start_soon(struct transfer *t, struct transfer_call *call);
 /* Soon calls `done` with `cancelled`, unless the call ends by itself before.  Only between start and done. */
 void transfer_cancel(struct transfer *t, struct transfer_call *call);
 

@@ -46,7 +46,7 @@ bool transfer_budget_take(struct transfer_call *call, size_t held)
 		assert(largest->own.charged > 0);
 		largest->own.crowded_out = true;
 		transfer_call_drop(largest);
-		*call->own.crowded = true;
+		*call->own.broken = true;
 	}
 	return !call->own.crowded_out;
 }

@@ -8,18 +8,20 @@
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #define CONNECT_TIMEOUT_MS 3000
+/*
+ * libcurl reads so much at once, and holds so much for each request that is on its way: little for an answer that is asked to be
+ * small, which also is what a parked request waits for.
+ */
+#define BUFFER_SMALL 1536L
+#define BUFFER_PAGE 65536L
 
 /* --- what libcurl calls --- */
-
-static bool is_plain(const struct transfer_call *call)
-{
-	return strncmp(call->url.at, "http:", 5) == 0;
-}
 
 static size_t take_bytes(char *at, size_t size, size_t n, void *ctx)
 {
@@ -55,11 +57,14 @@ static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_so
 	call->own.verdict = networks_judge(call->own.allowed, &a->addr);
 	if (call->own.verdict != ADDRESS_ALLOWED)
 		return CURL_SOCKET_BAD;
-	if (is_plain(call) && !networks_allow_plain(call->own.allowed, &a->addr)) {
+	if (call->own.plain && !networks_allow_plain(call->own.allowed, &a->addr)) {
 		call->own.in_the_clear = true;
 		return CURL_SOCKET_BAD;
 	}
-	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+	int s = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+	if (s >= 0)
+		transfer_loop_opened(call->own.loop, s);
+	return s;
 }
 
 /* Of what came over it, what nobody has read yet. */
@@ -82,7 +87,7 @@ void transfer_call_waits(struct transfer_call *call, int socket)
 	if (call->own.socket == socket)
 		return;
 	call->own.socket = socket;
-	call->own.wire_begin = wire_bytes(socket);
+	call->own.begun = false;
 }
 
 /* A line of a head that has no end yet is libcurl's, which shows none of it. */
@@ -90,29 +95,33 @@ static bool take_head_so_far(struct transfer_call *call, uint64_t came)
 {
 	uint64_t unread = unread_bytes(call->own.socket);
 	uint64_t held = came > unread ? came - unread : 0;
-	if (!is_plain(call)) /* records of TLS are not its text */
+	if (!call->own.plain) /* records of TLS are not its text */
 		return true;
 	if (held > TRANSFER_HEAD_BYTES)
 		call->own.head_bytes = TRANSFER_HEAD_BYTES + 1;
 	return held <= TRANSFER_HEAD_BYTES && transfer_budget_take(call, held);
 }
 
-/* After each reading.  Neither heads nor body tell of the extensions of chunks, nor of what else libcurl passes over. */
-static int look_at_wire(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+/* Neither heads nor body tell of the extensions of chunks, nor of what else libcurl passes over. */
+void transfer_call_look(struct transfer_call *call)
 {
-	struct transfer_call *call = ctx;
-	(void)a;
-	(void)b;
-	(void)c;
-	(void)d;
-	if (call->own.crowded_out)
-		return 1;
 	if (call->own.socket < 0)
-		return 0;
-	uint64_t all = wire_bytes(call->own.socket), begin = call->own.wire_begin;
-	uint64_t came = all > begin ? all - begin : 0;
+		return;
+	uint64_t all = wire_bytes(call->own.socket);
+	if (!call->own.begun) { /* most answers are whole at once, and never come here */
+		uint64_t known = unread_bytes(call->own.socket) + call->own.head_bytes + call->reply.len;
+		call->own.wire_begin = all > known ? all - known : 0;
+		call->own.begun = true;
+	}
+	uint64_t came = all > call->own.wire_begin ? all - call->own.wire_begin : 0;
 	call->own.flooded = came > 2 * (call->max_bytes + TRANSFER_HEAD_BYTES);
-	return call->own.flooded || (!call->own.head_over && !take_head_so_far(call, came));
+	if (call->own.flooded || (!call->own.head_over && !take_head_so_far(call, came)))
+		*call->own.broken = true;
+}
+
+bool transfer_call_is_broken(const struct transfer_call *call)
+{
+	return call->own.crowded_out || call->own.flooded || call->own.head_bytes > TRANSFER_HEAD_BYTES;
 }
 
 /* Of the connection that the request will go over, which may be one from before the networks changed. */
@@ -123,7 +132,7 @@ static int may_send(void *ctx, char *to, char *from, int to_port, int from_port)
 	(void)to_port;
 	(void)from_port;
 	call->own.verdict = networks_judge_text(call->own.allowed, to);
-	call->own.in_the_clear = is_plain(call) && !networks_allow_plain_text(call->own.allowed, to);
+	call->own.in_the_clear = call->own.plain && !networks_allow_plain_text(call->own.allowed, to);
 	if (call->own.verdict == ADDRESS_ALLOWED && !call->own.in_the_clear)
 		return CURL_PREREQFUNC_OK;
 	return CURL_PREREQFUNC_ABORT;
@@ -163,14 +172,15 @@ static bool is_handshake(const struct transfer_call *call)
 	curl_off_t connected_us = 0, secured_us = 0;
 	curl_easy_getinfo(call->own.easy, CURLINFO_CONNECT_TIME_T, &connected_us);
 	curl_easy_getinfo(call->own.easy, CURLINFO_APPCONNECT_TIME_T, &secured_us);
-	return !is_plain(call) && connected_us > 0 && secured_us == 0;
+	return !call->own.plain && connected_us > 0 && secured_us == 0;
 }
 
 static enum poll_result tls_result(CURLcode code, const struct transfer_call *call, struct reason *why)
 {
 	long verdict = 0;
 	curl_easy_getinfo(call->own.easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
-	tls_fault(why, code == CURLE_PEER_FAILED_VERIFICATION, verdict, call->own.error);
+	tls_fault(
+		why, code == CURLE_PEER_FAILED_VERIFICATION, verdict, call->own.error ? call->own.error : "");
 	return POLL_TLS;
 }
 
@@ -214,7 +224,8 @@ static enum poll_result classify(CURLcode code, const struct transfer_call *call
 		return tls_result(code, call, why);
 	case CURLE_RECV_ERROR:
 	case CURLE_SEND_ERROR:
-		return tls_alerted(call->own.error) ? tls_result(code, call, why) : POLL_NETWORK;
+		return call->own.error && tls_alerted(call->own.error) ? tls_result(code, call, why)
+								       : POLL_NETWORK;
 	case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9: something answers, but not in HTTP */
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_BAD_CONTENT_ENCODING:
@@ -266,7 +277,6 @@ static void set_tls(CURL *easy, struct transfer_call *call)
 {
 	const struct tls *t = call->own.tls;
 	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->own.error);
 	if (!t)
 		return;
 	if (tls_ca(t).len > 0) {
@@ -286,16 +296,12 @@ static void set_limits(CURL *easy, struct transfer_call *call)
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, -1L); /* else its table is walked after each call */
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_bytes);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_head);
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
-	curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
-	curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, look_at_wire);
-	curl_easy_setopt(easy, CURLOPT_XFERINFODATA, call);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, call);
 	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, may_send);
@@ -307,18 +313,43 @@ static bool may_be_packed(const struct transfer_call *call, const struct address
 {
 	if (call->packing != CODING_AUTO)
 		return call->packing == CODING_ALWAYS;
-	return call->own.name[0] ? !addresses_are_loopback(found->text) : !node_url_is_loopback(call->url.at);
+	return call->own.name ? !addresses_are_loopback(found->text) : !node_url_is_loopback(call->url.at);
+}
+
+/* What is the same for all requests of a call, which is most of what there is to set, is set once. */
+static void set_up(CURL *easy, struct transfer_call *call)
+{
+	if (call->own.set_up && call->own.tls_set == call->own.tls)
+		return;
+	curl_easy_reset(easy);
+	set_limits(easy, call);
+	set_tls(easy, call);
+	call->own.tls_set = call->own.tls;
+	call->own.set_up = true;
+}
+
+static void want_words(CURL *easy, struct transfer_call *call)
+{
+	if (!call->own.error)
+		call->own.error = calloc(1, CURL_ERROR_SIZE);
+	if (!call->own.error)
+		err_out_of_memory();
+	call->own.error[0] = 0;
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->own.error);
 }
 
 void transfer_call_prepare(struct transfer_call *call, const struct addresses *found)
 {
 	CURL *easy = call->own.easy;
-	curl_easy_reset(easy);
-	set_limits(easy, call);
-	call->own.error[0] = 0;
-	set_tls(easy, call);
+	set_up(easy, call);
+	if (!call->own.plain)
+		want_words(easy, call);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, call->kept_bytes > 0 ? BUFFER_PAGE : BUFFER_SMALL);
 	curl_easy_setopt(easy, CURLOPT_URL, call->url.at);
-	if (call->own.name[0])
+	call->own.packs = may_be_packed(call, found);
+	buf_done(&call->url); /* libcurl has its own copy */
+	if (call->own.name)
 		set_addresses(easy, call, found);
 	if (call->method == HTTP_POST) {
 		curl_easy_setopt(easy, CURLOPT_POST, 1L);
@@ -328,8 +359,9 @@ void transfer_call_prepare(struct transfer_call *call, const struct addresses *f
 		add_header(call, "Expect:", "");
 		if (call->body_coding != CODING_NONE)
 			add_header(call, "Content-Encoding: ", coding_name(call->body_coding));
+	} else {
+		curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
 	}
-	call->own.packs = may_be_packed(call, found);
 	if (call->own.packs)
 		add_header(call, "Accept-Encoding: ", CODING_ACCEPTED);
 	if (call->token[0])
@@ -364,14 +396,23 @@ void transfer_call_fail(struct transfer_call *call, enum poll_result r, const ch
 	call->answer.result = r;
 }
 
+/* The handle, which stays, forgets it as well. */
+static void drop_list(CURL *easy, CURLoption o, void **list)
+{
+	if (!*list)
+		return;
+	curl_easy_setopt(easy, o, NULL);
+	curl_slist_free_all(*list);
+	*list = NULL;
+}
+
 void transfer_call_close(struct transfer_call *call)
 {
 	call->answer.t_done_us = clock_wall_us();
 	call->answer.took_us = clock_mono_us() - call->own.start_us;
 	call->answer.body = buf_span(&call->reply);
-	curl_slist_free_all(call->own.headers);
-	curl_slist_free_all(call->own.addresses);
-	call->own.headers = call->own.addresses = NULL;
+	drop_list(call->own.easy, CURLOPT_HTTPHEADER, &call->own.headers);
+	drop_list(call->own.easy, CURLOPT_RESOLVE, &call->own.addresses);
 }
 
 void transfer_call_done(struct transfer_call *call)
@@ -379,6 +420,8 @@ void transfer_call_done(struct transfer_call *call)
 	if (call->own.easy)
 		curl_easy_cleanup(call->own.easy);
 	buf_done(&call->url);
+	free(call->own.name);
+	free(call->own.error);
 	transfer_call_drop(call);
 	explicit_bzero(call, sizeof *call);
 }

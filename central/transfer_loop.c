@@ -4,40 +4,78 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #define EVENTS 256
 /* Below the number of hosts libcurl would close one connection for each it opens. */
 #define CONNECTIONS_KEPT 8192
 #define WAKE UINT64_MAX
+#define GATHER_CALLS 1000
+#define GATHER_US 1000
 
 static uint64_t token_of(const struct transfer_lane *lane, curl_socket_t s)
 {
 	return (uint64_t)(lane - lane->loop->lanes) << 32 | (unsigned)s;
 }
 
-/* libcurl says what it waits for; it does not say whether it knew the socket before. */
+/* --- what epoll was told --- */
+
+static struct transfer_watch *watch_of(struct transfer_loop *l, int socket)
+{
+	size_t n = l->n_watches, at = (size_t)socket;
+	if (at >= n) {
+		l->n_watches = at + at / 2 + 64;
+		l->watches = realloc(l->watches, l->n_watches * sizeof *l->watches);
+		if (!l->watches)
+			err_out_of_memory();
+		memset(l->watches + n, 0, (l->n_watches - n) * sizeof *l->watches);
+	}
+	return &l->watches[at];
+}
+
+void transfer_loop_opened(struct transfer_loop *l, int socket)
+{
+	*watch_of(l, socket) = (struct transfer_watch){0};
+}
+
+static void watch(struct transfer_lane *lane, int socket, uint32_t events)
+{
+	struct transfer_watch *w = watch_of(lane->loop, socket);
+	struct epoll_event ev = {.events = events, .data.u64 = token_of(lane, socket)};
+	if (w->known && w->events == events)
+		return;
+	int r = epoll_ctl(lane->loop->epoll, w->known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, socket, &ev);
+	assert(r == 0 || errno == ENOMEM || errno == ENOSPC); /* then the call ends by its time */
+	w->known = r == 0;
+	w->events = events;
+}
+
+static void unwatch(struct transfer_loop *l, int socket)
+{
+	epoll_ctl(l->epoll, EPOLL_CTL_DEL, socket, NULL);
+	watch_of(l, socket)->known = false;
+}
+
+/*
+ * libcurl says what it waits for.  When it no longer does, the request is over, and the next one over the same connection will
+ * wait for the same: so epoll goes on watching, until something happens that nobody waits for.
+ */
 static int on_socket(CURL *easy, curl_socket_t s, int what, void *ctx, void *known)
 {
 	struct transfer_lane *lane = ctx;
-	struct epoll_event ev = {.data.u64 = token_of(lane, s)};
 	struct transfer_call *call = NULL;
-	if (what == CURL_POLL_REMOVE) {
-		epoll_ctl(lane->loop->epoll, EPOLL_CTL_DEL, s, NULL);
-		return 0;
-	}
-	if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&call) == CURLE_OK && call)
+	(void)known;
+	if (what != CURL_POLL_REMOVE &&
+		curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&call) == CURLE_OK && call)
 		transfer_call_waits(call, s);
-	if (what & CURL_POLL_IN)
-		ev.events |= EPOLLIN;
-	if (what & CURL_POLL_OUT)
-		ev.events |= EPOLLOUT;
-	int r = epoll_ctl(lane->loop->epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, s, &ev);
-	assert(r == 0 || errno == ENOMEM || errno == ENOSPC); /* then the call ends by its time */
-	curl_multi_assign(lane->multi, s, lane);
+	watch_of(lane->loop, s)->call = call;
+	if (what != CURL_POLL_REMOVE)
+		watch(lane, s, (what & CURL_POLL_IN ? EPOLLIN : 0U) | (what & CURL_POLL_OUT ? EPOLLOUT : 0U));
 	return 0;
 }
 
@@ -84,6 +122,7 @@ void transfer_loop_close(struct transfer_loop *l)
 {
 	for (unsigned i = 0; i < TRANSFER_LANES; i++)
 		curl_multi_cleanup(l->lanes[i].multi);
+	free(l->watches);
 	close(l->epoll);
 	close(l->wake);
 }
@@ -99,10 +138,12 @@ void transfer_loop_add(struct transfer_loop *l, struct transfer_call *call)
 	if (m == CURLM_OUT_OF_MEMORY)
 		err_out_of_memory();
 	assert(m == CURLM_OK);
+	l->calls++;
 }
 
 void transfer_loop_remove(struct transfer_loop *l, struct transfer_call *call)
 {
+	l->calls--;
 	curl_multi_remove_handle(lane_of(l, call)->multi, call->own.easy);
 }
 
@@ -123,14 +164,27 @@ static void drive(struct transfer_lane *lane, curl_socket_t s, int what)
 	lane->stirred = true;
 }
 
+static void on_socket_event(struct transfer_loop *l, struct transfer_lane *lane, int socket, uint32_t events)
+{
+	int what = (events & EPOLLIN ? CURL_CSELECT_IN : 0) | (events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+		   (events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+	if (!watch_of(l, socket)
+			->call) { /* closed by the other end, mostly: libcurl looks before it uses it again */
+		unwatch(l, socket);
+		return;
+	}
+	drive(lane, socket, what);
+	struct transfer_call *call = watch_of(l, socket)->call;
+	if (call)
+		transfer_call_look(call);
+}
+
 static void on_event(struct transfer_loop *l, const struct epoll_event *ev)
 {
 	uint64_t woken;
-	int what = (ev->events & EPOLLIN ? CURL_CSELECT_IN : 0) |
-		   (ev->events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
-		   (ev->events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
 	if (ev->data.u64 != WAKE) {
-		drive(&l->lanes[ev->data.u64 >> 32], (curl_socket_t)(ev->data.u64 & UINT32_MAX), what);
+		on_socket_event(
+			l, &l->lanes[ev->data.u64 >> 32], (int)(ev->data.u64 & UINT32_MAX), ev->events);
 		return;
 	}
 	ssize_t n = read(l->wake, &woken, sizeof woken);
@@ -149,10 +203,20 @@ static int wait_ms(const struct transfer_loop *l, int64_t until_us)
 	return first < 0 ? -1 : left_us <= 0 ? 0 : (int)((left_us + 999) / 1000);
 }
 
+/* So that what comes of thousands is looked at together: to go to sleep and wake up for each costs as much as to look at it. */
+static void gather(void)
+{
+	const struct timespec a_while = {.tv_nsec = GATHER_US * 1000};
+	nanosleep(&a_while, NULL);
+}
+
 void transfer_loop_turn(struct transfer_loop *l, int64_t until_us)
 {
 	struct epoll_event evs[EVENTS];
+	if (l->busy && l->calls >= GATHER_CALLS)
+		gather();
 	int n = epoll_wait(l->epoll, evs, EVENTS, wait_ms(l, until_us));
+	l->busy = n > 0;
 	for (int i = 0; i < n; i++)
 		on_event(l, &evs[i]);
 	int64_t now = clock_mono_us();

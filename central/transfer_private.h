@@ -15,6 +15,9 @@
 void transfer_call_prepare(struct transfer_call *call, const struct addresses *found);
 /* libcurl waits for this socket for its sake. */
 void transfer_call_waits(struct transfer_call *call, int socket);
+/* Something came over it, and the call goes on: has it brought too much?  Then it is to be ended. */
+void transfer_call_look(struct transfer_call *call);
+bool transfer_call_is_broken(const struct transfer_call *call);
 /* Reads what came of it; of `code` and of the handle. */
 void transfer_call_judge(struct transfer_call *call, CURLcode code);
 /*
@@ -40,8 +43,18 @@ struct transfer_lane {
 	int64_t due_us; /* monotonic: when libcurl wants to be called; -1 = it does not */
 	bool stirred;   /* it may have finished something */
 };
+/* What epoll was told of a descriptor of libcurl's. */
+struct transfer_watch {
+	bool known;
+	uint32_t events;
+	struct transfer_call *call; /* for whose sake libcurl waits; NULL: it does not */
+};
 struct transfer_loop {
 	int epoll, wake;
+	size_t calls;                   /* in it */
+	bool busy;                      /* something came in the turn before */
+	struct transfer_watch *watches; /* by descriptor */
+	size_t n_watches;
 	struct transfer_lane lanes[TRANSFER_LANES];
 };
 
@@ -49,6 +62,8 @@ enum err transfer_loop_open(struct transfer_loop *l, struct reason *why) MUST_US
 void transfer_loop_close(struct transfer_loop *l); /* no calls are in it */
 void transfer_loop_add(struct transfer_loop *l, struct transfer_call *call);
 void transfer_loop_remove(struct transfer_loop *l, struct transfer_call *call);
+/* A socket was made: what epoll knew under its number was another. */
+void transfer_loop_opened(struct transfer_loop *l, int socket);
 /* Any thread: ends the turn that goes on, or the next one. */
 void transfer_loop_wake(struct transfer_loop *l);
 /* Moves bytes once, after waiting for something to do until `until_us` at most; -1 = for ever. */

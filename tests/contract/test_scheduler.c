@@ -227,15 +227,15 @@ static struct {
 	_Atomic unsigned n;
 } counts;
 
-void __real_transfer_start(struct transfer *t, struct transfer_call *call);
-void __wrap_transfer_start(struct transfer *t, struct transfer_call *call);
-void __wrap_transfer_start(struct transfer *t, struct transfer_call *call)
+void __real_transfer_start_soon(struct transfer *t, struct transfer_call *call);
+void __wrap_transfer_start_soon(struct transfer *t, struct transfer_call *call);
+void __wrap_transfer_start_soon(struct transfer *t, struct transfer_call *call)
 {
 	if (strstr(call->url.at, "recount=1")) {
 		counts.timeout_ms = call->timeout_ms;
 		counts.n++;
 	}
-	__real_transfer_start(t, call);
+	__real_transfer_start_soon(t, call);
 }
 
 static enum err refuse(enum err e, struct reason *why)

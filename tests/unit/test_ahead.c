@@ -116,7 +116,7 @@ static void takes_it_only_as_foreseen(void **state)
 			assert_int_equal(next.basis.witness.seq, 9);
 			assert_string_not_equal(next.request.hex, x.request.hex);
 		}
-		assert_int_equal(a.page.n + a.body.len, 0);
+		assert_null(a.next);
 		exchange_done(&next);
 		exchange_done(&x);
 	}
