@@ -72,6 +72,8 @@ struct node_sync {
 	 * stand at the same position with other records, so an answer to what was sent before is no answer.
 	 */
 	uint64_t life;
+	/* Likewise not stored: the store's mark of the owner when this was read, if both ends were then proven equal; else 0. */
+	uint64_t proven;
 };
 
 /* A row of the store. */
@@ -194,7 +196,7 @@ bool node_sync_doubts(const struct node_sync *s);
 /* What the node last said of its own clock. */
 struct offset_claim node_clock_claim(const struct node_run *run);
 
-/* Pure.  `reason` gets a sentence for people.  now and interval: monotonic µs, ms. */
+/* Pure.  `reason` gets a sentence for people; NULL: the word alone.  now and interval: monotonic µs, ms. */
 enum node_state node_state(const struct node *n, const struct node_run *run, int64_t now_us,
 	int64_t interval_ms, struct reason *reason);
 

@@ -8,6 +8,7 @@
  * changes;
  *   - a transaction that would change nothing is not written;
  *   - after UNCERTAIN nothing is remembered: the next call reads the database.
+ *   - what was proven equal is proven again from memory only while nobody has touched anything of the owner since;
  *   - a count that is wanted (recount) is only proven by a page whose request asked for one;
  *   - a record that the database refuses for what it is does not hold up the others: it goes into quarantine;
  * A store may be used from any thread; calls may block on the database, none calls back.

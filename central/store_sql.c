@@ -183,7 +183,7 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-void store_lock_owners(struct db *db, const struct span *owners, size_t n)
+void store_lock_owners_untouched(struct db *db, const struct span *owners, size_t n)
 {
 	struct arena a = {0};
 	uint64_t *keys = arena_alloc(&a, (n + 1) * sizeof(*keys));
@@ -195,9 +195,16 @@ void store_lock_owners(struct db *db, const struct span *owners, size_t n)
 	arena_done(&a);
 }
 
-void store_lock_owner(struct db *db, struct span owner)
+void store_lock_owners(struct store *st, struct db *db, const struct span *owners, size_t n)
 {
-	store_lock_owners(db, &owner, 1);
+	store_lock_owners_untouched(db, owners, n);
+	for (size_t i = 0; i < n; i++)
+		store_touch_owner(st, owners[i]);
+}
+
+void store_lock_owner(struct store *st, struct db *db, struct span owner)
+{
+	store_lock_owners(st, db, &owner, 1);
 }
 
 struct dot store_next_dot(struct store *st)
@@ -298,6 +305,7 @@ void store_retune(struct store *st, enum merge_policy policy, uint64_t events_ke
 enum err store_open(struct store **ret, const struct store_config *c, struct reason *why)
 {
 	struct store *st = calloc(1, sizeof(*st));
+	uint64_t opening = actor_new(true);
 	enum err e;
 
 	if (!st)
@@ -308,6 +316,8 @@ enum err store_open(struct store **ret, const struct store_config *c, struct rea
 	st->notify_level = c->notify_level;
 	st->notices_kept = c->notices_kept ? c->notices_kept : STORE_NOTICES_KEPT;
 	st->spate = spate_new();
+	for (size_t i = 0; i < STORE_MARKS; i++)
+		st->touched[i] = opening;
 	pthread_mutex_init(&st->minting, NULL);
 	pool_init(&st->writers);
 	pool_init(&st->readers);

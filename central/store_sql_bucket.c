@@ -68,7 +68,7 @@ static enum err settle(struct store *st, struct digest_apply *p, struct reason *
 	struct node n;
 	enum err e;
 
-	store_lock_owner(db, span_of(p->node));
+	store_lock_owner(st, db, span_of(p->node));
 	e = store_check_basis(st, db, p->node, p->basis, &n, why);
 	if (e == OK) {
 		p->sync = n.sync;

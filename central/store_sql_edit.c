@@ -228,7 +228,7 @@ static void lock_owners(struct editing *ed, const struct draft *drafts, size_t n
 	for (size_t i = 0; i < n; i++)
 		if (i == 0 || !span_equal(drafts[i].owner, owners[m - 1]))
 			owners[m++] = drafts[i].owner;
-	store_lock_owners(ed->db, owners, m);
+	store_lock_owners(ed->st, ed->db, owners, m);
 }
 
 static struct editing editing_begin(struct store *st, const struct author *by)
@@ -257,7 +257,7 @@ static enum err delete_one(struct editing *ed, struct span owner, struct span id
 	struct record present, r;
 	enum err e;
 
-	store_lock_owner(ed->db, owner);
+	store_lock_owner(ed->st, ed->db, owner);
 	e = editing_owner(ed, owner, why);
 	if (e != OK)
 		return e;
@@ -301,7 +301,7 @@ static enum err promote(struct editing *ed, uint64_t id, struct written *ret, st
 
 	if (!load_archived(ed->db, id, &archived, &ed->arena))
 		return fail(GONE, why, "no conflict %llu", (unsigned long long)id);
-	store_lock_owner(ed->db, archived.owner);
+	store_lock_owner(ed->st, ed->db, archived.owner);
 	e = editing_owner(ed, archived.owner, why);
 	if (e != OK)
 		return e;

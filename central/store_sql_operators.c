@@ -100,7 +100,7 @@ static enum err add_node(struct store *st, struct db *db, const struct author *b
 	bool known;
 	enum err e;
 
-	store_lock_owner(db, span_of(n->name));
+	store_lock_owner(st, db, span_of(n->name));
 	known = store_load_node(st, db, span_of(n->name), &before);
 	if (known && before.url[0])
 		return fail(CONFLICT, why, "node %s exists", n->name);
@@ -142,7 +142,7 @@ enum err store_node_add(struct store *st, const struct author *by, const char *n
 static enum err get_node(
 	struct store *st, struct db *db, const char *name, struct node *n, struct reason *why)
 {
-	store_lock_owner(db, span_of(name));
+	store_lock_owner(st, db, span_of(name));
 	if (!store_load_node(st, db, span_of(name), n) || !n->url[0])
 		return fail(GONE, why, "no node %s", name);
 	return OK;

@@ -17,6 +17,7 @@
 #include "gen/sql_central.h"
 
 #define POOL_MAX 6
+#define STORE_MARKS 4096
 
 /* Connections of one kind, each used by one call at a time. */
 struct pool {
@@ -51,6 +52,8 @@ struct store {
 	atomic_uint_fast64_t life; /* see struct node_sync */
 	/* By the owner's hash: the last page held records that were there, so look before inserting (PostgreSQL). */
 	atomic_bool look_first[256];
+	/* By the owner's hash: rises when anything of the owner may be written; from a start that is this opening's alone. */
+	atomic_uint_fast64_t touched[STORE_MARKS];
 };
 
 /* --- transactions --- */
@@ -64,13 +67,26 @@ enum err store_read_end(struct store *st, struct db *db, enum err e, struct reas
  * Before anything of an owner is read in a transaction that may write it; all owners of a transaction at once.
  * Whoever writes an owner's records or its row holds this.
  */
-void store_lock_owner(struct db *db, struct span owner);
-void store_lock_owners(struct db *db, const struct span *owners, size_t n);
+void store_lock_owner(struct store *st, struct db *db, struct span owner);
+void store_lock_owners(struct store *st, struct db *db, const struct span *owners, size_t n);
 /*
  * The dot of the next version this centre makes; a fresh actor after a commit of unknown outcome, and when
  * the content may have been replaced under us.
  */
 struct dot store_next_dot(struct store *st);
+
+/* --- equal again (store_sql_proven.c) --- */
+
+/* Something of the owner may be about to be written; its lock is held.  Locking touches, too. */
+void store_touch_owner(struct store *st, struct span owner);
+/* The owner's mark: while it is the same, nobody has locked the owner, and so written anything of it, since it was read under the lock. */
+uint64_t store_mark_of(struct store *st, struct span owner);
+/* For who mostly looks, and touches when it writes. */
+void store_lock_owners_untouched(struct db *db, const struct span *owners, size_t n);
+/* Within a transaction: true where the page is what it was before, of a node that was proven equal; it is then applied. */
+bool store_prove_again(struct store *st, struct pull_apply *p);
+/* Both ends are equal as of this transaction, whatever came of the page: notes the mark if that can be proven again by it. */
+void store_note_proven(struct store *st, struct pull_apply *p);
 
 /* --- nodes and events (store_sql_nodes.c, store_sql_operators.c, store_sql_events.c) --- */
 

@@ -115,6 +115,9 @@ static void apply_page(struct store *st, struct db *db, struct pull_apply *p, en
 	p->to_push = p->to_push || !p->sync.swept;
 	if (!settle_same_sync(&n.sync, &p->sync))
 		store_save_sync(db, p->node, &p->sync);
+	if (p->fetched || p->page->n + p->page->n_refused > 0 || !settle_same_sync(&n.sync, &p->sync))
+		store_touch_owner(st, span_of(p->node));
+	store_note_proven(st, p);
 	p->result = OK;
 }
 
@@ -124,13 +127,19 @@ static enum err apply_all(
 	struct db *db = store_write_begin(st);
 	struct arena a = {0};
 	struct span *owners = arena_alloc(&a, (n + 1) * sizeof(*owners));
+	bool *again = arena_alloc(&a, (n + 1) * sizeof(*again));
+	size_t n_owners = 0;
 
-	for (size_t i = 0; i < n; i++)
-		owners[i] = span_of(pages[i].node);
-	store_lock_owners(db, owners, n);
-	arena_done(&a);
+	for (size_t i = 0; i < n && db_failed(db, NULL) == OK; i++) {
+		again[i] = store_prove_again(st, &pages[i]);
+		if (!again[i])
+			owners[n_owners++] = span_of(pages[i].node);
+	}
+	store_lock_owners_untouched(db, owners, n_owners);
 	for (size_t i = 0; i < n && db_failed(db, NULL) == OK; i++)
-		apply_page(st, db, &pages[i], care);
+		if (!again[i])
+			apply_page(st, db, &pages[i], care);
+	arena_done(&a);
 	/* Last, since whoever gives an event its number holds up the others until it commits. */
 	for (size_t i = 0; i < n && db_failed(db, NULL) == OK; i++)
 		if (pages[i].result == OK)

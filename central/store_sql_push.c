@@ -137,7 +137,7 @@ static enum err end_sweep(
 	struct node n;
 	enum err e;
 
-	store_lock_owner(db, span_of(name));
+	store_lock_owner(st, db, span_of(name));
 	e = store_check_basis(st, db, name, basis, &n, why);
 	if (e == OK && !n.sync.swept) {
 		settle_push(&n.sync, &(struct push_page){.sweep_ends = true},
@@ -359,7 +359,7 @@ static enum err apply_push(struct store *st, struct push_apply *p, const struct 
 	struct node n;
 	enum err e;
 
-	store_lock_owner(db, span_of(p->node));
+	store_lock_owner(st, db, span_of(p->node));
 	e = store_check_basis(st, db, p->node, p->basis, &n, why);
 	if (e == OK) {
 		tried.sync = n.sync;

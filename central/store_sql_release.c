@@ -118,7 +118,7 @@ static void tell_released(struct meeting *m, const struct author *by, const stru
 static bool open_kept(struct meeting *m, uint64_t number, struct kept *k, struct node *n)
 {
 	return load_kept(m->db, number, k, &m->arena) &&
-	       (store_lock_owner(m->db, span_of(k->owner)), load_kept(m->db, number, k, &m->arena)) &&
+	       (store_lock_owner(m->st, m->db, span_of(k->owner)), load_kept(m->db, number, k, &m->arena)) &&
 	       store_load_node(m->st, m->db, span_of(k->owner), n);
 }
 
