@@ -45,6 +45,20 @@ def all_in_step(centre, n, seconds=120):
     lab.wait_until(f"{n} in step", lambda: centre.get("/v1/status").json["nodes"]["in_sync"] >= n, seconds)
 
 
+def all_scraped(members, seconds=60):
+    """Waits for a whole second in which each member was scraped."""
+    members.mark()
+    begun = time.monotonic()
+
+    def scraped():
+        nonlocal begun
+        if time.monotonic() < begun + 1:
+            return False
+        begun = time.monotonic()
+        return members.mark()["scrapes"] >= 0.99 * NODES
+    lab.wait_until("all scraped", scraped, seconds)
+
+
 # --- Prometheus ---
 
 class Prometheus:
@@ -77,13 +91,12 @@ def polled(site, table):
                     centre = site.centre(f"polled{i}", members.nodes, ["--poll-interval", "1s"]).start()
                     all_in_step(centre, NODES)
                     w = Window(centre, members).end()
-                    ours.append((w.core, resident_mib(centre), w.seen["polls"] / w.s, w.seen["turns"]["p99"]))
+                    ours.append((w.core, resident_mib(centre), w.seen["polls"] / w.s, w.seen["turns"]["p99"], w.seen["gaps"]["max"] / 1000))
                     centre.stop()
                 else:
                     p = Prometheus(site.path / f"prometheus{i}", members)
                     try:
-                        lab.wait_until("all scraped", lambda: members.mark()["scrapes"] > 0, 60)
-                        time.sleep(5)
+                        all_scraped(members)
                         w = Window(p, members).end()
                         theirs.append((w.core, resident_mib(p), w.seen["scrapes"] / w.s))
                     finally:
@@ -93,11 +106,13 @@ def polled(site, table):
     table.add("polled, centre CPU", "% of a core", [c for c, *_ in ours], f"{NODES:,} nodes, each proven once a second")
     table.add("polled, Prometheus", "% of a core", [c for c, *_ in theirs], "the same nodes scraped once a second")
     table.add("polled / Prometheus", "times", [a[0] / b[0] for a, b in zip(ours, theirs)], "the centre's CPU against Prometheus'", at_most=0.4)
-    table.add("polled, memory", "MiB", [m for _, m, *_ in ours], "resident")
+    table.add("polled, memory", "MiB", [o[1] for o in ours], "resident")
     table.add("polled, memory /", "times", [a[1] / b[1] for a, b in zip(ours, theirs)], "against Prometheus'", at_most=0.125)
-    table.add("polled, rate", "polls/s", [r for _, _, r, _ in ours], f"of {NODES:,} nodes")
+    table.add("polled, memory a node", "KiB", [o[1] * 1024 / NODES for o in ours], "all that is resident, divided by the nodes")
+    table.add("polled, on time", "times", [o[2] / NODES for o in ours], "polls a second and node", at_least=0.99)
+    table.add("polled, longest gap", "s", [o[4] for o in ours], "between two polls of a node, of all nodes", at_most=1.5)
     table.add("polled, rate theirs", "scrapes/s", [r for *_, r in theirs], "the same of Prometheus")
-    table.add("polled, turn p99", "ms", [p for *_, p in ours], "from a node's answer to its next request", at_most=10)
+    table.add("polled, turn p99", "ms", [o[3] for o in ours], "from a node's answer to its next request", at_most=10)
 
 
 def parked(site, table):

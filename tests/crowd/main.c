@@ -11,7 +11,8 @@
  *	rate R       write R records a second, each at a member picked by chance
  *	mark         tell what was seen since the last mark, and forget it:
  *	             polls, scrapes; news: how long a written record took until the centre said that it holds it;
- *	             turns: from an answer to the same member's next request, which is the centre's time alone
+ *	             turns: from an answer to the same member's next request, which is the centre's time alone;
+ *	             gaps: from a request of a member to its next one
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -44,6 +45,7 @@ struct place { /* a member and its connection */
 	size_t sent;
 	struct page_request asked;
 	int64_t received_us, answered_us; /* wall; monotonic, 0 = not yet */
+	int64_t asked_us;                 /* monotonic: when it was polled last; 0 = not yet */
 };
 
 struct series {
@@ -60,7 +62,7 @@ static struct crowd {
 	uint64_t polls, scrapes;
 	int64_t *
 		due_us; /* of each place, monotonic: when a parked request is answered; side by side, since all are looked at every millisecond */
-	struct series news, turns;
+	struct series news, turns, gaps;
 	char line[256];
 	size_t line_len;
 } crowd;
@@ -117,6 +119,8 @@ static void tell_mark(struct crowd *c)
 	series_tell(&c->news, "news");
 	putchar(',');
 	series_tell(&c->turns, "turns");
+	putchar(',');
+	series_tell(&c->gaps, "gaps");
 	puts("}");
 	fflush(stdout);
 	c->polls = c->scrapes = 0;
@@ -217,6 +221,9 @@ static void note_request(struct crowd *c, struct place *p, int64_t now)
 	c->polls++;
 	if (p->answered_us)
 		series_add(&c->turns, now - p->answered_us);
+	if (p->asked_us)
+		series_add(&c->gaps, now - p->asked_us);
+	p->asked_us = now;
 	for (; m->held < p->asked.after; m->held++)
 		if (m->rows[m->held].wrote_us)
 			series_add(&c->news, now - m->rows[m->held].wrote_us);

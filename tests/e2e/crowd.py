@@ -34,7 +34,7 @@ class Crowd:
         self.order(f"rate {per_second}")
 
     def mark(self):
-        """What was seen since the last mark: polls; news and turns with n, p50, p99, max in ms."""
+        """What was seen since the last mark: polls; news, turns and gaps with n, p50, p99, max in ms."""
         self.order("mark")
         return json.loads(self.process.stdout.readline())
 
