@@ -10,6 +10,7 @@
 
 #define REREAD_US 1000000
 #define ROOM_LOOK_US 500000
+#define SPARE_LOOKS_US 1000000
 #define START_TOGETHER 16 /* requests for which the transfer's thread is woken once */
 
 static struct slot *insert(struct scheduler *s, const struct node *n)
@@ -216,15 +217,26 @@ static void take_back_room(struct scheduler *s)
 			transfer_cancel(s->transfer, &s->slots.at[i]->call);
 }
 
-static void wait_news(struct scheduler *s)
+static int64_t next_due_us(const struct scheduler *s)
 {
 	int64_t due = slots_next_due_us(&s->slots);
 	if (s->applier.room.waiting > 0 && (due < 0 || due > s->room_due_us))
 		due = s->room_due_us;
-	if (due < 0 || due > s->retry_due_us)
-		due = s->retry_due_us;
+	return due < 0 || due > s->retry_due_us ? s->retry_due_us : due;
+}
+
+/* One worker wakes for what is due; the others would find it done, and only look now and then whether that one is held up. */
+static void wait_news(struct scheduler *s)
+{
+	int64_t due = next_due_us(s), spare = clock_mono_us() + SPARE_LOOKS_US;
+	if (s->watched_us <= due && due < spare)
+		due = spare;
+	else
+		s->watched_us = due;
 	struct timespec until = {.tv_sec = due / 1000000, .tv_nsec = due % 1000000 * 1000};
 	pthread_cond_timedwait(&s->news, &s->lock, &until);
+	if (s->watched_us == due)
+		s->watched_us = INT64_MAX;
 }
 
 static void *worker_run(void *ctx)
@@ -243,6 +255,9 @@ static void *worker_run(void *ctx)
 				wait_news(s);
 			continue;
 		}
+		int64_t due = next_due_us(s);
+		if (due < s->watched_us && due < clock_mono_us() + SPARE_LOOKS_US)
+			pthread_cond_signal(&s->news); /* another one is to wake for it */
 		pthread_mutex_unlock(&s->lock);
 		work(w, batch, n);
 		pthread_mutex_lock(&s->lock);
@@ -260,7 +275,12 @@ static void init_lock(struct scheduler *s)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&s->news, &attr);
 	pthread_condattr_destroy(&attr);
-	pthread_mutex_init(&s->lock, NULL);
+	/* Held for a moment at a time by all threads: not worth going to sleep for. */
+	pthread_mutexattr_t kind;
+	pthread_mutexattr_init(&kind);
+	pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_ADAPTIVE_NP);
+	pthread_mutex_init(&s->lock, &kind);
+	pthread_mutexattr_destroy(&kind);
 }
 
 enum err scheduler_open(struct scheduler **ret, const struct scheduler_config *c, struct reason *why)
@@ -277,6 +297,7 @@ enum err scheduler_open(struct scheduler **ret, const struct scheduler_config *c
 	s->allowed = c->allowed;
 	s->tls = c->tls;
 	s->n_workers = c->workers ? c->workers : 2;
+	s->watched_us = INT64_MAX;
 	s->retry_us = (c->retry_interval_ms ? c->retry_interval_ms : RETRY_INTERVAL_MS) * 1000;
 	s->retry_due_us = clock_mono_us() + s->retry_us;
 	slots_init(&s->slots, &s->news);

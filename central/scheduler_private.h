@@ -27,6 +27,7 @@ struct scheduler {
 	pthread_cond_t news; /* of slots */
 	/* under the lock: */
 	bool stopping;
+	int64_t watched_us; /* some worker wakes by then for what is due */
 	struct slots slots;
 	struct retry retry; /* by the one worker that moved retry_due_us */
 	int64_t retry_us, retry_due_us;
