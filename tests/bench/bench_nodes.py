@@ -45,18 +45,26 @@ def all_in_step(centre, n, seconds=120):
     lab.wait_until(f"{n} in step", lambda: centre.get("/v1/status").json["nodes"]["in_sync"] >= n, seconds)
 
 
-def all_scraped(members, seconds=60):
-    """Waits for a whole second in which each member was scraped."""
-    members.mark()
-    begun = time.monotonic()
+def whole_second(what, look, good, seconds=60):
+    """Waits for a second between whose ends good(before, after) is true of what look() gives."""
+    begun, before = time.monotonic(), look()
 
-    def scraped():
-        nonlocal begun
+    def passed():
+        nonlocal begun, before
         if time.monotonic() < begun + 1:
             return False
-        begun = time.monotonic()
-        return members.mark()["scrapes"] >= 0.99 * NODES
-    lab.wait_until("all scraped", scraped, seconds)
+        last, before, begun = before, look(), time.monotonic()
+        return good(last, before)
+    lab.wait_until(what, passed, seconds)
+
+
+def all_scraped(members):
+    whole_second("all scraped", members.mark, lambda _, seen: seen["scrapes"] >= 0.99 * NODES)
+
+
+def all_told(centre):
+    """That thousands of nodes came into step is as many events, which are stored by and by."""
+    whole_second("all told", lambda: centre.get("/v1/events?limit=1").json["events"][0]["id"], lambda before, now: before == now)
 
 
 # --- Prometheus ---
@@ -90,6 +98,7 @@ def polled(site, table):
                 if turn == "centre":
                     centre = site.centre(f"polled{i}", members.nodes, ["--poll-interval", "1s"]).start()
                     all_in_step(centre, NODES)
+                    all_told(centre)
                     w = Window(centre, members).end()
                     ours.append((w.core, resident_mib(centre), w.seen["polls"] / w.s, w.seen["turns"]["p99"], w.seen["gaps"]["max"] / 1000))
                     centre.stop()
@@ -125,6 +134,7 @@ def parked(site, table):
         alone.stop()
         centre = site.centre("parked", members.nodes, ["--poll-interval", "25s"]).start()
         all_in_step(centre, NODES)
+        all_told(centre)
         used = [Window(centre, members).end() for _ in range(table.rounds)]
         grown = resident_mib(centre)
         centre.stop()
