@@ -101,9 +101,13 @@ void slots_make_ready(struct slots *s, struct slot *slot)
 
 void slots_make_ready_soon(struct slots *s, struct slot *slot, int64_t now_us)
 {
+	int64_t gather_us = slot->exchange.parked_ms * 2;
+	gather_us = gather_us < SLOTS_QUIET_US        ? SLOTS_QUIET_US
+		    : gather_us > SLOTS_QUIET_MOST_US ? SLOTS_QUIET_MOST_US
+						      : gather_us;
 	slot->place = SLOT_READY;
-	if (!s->quiet.first) {
-		s->quiet_due_us = now_us + SLOTS_QUIET_US;
+	if (!s->quiet.first || now_us + gather_us < s->quiet_due_us) {
+		s->quiet_due_us = now_us + gather_us;
 		pthread_cond_signal(s->news);
 	}
 	list_add(&s->quiet, slot);

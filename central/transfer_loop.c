@@ -215,8 +215,9 @@ void transfer_loop_turn(struct transfer_loop *l, int64_t until_us)
 	struct epoll_event evs[EVENTS];
 	if (l->busy && l->calls >= GATHER_CALLS)
 		gather();
+	int64_t begun = clock_mono_us();
 	int n = epoll_wait(l->epoll, evs, EVENTS, wait_ms(l, until_us));
-	l->busy = n > 0;
+	l->busy = n > 0 && clock_mono_us() - begun < GATHER_US;
 	for (int i = 0; i < n; i++)
 		on_event(l, &evs[i]);
 	int64_t now = clock_mono_us();

@@ -125,6 +125,15 @@ static void test_those_in_no_hurry_are_gathered(void **state)
 	assert_null(s->ready.first);
 	assert_int_equal(slots_next_due_us(s), -1);
 
+	s->at[0]->exchange.parked_ms = 25000; /* what was parked for long is in no hurry at all */
+	slots_make_ready_soon(s, s->at[0], 1000);
+	assert_int_equal(slots_next_due_us(s), 1000 + SLOTS_QUIET_MOST_US);
+	slots_make_ready_soon(s, s->at[1], 2000); /* unless another is */
+	assert_int_equal(slots_next_due_us(s), 2000 + SLOTS_QUIET_US);
+	slots_wake_due(s, 2000 + SLOTS_QUIET_US);
+	assert_ptr_equal(slots_take_ready(s), s->at[0]);
+	assert_ptr_equal(slots_take_ready(s), s->at[1]);
+
 	slots_make_ready_soon(s, s->at[0], 1000);
 	slots_make_ready(s, s->at[2]);
 	slots_wake_due(s, 1001);
