@@ -20,12 +20,13 @@ import bench_nodes
 import bench_peers
 import bench_postgres
 import bench_quarantine
+import bench_reading
 import bench_refill
 import bench_sqlite
 import bench_steady
 import bench_wire
 
-MODULES = (bench_sqlite, bench_ingest, bench_refill, bench_quarantine, bench_postgres, bench_peers, bench_nodes, bench_wire, bench_steady)
+MODULES = (bench_sqlite, bench_ingest, bench_refill, bench_quarantine, bench_postgres, bench_peers, bench_nodes, bench_wire, bench_steady, bench_reading)
 NAMES = [name for m in MODULES for name in m.BENCHES]
 
 
