@@ -162,7 +162,7 @@ static const char *const token_words[] = {
 struct beside {
 	const struct history *history;
 	unsigned polls;                        /* of it, the newest */
-	const struct outlook_count *conflicts; /* NULL: not counted yet */
+	const struct owner_counts *counted; /* NULL: nothing yet */
 };
 
 /* All but the object's end.  *st becomes NULL when it fails: what it cannot say now is null. */
@@ -170,7 +170,7 @@ static void put_node(
 	struct store **st, const struct node_view *v, const struct beside *beside, struct buf *out)
 {
 	struct sight s;
-	sight_of(st, v, beside->conflicts, &s);
+	sight_of(st, v, beside->counted, &s);
 	put_identity(out, v);
 	put_position(out, v);
 	backlog_put(out, &s.backlog);
@@ -227,23 +227,17 @@ struct list_wish {
 	unsigned polls; /* of each one's history */
 };
 
-static bool is_unwell(const struct node_view *v)
+static bool is_unwell(const struct node_glance *g)
 {
-	return v->ailing & OUTLOOK_AILING_LOUD;
+	return g->ailing & OUTLOOK_AILING_LOUD;
 }
 
 /* Of those in step the unwell come first. */
-static int rank(const struct list_wish *w, const struct node_view *v)
+static int rank(const struct list_wish *w, const struct node_glance *g)
 {
-	return w->by_name ? 0 : rank_of[v->state] + (v->state == NODE_IN_SYNC && !is_unwell(v));
+	return w->by_name ? 0 : rank_of[g->state] + (g->state == NODE_IN_SYNC && !is_unwell(g));
 }
-
-static int compare_views(const void *a, const void *b, void *wish)
-{
-	const struct node_view *x = a, *y = b;
-	int by_rank = rank(wish, x) - rank(wish, y);
-	return by_rank ? by_rank : strcmp(x->node.name, y->node.name);
-}
+#define RANKS 10
 
 static char lower(char c)
 {
@@ -264,72 +258,102 @@ static bool has_word(const char *text, struct span word)
 	}
 }
 
-static bool is_wanted(const struct list_wish *w, const struct node_view *v)
+static bool is_wanted(const struct list_wish *w, const struct node_glance *g, int r)
 {
-	int r = rank(w, v);
-	if ((w->by_state && v->state != w->state) || (w->unwell && !is_unwell(v)))
+	if ((w->by_state && g->state != w->state) || (w->unwell && !is_unwell(g)))
 		return false;
-	if (!has_word(v->node.name, w->q) && !has_word(v->node.title, w->q))
+	if (r < w->rank || (r == w->rank && strcmp(g->node->name, w->name) <= 0))
 		return false;
-	return r != w->rank ? r > w->rank : strcmp(v->node.name, w->name) > 0;
+	return has_word(g->node->name, w->q) || has_word(g->node->title, w->q);
 }
 
-/* Keeps what is asked for, in order; returns how many. */
-static size_t select_views(struct node_view *views, size_t n, struct list_wish *w)
+/* One of the list, and what is counted of it: for all of a page at once, since a query a node would make it slow. */
+struct pick {
+	struct owner_counts counts;
+	int rank;
+	char name[RECORD_OWNER_MAX + 1];
+};
+
+/* They come by name, so each rank is in order already, and no more of it is kept than may be shown. */
+struct picks {
+	const struct list_wish *wish;
+	struct pick *of[RANKS];
+	size_t n[RANKS];
+};
+
+static void pick(void *ctx, const struct node_glance *g)
 {
-	size_t kept = 0;
-	for (size_t i = 0; i < n; i++)
-		if (is_wanted(w, &views[i]))
-			views[kept++] = views[i];
-	qsort_r(views, kept, sizeof *views, compare_views, w);
-	return kept;
+	struct picks *p = ctx;
+	int r = rank(p->wish, g);
+	if (p->n[r] > p->wish->limit || !is_wanted(p->wish, g, r))
+		return;
+	if (p->n[r] % 128 == 0) {
+		p->of[r] = realloc(p->of[r], (p->n[r] + 128) * sizeof *p->of[r]);
+		if (!p->of[r])
+			err_out_of_memory();
+	}
+	struct pick *one = &p->of[r][p->n[r]++];
+	*one = (struct pick){.rank = r, .counts.wanted = sight_wants(g->node, g->run, g->state)};
+	memcpy(one->name, g->node->name, sizeof one->name);
 }
 
-static int compare_tallies(const void *a, const void *b)
+/* In order; *ret_more: there are others after them. */
+static size_t pick_all(struct scheduler *s, const struct list_wish *w, struct arena *arena, struct pick **ret, bool *ret_more)
 {
-	const struct owner_tally *x = a, *y = b;
-	return strcmp(x->owner, y->owner);
+	struct picks p = {.wish = w};
+	size_t n = 0, left = 0;
+	scheduler_each(s, pick, &p);
+	*ret = arena_alloc(arena, w->limit * sizeof **ret);
+	for (int r = 0; r < RANKS; r++) {
+		size_t fit = p.n[r] < w->limit - n ? p.n[r] : w->limit - n;
+		if (fit > 0)
+			memcpy(*ret + n, p.of[r], fit * sizeof **ret);
+		n += fit;
+		left += p.n[r] - fit;
+		free(p.of[r]);
+	}
+	*ret_more = left > 0;
+	return n;
 }
 
-/* Asked for at once: a query a node would make a page slow.  By name; *st becomes NULL where it cannot say. */
-static struct owner_tally *tally_conflicts(
-	struct store **st, const struct node_view *views, size_t n, struct arena *arena)
+/* *st becomes NULL where it cannot say. */
+static void count_all(struct store **st, struct pick *picks, size_t n, struct arena *arena)
 {
-	struct owner_tally *t = arena_alloc(arena, n * sizeof *t);
+	struct owner_counts *c = arena_alloc(arena, (n + 1) * sizeof *c);
 	struct reason why;
+	for (size_t i = 0; i < n; i++) {
+		c[i] = picks[i].counts;
+		c[i].owner = picks[i].name;
+	}
+	bool known = centre_knows(store_counts(*st, c, n, &why), &why);
 	for (size_t i = 0; i < n; i++)
-		t[i].owner = views[i].node.name;
-	qsort(t, n, sizeof *t, compare_tallies);
-	if (!centre_knows(store_conflict_tally(*st, t, n, &why), &why))
+		picks[i].counts = known ? c[i] : (struct owner_counts){.owner = picks[i].name};
+	if (!known)
 		*st = NULL;
-	return t;
 }
 
-static void put_list(struct centre *c, const struct node_view *views, size_t n, const struct list_wish *w,
-	struct http_request *q, struct buf *out)
+static void put_list(struct centre *c, const struct list_wish *w, struct arena *arena, struct buf *out)
 {
 	struct store *st = c->store;
-	size_t shown = 0, most = n < w->limit ? n : w->limit;
-	struct owner_tally *tallies = tally_conflicts(&st, views, most, &q->arena);
-	bool known = st != NULL;
 	const char *comma = "";
+	struct pick *picks;
+	bool more;
+	size_t n = pick_all(c->scheduler, w, arena, &picks, &more);
+	count_all(&st, picks, n, arena);
 	buf_text(out, "{\"nodes\":[");
-	for (size_t i = 0; i < most; i++, shown++) {
+	for (size_t i = 0; i < n; i++) {
 		struct node_view v;
-		struct history h;
-		if (!scheduler_view(c->scheduler, views[i].node.name, &v, &h))
+		struct history h = {.n = 0};
+		if (!scheduler_view(c->scheduler, picks[i].name, &v, w->polls > 0 ? &h : NULL))
 			continue; /* removed meanwhile */
 		buf_text(out, comma);
 		comma = ",";
-		struct owner_tally key = {.owner = views[i].node.name},
-				   *t = bsearch(&key, tallies, most, sizeof key, compare_tallies);
-		struct outlook_count conflicts = {.known = known, .n = t ? t->n : 0};
-		put_node(&st, &views[i], &(struct beside){&h, w->polls, &conflicts}, out);
+		put_node(&st, &v, &(struct beside){&h, w->polls, &picks[i].counts}, out);
 		buf_char(out, '}');
 	}
 	buf_text(out, "],\"next\":");
-	if (n > shown && shown > 0)
-		buf_printf(out, "\"%d.%s\"}\n", rank(w, &views[shown - 1]), views[shown - 1].node.name);
+	if (more)
+		buf_printf(out, "\"%d.%s\"}\n", picks[n - 1].rank, picks[n - 1].name);
 	else
 		buf_text(out, "null}\n");
 }
@@ -389,15 +413,9 @@ static bool read_wish(const struct http_request *q, struct list_wish *w, struct 
 
 void api_nodes_list(void *ctx, struct http_request *q, struct http_reply *r)
 {
-	struct centre *c = ctx;
 	struct list_wish w = {.rank = -1};
-	struct node_view *views;
-	size_t n;
 	if (!read_wish(q, &w, r) || !http_may_be_large(q, r))
 		return;
-	scheduler_views(c->scheduler, &views, &n);
-	n = select_views(views, n, &w);
-	put_list(c, views, n, &w, q, &r->body);
-	free(views);
+	put_list(ctx, &w, &q->arena, &r->body);
 	r->status = 200;
 }

@@ -1,6 +1,7 @@
 #include "central/api_status.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "central/backlog.h"
 #include "central/centre.h"
@@ -65,41 +66,67 @@ void api_readyz(void *ctx, struct http_request *q, struct http_reply *r)
 
 /* Sums over all nodes.  What is not known of one node is not known of their sum; a paused one is left out. */
 struct sums {
-	uint64_t states[NODE_STATES];
+	uint64_t nodes, states[NODE_STATES];
 	uint64_t records;
 	struct backlog backlog;
 	uint64_t unwell;  /* nodes with something that needs somebody */
 	uint64_t unknown; /* nodes that are asked, and whose backlog is not known */
+	/* Those of which it is counted what is to be pushed. */
+	struct owner_counts *counts;
+	size_t n;
+	struct arena names;
 };
 
-static void add_way(struct backlog_way *sum, const struct backlog_way *w)
+static void add_way(struct backlog_way *sum, uint64_t records, int64_t oldest_us)
 {
-	sum->records += w->records;
-	sum->oldest_us = backlog_older(sum->oldest_us, w->oldest_us);
+	sum->records += records;
+	sum->oldest_us = backlog_older(sum->oldest_us, oldest_us);
 }
 
-static void sum_nodes(struct store **st, const struct node_view *views, size_t n, struct sums *ret)
+static void count_later(struct sums *s, const char *name)
+{
+	if (s->n % 256 == 0) {
+		s->counts = realloc(s->counts, (s->n + 256) * sizeof *s->counts);
+		if (!s->counts)
+			err_out_of_memory();
+	}
+	s->counts[s->n++] = (struct owner_counts){
+		.owner = arena_copy(&s->names, name, strlen(name)), .wanted = STORE_COUNT_PUSH};
+}
+
+static void add_node(void *ctx, const struct node_glance *g)
+{
+	struct sums *s = ctx;
+	struct backlog_way pull = backlog_to_pull(g->node, g->run);
+	s->nodes++;
+	s->states[g->state]++;
+	s->records += g->node->sync.digest.count;
+	s->unwell += (g->ailing & OUTLOOK_AILING_LOUD) != 0;
+	s->unknown += !pull.known && !g->node->paused;
+	add_way(&s->backlog.pull, pull.records, pull.oldest_us);
+	if (backlog_counts_push(g->node, g->run))
+		count_later(s, g->node->name);
+}
+
+static void sum_nodes(struct centre *c, struct store **st, struct sums *ret)
 {
 	struct sums s = {.backlog = {.pull = {.oldest_us = -1}, .push = {.oldest_us = -1}}};
-	for (size_t i = 0; i < n; i++) {
-		struct backlog b;
-		backlog_of(st, &views[i], &b);
-		s.states[views[i].state]++;
-		s.records += views[i].node.sync.digest.count;
-		s.unwell += (views[i].ailing & OUTLOOK_AILING_LOUD) != 0;
-		add_way(&s.backlog.pull, &b.pull);
-		add_way(&s.backlog.push, &b.push);
-		if (!b.pull.known && !views[i].node.paused)
-			s.unknown++;
-	}
+	struct reason why;
+	scheduler_each(c->scheduler, add_node, &s);
+	if (!centre_knows(store_counts(*st, s.counts, s.n, &why), &why))
+		*st = NULL;
+	for (size_t i = 0; *st && i < s.n; i++)
+		add_way(&s.backlog.push, s.counts[i].to_push, s.counts[i].oldest_us);
+	free(s.counts);
+	arena_done(&s.names);
 	s.backlog.pull.known = s.unknown == 0;
 	s.backlog.push.known = *st;
 	*ret = s;
 }
 
-static void put_sums(struct buf *out, const struct sums *s, size_t total)
+static void put_sums(struct buf *out, const struct sums *s)
 {
-	buf_printf(out, "\"nodes\":{\"total\":%zu", total);
+	buf_printf(out, "\"nodes\":{\"total\":%llu", (unsigned long long)s->nodes);
 	for (int i = 0; i < NODE_STATES; i++)
 		buf_printf(out, ",\"%s\":%llu", node_state_name((enum node_state)i),
 			(unsigned long long)s->states[i]);
@@ -132,15 +159,11 @@ static void put_unwell(struct centre *c, uint64_t nodes, struct buf *out)
 
 void api_status_put(struct centre *c, struct buf *out)
 {
-	struct node_view *views;
 	struct store *st = c->store;
 	struct sums s;
 	struct reason why;
 	uint64_t conflicts = 0, quarantined = 0;
-	size_t n;
-	scheduler_views(c->scheduler, &views, &n);
-	sum_nodes(&st, views, n, &s);
-	free(views);
+	sum_nodes(c, &st, &s);
 	struct scheduler_totals t = scheduler_totals(c->scheduler);
 	s.backlog.pull.pace = t.pull_pace;
 	s.backlog.push.pace = t.push_pace;
@@ -153,7 +176,7 @@ void api_status_put(struct centre *c, struct buf *out)
 	buf_text(out, "\"clock\":");
 	chrony_put_clock(out);
 	buf_char(out, ',');
-	put_sums(out, &s, n);
+	put_sums(out, &s);
 	buf_text(out, ",\"conflicts\":");
 	centre_put_known(out, counted, (int64_t)conflicts);
 	buf_text(out, ",\"quarantined\":");

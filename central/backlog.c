@@ -2,32 +2,22 @@
 
 #include "shared/clock.h"
 
-bool backlog_is_current(const struct node_view *v)
+bool backlog_is_current(const struct node *n, const struct node_run *run)
 {
-	return v->run.heard && v->run.failures == 0 && !v->node.paused && v->node.sync.halt == HALT_NONE;
+	return run->heard && run->failures == 0 && !n->paused && n->sync.halt == HALT_NONE;
 }
 
-static bool count_push(struct store *st, const char *node, uint64_t *ret, int64_t *ret_oldest_us)
+struct backlog_way backlog_to_pull(const struct node *n, const struct node_run *run)
 {
-	struct reason why;
-	enum err e = st ? store_push_backlog(st, node, ret, ret_oldest_us, &why) : RETRY;
-	return e == GONE || centre_knows(e, &why); /* GONE: removed since it was looked at */
+	if (!backlog_is_current(n, run))
+		return (struct backlog_way){.oldest_us = -1};
+	return (struct backlog_way){.known = true, .records = run->pull_backlog, .oldest_us = run->oldest_us};
 }
 
-void backlog_of(struct store **st, const struct node_view *v, struct backlog *ret)
+/* Of a node that was not heard yet, the store may hold what a run before left; not where it holds nothing of it. */
+bool backlog_counts_push(const struct node *n, const struct node_run *run)
 {
-	struct backlog b = {.pull = {.known = backlog_is_current(v), .oldest_us = -1, .pace = v->pull_pace},
-		.push = {.known = true, .oldest_us = -1, .pace = v->push_pace}};
-	if (b.pull.known) {
-		b.pull.records = v->run.pull_backlog;
-		b.pull.oldest_us = v->run.oldest_us;
-	}
-	/* Of a node that was not heard yet, the store may hold what a run before left; not where it holds nothing of it. */
-	if (v->run.to_push || (!v->run.heard && v->node.sync.digest.count > 0))
-		b.push.known = count_push(*st, v->node.name, &b.push.records, &b.push.oldest_us);
-	if (!b.push.known)
-		*st = NULL;
-	*ret = b;
+	return run->to_push || (!run->heard && n->sync.digest.count > 0);
 }
 
 int64_t backlog_older(int64_t a_us, int64_t b_us)

@@ -17,12 +17,11 @@ struct backlog {
 
 /* Does what the node last said of itself still hold?  One that is not asked or does not answer may have
  * written since. */
-bool backlog_is_current(const struct node_view *v);
-/*
- * Counts rows when something may be left to push.  Where the store cannot say, *st becomes NULL, so that one
- * request does not wait for it once a node; with NULL it is not asked, and that is not known.
- */
-void backlog_of(struct store **st, const struct node_view *v, struct backlog *ret);
+bool backlog_is_current(const struct node *n, const struct node_run *run);
+/* What it last said is left to pull; `pace` is 0. */
+struct backlog_way backlog_to_pull(const struct node *n, const struct node_run *run);
+/* May something be left to push, so that its rows are to be counted (STORE_COUNT_PUSH)?  Else nothing is. */
+bool backlog_counts_push(const struct node *n, const struct node_run *run);
 /* The older of two times of which -1 is none. */
 int64_t backlog_older(int64_t a_us, int64_t b_us);
 /* How long until nothing of it waits, in seconds; -1 = not known. */

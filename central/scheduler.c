@@ -424,58 +424,6 @@ void scheduler_edited(struct scheduler *s, const char *name)
 	pthread_mutex_unlock(&s->lock);
 }
 
-static void view_slot(struct scheduler *s, struct slot *slot, struct node_view *ret)
-{
-	int64_t now = clock_mono_us(), wait = slot->due_us - now;
-	slot_settle(slot, s->applier.interval_ms);
-	*ret = (struct node_view){.node = slot->node,
-		.run = slot->run,
-		.state = slot->state,
-		.since_us = slot->since_us,
-		.reason = slot->why,
-		.next_attempt_us = -1,
-		.next = slot_plan(slot, now, s->applier.interval_ms),
-		.ailing = slot->ailing.now,
-		.pull_s = rate_per_s(&slot->pulled, now),
-		.push_s = rate_per_s(&slot->pushed, now),
-		.pull_pace = rate_pace(&slot->read, now),
-		.push_pace = rate_pace(&slot->pushed, now)};
-	memcpy(ret->ailing_since_us, slot->ailing.since_us, sizeof ret->ailing_since_us);
-	if (s->applier.health.lost > 0 && ret->next.turn != OUTLOOK_UNDER_WAY)
-		ret->next.turn = OUTLOOK_STORE;
-	if (slot->place == SLOT_WAITING && wait > 0)
-		ret->next_attempt_us = clock_wall_us() + wait;
-	memcpy(ret->results, slot->results, sizeof ret->results);
-}
-
-void scheduler_views(struct scheduler *s, struct node_view **ret, size_t *ret_n)
-{
-	pthread_mutex_lock(&s->lock);
-	struct node_view *views = calloc(s->slots.n ? s->slots.n : 1, sizeof *views);
-	if (!views)
-		err_out_of_memory();
-	*ret_n = 0;
-	for (size_t i = 0; i < s->slots.n; i++)
-		if (!s->slots.at[i]->gone)
-			view_slot(s, s->slots.at[i], &views[(*ret_n)++]);
-	pthread_mutex_unlock(&s->lock);
-	*ret = views;
-}
-
-bool scheduler_view(struct scheduler *s, const char *name, struct node_view *ret, struct history *history)
-{
-	pthread_mutex_lock(&s->lock);
-	struct slot *slot = slots_find(&s->slots, name);
-	bool found = slot && !slot->gone;
-	if (found) {
-		view_slot(s, slot, ret);
-		if (history)
-			*history = slot->history;
-	}
-	pthread_mutex_unlock(&s->lock);
-	return found;
-}
-
 struct scheduler_totals scheduler_totals(struct scheduler *s)
 {
 	pthread_mutex_lock(&s->lock);

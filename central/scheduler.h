@@ -72,11 +72,24 @@ struct node_view {
 	double pull_pace, push_pace;       /* while they move: rate_pace() */
 	uint64_t results[POLL_RESULTS];
 };
-/* All of them by name; free() the array. */
-void scheduler_views(struct scheduler *s, struct node_view **ret, size_t *ret_n);
 /* `history` may be NULL.  False: no such node. */
 bool scheduler_view(
 	struct scheduler *s, const char *name, struct node_view *ret, struct history *history) MUST_USE;
+
+/* A node in passing: the scheduler's own, while it is looked at. */
+struct node_glance {
+	const struct node *node;
+	const struct node_run *run;
+	const uint64_t *results; /* POLL_RESULTS of them */
+	enum node_state state;
+	unsigned ailing; /* AILMENT_BIT() of each */
+};
+typedef void scheduler_look_fn(void *ctx, const struct node_glance *g);
+/*
+ * Looks at each, by name.  The scheduler's lock is held, and let go of every few hundred, so that polls go on: `look` is quick,
+ * and asks neither the scheduler nor the store.  One that is added or removed meanwhile may be among them, or not.
+ */
+void scheduler_each(struct scheduler *s, scheduler_look_fn *look, void *ctx);
 
 /* How many nodes are in each state. */
 void scheduler_states(struct scheduler *s, unsigned ret[NODE_STATES]);

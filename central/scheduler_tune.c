@@ -2,8 +2,6 @@
 
 #include "shared/clock.h"
 
-#include <string.h>
-
 /* One that waits for its time, or is parked until then, by the interval that was. */
 static void hurry(struct scheduler *s, struct slot *slot, int64_t now_us, int64_t most_us)
 {
@@ -77,18 +75,4 @@ bool scheduler_turns(struct scheduler *s)
 		s->transfer_turns_seen = carried;
 	transfer_wake(s->transfer);
 	return all;
-}
-
-void scheduler_states(struct scheduler *s, unsigned ret[NODE_STATES])
-{
-	memset(ret, 0, NODE_STATES * sizeof *ret);
-	pthread_mutex_lock(&s->lock);
-	for (size_t i = 0; i < s->slots.n; i++) {
-		struct slot *slot = s->slots.at[i];
-		if (slot->gone)
-			continue;
-		slot_settle(slot, s->applier.interval_ms);
-		ret[slot->state]++;
-	}
-	pthread_mutex_unlock(&s->lock);
 }

@@ -3,23 +3,47 @@
 #include "central/own_clock.h"
 #include "shared/clock.h"
 
-typedef enum err count_fn(struct store *st, const char *node, uint64_t *ret, struct reason *why);
-
-static struct outlook_count count(struct store **st, const char *node, count_fn *how)
+unsigned sight_wants(const struct node *n, const struct node_run *run, enum node_state state)
 {
-	struct outlook_count c = {0};
+	return STORE_COUNT_CONFLICTS | (backlog_counts_push(n, run) ? STORE_COUNT_PUSH : 0) |
+	       (state != NODE_IN_SYNC ? STORE_COUNT_REJECTED : 0);
+}
+
+/* What is not wanted is 0, and known. */
+static struct outlook_count count_of(unsigned wanted, unsigned known, unsigned kind, uint64_t n)
+{
+	if (!(wanted & kind))
+		return (struct outlook_count){.known = true};
+	return (struct outlook_count){.known = known & kind, .n = n};
+}
+
+/* Counts what is still needed; *ret_known: what is known in the end. */
+static struct owner_counts complete(
+	struct store **st, const struct node_view *v, const struct owner_counts *counted, unsigned *ret_known)
+{
+	struct owner_counts c = counted ? *counted : (struct owner_counts){.owner = v->node.name};
+	unsigned known = c.wanted;
 	struct reason why;
-	c.known = *st && centre_knows(how(*st, node, &c.n, &why), &why);
-	if (!c.known)
+	c.wanted = sight_wants(&v->node, &v->run, v->state) & ~known;
+	if (c.wanted && *st && centre_knows(store_counts(*st, &c, 1, &why), &why))
+		known |= c.wanted;
+	else if (c.wanted)
 		*st = NULL;
+	*ret_known = known;
 	return c;
 }
 
-void sight_of(struct store **st, const struct node_view *v, const struct outlook_count *conflicts,
-	struct sight *ret)
+void sight_of(struct store **st, const struct node_view *v, const struct owner_counts *counted, struct sight *ret)
 {
-	struct backlog b;
-	backlog_of(st, v, &b);
+	unsigned wanted = sight_wants(&v->node, &v->run, v->state), known;
+	struct owner_counts c = complete(st, v, counted, &known);
+	struct outlook_count push = count_of(wanted, known, STORE_COUNT_PUSH, c.to_push);
+	struct backlog b = {.pull = backlog_to_pull(&v->node, &v->run),
+		.push = {.known = push.known,
+			.records = push.n,
+			.oldest_us = push.n > 0 ? c.oldest_us : -1,
+			.pace = v->push_pace}};
+	b.pull.pace = v->pull_pace;
 	*ret = (struct sight){.view = v, .backlog = b};
 	ret->seen = (struct outlook_seen){.node = &v->node,
 		.run = &v->run,
@@ -33,10 +57,8 @@ void sight_of(struct store **st, const struct node_view *v, const struct outlook
 		.due_us = v->next_attempt_us,
 		.current = b.pull.known,
 		.clock = own_clock_claim(),
-		.push = {.known = b.push.known, .n = b.push.records},
-		.conflicts = conflicts ? *conflicts : count(st, v->node.name, store_conflict_count),
-		.rejected = {.known = true},
+		.push = push,
+		.conflicts = count_of(wanted, known, STORE_COUNT_CONFLICTS, c.conflicts),
+		.rejected = count_of(wanted, known, STORE_COUNT_REJECTED, c.rejected),
 		.quarantined = {.known = true, .n = v->node.sync.quarantined}};
-	if (v->state != NODE_IN_SYNC)
-		ret->seen.rejected = count(st, v->node.name, store_rejected_count);
 }

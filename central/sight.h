@@ -11,11 +11,14 @@ struct sight {
 };
 
 /*
- * `v` is borrowed.  What the store cannot say is not known; *st is then NULL and not asked any more.  What a local rejected is
- * not counted where both ends are proven equal: then there is nothing.  `conflicts`: how many, where that has been counted already;
- * NULL: the store is asked.
+ * Which counts a node needs.  What a local rejected is not counted where both ends are proven equal, nor what waits where nothing
+ * can: then there is nothing.
  */
-void sight_of(struct store **st, const struct node_view *v, const struct outlook_count *conflicts,
-	struct sight *ret);
+unsigned sight_wants(const struct node *n, const struct node_run *run, enum node_state state);
+/*
+ * `v` is borrowed.  What the store cannot say is not known; *st is then NULL and not asked any more.  `counted`: what was counted
+ * already, with that of many others; of what else is needed the store is asked.  NULL: of all.
+ */
+void sight_of(struct store **st, const struct node_view *v, const struct owner_counts *counted, struct sight *ret);
 
 #endif

@@ -68,6 +68,12 @@ struct slot *slots_find(const struct slots *s, const char *name)
 	return i < s->n && !strcmp(s->at[i]->name, name) ? s->at[i] : NULL;
 }
 
+size_t slots_after(const struct slots *s, const char *name)
+{
+	size_t i = place_of(s, name);
+	return i < s->n && !strcmp(s->at[i]->name, name) ? i + 1 : i;
+}
+
 void slots_insert(struct slots *s, struct slot *slot)
 {
 	size_t i = place_of(s, slot->name);

@@ -320,11 +320,23 @@ enum err store_move_node(struct store *st, const char *node, const struct node_s
 enum err store_abandoned(struct store *st, const char *node, const struct epoch *epoch,
 	struct position *ret_witness, struct reason *why) MUST_USE;
 
+/* What is counted of a node, for those who look. */
+enum { STORE_COUNT_PUSH = 1, STORE_COUNT_REJECTED = 2, STORE_COUNT_CONFLICTS = 4 };
+struct owner_counts {
+	const char *owner;
+	unsigned wanted; /* of the above; what is not stays as it is */
+	/* out: */
+	uint64_t to_push;  /* records that wait to be pushed; */
+	int64_t oldest_us; /* since when the oldest of them does; -1 = none waits */
+	uint64_t rejected; /* by its local: they are not offered again, and no proof is judged */
+	uint64_t conflicts;
+};
+/* Thousands cost hardly more than one.  Nobody's are none. */
+enum err store_counts(
+	struct store *st, struct owner_counts *counts, size_t n, struct reason *why) MUST_USE;
 /* How much waits to be pushed; counts rows, so for status only. */
 enum err store_push_backlog(struct store *st, const char *node, uint64_t *ret_records, int64_t *ret_oldest_us,
 	struct reason *why) MUST_USE;
-/* How many of the node's records its local rejected; they are not offered again, and no proof is judged. */
-enum err store_rejected_count(struct store *st, const char *node, uint64_t *ret, struct reason *why) MUST_USE;
 
 /* --- records, for operators and applications of the centre --- */
 
@@ -362,14 +374,6 @@ enum err store_conflicts(
 /* Makes the archived version the present one, as a new version of the centre; says whose it is.  GONE. */
 enum err store_conflict_promote(struct store *st, const struct author *by, uint64_t id,
 	char ret_owner[RECORD_OWNER_MAX + 1], struct written *ret, struct reason *why) MUST_USE;
-struct owner_tally {
-	const char *owner;
-	uint64_t n;
-};
-
-/* How many there are of each of these owners, which come by rising name; many cost hardly more than one. */
-enum err store_conflict_tally(
-	struct store *st, struct owner_tally *tallies, size_t n, struct reason *why) MUST_USE;
 enum err store_conflict_count(
 	struct store *st, const char *owner, uint64_t *ret, struct reason *why) MUST_USE;
 

@@ -143,36 +143,3 @@ enum err store_conflict_count(struct store *st, const char *owner, uint64_t *ret
 {
 	return store_count(st, SQL_CENTRAL_CONFLICTS_COUNT, SQL_CENTRAL_CONFLICTS_COUNT_OF, owner, ret, why);
 }
-
-/* Both sides rise. */
-static void take_tally(struct stmt q, struct owner_tally *tallies, size_t n)
-{
-	size_t i = 0;
-
-	while (stmt_step(q)) {
-		struct span owner = stmt_col_text(q, 0);
-
-		while (i < n && strncmp(tallies[i].owner, owner.at, owner.len) < 0)
-			i++;
-		if (i < n && span_is(owner, tallies[i].owner))
-			tallies[i].n = stmt_col_u64(q, 1);
-	}
-}
-
-enum err store_conflict_tally(struct store *st, struct owner_tally *tallies, size_t n, struct reason *why)
-{
-	struct db *db;
-	struct stmt q;
-
-	if (n == 0)
-		return OK;
-	for (size_t i = 0; i < n; i++)
-		tallies[i].n = 0;
-	db = store_read_begin(st);
-	q = stmt_begin(db, SQL_CENTRAL_CONFLICTS_TALLY);
-	stmt_text(q, 1, span_of(tallies[0].owner));
-	stmt_text(q, 2, span_of(tallies[n - 1].owner));
-	take_tally(q, tallies, n);
-	stmt_done(q);
-	return store_read_end(st, db, OK, why);
-}

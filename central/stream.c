@@ -106,54 +106,60 @@ static void note_change(struct changes *c, const char *name)
 		buf_printf(&c->names, "%s\"%s\"", c->n > 1 ? "," : "", name);
 }
 
-static bool is_another(const struct seen *s, const struct node_view *v)
+struct look {
+	struct seen *seen;
+	size_t n;
+};
+
+static void see(void *ctx, const struct node_glance *g)
 {
-	return s->state != v->state || s->ailing != v->ailing;
+	struct look *l = ctx;
+
+	if (l->n % 256 == 0) {
+		l->seen = realloc(l->seen, (l->n + 256) * sizeof(*l->seen));
+		if (!l->seen)
+			err_out_of_memory();
+	}
+	struct seen *s = &l->seen[l->n++];
+
+	memcpy(s->name, g->node->name, sizeof(s->name));
+	s->state = g->state;
+	s->ailing = g->ailing;
+}
+
+static bool is_another(const struct seen *a, const struct seen *b)
+{
+	return a->state != b->state || a->ailing != b->ailing;
 }
 
 /* Both by name: who is new, gone, has another state or something else wrong with it. */
-static void compare_nodes(const struct stream *s, const struct node_view *views, size_t n, struct changes *c)
+static void compare_nodes(const struct stream *s, const struct look *l, struct changes *c)
 {
 	size_t i = 0, k = 0;
 
-	while (i < s->n_seen || k < n) {
-		int order = i == s->n_seen ? 1 : k == n ? -1 : strcmp(s->seen[i].name, views[k].node.name);
+	while (i < s->n_seen || k < l->n) {
+		int order = i == s->n_seen ? 1 : k == l->n ? -1 : strcmp(s->seen[i].name, l->seen[k].name);
 
 		if (order < 0)
 			note_change(c, s->seen[i].name);
-		else if (order > 0 || is_another(&s->seen[i], &views[k]))
-			note_change(c, views[k].node.name);
+		else if (order > 0 || is_another(&s->seen[i], &l->seen[k]))
+			note_change(c, l->seen[k].name);
 		i += order <= 0;
 		k += order >= 0;
 	}
 }
 
-static void keep_seen(struct stream *s, const struct node_view *views, size_t n)
-{
-	struct seen *seen = calloc(n ? n : 1, sizeof(*seen));
-
-	if (!seen)
-		err_out_of_memory();
-	for (size_t i = 0; i < n; i++) {
-		memcpy(seen[i].name, views[i].node.name, sizeof(seen[i].name));
-		seen[i].state = views[i].state;
-		seen[i].ailing = views[i].ailing;
-	}
-	free(s->seen);
-	s->seen = seen;
-	s->n_seen = n;
-}
-
 static void look_at_nodes(struct stream *s)
 {
 	struct changes c = {.n = 0};
-	struct node_view *views;
-	size_t n;
+	struct look l = {.n = 0};
 
-	scheduler_views(s->centre->scheduler, &views, &n);
-	compare_nodes(s, views, n, &c);
+	scheduler_each(s->centre->scheduler, see, &l);
+	compare_nodes(s, &l, &c);
+	free(s->seen);
+	s->seen = l.seen;
+	s->n_seen = l.n;
 	if (c.n > 0) {
-		keep_seen(s, views, n);
 		pthread_mutex_lock(&s->lock);
 		struct ring_frame *f = ring_add(&s->ring, RING_NODES);
 
@@ -164,7 +170,6 @@ static void look_at_nodes(struct stream *s)
 		pthread_mutex_unlock(&s->lock);
 	}
 	buf_done(&c.names);
-	free(views);
 	s->nodes_wanted = false;
 	s->nodes_due_us = clock_mono_us() + NODES_US;
 }

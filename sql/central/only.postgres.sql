@@ -1,4 +1,4 @@
--- What db_postgres.c and store_sql_bulk.c ask for themselves: many rows at once.
+-- What db_postgres.c, store_sql_bulk.c and store_sql_counts.c ask for themselves: many rows at once.
 --
 -- Each row is found by its whole key, in a LATERAL query of its own that OFFSET 0 keeps apart.  As a plain join the planner,
 -- while it knows nothing of the table, would read all rows of the owner and compare each with each that is asked for; a new
@@ -38,3 +38,30 @@ FROM (SELECT unnest($2::text[]) AS id, unnest($3::text[]) AS type, unnest($4::js
 	unnest($9::bigint[]) AS h0, unnest($10::bigint[]) AS h1, unnest($11::bigint[]) AS created_at,
 	unnest($12::bigint[]) AS updated_at, unnest($13::bigint[]) AS clock_error, unnest($14::tid[]) AS at) AS s
 WHERE r.ctid = s.at AND r.owner = $15 AND r.id = s.id;
+
+-- Of many owners at once (store_sql_counts.c), each by an index: what waits to be pushed, which is what differs, and what a sweep that has
+-- not ended has left; what their locals rejected; conflicts.
+-- name: bulk_counts
+SELECT 0, asked.place, found.n, found.oldest
+FROM unnest($1::text[]) WITH ORDINALITY AS asked (owner, place)
+CROSS JOIN LATERAL (SELECT count(*) AS n, min(updated_at) AS oldest FROM records WHERE owner = asked.owner AND differs
+	AND NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id)) AS found
+WHERE found.n > 0
+UNION ALL
+SELECT 0, asked.place, found.n, found.oldest
+FROM unnest($1::text[]) WITH ORDINALITY AS asked (owner, place)
+CROSS JOIN LATERAL (SELECT sweep_after, generation FROM nodes WHERE name = asked.owner AND NOT swept OFFSET 0) AS n
+CROSS JOIN LATERAL (SELECT count(*) AS n, min(updated_at) AS oldest FROM records
+	WHERE owner = asked.owner AND id > n.sweep_after AND local_generation <> n.generation AND NOT differs
+	AND NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id)) AS found
+WHERE found.n > 0
+UNION ALL
+SELECT 1, asked.place, found.n, 0
+FROM unnest($2::text[]) WITH ORDINALITY AS asked (owner, place)
+CROSS JOIN LATERAL (SELECT count(*) AS n FROM records WHERE owner = asked.owner AND refused IS NOT NULL) AS found
+WHERE found.n > 0
+UNION ALL
+SELECT 2, asked.place, found.n, 0
+FROM unnest($3::text[]) WITH ORDINALITY AS asked (owner, place)
+CROSS JOIN LATERAL (SELECT count(*) AS n FROM conflicts WHERE owner = asked.owner) AS found
+WHERE found.n > 0;

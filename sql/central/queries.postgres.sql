@@ -47,8 +47,6 @@ SELECT 1 FROM records WHERE owner = $1 AND differs
 	AND NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id) LIMIT 1;
 -- name: push_refused
 SELECT 1 FROM records WHERE owner = $1 AND refused IS NOT NULL LIMIT 1;
--- name: push_refused_count
-SELECT count(*) FROM records WHERE owner = $1 AND refused IS NOT NULL;
 -- name: push_differing
 SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error,
 	local_h0, local_h1, local_generation
@@ -67,10 +65,3 @@ ORDER BY id LIMIT $4;
 SELECT 1 FROM records WHERE owner = $1 AND id >= $2 AND id <= $3 AND differs
 UNION ALL SELECT 1 FROM records WHERE owner = $1 AND id >= $2 AND id <= $3 AND refused IS NOT NULL
 LIMIT 1;
--- name: backlog_differs
-SELECT count(*), min(updated_at) FROM records WHERE owner = $1 AND differs
-	AND NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id);
--- name: backlog_sweep
-SELECT count(*), min(updated_at) FROM records
-WHERE owner = $1 AND id > $2 AND local_generation <> $3 AND NOT differs
-	AND NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id);

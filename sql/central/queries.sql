@@ -165,8 +165,6 @@ FROM conflicts WHERE conflict < $1 AND owner = $2 ORDER BY conflict DESC LIMIT $
 SELECT count(*) FROM conflicts;
 -- name: conflicts_count_of
 SELECT count(*) FROM conflicts WHERE owner = $1;
--- name: conflicts_tally
-SELECT owner, count(*) FROM conflicts WHERE owner >= $1 AND owner <= $2 GROUP BY owner ORDER BY owner;
 
 -- name: quarantine_of
 SELECT quarantine, id, h0, h1, generation, seq FROM quarantine WHERE owner = $1 ORDER BY id;

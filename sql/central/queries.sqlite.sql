@@ -28,8 +28,6 @@ SELECT 1 FROM records INDEXED BY records_differ WHERE owner = $1 AND (h0 IS NOT 
 	AND NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id) LIMIT 1;
 -- name: push_refused
 SELECT 1 FROM records INDEXED BY records_refused WHERE owner = $1 AND refused IS NOT NULL LIMIT 1;
--- name: push_refused_count
-SELECT count(*) FROM records INDEXED BY records_refused WHERE owner = $1 AND refused IS NOT NULL;
 -- That nothing of the node is in quarantine, as mostly, is asked once, and not of each row.
 -- name: push_differing
 SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error,
@@ -53,10 +51,3 @@ WHERE owner = $1 AND id >= $2 AND id <= $3 AND (h0 IS NOT local_h0 OR h1 IS NOT 
 UNION ALL SELECT 1 FROM records INDEXED BY records_refused
 WHERE owner = $1 AND id >= $2 AND id <= $3 AND refused IS NOT NULL
 LIMIT 1;
--- name: backlog_differs
-SELECT count(*), min(updated_at) FROM records INDEXED BY records_differ WHERE owner = $1 AND (h0 IS NOT local_h0 OR h1 IS NOT local_h1) AND refused IS NULL
-	AND NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id);
--- name: backlog_sweep
-SELECT count(*), min(updated_at) FROM records
-WHERE owner = $1 AND id > $2 AND local_generation <> $3 AND ((h0 IS local_h0 AND h1 IS local_h1) OR refused IS NOT NULL)
-	AND NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id);

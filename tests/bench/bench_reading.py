@@ -100,10 +100,17 @@ def dead(centre):
     return states(centre)["offline"] == NODES
 
 
+def started(centre):
+    """To add as many nodes takes a while, a commit each."""
+    centre.spawn()
+    lab.wait_until("it listens", lambda: "listening" in centre.log_text(), 120)
+    return centre.listens()
+
+
 def reading(site, table, store, database):
     members = Many(NODES)
     try:
-        centre = site.centre(f"reading-{store}", members.nodes, ["--poll-interval", "10s"], store=database).start()
+        centre = started(site.centre(f"reading-{store}", members.nodes, ["--poll-interval", "10s"], store=database))
         lab.wait_until("all in step", lambda: states(centre)["in_sync"] == NODES, 180)
         tell(table, store, "polled", ask_all(centre, table.rounds, "in_sync"))
         pairs = [delay(centre, members) for _ in range(min(table.rounds, 2))]

@@ -224,24 +224,11 @@ enum err __wrap_store_ping(struct store *st, struct reason *why)
 	return away ? stand_in(why) : __real_store_ping(st, why);
 }
 
-enum err __real_store_push_backlog(
-	struct store *st, const char *node, uint64_t *ret, int64_t *ret_oldest_us, struct reason *why);
-enum err __wrap_store_push_backlog(
-	struct store *st, const char *node, uint64_t *ret, int64_t *ret_oldest_us, struct reason *why);
-enum err __wrap_store_push_backlog(
-	struct store *st, const char *node, uint64_t *ret, int64_t *ret_oldest_us, struct reason *why)
+enum err __real_store_counts(struct store *st, struct owner_counts *counts, size_t n, struct reason *why);
+enum err __wrap_store_counts(struct store *st, struct owner_counts *counts, size_t n, struct reason *why);
+enum err __wrap_store_counts(struct store *st, struct owner_counts *counts, size_t n, struct reason *why)
 {
-	return away ? stand_in(why) : __real_store_push_backlog(st, node, ret, ret_oldest_us, why);
-}
-
-enum err __real_store_conflict_tally(
-	struct store *st, struct owner_tally *tallies, size_t n, struct reason *why);
-enum err __wrap_store_conflict_tally(
-	struct store *st, struct owner_tally *tallies, size_t n, struct reason *why);
-enum err __wrap_store_conflict_tally(
-	struct store *st, struct owner_tally *tallies, size_t n, struct reason *why)
-{
-	return away ? stand_in(why) : __real_store_conflict_tally(st, tallies, n, why);
+	return away ? stand_in(why) : __real_store_counts(st, counts, n, why);
 }
 
 static void test_without_the_store_the_rest_is_still_said(void **state)

@@ -223,12 +223,17 @@ STAGE_TEST(conflicts_are_listed_from_either_end)
 	assert_page(g, "site-b", true, 0, "null}");
 }
 
+static struct owner_counts conflicts_of(const char *owner)
+{
+	return (struct owner_counts){
+		.owner = owner, .wanted = STORE_COUNT_CONFLICTS, .conflicts = 9, .to_push = 8, .oldest_us = 7};
+}
+
 /* Those that have none, between and around one that has, get 0. */
 STAGE_TEST(conflicts_of_many_owners_are_counted_at_once)
 {
-	struct owner_tally all[] = {{"a", 9}, {"site", 9}, {"site-a", 9}, {"site-a1", 9}, {"site-b", 9},
-		{"z", 9}},
-			   one = {"site-a", 9}, none = {"site-b", 9};
+	struct owner_counts all[] = {conflicts_of("z"), conflicts_of("site"), conflicts_of("site-a"),
+		conflicts_of("site-a1"), conflicts_of("site-b"), conflicts_of("a")};
 
 	far_put_many(f, 2);
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
@@ -237,14 +242,18 @@ STAGE_TEST(conflicts_of_many_owners_are_counted_at_once)
 	stage_put(g, "site-a", "r0001", "\"centre\"");
 	far_put(f, "r0001", "\"local\"");
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
-	assert_int_equal(store_conflict_tally(g->store, all, 6, &g->why), OK);
-	for (int i = 0; i < 6; i++)
-		assert_int_equal(all[i].n, i == 2 ? 2 : 0);
-	assert_int_equal(store_conflict_tally(g->store, &one, 1, &g->why), OK);
-	assert_int_equal(one.n, 2);
-	assert_int_equal(store_conflict_tally(g->store, &none, 1, &g->why), OK);
-	assert_int_equal(none.n, 0);
-	assert_int_equal(store_conflict_tally(g->store, NULL, 0, &g->why), OK);
+	assert_int_equal(store_counts(g->store, all, 6, &g->why), OK);
+	for (int i = 0; i < 6; i++) {
+		assert_int_equal(all[i].conflicts, i == 2 ? 2 : 0);
+		assert_int_equal(all[i].to_push, 8); /* was not asked for */
+		assert_int_equal(all[i].oldest_us, 7);
+	}
+	all[2].conflicts = all[4].conflicts = 9;
+	assert_int_equal(store_counts(g->store, all + 2, 1, &g->why), OK);
+	assert_int_equal(all[2].conflicts, 2);
+	assert_int_equal(store_counts(g->store, all + 4, 1, &g->why), OK);
+	assert_int_equal(all[4].conflicts, 0);
+	assert_int_equal(store_counts(g->store, NULL, 0, &g->why), OK);
 }
 
 /* --- proofs --- */
