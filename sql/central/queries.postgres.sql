@@ -42,6 +42,9 @@ SELECT count(*),
 		- 9223372036854775808)::bigint
 FROM records WHERE owner = $1;
 
+-- name: records_unrefuse_of
+UPDATE records SET refused = NULL WHERE owner = $1 AND refused IS NOT NULL;
+
 -- name: push_differs
 SELECT 1 FROM records WHERE owner = $1 AND differs
 	AND NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id) LIMIT 1;

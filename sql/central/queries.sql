@@ -223,8 +223,6 @@ SELECT id, local_h0, local_h1 FROM records
 WHERE owner = $1 AND local_h0 IS NOT NULL AND (local_generation = $2 OR (h0 = local_h0 AND h1 = local_h1 AND id <= $3))
 	AND NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id)
 UNION ALL SELECT id, h0, h1 FROM quarantine_held WHERE owner = $1;
--- name: records_unrefuse_of
-UPDATE records SET refused = NULL WHERE owner = $1 AND refused IS NOT NULL;
 -- name: records_unrefuse
 UPDATE records SET refused = NULL WHERE refused IS NOT NULL;
 -- name: records_list_of

@@ -23,6 +23,9 @@ WHERE owner = $5 AND id = $6
 -- name: records_digest
 SELECT 1, h0, h1 FROM records WHERE owner = $1;
 
+-- name: records_unrefuse_of
+UPDATE records INDEXED BY records_refused SET refused = NULL WHERE owner = $1 AND refused IS NOT NULL;
+
 -- name: push_differs
 SELECT 1 FROM records INDEXED BY records_differ WHERE owner = $1 AND (h0 IS NOT local_h0 OR h1 IS NOT local_h1) AND refused IS NULL
 	AND NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id) LIMIT 1;
