@@ -200,11 +200,13 @@ static void count_pushes(struct store **st, struct rows *rows)
 		err_out_of_memory();
 	for (size_t i = 0; i < rows->n; i++)
 		if (rows->at[i].counts_push)
-			counts[n++] = (struct owner_counts){.owner = rows->at[i].name, .wanted = STORE_COUNT_PUSH};
+			counts[n++] =
+				(struct owner_counts){.owner = rows->at[i].name, .wanted = STORE_COUNT_PUSH};
 	bool known = centre_knows(store_counts(*st, counts, n, &why), &why);
 	for (size_t i = 0, k = 0; i < rows->n; i++)
 		if (rows->at[i].counts_push)
-			rows->at[i].push = (struct backlog_way){.known = known, .records = counts[k++].to_push};
+			rows->at[i].push =
+				(struct backlog_way){.known = known, .records = counts[k++].to_push};
 	free(counts);
 	if (!known)
 		*st = NULL;

@@ -161,7 +161,7 @@ static const char *const token_words[] = {
 /* What goes with a node. */
 struct beside {
 	const struct history *history;
-	unsigned polls;                        /* of it, the newest */
+	unsigned polls;                     /* of it, the newest */
 	const struct owner_counts *counted; /* NULL: nothing yet */
 };
 
@@ -298,7 +298,8 @@ static void pick(void *ctx, const struct node_glance *g)
 }
 
 /* In order; *ret_more: there are others after them. */
-static size_t pick_all(struct scheduler *s, const struct list_wish *w, struct arena *arena, struct pick **ret, bool *ret_more)
+static size_t pick_all(struct scheduler *s, const struct list_wish *w, struct arena *arena, struct pick **ret,
+	bool *ret_more)
 {
 	struct picks p = {.wish = w};
 	size_t n = 0, left = 0;

@@ -51,19 +51,21 @@ bool scheduler_view(struct scheduler *s, const char *name, struct node_view *ret
 	return found;
 }
 
-
 /* Some of those after *name, which moves on; false: that was the last. */
-static bool look_at_some(struct scheduler *s, char name[RECORD_OWNER_MAX + 1], scheduler_look_fn *look, void *ctx)
+static bool look_at_some(
+	struct scheduler *s, char name[RECORD_OWNER_MAX + 1], scheduler_look_fn *look, void *ctx)
 {
 	pthread_mutex_lock(&s->lock);
 	struct slot_moment now = slot_moment(s->applier.interval_ms);
-	size_t first = slots_after(&s->slots, name), left = s->slots.n - first, n = left < AT_ONCE ? left : AT_ONCE;
+	size_t first = slots_after(&s->slots, name), left = s->slots.n - first,
+	       n = left < AT_ONCE ? left : AT_ONCE;
 	for (size_t i = first; i < first + n; i++) {
 		struct slot *slot = s->slots.at[i];
 		if (slot->gone)
 			continue;
 		slot_settle_word(slot, &now);
-		look(ctx, &(struct node_glance){&slot->node, &slot->run, slot->results, slot->state, slot->ailing.now});
+		look(ctx, &(struct node_glance){
+				  &slot->node, &slot->run, slot->results, slot->state, slot->ailing.now});
 	}
 	if (n > 0)
 		memcpy(name, s->slots.at[first + n - 1]->name, RECORD_OWNER_MAX + 1);

@@ -33,7 +33,8 @@ static struct owner_counts complete(
 	return c;
 }
 
-void sight_of(struct store **st, const struct node_view *v, const struct owner_counts *counted, struct sight *ret)
+void sight_of(
+	struct store **st, const struct node_view *v, const struct owner_counts *counted, struct sight *ret)
 {
 	unsigned wanted = sight_wants(&v->node, &v->run, v->state), known;
 	struct owner_counts c = complete(st, v, counted, &known);

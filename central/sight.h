@@ -19,6 +19,7 @@ unsigned sight_wants(const struct node *n, const struct node_run *run, enum node
  * `v` is borrowed.  What the store cannot say is not known; *st is then NULL and not asked any more.  `counted`: what was counted
  * already, with that of many others; of what else is needed the store is asked.  NULL: of all.
  */
-void sight_of(struct store **st, const struct node_view *v, const struct owner_counts *counted, struct sight *ret);
+void sight_of(
+	struct store **st, const struct node_view *v, const struct owner_counts *counted, struct sight *ret);
 
 #endif

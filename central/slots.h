@@ -28,9 +28,9 @@ void slots_init(struct slots *s, pthread_cond_t *news);
 void slots_done(struct slots *s); /* frees the slots as well */
 
 struct slot *slots_find(const struct slots *s, const char *name); /* NULL: none */
-size_t slots_after(const struct slots *s, const char *name);      /* where those begin whose names are greater */
-void slots_insert(struct slots *s, struct slot *slot);            /* owns it from now on */
-void slots_forget(struct slots *s, struct slot *slot);            /* frees it; it is in no list */
+size_t slots_after(const struct slots *s, const char *name); /* where those begin whose names are greater */
+void slots_insert(struct slots *s, struct slot *slot);       /* owns it from now on */
+void slots_forget(struct slots *s, struct slot *slot);       /* frees it; it is in no list */
 
 /* Into a list, from none. */
 void slots_make_ready(struct slots *s, struct slot *slot);

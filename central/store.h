@@ -332,8 +332,7 @@ struct owner_counts {
 	uint64_t conflicts;
 };
 /* Thousands cost hardly more than one.  Nobody's are none. */
-enum err store_counts(
-	struct store *st, struct owner_counts *counts, size_t n, struct reason *why) MUST_USE;
+enum err store_counts(struct store *st, struct owner_counts *counts, size_t n, struct reason *why) MUST_USE;
 /* How much waits to be pushed; counts rows, so for status only. */
 enum err store_push_backlog(struct store *st, const char *node, uint64_t *ret_records, int64_t *ret_oldest_us,
 	struct reason *why) MUST_USE;

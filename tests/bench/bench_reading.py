@@ -9,7 +9,7 @@ import statistics
 import threading
 import time
 
-from ground import Site, cpu_s
+from ground import Site
 from bench_postgres import Server
 import crowd
 import lab
@@ -26,6 +26,7 @@ ASKED = {  # name: (path, at most, in ms)
     "status": ("/v1/status", None),
     "metrics": ("/metrics", 200),
 }
+STATE = {"polled": "in_sync", "dead": "offline"}
 TIMES = 5
 
 
@@ -53,19 +54,19 @@ class Many(list):
 
 
 def ask(centre, path):
-    """Milliseconds, and the centre's CPU, of one request; the median of some over one connection."""
+    """Milliseconds of one request, the median of some over one connection."""
     with lab.kept(centre.url) as get:
         def once():
-            cpu, start = cpu_s(centre), time.monotonic()
+            start = time.monotonic()
             status, body = get("GET", path)
             assert status == 200, body
-            return (time.monotonic() - start) * 1000, (cpu_s(centre) - cpu) * 1000
+            return (time.monotonic() - start) * 1000
         once()
-        return [statistics.median(x) for x in zip(*(once() for _ in range(TIMES)))]
+        return statistics.median(once() for _ in range(TIMES))
 
 
-def ask_all(centre, rounds, state):
-    return {name: [ask(centre, path.format(state=state))[0] for _ in range(rounds)] for name, (path, _) in ASKED.items()}
+def ask_all(centre, rounds, how):
+    return {name: [ask(centre, path.format(state=STATE[how])) for _ in range(rounds)] for name, (path, _) in ASKED.items()}
 
 
 def delay(centre, members):
@@ -96,7 +97,7 @@ def states(centre):
 
 
 def dead(centre):
-    """All were tried."""
+    """All of them were tried."""
     return states(centre)["offline"] == NODES
 
 
@@ -112,7 +113,7 @@ def reading(site, table, store, database):
     try:
         centre = started(site.centre(f"reading-{store}", members.nodes, ["--poll-interval", "10s"], store=database))
         lab.wait_until("all in step", lambda: states(centre)["in_sync"] == NODES, 180)
-        tell(table, store, "polled", ask_all(centre, table.rounds, "in_sync"))
+        tell(table, store, "polled", ask_all(centre, table.rounds, "polled"))
         pairs = [delay(centre, members) for _ in range(min(table.rounds, 2))]
         table.add(f"{store}: polls' p99", "ms", [a["p99"] for a, _ in pairs], "from an answer to the next request; nobody reads")
         table.add(f"{store}: beside readers", "ms", [b["p99"] for _, b in pairs], "the same while two read /v1/nodes and /metrics all the time")
@@ -122,13 +123,13 @@ def reading(site, table, store, database):
         members.close()
     centre = site.centre(f"reading-{store}", [], ["--poll-interval", "10s"], store=database or centre.store).start()
     lab.wait_until("all dead", lambda: dead(centre), 180)
-    tell(table, store, "dead", ask_all(centre, table.rounds, "offline"))
+    tell(table, store, "dead", ask_all(centre, table.rounds, "dead"))
     centre.stop()
 
 
 def tell(table, store, how, figures):
     for name, values in figures.items():
-        table.add(f"{store}, {how}: {name}", "ms", values, f"of {NODES:,} nodes: GET {ASKED[name][0]}", at_most=ASKED[name][1])
+        table.add(f"{store}, {how}: {name}", "ms", values, f"of {NODES:,} nodes: GET {ASKED[name][0].format(state=STATE[how])}", at_most=ASKED[name][1])
 
 
 BENCHES = ("reading",)

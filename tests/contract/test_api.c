@@ -541,6 +541,64 @@ static void test_metrics_are_well_formed(void **state)
 	assert_null(strstr(d->r.body.at, "tidemark_lag_seconds{")); /* not known */
 }
 
+#define MANY 300
+
+/* Every one of many comes on one page, in order, whatever the pages' size; with those whose state changes the order. */
+static void assert_pages_of_many(struct desk *d, const char *query, unsigned limit, const char *first)
+{
+	char target[128], after[80] = "", last[64] = "";
+	unsigned n = 0, pages = 0;
+	do {
+		(void)snprintf(target, sizeof target, "/v1/nodes?history=0&limit=%u%s%s%s", limit, query,
+			after[0] ? "&after=" : "", after);
+		EXPECT(d, 200, GET(target));
+		for (const char *at = d->r.body.at; (at = strstr(at, "{\"name\":\"")) != NULL; n++) {
+			char name[64];
+			at += strlen("{\"name\":\"");
+			(void)snprintf(name, sizeof name, "%.*s", (int)strcspn(at, "\""), at);
+			if (n == 0)
+				assert_string_equal(name, first);
+			else if (n > 1)
+				assert_true(strcmp(last, name) < 0);
+			memcpy(last, name, sizeof last);
+		}
+		const char *next = strstr(d->r.body.at, "\"next\":\"");
+		for (const char *at = next; at; at = strstr(at + 1, "\"next\":\"")) /* a node has one, too */
+			next = at;
+		after[0] = '\0';
+		if (next && !strstr(d->r.body.at, "],\"next\":null}"))
+			(void)snprintf(after, sizeof after, "%.*s", (int)strcspn(next + 8, "\""), next + 8);
+		pages++;
+	} while (after[0]);
+	assert_int_equal(n, MANY);
+	assert_int_equal(pages, (MANY + limit - 1) / limit);
+}
+
+static void test_many_nodes_come_once_each_in_order(void **state)
+{
+	struct desk *d = *state;
+	char body[128];
+	for (unsigned i = 1; i < MANY; i++) { /* beside the one that is there */
+		(void)snprintf(body, sizeof body, "{\"name\":\"b%04u\",\"url\":\"http://127.0.0.1:%u\"}", i,
+			20000 + i);
+		EXPECT(d, 201, HTTP_POST, "/v1/nodes", body, NULL);
+	}
+	assert_pages_of_many(d, "", 1000, "a");
+	assert_pages_of_many(d, "", 7, "a");
+	assert_pages_of_many(d, "", MANY, "a");
+	assert_pages_of_many(d, "&order=name", 130, "a");
+	EXPECT(d, 202, HTTP_POST, "/v1/nodes/b0299/pause", NULL, NULL); /* after all others */
+	EXPECT(d, 200, GET("/v1/nodes?history=0&limit=299"));
+	assert_null(strstr(d->r.body.at, "b0299\""));
+	has(d, "],\"next\":\"4.b0298\"}");
+	EXPECT(d, 200, GET("/v1/nodes?history=0&limit=299&after=4.b0298"));
+	has(d, "{\"nodes\":[{\"name\":\"b0299\"");
+	has(d, "],\"next\":null}");
+	EXPECT(d, 200, GET("/v1/status"));
+	has(d, "{\"total\":300,");
+	has(d, "\"never_seen\":299,");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -560,6 +618,7 @@ int main(void)
 		TEST(test_a_halted_node_is_resumed_with_what_answers_now),
 		TEST(test_tokens_are_told_only_with_a_secret),
 		TEST(test_metrics_are_well_formed),
+		TEST(test_many_nodes_come_once_each_in_order),
 	};
 	log_init(LOG_ERROR, 0);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -745,6 +745,70 @@ static void test_a_node_that_is_up_and_down_all_the_time_does_not_flood_the_even
 	buf_done(&out);
 }
 
+/* --- many, looked at while others come and go --- */
+
+#define MANY 600
+
+struct passing {
+	char last[RECORD_OWNER_MAX + 1];
+	unsigned n;
+};
+
+static void pass(void *ctx, const struct node_glance *g)
+{
+	struct passing *p = ctx;
+	if (strcmp(p->last, g->node->name) >= 0)
+		fail_msg("%s after %s", g->node->name, p->last);
+	memcpy(p->last, g->node->name, sizeof p->last);
+	p->n += g->node->name[0] == 's';
+}
+
+/* Names before, between and behind those that stay. */
+static void *come_and_go(void *ctx)
+{
+	static char failed[] = "a node could not be added or removed";
+	static const char *const names[] = {"a", "s-0255x", "s-0300x", "z"};
+	struct lab *l = ctx;
+	struct reason why;
+	for (int i = 0; i < 40; i++) {
+		char url[64];
+		(void)snprintf(url, sizeof url, "http://127.0.0.1:%d", 30000 + i % 4);
+		if (store_node_add(l->store, NULL, names[i % 4], url, "", &why) != OK)
+			return failed;
+		scheduler_changed(l->scheduler, names[i % 4]);
+		if (store_node_remove(l->store, NULL, names[i % 4], &why) != OK)
+			return failed;
+		scheduler_changed(l->scheduler, names[i % 4]);
+	}
+	return NULL;
+}
+
+static void test_many_are_looked_at_once_each_while_others_come_and_go(void **state)
+{
+	struct lab *l = *state;
+	pthread_t thread;
+	void *failed;
+	for (unsigned i = 0; i < MANY; i++) {
+		char name[32], url[64];
+		(void)snprintf(name, sizeof name, "s-%04u", i);
+		(void)snprintf(url, sizeof url, "http://127.0.0.1:%u", 20000 + i);
+		MUST(store_node_add(l->store, NULL, name, url, "", &l->why));
+		MUST(store_node_pause(l->store, NULL, name, true, &l->why));
+		scheduler_changed(l->scheduler, name);
+	}
+	assert_int_equal(pthread_create(&thread, NULL, come_and_go, l), 0);
+	for (int i = 0; i < 50; i++) {
+		struct passing p = {.n = 0};
+		scheduler_each(l->scheduler, pass, &p);
+		assert_in_range(p.n, MANY, MANY + 2);
+	}
+	assert_int_equal(pthread_join(thread, &failed), 0);
+	assert_null(failed);
+	unsigned states[NODE_STATES];
+	scheduler_states(l->scheduler, states);
+	assert_int_equal(states[NODE_PAUSED], MANY);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -768,6 +832,7 @@ int main(void)
 		TEST(test_a_count_is_given_more_time_each_time),
 		TEST(test_each_change_of_state_is_one_event),
 		TEST(test_a_node_that_is_up_and_down_all_the_time_does_not_flood_the_events),
+		TEST(test_many_are_looked_at_once_each_while_others_come_and_go),
 	};
 	log_init(LOG_ERROR, 0);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -225,8 +225,11 @@ STAGE_TEST(conflicts_are_listed_from_either_end)
 
 static struct owner_counts conflicts_of(const char *owner)
 {
-	return (struct owner_counts){
-		.owner = owner, .wanted = STORE_COUNT_CONFLICTS, .conflicts = 9, .to_push = 8, .oldest_us = 7};
+	return (struct owner_counts){.owner = owner,
+		.wanted = STORE_COUNT_CONFLICTS,
+		.conflicts = 9,
+		.to_push = 8,
+		.oldest_us = 7};
 }
 
 /* Those that have none, between and around one that has, get 0. */

@@ -308,6 +308,8 @@ static void test_states(void **state)
 		got = node_state(&n, &run, NOW, 10000, &why);
 		if (got != states[i].state || strstr(why.text, states[i].says) == NULL)
 			fail_msg("%s: %s, \"%s\"", states[i].what, node_state_name(got), why.text);
+		if (node_state(&n, &run, NOW, 10000, NULL) != got)
+			fail_msg("%s: another word without the sentence", states[i].what);
 	}
 }
 
