@@ -482,7 +482,7 @@ STAGE_TEST(what_is_counted_of_owners_comes_at_once)
 			.rejected = 9},
 		{.owner = "site-b", .wanted = STORE_COUNT_PUSH, .rejected = 9}};
 
-	MUST(store_node_add(g->store, NULL, "site-b", "http://127.0.0.1:9", "", &g->why));
+	assert_int_equal(store_node_add(g->store, NULL, "site-b", "http://127.0.0.1:9", "", &g->why), OK);
 	far_put_many(f, 3);
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	stage_put(g, "site-a", "bad", "1");
