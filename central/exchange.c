@@ -130,24 +130,26 @@ static void settle_pull(const struct pull_apply *p, struct outcome *out, enum er
 	*result = exchange_settle(p->result, out, why);
 }
 
-/* One page that the store cannot take must not hold up the others: then each goes by itself. */
-static void apply_pulls(struct pulls *p, struct store *st)
+/*
+ * One page that the store cannot take must not hold up the others, nor cost a transaction for each of them: it is found by
+ * halves.
+ */
+static void apply_pulls(struct store *st, struct pull_apply *applies, size_t n)
 {
 	struct reason why = {""};
-	enum err e = store_apply_pages(st, p->applies, p->n, &why);
-	bool may_be_one_page = e != OK && e != RETRY && e != UNCERTAIN && p->n > 1;
+	enum err e = store_apply_pages(st, applies, n, &why);
+	bool may_be_one_page = e != OK && e != RETRY && e != UNCERTAIN && n > 1;
 
 	if (e == OK)
 		return;
-	for (size_t i = 0; i < p->n; i++) {
-		p->applies[i].why = why;
-		p->applies[i].result = e;
-		if (!may_be_one_page)
-			continue;
-		enum err alone = store_apply_pages(st, &p->applies[i], 1, &p->applies[i].why);
-
-		if (alone != OK)
-			p->applies[i].result = alone;
+	if (may_be_one_page) {
+		apply_pulls(st, applies, n / 2);
+		apply_pulls(st, applies + n / 2, n - n / 2);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		applies[i].why = why;
+		applies[i].result = e;
 	}
 }
 
@@ -172,7 +174,7 @@ void exchange_finish_all(struct exchange *const *xs, struct store *st, const str
 		p.of[p.n++] = i;
 	}
 	if (p.n > 0)
-		apply_pulls(&p, st);
+		apply_pulls(st, p.applies, p.n);
 	for (size_t i = 0; i < p.n; i++)
 		settle_pull(&p.applies[i], &outs[p.of[i]], &results[p.of[i]], &whys[p.of[i]]);
 	for (size_t i = 0; i < n; i++)

@@ -21,6 +21,16 @@ bool settle_same_sync(const struct node_sync *a, const struct node_sync *b)
 	       a->quarantined == b->quarantined;
 }
 
+bool settle_only_moved(const struct node_sync *a, const struct node_sync *b)
+{
+	struct node_sync moved = *a;
+
+	moved.cursor = b->cursor;
+	moved.witness = b->witness;
+	moved.digest = b->digest;
+	return settle_same_sync(&moved, b);
+}
+
 static void witness_to(struct node_sync *s, struct position p)
 {
 	if (p.seq > s->witness.seq)

@@ -10,6 +10,8 @@
 
 /* Are all stored fields the same, so that nothing need be written? */
 bool settle_same_sync(const struct node_sync *a, const struct node_sync *b);
+/* Are they, but for the cursor, the witness and the digest of what is here: what an ordinary page moves? */
+bool settle_only_moved(const struct node_sync *a, const struct node_sync *b);
 
 /* The cursor goes to the page's end; the witness only forward. */
 void settle_page(struct node_sync *s, const struct page_end *end);

@@ -42,22 +42,21 @@ static void keep_standing(struct sorting *s, const struct standing *st)
 static void sort_present(
 	struct sorting *s, const struct record *l, const struct standing *st, struct row_place place)
 {
-	struct meeting *m = s->m;
-	bool was_known;
-	struct merge how = store_compare(m, l, st, &was_known);
-
-	if (how.verdict == MERGE_NOTHING) {
-		if (!was_known || st->refused)
-			store_heap_add(&s->noted, l);
-	} else if (how.verdict == MERGE_TAKE && !how.archive_centre && !how.centre_was_restored) {
-		digest_drop(&m->sync->digest, st->record.hash);
-		digest_add(&m->sync->digest, l->hash);
+	switch (store_fate(s->m, l, st)) {
+	case FATE_STAYS:
+		break;
+	case FATE_NOTED:
+		store_heap_add(&s->noted, l);
+		break;
+	case FATE_TAKEN:
+		store_count_replaced(s->m, l, st);
 		s->places[s->taken.n] = place;
 		store_heap_add(&s->taken, l);
-		m->taken++;
-	} else {
+		break;
+	case FATE_HARD:
 		keep_standing(s, st);
 		store_heap_add(&s->hard, l);
+		break;
 	}
 }
 

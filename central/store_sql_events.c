@@ -1,8 +1,11 @@
 #include "central/store_sql_private.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 
 #include "central/listing.h"
+#include "central/postgres_binary.h"
+#include "gen/sql_postgres.h"
 #include "shared/clock.h"
 
 #define PRUNE_EVERY_MOST 1000
@@ -120,24 +123,116 @@ uint64_t store_tell(struct store *st, struct db *db, const struct event *ev)
 	return id;
 }
 
-void store_tell_moves(struct store *st, struct db *db, const char *node, struct event *evs, unsigned n)
+/* The first one's number. */
+static uint64_t insert_events(struct db *db, const struct event *evs, size_t n, int64_t at_us)
+{
+	enum { LEVEL, KIND, NODE, TEXT, COLUMNS };
+	static const enum binary_element types[COLUMNS] = {
+		BINARY_BIGINT, BINARY_TEXT, BINARY_TEXT, BINARY_TEXT};
+	struct buf arrays[COLUMNS] = {{0}};
+	struct stmt q = stmt_begin(db, SQL_POSTGRES_MANY_EVENTS);
+	uint64_t first = 0;
+
+	for (int k = 0; k < COLUMNS; k++)
+		binary_array(&arrays[k], types[k], n);
+	for (size_t i = 0; i < n; i++) {
+		binary_put_u64(&arrays[LEVEL], (uint64_t)evs[i].level);
+		binary_put_bytes(&arrays[KIND], span_of(evs[i].kind));
+		if (evs[i].node)
+			binary_put_bytes(&arrays[NODE], span_of(evs[i].node));
+		else
+			binary_put_null(&arrays[NODE]);
+		binary_put_bytes(&arrays[TEXT], span_of(evs[i].text.text));
+	}
+	stmt_u64(q, 1, n);
+	stmt_i64(q, 2, at_us);
+	for (int k = 0; k < COLUMNS; k++)
+		stmt_bytes(q, k + 3, &arrays[k]);
+	if (stmt_step(q))
+		first = stmt_col_u64(q, 0);
+	stmt_done(q);
+	for (int k = 0; k < COLUMNS; k++)
+		buf_done(&arrays[k]);
+	return first;
+}
+
+/* One after the other where that is better: an event of the audit has more to it. */
+static bool goes_singly(const struct store *st, const struct event *evs, size_t n)
+{
+	bool singly = !st->postgres || n < 2;
+
+	for (size_t i = 0; i < n && !singly; i++)
+		singly = evs[i].by;
+	return singly;
+}
+
+void store_tell_all(struct store *st, struct db *db, const struct event *evs, size_t n)
+{
+	int64_t at_us = clock_wall_us();
+	uint64_t first;
+
+	if (goes_singly(st, evs, n)) {
+		for (size_t i = 0; i < n; i++)
+			(void)store_tell(st, db, &evs[i]);
+		return;
+	}
+	first = insert_events(db, evs, n, at_us);
+	if (first == 0)
+		return;
+	*store_tells(st, db) = true;
+	for (size_t i = 0; i < n; i++) {
+		prune(st, db, first + i, false);
+		if (st->notify)
+			store_notice(st, db, first + i, at_us, &evs[i]);
+	}
+}
+
+static void keep(struct told *t, const struct event *ev)
+{
+	if (t->n == t->room) {
+		t->room = t->room ? 2 * t->room : 16;
+		t->at = realloc(t->at, t->room * sizeof(*t->at));
+		if (!t->at)
+			err_out_of_memory();
+	}
+	t->at[t->n++] = *ev;
+}
+
+void store_gather_moves(
+	struct store *st, const char *node, const struct event *evs, unsigned n, struct told *ret)
 {
 	int64_t now_us = clock_mono_us();
-	struct event owed;
+	struct event ev;
 
-	for (unsigned i = 0; i < n; i++)
-		if (spate_pass(st->spate, &evs[i], now_us))
-			store_tell(st, db, &evs[i]);
-	while (spate_owed(st->spate, node, now_us, &owed))
-		store_tell(st, db, &owed);
+	for (unsigned i = 0; i < n; i++) {
+		ev = evs[i];
+		if (spate_pass(st->spate, &ev, now_us))
+			keep(ret, &ev);
+	}
+	while (spate_owed(st->spate, node, now_us, &ev))
+		keep(ret, &ev);
+}
+
+void store_told_done(struct told *t)
+{
+	free(t->at);
+	*t = (struct told){0};
+}
+
+void store_tell_moves(struct store *st, struct db *db, const char *node, struct event *evs, unsigned n)
+{
+	struct told t = {0};
+
+	store_gather_moves(st, node, evs, n, &t);
+	store_tell_all(st, db, t.at, t.n);
+	store_told_done(&t);
 }
 
 enum err store_events_add(struct store *st, const struct event *evs, size_t n, struct reason *why)
 {
 	struct db *db = store_write_begin(st);
 
-	for (size_t i = 0; i < n; i++)
-		(void)store_tell(st, db, &evs[i]);
+	store_tell_all(st, db, evs, n);
 	return store_write_end(st, db, OK, why);
 }
 

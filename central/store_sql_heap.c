@@ -97,6 +97,11 @@ static void put_id(struct buf *b, const struct record *r)
 	binary_put_bytes(b, r->id);
 }
 
+static void put_owner(struct buf *b, const struct record *r)
+{
+	binary_put_bytes(b, r->owner);
+}
+
 static void put_type(struct buf *b, const struct record *r)
 {
 	binary_put_bytes(b, r->type);
@@ -187,6 +192,19 @@ static const struct update update_known = {SQL_POSTGRES_BULK_KNOWN, known_column
 static const struct update update_same = {SQL_POSTGRES_BULK_KNOWN_SAME, known_columns, COUNT(known_columns)};
 static const struct update update_replaced = {
 	SQL_POSTGRES_BULK_REPLACE, replaced_columns, COUNT(replaced_columns)};
+static const struct update update_mixed_known = {
+	SQL_POSTGRES_MANY_KNOWN, known_columns, COUNT(known_columns)};
+static const struct update update_mixed_replaced = {
+	SQL_POSTGRES_MANY_REPLACE, replaced_columns, COUNT(replaced_columns)};
+
+static void put_columns(const struct update *u, const struct heap *h, struct buf arrays[ARRAYS_MAX])
+{
+	for (size_t k = 0; k < u->n; k++) {
+		binary_array(&arrays[k], u->columns[k].type, h->n);
+		for (size_t i = 0; i < h->n; i++)
+			u->columns[k].put(&arrays[k], h->at[i]);
+	}
+}
 
 static void put_places(struct buf *array, const struct row_place *places, size_t n)
 {
@@ -203,11 +221,7 @@ static struct stmt begin_with_arrays(struct meeting *m, const struct update *u, 
 	size_t n = u->n;
 
 	stmt_u64(q, 1, m->sync->generation);
-	for (size_t k = 0; k < u->n; k++) {
-		binary_array(&arrays[k], u->columns[k].type, h->n);
-		for (size_t i = 0; i < h->n; i++)
-			u->columns[k].put(&arrays[k], h->at[i]);
-	}
+	put_columns(u, h, arrays);
 	if (places)
 		put_places(&arrays[n++], places, h->n);
 	for (size_t k = 0; k < n; k++)
@@ -270,4 +284,68 @@ void store_heap_note_same(struct meeting *m, const struct heap *h, bool *noted)
 				noted[place - 1] = true;
 	stmt_done(q);
 	arrays_done(arrays);
+}
+
+/* --- records of several owners --- */
+
+void store_mixed_init(struct mixed_heap *h, size_t most, struct arena *a)
+{
+	store_heap_init(&h->heap, most, a);
+	h->of = arena_alloc(a, (most + 1) * sizeof(*h->of));
+}
+
+void store_mixed_add(struct mixed_heap *h, struct meeting *m, const struct record *r)
+{
+	h->of[h->heap.n] = m;
+	store_heap_add(&h->heap, r);
+}
+
+void store_mixed_insert(struct db *db, const struct mixed_heap *h)
+{
+	struct copy c;
+
+	if (h->heap.n == 0)
+		return;
+	c = copy_begin(db, SQL_POSTGRES_COPY_RECORDS_COPY);
+	for (size_t i = 0; i < h->heap.n; i++)
+		copy_record(&c, h->heap.at[i], h->of[i]->sync->generation);
+	copy_end(&c);
+}
+
+/* Generations, the columns, owners: each an array. */
+static void update_mixed(struct db *db, const struct update *u, const struct mixed_heap *h)
+{
+	struct buf arrays[ARRAYS_MAX] = {{0}}, generations = {0}, owners = {0};
+	struct stmt q;
+
+	if (h->heap.n == 0)
+		return;
+	q = stmt_begin(db, u->statement);
+	binary_array(&generations, BINARY_BIGINT, h->heap.n);
+	binary_array(&owners, BINARY_TEXT, h->heap.n);
+	for (size_t i = 0; i < h->heap.n; i++) {
+		binary_put_u64(&generations, h->of[i]->sync->generation);
+		put_owner(&owners, h->heap.at[i]);
+	}
+	stmt_bytes(q, 1, &generations);
+	put_columns(u, &h->heap, arrays);
+	for (size_t k = 0; k < u->n; k++)
+		stmt_bytes(q, (int)k + 2, &arrays[k]);
+	stmt_bytes(q, (int)u->n + 2, &owners);
+	stmt_run(q);
+	if (stmt_changes(q) != (int64_t)h->heap.n)
+		db_fail(db, CONFLICT, "records of several nodes are not each in one row");
+	buf_done(&generations);
+	buf_done(&owners);
+	arrays_done(arrays);
+}
+
+void store_mixed_replace(struct db *db, const struct mixed_heap *h)
+{
+	update_mixed(db, &update_mixed_replaced, h);
+}
+
+void store_mixed_note(struct db *db, const struct mixed_heap *h)
+{
+	update_mixed(db, &update_mixed_known, h);
 }

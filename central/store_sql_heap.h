@@ -31,4 +31,17 @@ void store_heap_note(struct meeting *m, const struct heap *h);
 /* The same for those alone that the store has in this version and did not know to be held; sets their noted[i]. */
 void store_heap_note_same(struct meeting *m, const struct heap *h, bool *noted);
 
+/*
+ * Small pages' records, of several owners, each with its page's meeting.  The caller counts them and adds to the digests.
+ */
+struct mixed_heap {
+	struct heap heap;
+	struct meeting **of;
+};
+void store_mixed_init(struct mixed_heap *h, size_t most, struct arena *a);
+void store_mixed_add(struct mixed_heap *h, struct meeting *m, const struct record *r);
+void store_mixed_insert(struct db *db, const struct mixed_heap *h);
+void store_mixed_replace(struct db *db, const struct mixed_heap *h);
+void store_mixed_note(struct db *db, const struct mixed_heap *h);
+
 #endif

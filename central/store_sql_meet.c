@@ -83,6 +83,25 @@ void store_meet_present(struct meeting *m, const struct record *l, const struct 
 	}
 }
 
+enum fate store_fate(const struct meeting *m, const struct record *l, const struct standing *s)
+{
+	bool was_known;
+	struct merge how = store_compare(m, l, s, &was_known);
+
+	if (how.verdict == MERGE_NOTHING)
+		return !was_known || s->refused ? FATE_NOTED : FATE_STAYS;
+	if (how.verdict == MERGE_TAKE && !how.archive_centre && !how.centre_was_restored)
+		return FATE_TAKEN;
+	return FATE_HARD;
+}
+
+void store_count_replaced(struct meeting *m, const struct record *l, const struct standing *s)
+{
+	digest_drop(&m->sync->digest, s->record.hash);
+	digest_add(&m->sync->digest, l->hash);
+	m->taken++;
+}
+
 static bool insert(struct meeting *m, const struct record *l)
 {
 	struct known k = {true, l->hash, m->sync->generation};

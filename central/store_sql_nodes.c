@@ -70,16 +70,16 @@ static void read_sync(struct stmt q, int col, struct node_sync *s)
 	s->quarantined = stmt_col_u64(q, col + 20);
 }
 
-static void read_node(struct store *st, struct stmt q, struct node *n)
+void store_read_node(struct store *st, struct stmt q, int col, struct node *n)
 {
 	memset(n, 0, sizeof(*n));
-	COPY_TEXT(n->name, stmt_col_text(q, 0));
-	COPY_TEXT(n->title, stmt_col_text(q, 1));
-	COPY_TEXT(n->url, stmt_col_text(q, 2));
-	n->paused = stmt_col_i64(q, 3);
-	n->rotation = stmt_col_u64(q, 4);
-	n->added_at_us = stmt_col_i64(q, 5);
-	read_sync(q, 6, &n->sync);
+	COPY_TEXT(n->name, stmt_col_text(q, col));
+	COPY_TEXT(n->title, stmt_col_text(q, col + 1));
+	COPY_TEXT(n->url, stmt_col_text(q, col + 2));
+	n->paused = stmt_col_i64(q, col + 3);
+	n->rotation = stmt_col_u64(q, col + 4);
+	n->added_at_us = stmt_col_i64(q, col + 5);
+	read_sync(q, col + 6, &n->sync);
 	n->sync.life = atomic_load(&st->life);
 }
 
@@ -91,7 +91,7 @@ bool store_load_node(struct store *st, struct db *db, struct span name, struct n
 	stmt_text(q, 1, name);
 	found = stmt_step(q);
 	if (found)
-		read_node(st, q, ret);
+		store_read_node(st, q, 0, ret);
 	stmt_done(q);
 	return found;
 }
@@ -166,7 +166,7 @@ enum err store_nodes(struct store *st, struct nodes *ret, struct reason *why)
 			if (!ns.at)
 				err_out_of_memory();
 		}
-		read_node(st, q, &ns.at[ns.n++]);
+		store_read_node(st, q, 0, &ns.at[ns.n++]);
 	}
 	stmt_done(q);
 	e = store_read_end(st, db, OK, why);

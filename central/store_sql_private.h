@@ -50,8 +50,8 @@ struct store {
 	struct dot last;           /* of this opening's own versions; actor 0 = none made yet */
 	atomic_bool lost;          /* the file is no longer ours */
 	atomic_uint_fast64_t life; /* see struct node_sync */
-	/* By the owner's hash: the last page held records that were there, so look before inserting (PostgreSQL). */
-	atomic_bool look_first[256];
+	/* By the owner's hash: pages lately held records that were there, so look before inserting, so often (PostgreSQL). */
+	atomic_uchar look_first[256];
 	/* By the owner's hash: rises when anything of the owner may be written; from a start that is this opening's alone. */
 	atomic_uint_fast64_t touched[STORE_MARKS];
 };
@@ -92,14 +92,25 @@ void store_note_proven(struct store *st, struct pull_apply *p);
 
 /* False: never added (or the read failed).  A removed node is given with an empty URL. */
 bool store_load_node(struct store *st, struct db *db, struct span name, struct node *ret);
+/* The columns of a node's row, from `col` on. */
+void store_read_node(struct store *st, struct stmt q, int col, struct node *n);
 /* The node of an exchange, if the basis still stands; else CONFLICT. */
 enum err store_check_basis(struct store *st, struct db *db, const char *name, const struct node_sync *basis,
 	struct node *n, struct reason *why) MUST_USE;
 void store_save_sync(struct db *db, const char *name, const struct node_sync *s);
 bool *store_tells(struct store *st, const struct db *db);                     /* of a writer */
 uint64_t store_tell(struct store *st, struct db *db, const struct event *ev); /* its number */
+void store_tell_all(struct store *st, struct db *db, const struct event *evs, size_t n);
 /* What an answer of this node moved, as far as it is not held back (spate.h), and what was held back before. */
 void store_tell_moves(struct store *st, struct db *db, const char *node, struct event *evs, unsigned n);
+/* The same to be told later, together with others. */
+struct told {
+	struct event *at;
+	size_t n, room;
+};
+void store_gather_moves(
+	struct store *st, const char *node, const struct event *evs, unsigned n, struct told *ret);
+void store_told_done(struct told *t);
 /* The event becomes a notice if receivers want it (store_sql_notices.c). */
 void store_notice(struct store *st, struct db *db, uint64_t id, int64_t at_us, const struct event *ev);
 
@@ -169,6 +180,16 @@ void store_meet(struct meeting *m, const struct record *l);
 struct merge store_compare(
 	const struct meeting *m, const struct record *l, const struct standing *s, bool *ret_was_known);
 void store_meet_present(struct meeting *m, const struct record *l, const struct standing *s);
+/* What is to be done with one whose row has been looked at, where many are written at once. */
+enum fate {
+	FATE_STAYS, /* nothing */
+	FATE_NOTED, /* known to be held */
+	FATE_TAKEN, /* it takes the row's place */
+	FATE_HARD   /* store_meet_present() */
+};
+enum fate store_fate(const struct meeting *m, const struct record *l, const struct standing *s);
+/* FATE_TAKEN: of the digest and the count. */
+void store_count_replaced(struct meeting *m, const struct record *l, const struct standing *s);
 void store_sum_rows(struct db *db, const char *owner, struct digest *ret);
 
 /* --- buckets (store_sql_bucket.c) --- */
@@ -188,6 +209,33 @@ void store_bulk_insert(struct meeting *m, const struct page *p);
 void store_bulk_meet(struct meeting *m, const struct page *p, bool *ret_any_present);
 /* The owner is known to hold these versions. */
 void store_bulk_known(struct meeting *m, const struct record *const *rs, size_t n);
+
+/* Small pages of several nodes: their records go in together (store_sql_small.c). */
+struct small_page {
+	struct meeting *m;
+	const struct page *page;
+	bool look; /* what is there is looked at first; else CONFLICT sticks if any record is */
+	bool any_present;
+};
+bool store_is_small(const struct page *p);
+void store_small_meet(struct db *db, struct small_page *pages, size_t n);
+
+/* --- several nodes at once (store_sql_many.c): with PostgreSQL one statement for all --- */
+
+/* ret[i]: an empty name where store_load_node() would say false. */
+void store_load_nodes(struct store *st, struct db *db, const char *const *names, size_t n, struct node *ret);
+/* Has a node anything that is to be pushed, or that it refused? */
+struct pushable {
+	bool differs, refused;
+};
+void store_pushable(
+	struct store *st, struct db *db, const char *const *names, size_t n, struct pushable *ret);
+/* Where nothing has changed nothing is written. */
+struct sync_move {
+	const char *node;
+	const struct node_sync *from, *to;
+};
+void store_save_syncs(struct store *st, struct db *db, const struct sync_move *moves, size_t n);
 
 /* --- what the database refuses of a page (store_sql_sift.c, store_sql_quarantine.c) --- */
 

@@ -9,9 +9,23 @@
  */
 enum care { UNSEEN, LOOKING, SINGLY, SIFTING };
 
-static atomic_bool *looks_first(struct store *st, const char *node)
+/*
+ * After a page with something that was there already, so many are looked at first, or up to a large one that is all new: a small page
+ * that is says little of the next.
+ */
+#define LOOKS 64
+
+static atomic_uchar *looks_first(struct store *st, const char *node)
 {
 	return &st->look_first[hash_of(span_of(node)).half[0] % 256];
+}
+
+/* `passed`: how many looks fewer are left after a page that was all new. */
+static void note_looked(atomic_uchar *looks, bool any_present, unsigned char passed)
+{
+	unsigned char left = atomic_load(looks);
+
+	atomic_store(looks, any_present ? LOOKS : left > passed ? left - passed : 0);
 }
 
 static void meet_singly(struct meeting *m, const struct page *page)
@@ -22,14 +36,14 @@ static void meet_singly(struct meeting *m, const struct page *page)
 
 static void meet_many(struct meeting *m, const struct pull_apply *p, enum care care)
 {
-	atomic_bool *look = looks_first(m->st, p->node);
+	atomic_uchar *look = looks_first(m->st, p->node);
 	bool any;
 
-	if (care == UNSEEN && !p->fetched && !atomic_load(look)) {
+	if (care == UNSEEN && !p->fetched && atomic_load(look) == 0) {
 		store_bulk_insert(m, p->page);
 	} else {
 		store_bulk_meet(m, p->page, &any);
-		atomic_store(look, any);
+		note_looked(look, any, LOOKS);
 	}
 }
 
@@ -43,33 +57,94 @@ static void sift(struct meeting *m, const struct page *page)
 	store_quarantine_settle(m, page, refused, found, n);
 }
 
-static void meet_all(struct pull_apply *p, struct meeting *m, enum care care)
+/* A page on its way in. */
+struct landing {
+	struct pull_apply *p;
+	const struct node *node; /* as it was before */
+	struct meeting m;
+	struct pushable pushable;
+};
+
+static void meet_alone(struct landing *l, enum care care)
 {
+	struct meeting *m = &l->m;
+	const struct page *page = l->p->page;
+
 	if (care == SIFTING) {
-		sift(m, p->page);
-	} else {
-		if (m->st->postgres && care != SINGLY && p->page->n > 0)
-			meet_many(m, p, care);
-		else
-			meet_singly(m, p->page);
-		store_quarantine_settle(m, p->page, NULL, NULL, 0);
+		sift(m, page);
+		return;
 	}
+	if (m->st->postgres && care != SINGLY && page->n > 0)
+		meet_many(m, l->p, care);
+	else
+		meet_singly(m, page);
+	store_quarantine_settle(m, page, NULL, NULL, 0);
+}
+
+/* Those of small pages together: each by itself would be several statements. */
+static bool goes_with_others(const struct landing *l, enum care care)
+{
+	return l->m.st->postgres && care <= LOOKING && l->p->page->n > 0 && store_is_small(l->p->page);
+}
+
+static void meet_together(struct store *st, struct db *db, struct landing *ls, size_t n, enum care care)
+{
+	struct arena a = {0};
+	struct small_page *pages = arena_alloc(&a, (n + 1) * sizeof(*pages));
+	size_t n_pages = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct pull_apply *p = ls[i].p;
+
+		if (!goes_with_others(&ls[i], care))
+			continue;
+		pages[n_pages++] = (struct small_page){
+			.m = &ls[i].m,
+			.page = p->page,
+			.look = care == LOOKING || p->fetched || p->sync.reconciling ||
+				atomic_load(looks_first(st, p->node)) > 0,
+		};
+	}
+	if (n_pages > 0)
+		store_small_meet(db, pages, n_pages);
+	for (size_t i = 0; i < n_pages; i++) {
+		store_quarantine_settle(pages[i].m, pages[i].page, NULL, NULL, 0);
+		note_looked(looks_first(st, pages[i].page->begin.node), pages[i].any_present, 1);
+	}
+	arena_done(&a);
+}
+
+static void count(struct landing *l)
+{
+	struct pull_apply *p = l->p;
+	const struct meeting *m = &l->m;
+
 	p->quarantine = m->quarantine;
 	p->taken = m->taken;
 	p->kept = m->kept;
 	p->conflicts = m->conflicts;
 	p->archived = m->archived;
 	p->centre_restored = m->centre_restored;
-	arena_done(&m->arena);
+	arena_done(&l->m.arena);
 }
 
-static enum proof_verdict judge(struct db *db, struct pull_apply *p, struct node_sync *sync)
+static void meet_all(struct store *st, struct db *db, struct landing *ls, size_t n, enum care care)
 {
+	meet_together(st, db, ls, n, care);
+	for (size_t i = 0; i < n; i++) {
+		if (db_failed(db, NULL) == OK && !goes_with_others(&ls[i], care))
+			meet_alone(&ls[i], care);
+		count(&ls[i]);
+	}
+}
+
+static enum proof_verdict judge(struct db *db, struct pull_apply *p, const struct pushable *pushable)
+{
+	struct node_sync *sync = &p->sync;
 	const struct page_end *end = &p->page->end;
 	bool not_counted = sync->recount && !p->basis->recount; /* the wish came after the request */
 	/* fetched: its digest is none of a pull's, which can ask for a count */
-	bool blocked =
-		p->to_push || p->fetched || not_counted || store_any(db, SQL_CENTRAL_PUSH_REFUSED, p->node);
+	bool blocked = p->to_push || p->fetched || not_counted || pushable->refused;
 	struct explained ex = {0};
 
 	if (!proof_is_due(sync, end, blocked))
@@ -81,44 +156,117 @@ static enum proof_verdict judge(struct db *db, struct pull_apply *p, struct node
 	return proof_judge(sync, end, &ex, blocked);
 }
 
-static void tell(struct store *st, struct db *db, const struct pull_apply *p)
+/* False: the page is stale. */
+static bool may_land(struct pull_apply *p, const struct node *n)
 {
-	struct event events[SETTLE_EVENTS];
-	unsigned n = settle_pull_events(p, events);
-
-	store_tell_moves(st, db, p->node, events, n);
+	if (!n->name[0] || !n->url[0] || n->paused)
+		p->result = fail(CONFLICT, &p->why, "node %s was removed or paused", p->node);
+	else if (!node_sync_same_basis(&n->sync, p->basis))
+		p->result = fail(CONFLICT, &p->why, "node %s has moved on", p->node);
+	else
+		p->result = OK;
+	return p->result == OK;
 }
 
-static void apply_page(struct store *st, struct db *db, struct pull_apply *p, enum care care)
+static void settle(struct db *db, struct landing *l)
 {
-	struct node n;
-	struct meeting m = {.st = st, .db = db, .sync = &p->sync};
+	struct pull_apply *p = l->p;
 
-	if (!store_load_node(st, db, span_of(p->node), &n) || !n.url[0] || n.paused) {
-		p->result = fail(CONFLICT, &p->why, "node %s was removed or paused", p->node);
-		return;
-	}
-	p->sync = n.sync;
-	if (!node_sync_same_basis(&n.sync, p->basis)) {
-		p->result = fail(CONFLICT, &p->why, "node %s has moved on", p->node);
-		return;
-	}
-	meet_all(p, &m, care);
 	if (p->fetched) {
 		store_note_missing(db, p);
 		settle_fetched(&p->sync, p->fetched, &p->page->end);
 	} else {
 		settle_page(&p->sync, &p->page->end);
 	}
-	p->to_push = !p->sync.swept || store_any(db, SQL_CENTRAL_PUSH_DIFFERS, p->node);
-	p->proof = judge(db, p, &p->sync);
+}
+
+static void prove(struct db *db, struct landing *l)
+{
+	struct pull_apply *p = l->p;
+
+	p->to_push = !p->sync.swept || l->pushable.differs;
+	p->proof = judge(db, p, &l->pushable);
 	p->to_push = p->to_push || !p->sync.swept;
-	if (!settle_same_sync(&n.sync, &p->sync))
-		store_save_sync(db, p->node, &p->sync);
-	if (p->fetched || p->page->n + p->page->n_refused > 0 || !settle_same_sync(&n.sync, &p->sync))
-		store_touch_owner(st, span_of(p->node));
-	store_note_proven(st, p);
-	p->result = OK;
+}
+
+static bool writes(const struct landing *l)
+{
+	const struct pull_apply *p = l->p;
+
+	return p->fetched || p->page->n + p->page->n_refused > 0 ||
+	       !settle_same_sync(&l->node->sync, &p->sync);
+}
+
+/* All that may land, whatever it takes: step by step, each for all nodes. */
+static void land(
+	struct store *st, struct db *db, struct landing *ls, size_t n, enum care care, struct arena *a)
+{
+	const char **names = arena_alloc(a, (n + 1) * sizeof(*names));
+	struct pushable *pushable = arena_alloc(a, (n + 1) * sizeof(*pushable));
+	struct sync_move *moves = arena_alloc(a, (n + 1) * sizeof(*moves));
+
+	meet_all(st, db, ls, n, care);
+	for (size_t i = 0; i < n && db_failed(db, NULL) == OK; i++)
+		settle(db, &ls[i]);
+	for (size_t i = 0; i < n; i++)
+		names[i] = ls[i].p->node;
+	store_pushable(st, db, names, n, pushable);
+	for (size_t i = 0; i < n && db_failed(db, NULL) == OK; i++) {
+		ls[i].pushable = pushable[i];
+		prove(db, &ls[i]);
+		moves[i] = (struct sync_move){ls[i].p->node, &ls[i].node->sync, &ls[i].p->sync};
+	}
+	if (db_failed(db, NULL) == OK)
+		store_save_syncs(st, db, moves, n);
+	for (size_t i = 0; i < n; i++)
+		if (writes(&ls[i]))
+			store_touch_owner(st, span_of(names[i]));
+	for (size_t i = 0; i < n; i++)
+		store_note_proven(st, ls[i].p);
+}
+
+static void tell(struct store *st, struct db *db, const struct pull_apply *pages, size_t n)
+{
+	struct event events[SETTLE_EVENTS];
+	struct told t = {0};
+
+	for (size_t i = 0; i < n; i++)
+		if (pages[i].result == OK)
+			store_gather_moves(
+				st, pages[i].node, events, settle_pull_events(&pages[i], events), &t);
+	store_tell_all(st, db, t.at, t.n);
+	store_told_done(&t);
+}
+
+/* Those that are not what was proven before: their nodes, locked and read.  Returns how many may land. */
+static size_t approach(struct store *st, struct db *db, struct pull_apply *pages, size_t n,
+	struct landing *ls, struct arena *a)
+{
+	struct pull_apply **rest = arena_alloc(a, (n + 1) * sizeof(struct pull_apply *));
+	struct span *owners = arena_alloc(a, (n + 1) * sizeof(*owners));
+	const char **names = arena_alloc(a, (n + 1) * sizeof(*names));
+	struct node *nodes = arena_alloc(a, (n + 1) * sizeof(*nodes));
+	size_t n_rest = 0, n_landing = 0;
+
+	for (size_t i = 0; i < n && db_failed(db, NULL) == OK; i++) {
+		if (store_prove_again(st, &pages[i]))
+			continue;
+		names[n_rest] = pages[i].node;
+		owners[n_rest] = span_of(pages[i].node);
+		rest[n_rest++] = &pages[i];
+	}
+	store_lock_owners_untouched(db, owners, n_rest);
+	store_load_nodes(st, db, names, n_rest, nodes);
+	for (size_t i = 0; i < n_rest && db_failed(db, NULL) == OK; i++) {
+		struct pull_apply *p = rest[i];
+
+		if (!may_land(p, &nodes[i]))
+			continue;
+		p->sync = nodes[i].sync;
+		ls[n_landing++] = (struct landing){
+			.p = p, .node = &nodes[i], .m = {.st = st, .db = db, .sync = &p->sync}};
+	}
+	return n_landing;
 }
 
 static enum err apply_all(
@@ -126,24 +274,15 @@ static enum err apply_all(
 {
 	struct db *db = store_write_begin(st);
 	struct arena a = {0};
-	struct span *owners = arena_alloc(&a, (n + 1) * sizeof(*owners));
-	bool *again = arena_alloc(&a, (n + 1) * sizeof(*again));
-	size_t n_owners = 0;
+	struct landing *ls = arena_alloc(&a, (n + 1) * sizeof(*ls));
+	size_t n_landing = approach(st, db, pages, n, ls, &a);
 
-	for (size_t i = 0; i < n && db_failed(db, NULL) == OK; i++) {
-		again[i] = store_prove_again(st, &pages[i]);
-		if (!again[i])
-			owners[n_owners++] = span_of(pages[i].node);
-	}
-	store_lock_owners_untouched(db, owners, n_owners);
-	for (size_t i = 0; i < n && db_failed(db, NULL) == OK; i++)
-		if (!again[i])
-			apply_page(st, db, &pages[i], care);
-	arena_done(&a);
+	if (n_landing > 0)
+		land(st, db, ls, n_landing, care, &a);
 	/* Last, since whoever gives an event its number holds up the others until it commits. */
-	for (size_t i = 0; i < n && db_failed(db, NULL) == OK; i++)
-		if (pages[i].result == OK)
-			tell(st, db, &pages[i]);
+	if (db_failed(db, NULL) == OK)
+		tell(st, db, pages, n);
+	arena_done(&a);
 	return store_write_end(st, db, OK, why);
 }
 

@@ -65,3 +65,58 @@ SELECT 2, asked.place, found.n, 0
 FROM unnest($3::text[]) WITH ORDINALITY AS asked (owner, place)
 CROSS JOIN LATERAL (SELECT count(*) AS n FROM conflicts WHERE owner = asked.owner) AS found
 WHERE found.n > 0;
+
+-- Several nodes in one transaction.  As of one: node_get, push_differs, push_refused, and node_sync where nothing but the position and the
+-- digest has moved.
+-- name: many_nodes
+SELECT asked.place, n.name, n.title, n.url, n.paused, n.rotation, n.added_at, n.epoch, n.cursor, n.witness_seq, n.witness_head, n.generation,
+	n.resets, n.comparing, n.rename_to, n.probe, n.halt, n.reconciling, n.recount, n.swept, n.sweep_after, n.digest_count,
+	n.digest_lane0, n.digest_lane1, n.doubt_seq, n.doubt_local, n.doubt_centre, n.quarantined
+FROM unnest($1::text[]) WITH ORDINALITY AS asked (name, place)
+CROSS JOIN LATERAL (SELECT * FROM nodes WHERE name = asked.name OFFSET 0) AS n;
+-- name: many_differ
+SELECT asked.place, d.differs IS NOT NULL, r.refused IS NOT NULL
+FROM unnest($1::text[]) WITH ORDINALITY AS asked (name, place)
+LEFT JOIN LATERAL (
+	SELECT 1 AS differs FROM records WHERE owner = asked.name AND records.differs
+		AND NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id)
+	LIMIT 1) AS d ON true
+LEFT JOIN LATERAL (
+	SELECT 1 AS refused FROM records WHERE owner = asked.name AND records.refused IS NOT NULL LIMIT 1) AS r ON true
+WHERE d.differs IS NOT NULL OR r.refused IS NOT NULL;
+-- name: many_moved
+UPDATE nodes AS n SET cursor = m.cursor, witness_seq = m.witness_seq, witness_head = m.witness_head, digest_count = m.digest_count,
+	digest_lane0 = m.digest_lane0, digest_lane1 = m.digest_lane1
+FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bigint[], $6::bigint[], $7::bigint[])
+	AS m (name, cursor, witness_seq, witness_head, digest_count, digest_lane0, digest_lane1)
+CROSS JOIN LATERAL (SELECT ctid AS at FROM nodes WHERE name = m.name OFFSET 0) AS found
+WHERE n.ctid = found.at;
+-- Many events that nobody did; the first one's number.
+-- name: many_events
+WITH next AS (UPDATE counters SET event = event + $1::bigint RETURNING event - $1 AS before),
+added AS (
+	INSERT INTO events (event, at, level, kind, node, text)
+	SELECT next.before + e.place, $2::bigint, e.level::smallint, e.kind, e.node, e.text
+	FROM next, unnest($3::bigint[], $4::text[], $5::text[], $6::text[]) WITH ORDINALITY AS e (level, kind, node, text, place)
+	RETURNING event)
+SELECT min(event) FROM added;
+
+-- Records of several owners: bulk_look, bulk_known and bulk_replace.
+-- name: many_look
+SELECT asked.place, r.deleted, r.actor, r.n, r.vv, r.h0, r.h1, r.local_h0, r.local_h1, r.local_generation, r.refused
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (owner, id, place)
+CROSS JOIN LATERAL (SELECT * FROM records WHERE owner = asked.owner AND id = asked.id OFFSET 0) AS r;
+-- name: many_known
+UPDATE records AS r SET local_h0 = known.h0, local_h1 = known.h1, local_generation = known.generation, refused = NULL
+FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::text[]) AS known (generation, id, h0, h1, owner)
+CROSS JOIN LATERAL (SELECT ctid AS at FROM records WHERE owner = known.owner AND id = known.id OFFSET 0) AS found
+WHERE r.ctid = found.at;
+-- name: many_replace
+UPDATE records AS r SET type = s.type, body = s.body, deleted = s.deleted, actor = s.actor, n = s.n, vv = s.vv,
+	h0 = s.h0, h1 = s.h1, created_at = s.created_at, updated_at = s.updated_at, clock_error = s.clock_error,
+	local_h0 = s.h0, local_h1 = s.h1, local_generation = s.generation, refused = NULL
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::json[], $5::boolean[], $6::bigint[], $7::bigint[], $8::bytea[], $9::bigint[],
+	$10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::text[])
+	AS s (generation, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error, owner)
+CROSS JOIN LATERAL (SELECT ctid AS at FROM records WHERE owner = s.owner AND id = s.id OFFSET 0) AS found
+WHERE r.ctid = found.at;

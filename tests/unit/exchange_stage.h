@@ -17,7 +17,7 @@
 
 #include <cmocka.h> /* last: its fail() is a macro */
 
-#define NODES 3
+#define NODES 16
 
 static const struct epoch centre = {"cccccccccccccccccccccccccccccccc"};
 static const struct epoch e1 = {"11111111111111111111111111111111"};
@@ -27,7 +27,7 @@ static const struct epoch e3 = {"33333333333333333333333333333333"};
 /* --- the store's stand-in --- */
 
 struct store {
-	struct node_sync at[NODES]; /* of the nodes "a", "b", "c" */
+	struct node_sync at[NODES]; /* of the nodes "a", "b", "c" … */
 	enum err fails, abandoned_fails;
 	const char *poison; /* a page of this node fails the whole transaction */
 	unsigned transactions, events;

@@ -368,6 +368,39 @@ static void test_pages_share_a_transaction(void **state)
 	assert_int_equal(sync_of("c")->cursor, 5);
 }
 
+/* All sixteen at once, and the store refuses one of them: as many transactions as halvings, not as nodes. */
+static void test_one_page_among_many_is_found_by_halves(void **state)
+{
+	char names[NODES][2];
+	struct exchange x[NODES], *xs[NODES];
+	struct answer answers[NODES];
+	struct outcome outs[NODES];
+	enum err results[NODES];
+	struct buf bodies[NODES] = {{0}};
+	struct reason whys[NODES];
+
+	(void)state;
+	for (int i = 0; i < NODES; i++) {
+		snprintf(names[i], sizeof names[i], "%c", 'a' + i);
+		x[i] = begin(names[i], PLAN_PULL);
+		xs[i] = &x[i];
+		add_page(&bodies[i], &x[i]);
+		answers[i] = (struct answer){.status = 200, .body = buf_span(&bodies[i])};
+	}
+	st.poison = "f";
+	exchange_finish_all(xs, &st, answers, NODES, outs, results, whys);
+	assert_int_equal(st.transactions, 1 + 2 * 4);
+	for (int i = 0; i < NODES; i++) {
+		bool poisoned = names[i][0] == 'f';
+
+		assert_int_equal(results[i], OK);
+		assert_int_equal(outs[i].result, poisoned ? POLL_BAD_BODY : POLL_OK);
+		assert_int_equal(sync_of(names[i])->cursor, poisoned ? 3 : 5);
+		buf_done(&bodies[i]);
+		exchange_done(&x[i]);
+	}
+}
+
 static void test_one_page_does_not_hold_up_others(void **state)
 {
 	struct outcome outs[3];
@@ -411,6 +444,7 @@ int main(void)
 		cmocka_unit_test_setup(test_no_answer, setup),
 		cmocka_unit_test_setup(test_first_contact, setup),
 		cmocka_unit_test_setup(test_pages_share_a_transaction, setup),
+		cmocka_unit_test_setup(test_one_page_among_many_is_found_by_halves, setup),
 		cmocka_unit_test_setup(test_one_page_does_not_hold_up_others, setup),
 		cmocka_unit_test_setup(test_store_down_for_all, setup),
 	};
