@@ -3,7 +3,6 @@
 #include "shared/clock.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* A transaction that takes longer keeps everybody else from the store for too long. */

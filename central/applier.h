@@ -18,7 +18,8 @@
 #include "central/health.h"
 #include "central/slot.h"
 
-#define APPLIER_BATCH_MAX 64
+/* Of one transaction; each takes a lock of PostgreSQL's table of locks, which holds some thousands for all sessions. */
+#define APPLIER_BATCH_MAX 512
 #define APPLIER_BATCH_BYTES (8 * 1024 * 1024) /* of one transaction, when it has more than one page */
 #define APPLIER_ROOM_BYTES (32 * 1024 * 1024)
 #define APPLIER_ANSWERS_BYTES \

@@ -43,16 +43,17 @@ static enum log_level state_level(enum node_state s)
 /* The events of several nodes, to be stored at once. */
 struct telling {
 	struct event *evs;
-	size_t n;
+	size_t n, room;
 	struct slot *of[APPLIER_BATCH_MAX]; /* whose they are */
 	size_t n_of;
 };
-#define EVENTS_OF_ONE (1 + AILMENTS)
 
 static struct event *place_for_event(struct telling *t)
 {
-	if (!t->evs)
-		t->evs = calloc((size_t)APPLIER_BATCH_MAX * EVENTS_OF_ONE, sizeof *t->evs);
+	if (t->n == t->room) {
+		t->room = t->room ? 2 * t->room : 1 + AILMENTS;
+		t->evs = realloc(t->evs, t->room * sizeof *t->evs);
+	}
 	if (!t->evs)
 		err_out_of_memory();
 	return &t->evs[t->n++];

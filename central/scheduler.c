@@ -12,6 +12,8 @@
 #define ROOM_LOOK_US 500000
 #define SPARE_LOOKS_US 1000000
 #define START_TOGETHER 16 /* requests for which the transfer's thread is woken once */
+/* A few records: as many such answers as one transaction takes may wait for each other. */
+#define LITTLE_BYTES 8192
 
 static struct slot *insert(struct scheduler *s, const struct node *n)
 {
@@ -55,6 +57,32 @@ static bool brings_nothing(const struct slot *slot)
 	       a->took_us >= slot->exchange.parked_ms * 1000;
 }
 
+/* A parked pull that brings a little. */
+static bool brings_little(const struct slot *slot)
+{
+	const struct answer *a = &slot->call.answer;
+	return slot->answered && a->result == POLL_OK && a->status == 200 &&
+	       slot->exchange.kind == PLAN_PULL && slot->exchange.parked_ms > 0 &&
+	       a->body.len <= LITTLE_BYTES;
+}
+
+static void answered(struct scheduler *s, struct slot *slot)
+{
+	int64_t now = clock_mono_us(), wait_us = 0;
+	if (brings_nothing(slot)) {
+		slots_make_ready_soon(&s->slots, slot, now);
+		return;
+	}
+	if (brings_little(slot)) {
+		gather_note(&s->gather, now, slot->call.answer.took_us);
+		wait_us = gather_wait_us(&s->gather);
+	}
+	if (wait_us > 0)
+		slots_gather(&s->slots, slot, now, wait_us, APPLIER_BATCH_MAX);
+	else
+		slots_make_ready(&s->slots, slot);
+}
+
 /* On the transfer's thread. */
 static void call_done(struct transfer_call *call)
 {
@@ -65,10 +93,7 @@ static void call_done(struct transfer_call *call)
 	/* Another of its tokens is tried in the same turn, as if this had not been. */
 	slot->answered = !call->cancelled && !(refused && token_refused(&slot->token));
 	slot->results[POLL_CANCELLED] += !slot->answered;
-	if (brings_nothing(slot))
-		slots_make_ready_soon(&s->slots, slot, clock_mono_us());
-	else
-		slots_make_ready(&s->slots, slot);
+	answered(s, slot);
 	pthread_mutex_unlock(&s->lock);
 }
 

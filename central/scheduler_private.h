@@ -5,6 +5,7 @@
 #define CENTRAL_SCHEDULER_PRIVATE_H
 
 #include "central/applier.h"
+#include "central/gather.h"
 #include "central/retry.h"
 #include "central/scheduler.h"
 #include "central/slots.h"
@@ -29,7 +30,8 @@ struct scheduler {
 	bool stopping;
 	int64_t watched_us; /* some worker wakes by then for what is due */
 	struct slots slots;
-	struct retry retry; /* by the one worker that moved retry_due_us */
+	struct gather gather; /* of small answers */
+	struct retry retry;   /* by the one worker that moved retry_due_us */
 	int64_t retry_us, retry_due_us;
 	int64_t room_due_us; /* while somebody waits for room: when it is looked who gives way */
 };

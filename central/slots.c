@@ -37,7 +37,8 @@ void slots_init(struct slots *s, pthread_cond_t *news)
 	*s = (struct slots){.news = news};
 	list_init(&s->ready);
 	list_init(&s->held);
-	list_init(&s->quiet);
+	list_init(&s->quiet.list);
+	list_init(&s->small.list);
 }
 
 void slots_done(struct slots *s)
@@ -105,29 +106,46 @@ void slots_make_ready(struct slots *s, struct slot *slot)
 	pthread_cond_signal(s->news);
 }
 
-void slots_make_ready_soon(struct slots *s, struct slot *slot, int64_t now_us)
+/* Whoever may wait least sets the time for all. */
+static void gather(
+	struct slots *s, struct slot_gathering *g, struct slot *slot, int64_t now_us, int64_t wait_us)
 {
-	int64_t gather_us = slot->exchange.parked_ms * 2;
-	gather_us = gather_us < SLOTS_QUIET_US        ? SLOTS_QUIET_US
-		    : gather_us > SLOTS_QUIET_MOST_US ? SLOTS_QUIET_MOST_US
-						      : gather_us;
 	slot->place = SLOT_READY;
-	if (!s->quiet.first || now_us + gather_us < s->quiet_due_us) {
-		s->quiet_due_us = now_us + gather_us;
+	if (!g->list.first || now_us + wait_us < g->due_us) {
+		g->due_us = now_us + wait_us;
 		pthread_cond_signal(s->news);
 	}
-	list_add(&s->quiet, slot);
+	list_add(&g->list, slot);
+	g->n++;
+}
+
+void slots_make_ready_soon(struct slots *s, struct slot *slot, int64_t now_us)
+{
+	int64_t wait_us = slot->exchange.parked_ms * 2;
+	wait_us = wait_us < SLOTS_QUIET_US        ? SLOTS_QUIET_US
+		  : wait_us > SLOTS_QUIET_MOST_US ? SLOTS_QUIET_MOST_US
+						  : wait_us;
+	gather(s, &s->quiet, slot, now_us, wait_us);
+}
+
+void slots_gather(struct slots *s, struct slot *slot, int64_t now_us, int64_t wait_us, size_t most)
+{
+	gather(s, &s->small, slot, now_us, wait_us);
+	if (s->small.n != most)
+		return;
+	s->small.due_us = now_us;
+	pthread_cond_signal(s->news);
 }
 
 /* All at once, behind those that are ready. */
-static void ready_quiet(struct slots *s)
+static void ready_gathered(struct slots *s, struct slot_gathering *g)
 {
-	if (!s->quiet.first)
+	if (!g->list.first)
 		return;
-	*s->ready.end = s->quiet.first;
-	s->ready.end = s->quiet.end;
-	s->quiet.first = NULL;
-	s->quiet.end = &s->quiet.first;
+	*s->ready.end = g->list.first;
+	s->ready.end = g->list.end;
+	list_init(&g->list);
+	g->n = 0;
 }
 
 struct slot *slots_take_ready(struct slots *s)
@@ -201,8 +219,10 @@ void slots_stop_waiting(struct slots *s, struct slot *slot)
 
 void slots_wake_due(struct slots *s, int64_t now_us)
 {
-	if (s->quiet.first && (s->ready.first || s->quiet_due_us <= now_us))
-		ready_quiet(s);
+	if (s->small.list.first && s->small.due_us <= now_us)
+		ready_gathered(s, &s->small);
+	if (s->quiet.list.first && (s->ready.first || s->quiet.due_us <= now_us))
+		ready_gathered(s, &s->quiet);
 	while (s->n_waiting > 0 && s->waiting[0]->due_us <= now_us) {
 		struct slot *slot = s->waiting[0];
 		slots_stop_waiting(s, slot);
@@ -210,10 +230,15 @@ void slots_wake_due(struct slots *s, int64_t now_us)
 	}
 }
 
+static int64_t sooner(int64_t due, const struct slot_gathering *g)
+{
+	return g->list.first && (due < 0 || g->due_us < due) ? g->due_us : due;
+}
+
 int64_t slots_next_due_us(const struct slots *s)
 {
 	int64_t due = s->n_waiting > 0 ? s->waiting[0]->due_us : -1;
-	return s->quiet.first && (due < 0 || s->quiet_due_us < due) ? s->quiet_due_us : due;
+	return sooner(sooner(due, &s->quiet), &s->small);
 }
 
 /* --- several at once --- */

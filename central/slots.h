@@ -13,13 +13,19 @@ struct slot_list { /* first in, first out */
 	struct slot *first, **end;
 };
 
+struct slot_gathering {
+	struct slot_list list;
+	size_t n;
+	int64_t due_us; /* while there are any */
+};
+
 struct slots {
 	struct slot **at; /* by name */
 	size_t n, cap;
 	struct slot_list ready, held;
-	struct slot_list quiet; /* ready, but in no hurry: gathered, to be looked at together */
-	int64_t quiet_due_us;   /* while there are any */
-	struct slot **waiting;  /* a heap by due_us, as large as `at` */
+	/* Ready, but in no hurry: gathered, to be looked at together.  Those that bring nothing; those that bring a little. */
+	struct slot_gathering quiet, small;
+	struct slot **waiting; /* a heap by due_us, as large as `at` */
 	size_t n_waiting;
 	pthread_cond_t *news; /* signalled when one became ready, or the first wait ends earlier */
 };
@@ -39,6 +45,8 @@ void slots_make_ready(struct slots *s, struct slot *slot);
 void slots_make_ready_soon(struct slots *s, struct slot *slot, int64_t now_us);
 #define SLOTS_QUIET_US 5000
 #define SLOTS_QUIET_MOST_US 50000
+/* Ready within the least `wait_us` of them, or when they are `most`: their answers go into one transaction (gather.h). */
+void slots_gather(struct slots *s, struct slot *slot, int64_t now_us, int64_t wait_us, size_t most);
 void slots_make_waiting(struct slots *s, struct slot *slot, int64_t due_us);
 void slots_hold(struct slots *s, struct slot *slot);
 /* Out of a list. */

@@ -148,6 +148,37 @@ static void test_those_in_no_hurry_are_gathered(void **state)
 	assert_ptr_equal(slots_take_ready(s), s->at[1]);
 }
 
+/* What is ready, or in no hurry for another reason, does not end the gathering: its time does, or that they are enough. */
+static void test_small_answers_are_gathered_until_their_time(void **state)
+{
+	struct slots *s = &((struct table *)*state)->slots;
+
+	slots_gather(s, s->at[0], 1000, 100000, 3);
+	slots_gather(s, s->at[1], 50000, 100000, 3);
+	slots_make_ready(s, s->at[2]);
+	slots_make_ready_soon(s, s->at[3], 50000);
+	slots_wake_due(s, 50001);
+	assert_ptr_equal(slots_take_ready(s), s->at[2]);
+	assert_ptr_equal(slots_take_ready(s), s->at[3]);
+	assert_null(s->ready.first);
+	assert_int_equal(slots_next_due_us(s), 101000);
+	slots_wake_due(s, 100999);
+	assert_null(s->ready.first);
+	slots_wake_due(s, 101000);
+	assert_ptr_equal(slots_take_ready(s), s->at[0]);
+	assert_ptr_equal(slots_take_ready(s), s->at[1]);
+	assert_int_equal(slots_next_due_us(s), -1);
+
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(slots_next_due_us(s), i > 0 ? 300000 : -1);
+		slots_gather(s, s->at[i], 200000, 100000, 3);
+	}
+	slots_wake_due(s, 200000);
+	for (unsigned i = 0; i < 3; i++)
+		assert_ptr_equal(slots_take_ready(s), s->at[i]);
+	assert_null(s->ready.first);
+}
+
 static void test_those_that_are_held_come_when_there_is_room(void **state)
 {
 	struct slots *s = &((struct table *)*state)->slots;
@@ -197,6 +228,7 @@ int main(void)
 		TEST(test_nodes_that_could_be_asked_at_once_are_spread),
 		TEST(test_a_turn_comes_once_a_period),
 		TEST(test_those_in_no_hurry_are_gathered),
+		TEST(test_small_answers_are_gathered_until_their_time),
 		TEST(test_those_that_are_held_come_when_there_is_room),
 		TEST(test_the_refused_hurry_and_the_others_wait),
 	};
