@@ -14,7 +14,7 @@ import pg
 BAD = re.compile(r"Seq Scan on records|Bitmap|Sort|Gather|Hash Join|Merge Join")
 # Without a part of each of these in the log nothing would be shown.
 ASKED = ("SELECT 1 FROM records WHERE owner = $1 AND differs", "refused IS NOT NULL LIMIT 1", "AND id > $2 AND differs",
-         "AND NOT differs", "WITH ORDINALITY AS asked", "WITH ORDINALITY AS same", "SELECT owner, id, type",
+         "AND NOT differs", "WITH ORDINALITY AS asked (id", "WITH ORDINALITY AS asked (owner", "AS s (generation", "WITH ORDINALITY AS same", "SELECT owner, id, type",
          "SELECT id, local_h0, local_h1")
 
 
@@ -28,12 +28,14 @@ def cluster(tmp_path):
 
 def exchange_everything(local, centre, name):
     """Pulls of new, of changed and of known records, what was edited at the centre, what a wiped local lacks."""
-    local.write(*({"id": f"{name}{i}", "body": i} for i in range(30)))
+    local.write(*({"id": f"{name}{i}", "body": i} for i in range(100)))
+    centre.in_sync(local.name)
+    local.write(*({"id": f"{name}{i}", "body": {"few": i}} for i in range(3)))  # no more than go together with other nodes'
     centre.in_sync(local.name)
     local.stop()
     local.copy_to(local.directory / name)
     local.start()
-    local.write(*({"id": f"{name}{i}", "body": [i]} for i in range(20)))
+    local.write(*({"id": f"{name}{i}", "body": [i]} for i in range(80)))
     centre.in_sync(local.name)
     local.stop()
     local.restore_from(local.directory / name)
