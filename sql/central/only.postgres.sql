@@ -29,6 +29,7 @@ WITH noted AS (
 SELECT array_agg(place) FROM noted;
 -- Of rows that were looked at in this transaction, where they stood then.  Arrays in the list of a SELECT are walked side by
 -- side; each in a FROM would first be written down as a table.
+-- The key is compared so that no index serves it: a planner who has not seen the table grow would read all of the owner's rows for each.
 -- name: bulk_replace
 UPDATE records AS r SET type = s.type, body = s.body, deleted = s.deleted, actor = s.actor, n = s.n, vv = s.vv,
 	h0 = s.h0, h1 = s.h1, created_at = s.created_at, updated_at = s.updated_at, clock_error = s.clock_error,
@@ -37,7 +38,7 @@ FROM (SELECT unnest($2::text[]) AS id, unnest($3::text[]) AS type, unnest($4::js
 	unnest($5::boolean[]) AS deleted, unnest($6::bigint[]) AS actor, unnest($7::bigint[]) AS n, unnest($8::bytea[]) AS vv,
 	unnest($9::bigint[]) AS h0, unnest($10::bigint[]) AS h1, unnest($11::bigint[]) AS created_at,
 	unnest($12::bigint[]) AS updated_at, unnest($13::bigint[]) AS clock_error, unnest($14::tid[]) AS at) AS s
-WHERE r.ctid = s.at AND r.owner = $15 AND r.id = s.id;
+WHERE r.ctid = s.at AND r.owner IS NOT DISTINCT FROM $15 AND r.id IS NOT DISTINCT FROM s.id;
 
 -- Of many owners at once (store_sql_counts.c), each by an index: what waits to be pushed, which is what differs, and what a sweep that has
 -- not ended has left; what their locals rejected; conflicts.

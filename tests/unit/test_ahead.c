@@ -38,6 +38,7 @@ static void plans_what_the_sweep_finds_next(void **state)
 	strcpy(x.sent.sweep_to, "m");
 	x.kind = PLAN_PULL;
 	assert_false(ahead_plan(&a, &x, &limits) || a.wanted);
+	ahead_done(&a);
 	exchange_done(&x);
 }
 
