@@ -373,9 +373,14 @@ void transfer_call_prepare(struct transfer_call *call, const struct addresses *f
 
 void transfer_call_judge(struct transfer_call *call, CURLcode code)
 {
-	long status = 0;
+	long status = 0, connections = 0;
 	curl_off_t connected_us = 0, secured_us = 0;
 	call->answer.result = classify(code, call, &call->answer.why);
+	/* It may have been sent anew over another one.  libcurl gives up at the sixth time, of all the requests of a handle, unless that
+	 * is reset. */
+	curl_easy_getinfo(call->own.easy, CURLINFO_NUM_CONNECTS, &connections);
+	if (connections > 0)
+		call->own.set_up = false;
 	curl_easy_getinfo(call->own.easy, CURLINFO_RESPONSE_CODE, &status);
 	/* Not PRETRANSFER: that is when the request has gone out, and the bound of the node's offset must
 	 * hold. */

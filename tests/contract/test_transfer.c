@@ -82,10 +82,12 @@ static void put_much(int fd)
 	}
 }
 
-/* False: the connection ends. */
-static bool act(struct peer *p, int fd, const char *request)
+/* False: the connection ends.  `nth`: of its requests. */
+static bool act(struct peer *p, int fd, unsigned nth, const char *request)
 {
-	if (strstr(request, " /ok")) {
+	if (strstr(request, " /only-first") && nth > 1)
+		return false;
+	if (strstr(request, " /ok") || strstr(request, " /only-first")) {
 		put(fd, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
 		return true;
 	}
@@ -148,12 +150,13 @@ static void *visit(void *ctx)
 	char request[4096];
 	free(ctx);
 	bool more = true;
+	unsigned nth = 0;
 	while (more && take_request(v.fd, request, sizeof request)) {
 		pthread_mutex_lock(&v.peer->lock);
 		v.peer->requests++;
 		memcpy(v.peer->last, request, sizeof request);
 		pthread_mutex_unlock(&v.peer->lock);
-		more = act(v.peer, v.fd, request);
+		more = act(v.peer, v.fd, ++nth, request);
 	}
 	close(v.fd);
 	gate_note(&v.peer->gone);
@@ -286,6 +289,20 @@ static void test_an_answer_comes_whole_and_the_connection_stays(void **state)
 	}
 	assert_int_equal(peer_seen(&f->peer).requests, 3);
 	assert_int_equal(peer_seen(&f->peer).connections, 1);
+	transfer_call_done(&c);
+}
+
+/* libcurl sends a request anew where a kept connection gave none of its answer, five times; it counts them over all of a handle's requests. */
+static void test_a_request_over_a_connection_that_ended_is_sent_anew_each_time(void **state)
+{
+	struct fixture *f = *state;
+	struct transfer_call c = {0};
+	for (unsigned i = 0; i < 12; i++) {
+		run(f, &c, "/only-first");
+		assert_int_equal(c.answer.result, POLL_OK);
+		assert_int_equal(peer_seen(&f->peer).connections, i + 1);
+	}
+	assert_int_equal(peer_seen(&f->peer).requests, 12 + 11);
 	transfer_call_done(&c);
 }
 
@@ -655,6 +672,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_an_answer_comes_whole_and_the_connection_stays),
+		TEST(test_a_request_over_a_connection_that_ended_is_sent_anew_each_time),
 		TEST(test_a_post_carries_body_token_and_type),
 		TEST(test_ends_are_told_apart),
 		TEST(test_a_flood_in_any_part_of_an_answer_ends_it),
