@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define CONNECT_TIMEOUT_MS 3000
 /*
@@ -63,15 +63,14 @@ static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_so
 	}
 	int s = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 	if (s >= 0)
-		transfer_loop_opened(call->own.loop, s);
+		transfer_loop_opened(call->own.loop, s, call->own.plain);
 	return s;
 }
 
-/* Of what came over it, what nobody has read yet. */
-static uint64_t unread_bytes(int socket)
+static int close_socket(void *ctx, curl_socket_t s)
 {
-	int n = 0;
-	return ioctl(socket, FIONREAD, &n) == 0 && n > 0 ? (uint64_t)n : 0;
+	transfer_loop_closing(ctx, s);
+	return close(s);
 }
 
 /* All that ever came over it, as the system counts; 0 = not known. */
@@ -93,7 +92,7 @@ void transfer_call_waits(struct transfer_call *call, int socket)
 /* A line of a head that has no end yet is libcurl's, which shows none of it. */
 static bool take_head_so_far(struct transfer_call *call, uint64_t came)
 {
-	uint64_t unread = unread_bytes(call->own.socket);
+	uint64_t unread = transfer_unread(call->own.socket);
 	uint64_t held = came > unread ? came - unread : 0;
 	if (!call->own.plain) /* records of TLS are not its text */
 		return true;
@@ -109,7 +108,7 @@ void transfer_call_look(struct transfer_call *call)
 		return;
 	uint64_t all = wire_bytes(call->own.socket);
 	if (!call->own.begun) { /* most answers are whole at once, and never come here */
-		uint64_t known = unread_bytes(call->own.socket) + call->own.head_bytes + call->reply.len;
+		uint64_t known = transfer_unread(call->own.socket) + call->own.head_bytes + call->reply.len;
 		call->own.wire_begin = all > known ? all - known : 0;
 		call->own.begun = true;
 	}
@@ -304,6 +303,8 @@ static void set_limits(CURL *easy, struct transfer_call *call)
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, call);
+	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, call->own.loop);
 	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, may_send);
 	curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);

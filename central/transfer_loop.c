@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -38,9 +40,35 @@ static struct transfer_watch *watch_of(struct transfer_loop *l, int socket)
 	return &l->watches[at];
 }
 
-void transfer_loop_opened(struct transfer_loop *l, int socket)
+void transfer_loop_opened(struct transfer_loop *l, int socket, bool plain)
+{
+	*watch_of(l, socket) = (struct transfer_watch){.plain = plain};
+}
+
+void transfer_loop_closing(struct transfer_loop *l, int socket)
 {
 	*watch_of(l, socket) = (struct transfer_watch){0};
+}
+
+size_t transfer_unread(int socket)
+{
+	int n = 0;
+	return ioctl(socket, FIONREAD, &n) == 0 && n > 0 ? (size_t)n : 0;
+}
+
+/*
+ * Of an answer that comes in parts libcurl reads no further than its end.  What is behind it would be taken for the next answer
+ * over this connection: so it is done with, and libcurl, which looks, makes another.
+ */
+static void end_if_spoilt(struct transfer_loop *l, int socket)
+{
+	const struct transfer_watch *w = watch_of(l, socket);
+	char nowhere[4096];
+	if (!w->plain || w->call || transfer_unread(socket) == 0)
+		return;
+	for (int i = 0; i < 64 && recv(socket, nowhere, sizeof nowhere, MSG_DONTWAIT) > 0; i++)
+		;
+	shutdown(socket, SHUT_RDWR);
 }
 
 static void watch(struct transfer_lane *lane, int socket, uint32_t events)
@@ -145,6 +173,8 @@ void transfer_loop_remove(struct transfer_loop *l, struct transfer_call *call)
 {
 	l->calls--;
 	curl_multi_remove_handle(lane_of(l, call)->multi, call->own.easy);
+	if (call->own.socket >= 0)
+		end_if_spoilt(l, call->own.socket);
 }
 
 void transfer_loop_wake(struct transfer_loop *l)
@@ -169,7 +199,8 @@ static void on_socket_event(struct transfer_loop *l, struct transfer_lane *lane,
 	int what = (events & EPOLLIN ? CURL_CSELECT_IN : 0) | (events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
 		   (events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
 	if (!watch_of(l, socket)
-			->call) { /* closed by the other end, mostly: libcurl looks before it uses it again */
+			->call) { /* mostly closed by the other end: libcurl looks before it uses it again */
+		end_if_spoilt(l, socket);
 		unwatch(l, socket);
 		return;
 	}

@@ -45,6 +45,7 @@ struct transfer_lane {
 };
 /* What epoll was told of a descriptor of libcurl's. */
 struct transfer_watch {
+	bool plain; /* open, and without TLS: what comes while nobody waits is no part of an answer */
 	bool known;
 	uint32_t events;
 	struct transfer_call *call; /* for whose sake libcurl waits; NULL: it does not */
@@ -62,8 +63,11 @@ enum err transfer_loop_open(struct transfer_loop *l, struct reason *why) MUST_US
 void transfer_loop_close(struct transfer_loop *l); /* no calls are in it */
 void transfer_loop_add(struct transfer_loop *l, struct transfer_call *call);
 void transfer_loop_remove(struct transfer_loop *l, struct transfer_call *call);
-/* A socket was made: what epoll knew under its number was another. */
-void transfer_loop_opened(struct transfer_loop *l, int socket);
+/* A socket was made, and what epoll knew under its number was another; it is about to be closed. */
+void transfer_loop_opened(struct transfer_loop *l, int socket, bool plain);
+void transfer_loop_closing(struct transfer_loop *l, int socket);
+/* Of what came over it, what nobody has read yet. */
+size_t transfer_unread(int socket);
 /* Any thread: ends the turn that goes on, or the next one. */
 void transfer_loop_wake(struct transfer_loop *l);
 /* Moves bytes once, after waiting for something to do until `until_us` at most; -1 = for ever. */

@@ -91,6 +91,14 @@ static bool act(struct peer *p, int fd, unsigned nth, const char *request)
 		put(fd, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
 		return true;
 	}
+	if (strstr(request, " /twice")) { /* both are there before the first is taken */
+		char both[16384];
+		int n = snprintf(
+			both, sizeof both, "HTTP/1.1 200 OK\r\nContent-Length: 6000\r\n\r\n%06000d", 0);
+		memcpy(both + n, both, (size_t)n + 1);
+		put(fd, both);
+		return true;
+	}
 	if (strstr(request, " /status")) {
 		put(fd, "HTTP/1.1 409 Conflict\r\nContent-Length: 2\r\n\r\n{}");
 		return true;
@@ -303,6 +311,20 @@ static void test_a_request_over_a_connection_that_ended_is_sent_anew_each_time(v
 		assert_int_equal(peer_seen(&f->peer).connections, i + 1);
 	}
 	assert_int_equal(peer_seen(&f->peer).requests, 12 + 11);
+	transfer_call_done(&c);
+}
+
+static void test_what_comes_behind_an_answer_is_not_the_next_one(void **state)
+{
+	struct fixture *f = *state;
+	struct transfer_call c = {0};
+	for (int i = 0; i < 20; i++) {
+		run(f, &c, "/twice");
+		assert_int_equal(c.answer.result, POLL_OK);
+		run(f, &c, "/ok");
+		assert_int_equal(c.answer.result, POLL_OK);
+		assert_true(span_is(c.answer.body, "hello"));
+	}
 	transfer_call_done(&c);
 }
 
@@ -673,6 +695,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_an_answer_comes_whole_and_the_connection_stays),
 		TEST(test_a_request_over_a_connection_that_ended_is_sent_anew_each_time),
+		TEST(test_what_comes_behind_an_answer_is_not_the_next_one),
 		TEST(test_a_post_carries_body_token_and_type),
 		TEST(test_ends_are_told_apart),
 		TEST(test_a_flood_in_any_part_of_an_answer_ends_it),
