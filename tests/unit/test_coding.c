@@ -8,6 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
+#include <zstd.h>
+#include <zstd_errors.h>
+
 #include <cmocka.h>
 
 #define STEP 1000 /* of unpacking, so that it takes many */
@@ -303,6 +307,45 @@ static void costs_what_was_taken_of_it(void **unused)
 	free(zeros);
 }
 
+/* --- no memory --- */
+
+static bool without_memory; /* the libraries' own calls find none */
+
+size_t __real_ZSTD_decompressStream(ZSTD_DStream *z, ZSTD_outBuffer *out, ZSTD_inBuffer *in);
+size_t __wrap_ZSTD_decompressStream(ZSTD_DStream *z, ZSTD_outBuffer *out, ZSTD_inBuffer *in);
+size_t __wrap_ZSTD_decompressStream(ZSTD_DStream *z, ZSTD_outBuffer *out, ZSTD_inBuffer *in)
+{
+	return without_memory ? (size_t)-ZSTD_error_memory_allocation
+			      : __real_ZSTD_decompressStream(z, out, in);
+}
+
+int __real_inflate(z_streamp z, int flush);
+int __wrap_inflate(z_streamp z, int flush);
+int __wrap_inflate(z_streamp z, int flush)
+{
+	return without_memory ? Z_MEM_ERROR : __real_inflate(z, flush);
+}
+
+/* What came is not to blame for it: who sent it would be told that it is damaged, and not that it may come again. */
+static void without_memory_it_is_not_damaged(void **unused)
+{
+	(void)unused;
+	for (size_t c = 0; c < 2; c++) {
+		struct buf packed = {0}, out = {0};
+		struct reason why = {""};
+		assert_true(coding_pack(codings[c], span_of("hello\n"), &packed));
+		without_memory = true;
+		assert_int_equal(unpack(codings[c], buf_span(&packed), &out, &why), RETRY);
+		without_memory = false;
+		assert_non_null(strstr(why.text, "no memory"));
+		assert_int_equal(out.len, 0);
+		assert_int_equal(unpack(codings[c], buf_span(&packed), &out, &why), OK);
+		assert_true(span_is(buf_span(&out), "hello\n"));
+		buf_done(&out);
+		buf_done(&packed);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -313,6 +356,7 @@ int main(void)
 		cmocka_unit_test(is_refused_cut_at_any_byte),
 		cmocka_unit_test(is_refused_with_anything_behind_it),
 		cmocka_unit_test(costs_what_was_taken_of_it),
+		cmocka_unit_test(without_memory_it_is_not_damaged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
