@@ -13,7 +13,6 @@
  * pause. */
 #define TURNS_MAX 8
 #define STORE_PAUSE_US 1000000
-#define PACK_LEAST_BYTES 1400 /* what fits a packet comes no sooner when it is smaller */
 /* What an answer may have besides the bytes that were asked for: one record that passes them, and the frame. */
 #define ANSWER_EXTRA_BYTES (RECORD_LINE_MAX + 65536)
 
@@ -215,19 +214,9 @@ static int64_t answer_time_ms(struct applier *a, const struct slot *s)
 /* A page of a push, where the other end has said that it takes that. */
 static void pack_body(struct transfer_call *c, struct exchange *x)
 {
-	struct buf packed = {0};
 	enum coding coding = x->kind == PLAN_PUSH ? transfer_call_takes(c) : CODING_NONE;
 	c->content_bytes = x->body.len;
-	c->body_coding = CODING_NONE;
-	if (coding == CODING_NONE || x->body.len < PACK_LEAST_BYTES)
-		return;
-	if (!coding_pack(coding, buf_span(&x->body), &packed) || packed.len >= x->body.len) {
-		buf_done(&packed);
-		return;
-	}
-	buf_done(&x->body);
-	x->body = packed;
-	c->body_coding = coding;
+	c->body_coding = coding_pack_smaller(coding, &x->body) ? coding : CODING_NONE;
 }
 
 static void prepare_call(

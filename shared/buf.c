@@ -25,6 +25,20 @@ bool span_is(struct span a, const char *text)
 	return span_equal(a, span_of(text));
 }
 
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+struct span span_trimmed(struct span s)
+{
+	for (; s.len > 0 && is_blank(s.at[0]); s.at++)
+		s.len--;
+	while (s.len > 0 && is_blank(s.at[s.len - 1]))
+		s.len--;
+	return s;
+}
+
 size_t span_width(struct span text)
 {
 	size_t n = 0;
@@ -126,6 +140,15 @@ void buf_wrote(struct buf *b, size_t len)
 	assert(!b->failed && len < b->cap - b->len);
 	b->len += len;
 	b->at[b->len] = '\0';
+}
+
+void buf_fit(struct buf *b)
+{
+	char *at = b->failed || !b->at ? NULL : realloc(b->at, b->len + 1);
+	if (!at)
+		return;
+	b->at = at;
+	b->cap = b->len + 1;
 }
 
 void buf_add(struct buf *b, const void *bytes, size_t len)

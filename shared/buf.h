@@ -23,7 +23,8 @@ struct span {
 struct span span_of(const char *text); /* a NUL-terminated text; NULL is the empty span */
 bool span_equal(struct span a, struct span b);
 bool span_is(struct span a, const char *text);
-size_t span_width(struct span text); /* characters of UTF-8 */
+struct span span_trimmed(struct span s); /* without the blanks and tabs around it, as in heads of HTTP */
+size_t span_width(struct span text);     /* characters of UTF-8 */
 /* Decimal digits only, no sign, at most `max`; false leaves *ret alone. */
 bool span_to_u64(struct span s, uint64_t max, uint64_t *ret) MUST_USE;
 
@@ -46,6 +47,8 @@ struct span buf_span(const struct buf *b);
  */
 char *buf_reserve(struct buf *b, size_t len) MUST_USE;
 void buf_wrote(struct buf *b, size_t len);
+void buf_fit(struct buf
+		*b); /* keeps no more memory than its bytes take: for one that stays as it is for a while */
 void buf_add(struct buf *b, const void *bytes, size_t len);
 void buf_text(struct buf *b, const char *text);
 void buf_put(struct buf *b, struct span s);

@@ -1,6 +1,5 @@
 #include "shared/coding.h"
 
-#include <assert.h>
 #include <string.h>
 #include <strings.h>
 
@@ -14,20 +13,6 @@ const char *coding_name(enum coding c)
 	return NAMES[c];
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static struct span trimmed(struct span s)
-{
-	for (; s.len > 0 && is_blank(s.at[0]); s.at++)
-		s.len--;
-	while (s.len > 0 && is_blank(s.at[s.len - 1]))
-		s.len--;
-	return s;
-}
-
 /* Up to the mark, which is taken away with it. */
 static struct span cut(struct span *rest, char mark)
 {
@@ -36,7 +21,7 @@ static struct span cut(struct span *rest, char mark)
 	size_t gone = part.len + (end ? 1 : 0);
 	rest->at += gone;
 	rest->len -= gone;
-	return trimmed(part);
+	return span_trimmed(part);
 }
 
 static bool is_word(struct span s, const char *word)
@@ -55,7 +40,7 @@ static bool is_named(struct span s, enum coding c)
 bool coding_parse(struct span content_encoding, enum coding *ret)
 {
 	static const enum coding all[] = {CODING_NONE, CODING_ZSTD, CODING_GZIP};
-	struct span name = trimmed(content_encoding);
+	struct span name = span_trimmed(content_encoding);
 
 	if (name.len == 0) {
 		*ret = CODING_NONE;

@@ -34,7 +34,11 @@ bool coding_is_accepted(struct span accept_encoding, enum coding c);
  */
 enum coding coding_choose(struct span accept_encoding);
 
-/* Appends `content` as `c`, which is not none.  False: no memory. */
+/* What fits a packet comes no sooner when it is smaller. */
+#define CODING_LEAST_BYTES 1400
+/* Puts what packs it in the place of `content`, where that is smaller; false: it is as it was, as it is always for none. */
+bool coding_pack_smaller(enum coding c, struct buf *content) MUST_USE;
+/* Appends `content` as `c`, which is not none; `out` then takes no more memory than its bytes.  False: no memory. */
 bool coding_pack(enum coding c, struct span content, struct buf *out) MUST_USE;
 
 struct coding_unpacker;

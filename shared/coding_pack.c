@@ -64,5 +64,20 @@ static bool pack_gzip(struct span content, struct buf *out)
 bool coding_pack(enum coding c, struct span content, struct buf *out)
 {
 	assert(c != CODING_NONE);
-	return c == CODING_ZSTD ? pack_zstd(content, out) : pack_gzip(content, out);
+	bool packed = c == CODING_ZSTD ? pack_zstd(content, out) : pack_gzip(content, out);
+	buf_fit(out); /* there had to be room for what could not be packed */
+	return packed;
+}
+
+bool coding_pack_smaller(enum coding c, struct buf *content)
+{
+	struct buf packed = {0};
+	if (c == CODING_NONE || content->len < CODING_LEAST_BYTES || buf_failed(content))
+		return false;
+	bool smaller = coding_pack(c, buf_span(content), &packed) && packed.len < content->len;
+	struct buf rest = smaller ? *content : packed;
+	if (smaller)
+		*content = packed;
+	buf_done(&rest);
+	return smaller;
 }

@@ -7,6 +7,7 @@
 #define ZLIB_CONST
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #define GZIP_WINDOW (15 + 16)
 
@@ -94,6 +95,8 @@ static enum step step_zstd(struct coding_unpacker *u, char *to, size_t *to_n, st
 		return STEP_ENDED;
 	if (!ZSTD_isError(r))
 		return STEP_MORE;
+	if (ZSTD_getErrorCode(r) == ZSTD_error_memory_allocation)
+		return STEP_NO_MEMORY;
 	(void)fail(INVALID, why, "%s", ZSTD_getErrorName(r));
 	return STEP_DAMAGED;
 }

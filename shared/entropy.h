@@ -17,8 +17,8 @@ void entropy_hex(char ret[33]);         /* 32 hex digits: an epoch, a request id
 /* The UUIDv7 that was made last; zeroed: none was. */
 struct uuid7 {
 	uint64_t ms, high, low; /* since 1970; 12 and 62 bits of chance */
-	uint32_t steps
-		[64]; /* chance for the next ones: a call to the kernel for each would cost more than all else of it */
+	/* For the next ones, n_steps of them left: a call to the kernel for each would cost more than all else. */
+	uint32_t steps[64];
 	unsigned n_steps;
 };
 /*

@@ -50,8 +50,8 @@ struct http_request {
 	struct span fetch_site, fetch_mode, fetch_dest; /* Sec-Fetch-…: what a browser says of who asks */
 	unsigned framing_errors;                        /* what the rim saw, HTTP_FRAMING_… */
 	char peer[HTTP_PEER_BYTES]; /* the peer's address: "192.0.2.1", "2001:db8::1"; "" = not known */
-	uint64_t
-		unpacks; /* the body may become so large besides, once it is unpacked; the router's, 0 = it comes as it is */
+	/* So large the body may become besides, once it is unpacked; the router's, 0 = it comes as it is. */
+	uint64_t unpacks;
 	bool loopback;              /* it is a loopback one */
 	bool tls;                   /* it came by TLS */
 	const char *uncertified;    /* why it showed no good certificate; NULL: it did, or need not */
@@ -133,8 +133,7 @@ struct http_reply {
 	const char *cache;      /* Cache-Control; static text, NULL = no-store */
 	const char *vary;       /* static text, NULL = none */
 	const char *encoding;   /* Content-Encoding of `body`; static text, NULL = none */
-	const char *
-		accepts; /* Accept-Encoding: how bodies may come here (RFC 7694); static text, NULL = not told */
+	const char *accepts;    /* Accept-Encoding, of bodies (RFC 7694); static text, NULL = not told */
 
 	/*
 	 * A body that goes on (server-sent events, a large file): when not NULL it is called again and again on the

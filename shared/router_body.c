@@ -6,15 +6,6 @@
 
 #include "shared/coding.h"
 
-static struct span trimmed(struct span s)
-{
-	while (s.len > 0 && (s.at[0] == ' ' || s.at[0] == '\t'))
-		s = (struct span){s.at + 1, s.len - 1};
-	while (s.len > 0 && (s.at[s.len - 1] == ' ' || s.at[s.len - 1] == '\t'))
-		s.len--;
-	return s;
-}
-
 /* A charset other than UTF-8 would be other bytes than what is checked and stored; other parameters mean
  * nothing. */
 static bool is_known_parameter(struct span p)
@@ -37,7 +28,7 @@ static bool is_known_media(struct span type)
 		struct span part = {type.at, semi ? (size_t)(semi - type.at) : type.len};
 		size_t step = part.len + (semi ? 1 : 0);
 		type = (struct span){type.at + step, type.len - step};
-		part = trimmed(part);
+		part = span_trimmed(part);
 		good = first ? router_listed(known, part, router_same_word) : is_known_parameter(part);
 		first = false;
 	}

@@ -21,6 +21,7 @@ $(B)/tests/contract/test_api: LDFLAGS += -Wl,--wrap=store_record,--wrap=store_pi
 $(B)/tests/contract/test_scheduler: LDFLAGS += -Wl,--wrap=store_node,--wrap=store_apply_pages,--wrap=store_events_add,--wrap=transfer_start_soon,--wrap=log_event
 $(B)/tests/contract/test_resolver: LDFLAGS += -Wl,--wrap=getaddrinfo,--wrap=freeaddrinfo,--wrap=clock_mono_us
 $(B)/tests/contract/test_transfer: LDFLAGS += -Wl,--wrap=getaddrinfo,--wrap=freeaddrinfo
+$(B)/tests/unit/test_coding: LDFLAGS += -Wl,--wrap=ZSTD_decompressStream,--wrap=inflate
 $(B)/tests/unit/test_clock: LDFLAGS += -Wl,--wrap=ntp_adjtime,--wrap=clock_gettime
 $(B)/tests/contract/test_chrony_watch: LDFLAGS += -Wl,--wrap=ntp_adjtime
 $(B)/tests/unit/test_progress: LDFLAGS += -Wl,--wrap=clock_mono_us

@@ -23,7 +23,7 @@ SECONDS = int(os.environ.get("BENCH_STEADY_SECONDS") or 120)
 LOOKS = 60
 KEPT = 500  # events; so few that they are full before half of the time
 IDS = 100   # records that are written again and again, at either end
-CONNECTIONS = 8  # that a centre opens at most
+CONNECTIONS = 10  # that a centre opens at most (central/store_sql.c)
 MIB = 1 << 20
 
 

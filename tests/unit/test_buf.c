@@ -26,6 +26,10 @@ static void compares_spans(void **state)
 	assert_false(span_equal(SPAN("a\0b"), SPAN("a\0c")));
 	assert_false(span_is(SPAN("ab"), "abc"));
 	assert_true(span_is(span_of(NULL), ""));
+	assert_true(span_is(span_trimmed(SPAN(" \t a b\t ")), "a b"));
+	assert_true(span_is(span_trimmed(SPAN("\n")), "\n"));
+	assert_true(span_is(span_trimmed(SPAN(" \t ")), ""));
+	assert_true(span_is(span_trimmed(span_of(NULL)), ""));
 }
 
 static void reads_decimals(void **state)
@@ -76,6 +80,33 @@ static void adds_and_grows(void **state)
 	assert_null(b.at);
 	buf_text(&b, "again");
 	check(&b, "again");
+	buf_done(&b);
+}
+
+static void lets_others_write_into_it(void **state)
+{
+	(void)state;
+	struct buf b = {0};
+	buf_fit(&b);
+	assert_null(b.at);
+	buf_text(&b, "ab");
+	char *at = buf_reserve(&b, 10000);
+	assert_non_null(at);
+	memcpy(at, "cde", 3);
+	buf_wrote(&b, 3);
+	assert_true(b.cap > 10000);
+	buf_fit(&b);
+	assert_int_equal(b.cap, 6);
+	buf_add(&b, "", 0);
+	assert_int_equal(b.cap, 6);
+	buf_text(&b, "f");
+	check(&b, "abcdef");
+	buf_fit(&b);
+	check(&b, "");
+	b.max = 4;
+	assert_null(buf_reserve(&b, 5));
+	buf_fit(&b);
+	assert_true(buf_failed(&b));
 	buf_done(&b);
 }
 
@@ -241,6 +272,7 @@ int main(void)
 		cmocka_unit_test(compares_spans),
 		cmocka_unit_test(reads_decimals),
 		cmocka_unit_test(adds_and_grows),
+		cmocka_unit_test(lets_others_write_into_it),
 		cmocka_unit_test(prints_long_texts),
 		cmocka_unit_test(keeps_to_its_limit),
 		cmocka_unit_test(writes_numbers),

@@ -8,6 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
+#include <zstd.h>
+#include <zstd_errors.h>
+
 #include <cmocka.h>
 
 #define STEP 1000 /* of unpacking, so that it takes many */
@@ -143,6 +147,8 @@ static void comes_back_as_it_was(void **unused)
 			struct span p = {packed.at + 6, packed.len - 6};
 			assert_memory_equal(packed.at, "before", 6);
 			assert_true(lines[l] < 10 || p.len < text.len / 2);
+			/* Who counts what waits to be read counts the bytes that are sent. */
+			assert_true(packed.cap <= packed.len + 1);
 			for (size_t s = lines[l] > 10 ? 1 : 0; s < 4; s++) {
 				struct buf back = {0};
 				assert_int_equal(
@@ -153,6 +159,37 @@ static void comes_back_as_it_was(void **unused)
 			buf_done(&packed);
 		}
 		buf_done(&text);
+	}
+}
+
+/* What gains nothing stays as it is, in the memory where it is. */
+static void packs_in_place_where_that_is_smaller(void **unused)
+{
+	(void)unused;
+	for (size_t c = 0; c < 2; c++) {
+		struct buf b = {0}, back = {0};
+		struct reason why;
+		make_lines(&b, 10);
+		assert_true(b.len < CODING_LEAST_BYTES);
+		assert_false(coding_pack_smaller(codings[c], &b));
+		make_lines(&b, 100);
+		const char *at = b.at;
+		size_t len = b.len;
+		assert_false(coding_pack_smaller(CODING_NONE, &b));
+		assert_true(b.at == at && b.len == len);
+		assert_true(coding_pack_smaller(codings[c], &b));
+		assert_true(b.len < len);
+		assert_int_equal(unpack(codings[c], buf_span(&b), &back, &why), OK);
+		assert_int_equal(back.len, len);
+		buf_clear(&b); /* by no means smaller */
+		for (unsigned long long x = 88172645463325252ULL; b.len < 2 * (size_t)CODING_LEAST_BYTES;
+			x ^= x >> 7, x ^= x << 17)
+			x ^= x << 13, buf_add(&b, &x, sizeof x);
+		at = b.at, len = b.len;
+		assert_false(coding_pack_smaller(codings[c], &b));
+		assert_true(b.at == at && b.len == len);
+		buf_done(&b);
+		buf_done(&back);
 	}
 }
 
@@ -303,16 +340,57 @@ static void costs_what_was_taken_of_it(void **unused)
 	free(zeros);
 }
 
+/* --- no memory --- */
+
+static bool without_memory; /* the libraries' own calls find none */
+
+size_t __real_ZSTD_decompressStream(ZSTD_DStream *z, ZSTD_outBuffer *out, ZSTD_inBuffer *in);
+size_t __wrap_ZSTD_decompressStream(ZSTD_DStream *z, ZSTD_outBuffer *out, ZSTD_inBuffer *in);
+size_t __wrap_ZSTD_decompressStream(ZSTD_DStream *z, ZSTD_outBuffer *out, ZSTD_inBuffer *in)
+{
+	return without_memory ? (size_t)-ZSTD_error_memory_allocation
+			      : __real_ZSTD_decompressStream(z, out, in);
+}
+
+int __real_inflate(z_streamp z, int flush);
+int __wrap_inflate(z_streamp z, int flush);
+int __wrap_inflate(z_streamp z, int flush)
+{
+	return without_memory ? Z_MEM_ERROR : __real_inflate(z, flush);
+}
+
+/* What came is not to blame for it: who sent it would be told that it is damaged, and not that it may come again. */
+static void without_memory_it_is_not_damaged(void **unused)
+{
+	(void)unused;
+	for (size_t c = 0; c < 2; c++) {
+		struct buf packed = {0}, out = {0};
+		struct reason why = {""};
+		assert_true(coding_pack(codings[c], span_of("hello\n"), &packed));
+		without_memory = true;
+		assert_int_equal(unpack(codings[c], buf_span(&packed), &out, &why), RETRY);
+		without_memory = false;
+		assert_non_null(strstr(why.text, "no memory"));
+		assert_int_equal(out.len, 0);
+		assert_int_equal(unpack(codings[c], buf_span(&packed), &out, &why), OK);
+		assert_true(span_is(buf_span(&out), "hello\n"));
+		buf_done(&out);
+		buf_done(&packed);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(is_chosen_by_weight),
 		cmocka_unit_test(is_read_by_name),
 		cmocka_unit_test(comes_back_as_it_was),
+		cmocka_unit_test(packs_in_place_where_that_is_smaller),
 		cmocka_unit_test(is_read_from_others),
 		cmocka_unit_test(is_refused_cut_at_any_byte),
 		cmocka_unit_test(is_refused_with_anything_behind_it),
 		cmocka_unit_test(costs_what_was_taken_of_it),
+		cmocka_unit_test(without_memory_it_is_not_damaged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
