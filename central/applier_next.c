@@ -278,7 +278,7 @@ static void basis_moved(struct applier *a, struct slot *s)
 
 static void note_store_failure(struct applier *a, struct slot *s, enum err e, const struct reason *why)
 {
-	struct answer answer = {.result = POLL_STORE, .why = *why};
+	struct answer answer = {.result = POLL_STORE, .why = why->text};
 	struct outcome out = applier_store_outcome(why);
 	pthread_mutex_lock(a->lock);
 	applier_note(a, s, &answer, &out, e);

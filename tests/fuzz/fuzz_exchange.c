@@ -372,7 +372,8 @@ static void lie(struct play *p, struct turn *t, struct fuzz *f, struct buf *body
 	compose(p, &t->x, fuzz_text(f), how & SEALED, body);
 	if (how & NOT_CARRIED) {
 		t->a.result = carriers[how % 8];
-		(void)fail(OK, &t->a.why, "-%.*s", (int)body->len, body->at);
+		(void)fail(OK, &t->why, "-%.*s", (int)body->len, body->at);
+		t->a.why = t->why.text;
 	} else {
 		t->a.status = statuses[how % 16];
 		t->a.body = buf_span(body);
