@@ -33,7 +33,7 @@ static bool store_may_be_asked(struct applier *a, struct slot *s, int64_t *ret_d
 			s->run.store_failures = 1;
 			s->run.at_head = false; /* its next pull is to be answered at once */
 			s->run.last_result = POLL_STORE;
-			s->run.last_reason = a->health.why;
+			node_troubled(&s->run)->last_reason = a->health.why;
 		}
 	}
 	pthread_mutex_unlock(a->lock);
