@@ -32,7 +32,7 @@ static bool store_may_be_asked(struct applier *a, struct slot *s, int64_t *ret_d
 			s->run.store_failures = 1;
 			s->run.at_head = false; /* its next pull is to be answered at once */
 			s->run.last_result = POLL_STORE;
-			s->run.last_reason = a->health.why;
+			node_troubled(&s->run)->last_reason = a->health.why;
 		}
 	}
 	pthread_mutex_unlock(a->lock);
@@ -267,7 +267,7 @@ static void basis_moved(struct applier *a, struct slot *s)
 
 static void note_store_failure(struct applier *a, struct slot *s, enum err e, const struct reason *why)
 {
-	struct answer answer = {.result = POLL_STORE, .why = *why};
+	struct answer answer = {.result = POLL_STORE, .why = why->text};
 	struct outcome out = applier_store_outcome(why);
 	pthread_mutex_lock(a->lock);
 	applier_note(a, s, &answer, &out, e);

@@ -103,7 +103,7 @@ static bool may_tell(struct slot *s)
 }
 
 /* What is to be said of the node: what was said last, where it changed and is held back. */
-static void take_words_now(struct slot *s, struct words *w)
+static void take_words_now(struct slot *s, const struct reason *why, struct words *w)
 {
 	w->now = w->told = s->told_state, w->stored = s->stored_state;
 	w->ailing = w->ailing_told = s->ailing.told, w->ailing_stored = s->ailing.stored;
@@ -116,9 +116,9 @@ static void take_words_now(struct slot *s, struct words *w)
 	}
 	w->now = s->state;
 	w->ailing = s->ailing.now;
-	w->state = s->why;
+	w->state = *why;
 	if (changed && s->telling.held && s->telling.changes > 1)
-		(void)fail(OK, &w->state, "%.130s; it changed %llu times since that", s->why.text,
+		(void)fail(OK, &w->state, "%.130s; it changed %llu times since that", why->text,
 			(unsigned long long)s->telling.changes);
 	if (changed) {
 		s->telling.held = false;
@@ -144,9 +144,10 @@ static bool is_as_told(struct applier *a, struct slot *s, const struct slot_mome
 static bool take_words(struct applier *a, struct slot *s, struct words *ret)
 {
 	struct words w = {0};
+	struct reason why;
 	pthread_mutex_lock(a->lock);
-	slot_settle(s, a->interval_ms);
-	take_words_now(s, &w);
+	slot_settle(s, a->interval_ms, &why);
+	take_words_now(s, &why, &w);
 	unsigned moved = (w.ailing ^ w.ailing_told) | (w.ailing ^ w.ailing_stored);
 	for (int i = 0; i < AILMENTS; i++)
 		if (moved & AILMENT_BIT(i))

@@ -66,7 +66,7 @@ bool exchange_begin_page(
 /* What came back, as the carrier saw it. */
 struct answer {
 	enum poll_result result; /* POLL_OK: a status and a whole body came */
-	struct reason why;       /* else */
+	const char *why;         /* else, for people; the carrier's */
 	int status;
 	struct span body;
 	int64_t took_us;

@@ -190,7 +190,7 @@ enum answer_kind exchange_read_answer(
 	enum answer_kind kind = ANSWER_WRONG;
 
 	if (a->result != POLL_OK)
-		exchange_wrong(out, a->result, "%s", a->why.text);
+		exchange_wrong(out, a->result, "%s", a->why ? a->why : "");
 	else if (!seal_holds(a->body))
 		exchange_wrong(
 			out, POLL_BAD_BODY, "the answer was altered on its way: its check does not fit");

@@ -42,7 +42,8 @@ static void note_proof(struct node_run *run, const struct exchange *x, const str
 	case PROOF_DIVERGED:
 		break;
 	}
-	run->rejected.any = false; /* where something is rejected, none is judged */
+	if (run->trouble)
+		run->trouble->rejected.any = false; /* where something is rejected, none is judged */
 	if (out->proof == PROOF_EQUAL)
 		run->resets.in_a_row = 0;
 	run->proof.known = true;
@@ -78,7 +79,8 @@ static void note_page(struct node_run *run, const struct exchange *x, const stru
 		run->counted.at_us = a->t_done_us;
 		run->counted.poll = x->poll;
 	}
-	run->unwell = end->unwell;
+	if (run->trouble || end->unwell.kinds != 0)
+		node_troubled(run)->unwell = end->unwell;
 	note_clock(run, a, end, now_us);
 }
 
@@ -86,23 +88,25 @@ static void note_rejection(struct node_run *run, const struct outcome *out)
 {
 	if (out->rejected == 0)
 		return;
-	run->rejected.any = true;
-	(void)snprintf(run->rejected.first, sizeof run->rejected.first, "%s", out->rejected_id);
-	run->rejected.why = out->rejected_why;
+	struct node_trouble *t = node_troubled(run);
+	t->rejected.any = true;
+	(void)snprintf(t->rejected.first, sizeof t->rejected.first, "%s", out->rejected_id);
+	t->rejected.why = out->rejected_why;
 }
 
 /* What a comparison found is remembered with what it was found at. */
 static void note_comparison(struct node_run *run, const struct exchange *x, const struct outcome *out)
 {
-	struct apart *what = &run->apart.what;
+	struct node_trouble *t = node_troubled(run);
+	struct apart *what = &t->apart.what;
 
 	if (out->result != POLL_OK) {
-		run->apart.failures += exchange_speaks_against(x, out->result);
+		t->apart.failures += exchange_speaks_against(x, out->result);
 		if (out->sync_known && !out->sync.comparing) /* given up: the next comparison begins anew */
-			run->apart.failures = 0;
+			t->apart.failures = 0;
 		return;
 	}
-	run->apart.failures = 0;
+	t->apart.failures = 0;
 	if (x->kind == PLAN_DIGEST && out->compared) {
 		*what = out->apart;
 		run->head_seq = out->end.head_seq;
@@ -112,7 +116,7 @@ static void note_comparison(struct node_run *run, const struct exchange *x, cons
 	} else if (out->pulled) {
 		apart_drop(what, (unsigned)x->compare.fetched.buckets.n);
 	}
-	run->apart.basis = out->sync;
+	t->apart.basis = out->sync;
 	if (!out->sync.comparing)
 		*what = (struct apart){0};
 }
@@ -123,11 +127,11 @@ static void note_failure(struct node_run *run, const struct exchange *x, const s
 	run->polls_failed++;
 	run->failed_poll = x->poll;
 	run->last_result = out->result;
-	run->last_reason = out->why;
+	node_troubled(run)->last_reason = out->why;
 	if (x->kind == PLAN_PUSH) { /* a pull comes next: it tells whether the node answers at all */
 		run->at_head = false;
 		run->push_failures++;
-		run->push_reason = out->why;
+		node_troubled(run)->push_reason = out->why;
 		run->next_push_us = now_us + backoff_ms(run->push_failures, interval_ms) * 1000;
 		return;
 	}
@@ -143,7 +147,7 @@ static void note_store_failure(struct node_run *run, const struct exchange *x, c
 	run->polls_failed++;
 	run->failed_poll = x->poll;
 	run->last_result = out->result;
-	run->last_reason = out->why;
+	node_troubled(run)->last_reason = out->why;
 	run->at_head = false;
 	run->store_failures++;
 	int64_t base_ms = interval_ms < STORE_BACKOFF_MS ? interval_ms : STORE_BACKOFF_MS;
@@ -227,7 +231,8 @@ static void note_success(struct node_run *run, const struct exchange *x, const s
 	run->failures = 0;
 	run->polls_ok++;
 	run->last_result = out->result;
-	run->last_reason = (struct reason){""};
+	if (run->trouble)
+		run->trouble->last_reason = (struct reason){""};
 	run->at_head = out->at_head;
 	run->to_push = out->to_push;
 	run->pushed += out->pushed;
@@ -238,8 +243,10 @@ static void note_success(struct node_run *run, const struct exchange *x, const s
 		!epoch_equal(&out->sync.epoch, &x->basis.epoch)) { /* said of another database */
 		run->proof.known = false;
 		run->counted.damage.known = false;
-		run->unwell.kinds = 0;
-		run->rejected.any = false;
+		if (run->trouble) {
+			run->trouble->unwell.kinds = 0;
+			run->trouble->rejected.any = false;
+		}
 		run->head_seq = run->pull_backlog = 0;
 		run->oldest_us = -1;
 	}
@@ -248,7 +255,7 @@ static void note_success(struct node_run *run, const struct exchange *x, const s
 		note_page(run, x, a, out, now_us);
 }
 
-void exchange_note(struct node *n, struct node_run *run, const struct exchange *x, const struct answer *a,
+static void note(struct node *n, struct node_run *run, const struct exchange *x, const struct answer *a,
 	const struct outcome *out, int64_t now_us, int64_t interval_ms)
 {
 	if (out->sync_known)
@@ -272,6 +279,13 @@ void exchange_note(struct node *n, struct node_run *run, const struct exchange *
 		note_success(run, x, a, out, now_us, interval_ms);
 	else
 		note_failure(run, x, out, now_us, interval_ms);
+}
+
+void exchange_note(struct node *n, struct node_run *run, const struct exchange *x, const struct answer *a,
+	const struct outcome *out, int64_t now_us, int64_t interval_ms)
+{
+	note(n, run, x, a, out, now_us, interval_ms);
+	node_run_calm(run);
 }
 
 void exchange_note_nothing(struct node_run *run)

@@ -1,6 +1,7 @@
 #include "central/node.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A proof counts for three intervals, and at least for this long: a short interval is no reason to flap. */
@@ -109,6 +110,35 @@ struct offset_claim node_clock_claim(const struct node_run *run)
 	return (struct offset_claim){OFFSET_SYNCHRONISED, run->clock.error_us};
 }
 
+const struct node_trouble *node_trouble(const struct node_run *run)
+{
+	static const struct node_trouble none;
+	return run->trouble ? run->trouble : &none;
+}
+
+struct node_trouble *node_troubled(struct node_run *run)
+{
+	if (!run->trouble)
+		run->trouble = calloc(1, sizeof *run->trouble);
+	if (!run->trouble)
+		err_out_of_memory();
+	return run->trouble;
+}
+
+void node_run_calm(struct node_run *run)
+{
+	const struct node_trouble *t = node_trouble(run);
+	if (!t->last_reason.text[0] && run->push_failures == 0 && !t->apart.what.bits_known &&
+		t->apart.failures == 0 && t->unwell.kinds == 0 && !t->rejected.any)
+		node_run_done(run);
+}
+
+void node_run_done(struct node_run *run)
+{
+	free(run->trouble);
+	run->trouble = NULL;
+}
+
 /* Sets the reason as fail() does, if there is one, and gives the state. */
 #define SAY(state, why, ...) ((void)fail(OK, (why), __VA_ARGS__), (state))
 
@@ -155,8 +185,8 @@ static enum node_state state_of_halt(const struct node_sync *s, struct reason *w
 
 static enum node_state state_of_failure(const struct node *n, const struct node_run *run, struct reason *why)
 {
-	const char *text =
-		run->last_reason.text[0] ? run->last_reason.text : poll_result_name(run->last_result);
+	const char *text = node_trouble(run)->last_reason.text[0] ? node_trouble(run)->last_reason.text
+								  : poll_result_name(run->last_result);
 
 	if (run->last_result == POLL_INCOMPATIBLE)
 		return SAY(NODE_INCOMPATIBLE, why, "no common version of the protocol: %s", text);
@@ -168,10 +198,10 @@ static enum node_state state_of_failure(const struct node *n, const struct node_
 static enum node_state state_of_comparison(
 	const struct node_sync *s, const struct node_run *run, struct reason *why)
 {
-	const struct apart *a = &run->apart.what;
+	const struct apart *a = &node_trouble(run)->apart.what;
 	unsigned long long all = 1ULL << a->bits;
 
-	if (!a->bits_known || !node_sync_same_basis(&run->apart.basis, s))
+	if (!a->bits_known || !node_sync_same_basis(&node_trouble(run)->apart.basis, s))
 		return SAY(NODE_RECONCILING, why, "both ends are compared by the digests of buckets");
 	if (a->n == 0)
 		return SAY(NODE_RECONCILING, why, "both ends are compared: %llu buckets", all);
@@ -186,7 +216,8 @@ static enum node_state state_of_rejection(enum node_state s, const struct node_r
 		"it cannot hold records of the centre, so nothing is proven; one is %s: %.70s; change or "
 		"delete that one, or "
 		"upgrade the node",
-		run->rejected.first[0] ? run->rejected.first : "without an id", run->rejected.why.text);
+		node_trouble(run)->rejected.first[0] ? node_trouble(run)->rejected.first : "without an id",
+		node_trouble(run)->rejected.why.text);
 }
 
 static enum node_state state_of_repair(
@@ -208,8 +239,8 @@ static enum node_state state_of_repair(
 		return SAY(NODE_RECONCILING, why,
 			"it answers, but the last push of what it lacks failed and is to be tried again: "
 			"%.150s",
-			run->push_reason.text);
-	if (run->rejected.any && !run->to_push)
+			node_trouble(run)->push_reason.text);
+	if (node_trouble(run)->rejected.any && !run->to_push)
 		return state_of_rejection(NODE_RECONCILING, run, why);
 	if (run->to_push)
 		return SAY(NODE_RECONCILING, why,
@@ -267,7 +298,7 @@ static enum node_state state_of_progress(
 {
 	int64_t age_s = run->proof.known ? (now_us - run->proof.mono_us) / 1000000 : 0;
 
-	if (fresh && !run->to_push && !run->rejected.any)
+	if (fresh && !run->to_push && !node_trouble(run)->rejected.any)
 		return state_of_proof(s, run, age_s, why);
 	if (run->pull_backlog > 0)
 		return SAY(NODE_CATCHING_UP, why, "%" PRIu64 " change%s left to pull", run->pull_backlog,
@@ -277,8 +308,8 @@ static enum node_state state_of_progress(
 			"it answers, but the last push of the centre's records failed and is to be tried "
 			"again: "
 			"%.150s",
-			run->push_reason.text);
-	if (run->rejected.any && !run->to_push)
+			node_trouble(run)->push_reason.text);
+	if (node_trouble(run)->rejected.any && !run->to_push)
 		return state_of_rejection(NODE_CATCHING_UP, run, why);
 	if (run->to_push)
 		return SAY(NODE_CATCHING_UP, why, "it is being sent what is left to push, if anything");
@@ -307,7 +338,7 @@ enum node_state node_state(const struct node *n, const struct node_run *run, int
 		return state_of_failure(n, run, reason);
 	if (run->store_failures > 0) /* no fault of the node */
 		return SAY(NODE_CATCHING_UP, reason, "the centre's own store did not take its answer: %s",
-			run->last_reason.text);
+			node_trouble(run)->last_reason.text);
 	if (epoch_is_none(&s->epoch) && !run->heard)
 		return SAY(NODE_NEVER_SEEN, reason, "not yet asked; it has never answered before");
 	if (!run->heard)

@@ -115,13 +115,31 @@ const char *poll_result_name(enum poll_result r);
 /* Which of its tokens a node takes (token.h). */
 enum node_token { NODE_TOKEN_UNKNOWN, NODE_TOKEN_NEWEST, NODE_TOKEN_BEFORE };
 
+/* What this run has seen of a node that is not as it should be. */
+struct node_trouble {
+	struct reason last_reason; /* why the last exchange failed; "" = it did not */
+	struct reason push_reason; /* with push_failures */
+	/* What a comparison by buckets found and is still to be read; valid while `basis` is the node's. */
+	struct {
+		struct node_sync basis;
+		struct apart what;
+		unsigned failures; /* of comparing, in a row */
+	} apart;
+	struct ailments unwell; /* as the local last told of itself */
+	/* The last push of which it could not hold something; until a proof is judged. */
+	struct {
+		bool any;
+		char first[RECORD_ID_MAX + 1];
+		struct reason why;
+	} rejected;
+};
+
 /* What this run has seen of a node: memory only, so that an idle system writes nothing. */
 struct node_run {
 	bool heard;                         /* a valid exchange in this run; the last one ended: */
 	int64_t heard_at_us, heard_mono_us; /* wall, to show; monotonic, to age */
 	unsigned failures;                  /* in a row, pushes apart */
 	enum poll_result last_result;
-	struct reason last_reason;
 	uint64_t failed_poll; /* which of polls_begun was the last that failed */
 	bool at_head;         /* the last pull ended at the head, and nothing but our pushes came after it */
 	bool to_push;         /* something differs, or the sweep has not ended */
@@ -133,15 +151,10 @@ struct node_run {
 		int64_t hour_us;   /* monotonic; 0 = there was none */
 		int64_t last_us;   /* monotonic; 0 = there was none */
 	} resets;
-	/* What a comparison by buckets found and is still to be read; valid while `basis` is the node's. */
-	struct {
-		struct node_sync basis;
-		struct apart what;
-		unsigned failures; /* of comparing, in a row */
-	} apart;
-	uint64_t head_seq;     /* as last told; valid if heard */
-	uint64_t pull_backlog; /* records after the cursor, at most */
-	int64_t oldest_us;     /* wall clock of the centre: since when the oldest of them waits; -1 = none */
+	struct node_trouble *trouble; /* NULL: none */
+	uint64_t head_seq;            /* as last told; valid if heard */
+	uint64_t pull_backlog;        /* records after the cursor, at most */
+	int64_t oldest_us; /* wall clock of the centre: since when the oldest of them waits; -1 = none */
 	struct {
 		bool known, equal;
 		bool outdated; /* since then it failed to answer or was sent a push: it is still shown, no more */
@@ -157,13 +170,6 @@ struct node_run {
 		int64_t at_us; /* wall */
 		uint64_t poll; /* which of polls_begun */
 	} counted;
-	struct ailments unwell; /* as the local last told of itself */
-	/* The last push of which it could not hold something; until a proof is judged. */
-	struct {
-		bool any;
-		char first[RECORD_ID_MAX + 1];
-		struct reason why;
-	} rejected;
 	struct {
 		struct offset measured; /* against the centre's */
 		bool told;              /* the rest is valid: what the node last said of its own clock */
@@ -179,9 +185,16 @@ struct node_run {
 	int64_t next_attempt_us; /* monotonic; not after now = not waiting */
 	unsigned store_failures; /* answers in a row that our own store did not take */
 	unsigned push_failures;  /* in a row, whatever pulls did between them */
-	struct reason push_reason;
-	int64_t next_push_us; /* monotonic */
+	int64_t next_push_us;    /* monotonic */
 };
+
+/* Where there is none, one that says nothing: of thousands of nodes it would fill half of what is held of each. */
+const struct node_trouble *node_trouble(const struct node_run *run);
+/* To be changed; it is there from now on, and its owner is who owns the run. */
+struct node_trouble *node_troubled(struct node_run *run);
+/* Where it says nothing any more it is freed. */
+void node_run_calm(struct node_run *run);
+void node_run_done(struct node_run *run); /* frees it, whatever it says */
 
 /*
  * So often is no accident: it claims to be another database, or to hold other records, each time it is asked.  It

@@ -27,8 +27,9 @@ unsigned outlook_ailing(const struct node *n, const struct node_run *run, int64_
 	bool measured = offset_read(&run->clock.measured, now_us, &m);
 	bool skewed = measured && offset_is_skewed(&m);
 
-	return (run->unwell.kinds & ALL_TOLD) | bit(AILMENT_DAMAGED, is_damaged(run)) |
-	       bit(AILMENT_REJECTED, run->rejected.any) | bit(AILMENT_QUARANTINED, n->sync.quarantined > 0) |
+	return (node_trouble(run)->unwell.kinds & ALL_TOLD) | bit(AILMENT_DAMAGED, is_damaged(run)) |
+	       bit(AILMENT_REJECTED, node_trouble(run)->rejected.any) |
+	       bit(AILMENT_QUARANTINED, n->sync.quarantined > 0) |
 	       bit(AILMENT_TOKEN_OLD, run->token == NODE_TOKEN_BEFORE) | bit(AILMENT_CLOCK_SKEWED, skewed) |
 	       bit(AILMENT_CLOCK_DISAGREES, measured && !skewed && offset_disagrees(&m, &claim, own_clock)) |
 	       bit(AILMENT_CLOCK_FREE, is_free(run));
@@ -43,13 +44,14 @@ static void say_damaged(const struct node_run *run, struct buf *out)
 			(unsigned long long)d->records,
 			d->first[0] ? d->first : "without an id that can be read");
 	else
-		buf_text(out, run->unwell.text[AILMENT_DAMAGED]);
+		buf_text(out, node_trouble(run)->unwell.text[AILMENT_DAMAGED]);
 }
 
 static void say_rejected(const struct node_run *run, struct buf *out)
 {
 	buf_printf(out, "it cannot hold records of the centre, one is %s: %s",
-		run->rejected.first[0] ? run->rejected.first : "without an id", run->rejected.why.text);
+		node_trouble(run)->rejected.first[0] ? node_trouble(run)->rejected.first : "without an id",
+		node_trouble(run)->rejected.why.text);
 }
 
 static void say_clock(const struct outlook_seen *s, struct buf *out)
@@ -70,7 +72,7 @@ void outlook_say_ailment(const struct outlook_seen *s, enum ailment a, struct bu
 	case AILMENT_DISK_FULL:
 	case AILMENT_DISK_LOW:
 	case AILMENT_CERTIFICATE:
-		buf_text(out, s->run->unwell.text[a]);
+		buf_text(out, node_trouble(s->run)->unwell.text[a]);
 		return;
 	case AILMENT_REJECTED:
 		say_rejected(s->run, out);

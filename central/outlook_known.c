@@ -42,14 +42,15 @@ static void say_failures(const struct outlook_seen *s, struct buf *out)
 	const struct node_run *run = s->run;
 
 	if (run->failures > 0)
-		buf_printf(out, "%u in a row failed, the last: %s (%s)", run->failures, run->last_reason.text,
-			poll_result_name(run->last_result));
+		buf_printf(out, "%u in a row failed, the last: %s (%s)", run->failures,
+			node_trouble(run)->last_reason.text, poll_result_name(run->last_result));
 	else if (run->store_failures > 0)
 		buf_printf(out, "the centre's own store did not take %u answer%s in a row: %s",
-			run->store_failures, plural(run->store_failures), run->last_reason.text);
+			run->store_failures, plural(run->store_failures),
+			node_trouble(run)->last_reason.text);
 	else if (run->push_failures > 0)
 		buf_printf(out, "%u push%s in a row failed, the last: %s", run->push_failures,
-			run->push_failures == 1 ? "" : "es", run->push_reason.text);
+			run->push_failures == 1 ? "" : "es", node_trouble(run)->push_reason.text);
 	if (run->polls_failed == 0)
 		return;
 	buf_text(out, out->len ? "; in all" : "in all");
@@ -195,7 +196,7 @@ static void say_clock(const struct outlook_seen *s, struct buf *out)
 /* What the node says of itself; the rest has sentences of its own. */
 static void say_unwell(const struct outlook_seen *s, struct buf *out)
 {
-	unsigned kinds = s->run->unwell.kinds;
+	unsigned kinds = node_trouble(s->run)->unwell.kinds;
 
 	if (s->run->counted.damage.records > 0) /* say_damaged() says more */
 		kinds &= ~AILMENT_BIT(AILMENT_DAMAGED);

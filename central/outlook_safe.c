@@ -27,11 +27,12 @@ static struct outlook_verdict judge_silent(
 			covered(s), s->node->name);
 	if (s->turn == OUTLOOK_STORE || run->store_failures > 0)
 		return SAY(UNKNOWN, s->turn != OUTLOOK_STORE && run->failed_poll <= q->since,
-			"the centre's own store does not take what the node has: %s", run->last_reason.text);
+			"the centre's own store does not take what the node has: %s",
+			node_trouble(run)->last_reason.text);
 	return SAY(UNKNOWN, run->failed_poll <= q->since,
 		"it cannot be asked what it holds: %s; what it wrote after position %llu is not known to be "
 		"at the centre",
-		run->last_reason.text, covered(s));
+		node_trouble(run)->last_reason.text, covered(s));
 }
 
 static struct outlook_verdict judge_halted(const struct outlook_seen *s, struct buf *out)
@@ -67,7 +68,7 @@ static struct outlook_verdict judge_progress(const struct outlook_seen *s, struc
 			llu(s->rejected.n), s->node->name);
 	if (run->push_failures > 0)
 		return SAY(UNKNOWN, false, "there is no proof while records cannot be pushed to it: %s",
-			run->push_reason.text);
+			node_trouble(run)->push_reason.text);
 	return SAY(UNKNOWN, true, "it has not been proven equal since the question was asked");
 }
 

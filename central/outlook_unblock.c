@@ -153,7 +153,7 @@ static const char *remedy_of(const struct outlook_seen *s)
 	if (run->failures > 0)
 		return remedies[run->last_result] ? remedies[run->last_result] : remedies[POLL_NETWORK];
 	if (run->push_failures > 0)
-		return says_full(&run->push_reason) ? full : push_failing;
+		return says_full(&node_trouble(run)->push_reason) ? full : push_failing;
 	if (s->rejected.known && s->rejected.n > 0)
 		return rejected;
 	return remedy_of_ailment(outlook_ailing(s->node, run, s->now_us, &s->clock));

@@ -22,12 +22,13 @@ static int64_t park_ms(const struct node_run *run, int64_t now_us, int64_t inter
 /* What was found counts only where nothing moved since; else both ends are summed anew. */
 static struct plan compare(const struct node_sync *s, const struct node_run *run)
 {
-	bool known = run->apart.what.bits_known && node_sync_same_basis(&run->apart.basis, s);
-	struct plan p = {.step = PLAN_DIGEST, .failures = run->apart.failures};
+	const struct node_trouble *t = node_trouble(run);
+	bool known = t->apart.what.bits_known && node_sync_same_basis(&t->apart.basis, s);
+	struct plan p = {.step = PLAN_DIGEST, .failures = t->apart.failures};
 
 	if (known)
-		p.apart = &run->apart.what;
-	if (known && run->apart.what.n > 0)
+		p.apart = &t->apart.what;
+	if (known && t->apart.what.n > 0)
 		p.step = PLAN_FETCH;
 	return p;
 }

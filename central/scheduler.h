@@ -61,6 +61,7 @@ void scheduler_edited(struct scheduler *s, const char *name);
 struct node_view {
 	struct node node;
 	struct node_run run;
+	struct node_trouble trouble; /* run.trouble, where there is any */
 	enum node_state state;
 	int64_t since_us; /* wall; the state's beginning in this run */
 	struct reason reason;

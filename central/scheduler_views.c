@@ -16,12 +16,14 @@
 static void view_slot(struct scheduler *s, struct slot *slot, struct node_view *ret)
 {
 	int64_t now = clock_mono_us(), wait = slot->due_us - now;
-	slot_settle(slot, s->applier.interval_ms);
+	struct reason why;
+	slot_settle(slot, s->applier.interval_ms, &why);
 	*ret = (struct node_view){.node = slot->node,
 		.run = slot->run,
 		.state = slot->state,
 		.since_us = slot->since_us,
-		.reason = slot->why,
+		.trouble = *node_trouble(&slot->run),
+		.reason = why,
 		.next_attempt_us = -1,
 		.next = slot_plan(slot, now, s->applier.interval_ms),
 		.ailing = slot->ailing.now,
@@ -29,6 +31,9 @@ static void view_slot(struct scheduler *s, struct slot *slot, struct node_view *
 		.push_s = rate_per_s(&slot->pushed, now),
 		.pull_pace = rate_pace(&slot->read, now),
 		.push_pace = rate_pace(&slot->pushed, now)};
+	if (ret->run.trouble)
+		ret->run.trouble = &ret->trouble;
+	ret->next.plan.apart = ret->next.then.apart = NULL; /* the slot's */
 	memcpy(ret->ailing_since_us, slot->ailing.since_us, sizeof ret->ailing_since_us);
 	if (s->applier.health.lost > 0 && ret->next.turn != OUTLOOK_UNDER_WAY)
 		ret->next.turn = OUTLOOK_STORE;

@@ -18,7 +18,7 @@ struct slot *slot_new(const struct node *n, int64_t interval_ms)
 	s->node = *n;
 	s->run.oldest_us = -1;
 	s->run.last_ms = -1;
-	s->state = node_state(&s->node, &s->run, clock_mono_us(), interval_ms, &s->why);
+	s->state = node_state(&s->node, &s->run, clock_mono_us(), interval_ms, NULL);
 	s->told_state = s->stored_state = s->state;
 	s->since_us = clock_wall_us();
 	return s;
@@ -27,6 +27,7 @@ struct slot *slot_new(const struct node *n, int64_t interval_ms)
 void slot_free(struct slot *s)
 {
 	assert(s->place != SLOT_TRANSFER);
+	node_run_done(&s->run);
 	exchange_done(&s->exchange);
 	ahead_done(&s->ahead);
 	transfer_call_done(&s->call);
@@ -88,10 +89,10 @@ void slot_settle_word(struct slot *s, const struct slot_moment *now)
 	settle(s, now, NULL);
 }
 
-void slot_settle(struct slot *s, int64_t interval_ms)
+void slot_settle(struct slot *s, int64_t interval_ms, struct reason *why)
 {
 	struct slot_moment now = slot_moment(interval_ms);
-	settle(s, &now, &s->why);
+	settle(s, &now, why);
 }
 
 struct slot_plan slot_plan(const struct slot *s, int64_t now_us, int64_t interval_ms)

@@ -68,7 +68,6 @@ struct slot {
 	enum node_state state, told_state,
 		stored_state; /* as it is; as last logged; of the last event stored */
 	int64_t since_us;     /* wall */
-	struct reason why;
 	struct slot_ailing ailing;
 	struct { /* a node that is up and down all the time tells its last word of it in a while */
 		struct ratelimit words, lines; /* of states and ailments; of the log's lines about answers */
@@ -91,8 +90,8 @@ int64_t slot_turn_ms(const struct slot *s, int64_t now_us, int64_t period_ms);
  * near, since it may have come back a little early. */
 int64_t slot_park_ms(const struct slot *s, int64_t now_us, int64_t period_ms);
 
-/* Follows the word, and what is wrong, from what is known; `since` moves when it changes. */
-void slot_settle(struct slot *s, int64_t interval_ms);
+/* Follows the word, and what is wrong, from what is known; `since` moves when it changes.  *why: the sentence. */
+void slot_settle(struct slot *s, int64_t interval_ms, struct reason *why);
 /* The same but for the sentence that says why, for who looks at thousands and shows none. */
 struct slot_moment {
 	int64_t mono_us, interval_ms;

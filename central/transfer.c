@@ -24,6 +24,7 @@ struct transfer {
 	/* the thread's own: */
 	struct transfer_call *running, *naming; /* with libcurl; waiting for their names */
 	bool broken;                            /* some of `running` is given up */
+	struct transfer_handles handles;
 	int64_t name_due_us; /* the first of these has waited long enough; -1 = there is none */
 };
 
@@ -52,6 +53,7 @@ static void call_end(struct transfer *t, struct transfer_call *call)
 	if (call->own.running)
 		transfer_loop_remove(&t->loop, call);
 	transfer_call_close(call);
+	transfer_handles_return(&t->handles, call);
 	call->done(call);
 }
 
@@ -70,6 +72,7 @@ static void call_run(struct transfer *t, struct transfer_call *call, const struc
 	call->own.peers = &t->running;
 	call->own.broken = &t->broken;
 	call->own.loop = &t->loop;
+	transfer_handles_lend(&t->handles, call);
 	transfer_call_prepare(call, found);
 	transfer_loop_add(&t->loop, call);
 }
@@ -247,6 +250,7 @@ void transfer_close(struct transfer *t)
 	pthread_join(t->thread, NULL);
 	assert(!t->incoming && !t->running && !t->naming);
 	resolver_free(t->resolver);
+	transfer_handles_done(&t->handles);
 	transfer_loop_close(&t->loop);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
@@ -277,9 +281,7 @@ void transfer_start_soon(struct transfer *t, struct transfer_call *call)
 {
 	char name[ADDRESS_HOST_MAX + 1];
 	assert(call->done && call->timeout_ms > 0 && call->max_bytes > 0);
-	if (!call->own.easy)
-		call->own.easy = curl_easy_init();
-	if (!call->own.easy || buf_failed(&call->url))
+	if (buf_failed(&call->url))
 		err_out_of_memory();
 	call->own.cancel = call->own.running = call->own.in_the_clear = false;
 	call->own.verdict = ADDRESS_ALLOWED;

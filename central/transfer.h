@@ -33,6 +33,7 @@
 #define TRANSFER_HEAD_BYTES 32768 /* of all heads of an answer, interim ones and trailers included */
 
 struct transfer;
+struct transfer_handle;
 struct transfer_call;
 typedef void transfer_done_fn(struct transfer_call *call);
 
@@ -65,7 +66,8 @@ struct transfer_call {
 	transfer_done_fn *done;
 	void *ctx;
 	/* out: */
-	struct answer answer; /* .body is a span of `reply` */
+	struct answer
+		answer; /* .body is a span of `reply`; both, and .why, until it is dropped or starts again */
 	struct buf reply;
 	size_t wire_bytes; /* of the body as it came */
 	bool packed;       /* it came packed */
@@ -74,8 +76,10 @@ struct transfer_call {
 	bool cancelled;
 	bool too_large; /* more than max_bytes came */
 
-	struct { /* the transfer's own */
-		void *easy, *headers, *addresses;
+	struct {                                /* the transfer's own */
+		char *why;                      /* as `answer` has it; NULL: there is one */
+		struct transfer_handle *handle; /* lent for the request; of https it stays */
+		void *headers, *addresses;
 		char *name; /* to be looked up; NULL: its URL has an address */
 		unsigned port;
 		atomic_bool cancel;
@@ -96,17 +100,15 @@ struct transfer_call {
 		struct transfer_call *next, **at;
 		struct transfer_loop *loop;
 		const struct networks *allowed;
-		const struct tls *tls, *tls_set; /* the other one is what the handle was set up with */
-		bool set_up;
+		const struct tls *tls;
 		bool plain;        /* no TLS */
 		bool in_the_clear; /* blocked for that */
-		char *error;       /* libcurl's words; NULL: without TLS nobody needs them */
 	} own;
 };
 void transfer_call_done(struct transfer_call *call); /* only an idle one */
 /* How the next body is best sent to where the last one went, over the same line. */
 enum coding transfer_call_takes(const struct transfer_call *call);
-/* The answer is no longer needed: frees `reply`, and what it took of the budget.  Only of an idle one. */
+/* The answer is no longer needed: frees `reply`, why there is none, and what it took of the budget.  Only of an idle one. */
 void transfer_call_drop(struct transfer_call *call);
 
 /* `allowed` outlives the transfer, as does what takes its place. */

@@ -2,6 +2,7 @@
 #include "central/transfer_private.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 /* Beyond what is kept for it, or is everybody's. */
 static size_t beyond(const struct transfer_call *call, size_t held)
@@ -20,6 +21,8 @@ static void charge(struct transfer_call *call, size_t bytes)
 void transfer_call_drop(struct transfer_call *call)
 {
 	buf_done(&call->reply);
+	free(call->own.why);
+	call->answer.why = call->own.why = NULL;
 	if (call->budget)
 		charge(call, 0);
 }

@@ -13,12 +13,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CONNECT_TIMEOUT_MS 3000
 /*
  * libcurl reads so much at once, and holds so much for each request that is on its way: little for an answer that is asked to be
  * small, which also is what a parked request waits for.
  */
-#define BUFFER_SMALL 1536L
+#define BUFFER_SMALL 1024L
 #define BUFFER_PAGE 65536L
 
 /* --- what libcurl calls --- */
@@ -150,7 +149,7 @@ static void PRINTF(2, 3) say(struct reason *why, const char *fmt, ...)
 static enum poll_result connect_result(const struct transfer_call *call, struct reason *why)
 {
 	long os_errno = 0;
-	curl_easy_getinfo(call->own.easy, CURLINFO_OS_ERRNO, &os_errno);
+	curl_easy_getinfo(call->own.handle->easy, CURLINFO_OS_ERRNO, &os_errno);
 	if (call->own.verdict != ADDRESS_ALLOWED) {
 		say(why, "its address %s", address_words(call->own.verdict));
 		return POLL_NETWORK;
@@ -169,17 +168,16 @@ static enum poll_result connect_result(const struct transfer_call *call, struct 
 static bool is_handshake(const struct transfer_call *call)
 {
 	curl_off_t connected_us = 0, secured_us = 0;
-	curl_easy_getinfo(call->own.easy, CURLINFO_CONNECT_TIME_T, &connected_us);
-	curl_easy_getinfo(call->own.easy, CURLINFO_APPCONNECT_TIME_T, &secured_us);
+	curl_easy_getinfo(call->own.handle->easy, CURLINFO_CONNECT_TIME_T, &connected_us);
+	curl_easy_getinfo(call->own.handle->easy, CURLINFO_APPCONNECT_TIME_T, &secured_us);
 	return !call->own.plain && connected_us > 0 && secured_us == 0;
 }
 
 static enum poll_result tls_result(CURLcode code, const struct transfer_call *call, struct reason *why)
 {
 	long verdict = 0;
-	curl_easy_getinfo(call->own.easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
-	tls_fault(
-		why, code == CURLE_PEER_FAILED_VERIFICATION, verdict, call->own.error ? call->own.error : "");
+	curl_easy_getinfo(call->own.handle->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
+	tls_fault(why, code == CURLE_PEER_FAILED_VERIFICATION, verdict, call->own.handle->words);
 	return POLL_TLS;
 }
 
@@ -223,8 +221,7 @@ static enum poll_result classify(CURLcode code, const struct transfer_call *call
 		return tls_result(code, call, why);
 	case CURLE_RECV_ERROR:
 	case CURLE_SEND_ERROR:
-		return call->own.error && tls_alerted(call->own.error) ? tls_result(code, call, why)
-								       : POLL_NETWORK;
+		return tls_alerted(call->own.handle->words) ? tls_result(code, call, why) : POLL_NETWORK;
 	case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9: something answers, but not in HTTP */
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_BAD_CONTENT_ENCODING:
@@ -261,42 +258,15 @@ static void set_addresses(CURL *easy, struct transfer_call *call, const struct a
 	curl_easy_setopt(easy, CURLOPT_RESOLVE, (struct curl_slist *)call->own.addresses);
 }
 
-static void set_blob(CURL *easy, CURLoption o, struct span pem)
+static bool may_be_packed(const struct transfer_call *call, const struct addresses *found)
 {
-	struct curl_blob blob = {.data = (void *)(uintptr_t)pem.at, .len = pem.len, .flags = CURL_BLOB_COPY};
-	if (pem.len > 0)
-		curl_easy_setopt(easy, o, &blob);
+	if (call->packing != CODING_AUTO)
+		return call->packing == CODING_ALWAYS;
+	return call->own.name ? !addresses_are_loopback(found->text) : !node_url_is_loopback(call->url.at);
 }
 
-/*
- * As contents: by the name of a file libcurl would keep what it read for a day.  A connection is used again only by calls
- * with the same ones.  With an own authority the system's are left out; they stand in a directory, too.
- */
-static void set_tls(CURL *easy, struct transfer_call *call)
+static void set_callbacks(CURL *easy, struct transfer_call *call)
 {
-	const struct tls *t = call->own.tls;
-	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	if (!t)
-		return;
-	if (tls_ca(t).len > 0) {
-		curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
-		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-		set_blob(easy, CURLOPT_CAINFO_BLOB, tls_ca(t));
-	}
-	set_blob(easy, CURLOPT_SSLCERT_BLOB, tls_certificate(t));
-	set_blob(easy, CURLOPT_SSLKEY_BLOB, tls_key(t));
-}
-
-static void set_limits(CURL *easy, struct transfer_call *call)
-{
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_PROXY, "");
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, -1L); /* else its table is walked after each call */
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_bytes);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_head);
@@ -310,46 +280,26 @@ static void set_limits(CURL *easy, struct transfer_call *call)
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
 }
 
-static bool may_be_packed(const struct transfer_call *call, const struct addresses *found)
+/* libcurl has copies of its own, five of what it takes apart as an URL, as long as a request is parked: so that is its origin alone. */
+static void set_url(CURL *easy, struct transfer_call *call)
 {
-	if (call->packing != CODING_AUTO)
-		return call->packing == CODING_ALWAYS;
-	return call->own.name ? !addresses_are_loopback(found->text) : !node_url_is_loopback(call->url.at);
-}
-
-/* What is the same for all requests of a call, which is most of what there is to set, is set once. */
-static void set_up(CURL *easy, struct transfer_call *call)
-{
-	if (call->own.set_up && call->own.tls_set == call->own.tls)
-		return;
-	curl_easy_reset(easy);
-	set_limits(easy, call);
-	set_tls(easy, call);
-	call->own.tls_set = call->own.tls;
-	call->own.set_up = true;
-}
-
-static void want_words(CURL *easy, struct transfer_call *call)
-{
-	if (!call->own.error)
-		call->own.error = calloc(1, CURL_ERROR_SIZE);
-	if (!call->own.error)
-		err_out_of_memory();
-	call->own.error[0] = 0;
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->own.error);
+	char *url = call->url.at;
+	char *target = url + strlen(call->own.plain ? "http://" : "https://");
+	target += strcspn(target, "/");
+	curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, *target ? target : "/");
+	*target = 0;
+	curl_easy_setopt(easy, CURLOPT_URL, url);
+	buf_done(&call->url);
 }
 
 void transfer_call_prepare(struct transfer_call *call, const struct addresses *found)
 {
-	CURL *easy = call->own.easy;
-	set_up(easy, call);
-	if (!call->own.plain)
-		want_words(easy, call);
+	CURL *easy = call->own.handle->easy;
+	set_callbacks(easy, call);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, call->kept_bytes > 0 ? BUFFER_PAGE : BUFFER_SMALL);
-	curl_easy_setopt(easy, CURLOPT_URL, call->url.at);
 	call->own.packs = may_be_packed(call, found);
-	buf_done(&call->url); /* libcurl has its own copy */
+	set_url(easy, call);
 	if (call->own.name)
 		set_addresses(easy, call, found);
 	if (call->method == HTTP_POST) {
@@ -374,40 +324,49 @@ void transfer_call_prepare(struct transfer_call *call, const struct addresses *f
 
 void transfer_call_judge(struct transfer_call *call, CURLcode code)
 {
-	long status = 0, connections = 0;
+	long status = 0;
 	curl_off_t connected_us = 0, secured_us = 0;
-	call->answer.result = classify(code, call, &call->answer.why);
-	/* It may have been sent anew over another one.  libcurl gives up at the sixth time, of all the requests of a handle, unless that
-	 * is reset. */
-	curl_easy_getinfo(call->own.easy, CURLINFO_NUM_CONNECTS, &connections);
-	if (connections > 0)
-		call->own.set_up = false;
-	curl_easy_getinfo(call->own.easy, CURLINFO_RESPONSE_CODE, &status);
+	struct reason why;
+	enum poll_result r = classify(code, call, &why);
+	if (r != POLL_OK)
+		transfer_call_refuse(call, r, &why);
+	curl_easy_getinfo(call->own.handle->easy, CURLINFO_RESPONSE_CODE, &status);
 	/* Not PRETRANSFER: that is when the request has gone out, and the bound of the node's offset must
 	 * hold. */
-	curl_easy_getinfo(call->own.easy, CURLINFO_CONNECT_TIME_T, &connected_us);
-	curl_easy_getinfo(call->own.easy, CURLINFO_APPCONNECT_TIME_T, &secured_us);
+	curl_easy_getinfo(call->own.handle->easy, CURLINFO_CONNECT_TIME_T, &connected_us);
+	curl_easy_getinfo(call->own.handle->easy, CURLINFO_APPCONNECT_TIME_T, &secured_us);
 	call->answer.status = (int)status;
 	transfer_call_unpack(call);
 	/* a new connection's time is not the request's */
 	call->answer.t_sent_us += secured_us > connected_us ? secured_us : connected_us;
 }
 
-void transfer_call_fail(struct transfer_call *call, enum poll_result r, const char *fmt, ...)
+void transfer_call_refuse(struct transfer_call *call, enum poll_result r, const struct reason *why)
 {
-	va_list args;
-	va_start(args, fmt);
-	vsnprintf(call->answer.why.text, sizeof call->answer.why.text, fmt, args);
-	va_end(args);
+	free(call->own.why);
+	call->own.why = strdup(why->text);
+	if (!call->own.why)
+		err_out_of_memory();
+	call->answer.why = call->own.why;
 	call->answer.result = r;
 }
 
-/* The handle, which stays, forgets it as well. */
-static void drop_list(CURL *easy, CURLoption o, void **list)
+void transfer_call_fail(struct transfer_call *call, enum poll_result r, const char *fmt, ...)
+{
+	struct reason why;
+	va_list args;
+	va_start(args, fmt);
+	vsnprintf(why.text, sizeof why.text, fmt, args);
+	va_end(args);
+	transfer_call_refuse(call, r, &why);
+}
+
+/* The handle, which has a next request, forgets it as well. */
+static void drop_list(struct transfer_call *call, CURLoption o, void **list)
 {
 	if (!*list)
 		return;
-	curl_easy_setopt(easy, o, NULL);
+	curl_easy_setopt(call->own.handle->easy, o, NULL);
 	curl_slist_free_all(*list);
 	*list = NULL;
 }
@@ -417,17 +376,15 @@ void transfer_call_close(struct transfer_call *call)
 	call->answer.t_done_us = clock_wall_us();
 	call->answer.took_us = clock_mono_us() - call->own.start_us;
 	call->answer.body = buf_span(&call->reply);
-	drop_list(call->own.easy, CURLOPT_HTTPHEADER, &call->own.headers);
-	drop_list(call->own.easy, CURLOPT_RESOLVE, &call->own.addresses);
+	drop_list(call, CURLOPT_HTTPHEADER, &call->own.headers);
+	drop_list(call, CURLOPT_RESOLVE, &call->own.addresses);
 }
 
 void transfer_call_done(struct transfer_call *call)
 {
-	if (call->own.easy)
-		curl_easy_cleanup(call->own.easy);
+	transfer_handle_free(call->own.handle);
 	buf_done(&call->url);
 	free(call->own.name);
-	free(call->own.error);
 	transfer_call_drop(call);
 	explicit_bzero(call, sizeof *call);
 }

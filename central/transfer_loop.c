@@ -162,7 +162,7 @@ static struct transfer_lane *lane_of(struct transfer_loop *l, const struct trans
 
 void transfer_loop_add(struct transfer_loop *l, struct transfer_call *call)
 {
-	CURLMcode m = curl_multi_add_handle(lane_of(l, call)->multi, call->own.easy);
+	CURLMcode m = curl_multi_add_handle(lane_of(l, call)->multi, call->own.handle->easy);
 	if (m == CURLM_OUT_OF_MEMORY)
 		err_out_of_memory();
 	assert(m == CURLM_OK);
@@ -172,7 +172,7 @@ void transfer_loop_add(struct transfer_loop *l, struct transfer_call *call)
 void transfer_loop_remove(struct transfer_loop *l, struct transfer_call *call)
 {
 	l->calls--;
-	curl_multi_remove_handle(lane_of(l, call)->multi, call->own.easy);
+	curl_multi_remove_handle(lane_of(l, call)->multi, call->own.handle->easy);
 	if (call->own.socket >= 0)
 		end_if_spoilt(l, call->own.socket);
 }

@@ -9,6 +9,32 @@
 #include "central/resolver.h"
 #include "central/transfer.h"
 
+/*
+ * --- libcurl's handles (transfer_handle.c) ---
+ *
+ * A handle holds several KiB, and a node that is asked now and then needs one for a few milliseconds: so those for http, which have
+ * nothing of a node's, are lent for a request.  One for https stays with its call: it holds what shortens the next handshake with the
+ * same end.
+ */
+
+struct transfer_handle {
+	CURL *easy;
+	struct transfer_handle *next; /* of those that wait */
+	bool secure, worn;
+	const struct tls *tls; /* what it was set up with */
+	char words[];          /* libcurl's, of TLS; empty without it */
+};
+struct transfer_handles {
+	struct transfer_handle *idle;
+	size_t n;
+};
+/* From here on call->own.handle is there, */
+void transfer_handles_lend(struct transfer_handles *hs, struct transfer_call *call);
+/* until here; if it has none, nothing happens. */
+void transfer_handles_return(struct transfer_handles *hs, struct transfer_call *call);
+void transfer_handles_done(struct transfer_handles *hs);
+void transfer_handle_free(struct transfer_handle *h);
+
 /* --- one call (transfer_call.c) --- */
 
 /* Makes the request; `found` are the addresses of its name, where it has one. */
@@ -27,7 +53,8 @@ void transfer_call_judge(struct transfer_call *call, CURLcode code);
 void transfer_call_unpack(struct transfer_call *call);
 /* Why, when the budget gave it up. */
 void transfer_say_crowded_out(struct reason *why);
-/* Ends without an answer. */
+/* Ends without an answer, or with none that counts. */
+void transfer_call_refuse(struct transfer_call *call, enum poll_result r, const struct reason *why);
 void transfer_call_fail(struct transfer_call *call, enum poll_result r, const char *fmt, ...) PRINTF(3, 4);
 /* Frees what the request needed and fills the times; then the call is its owner's. */
 void transfer_call_close(struct transfer_call *call);

@@ -7,7 +7,7 @@
 static bool read_coding(const struct transfer_call *call, enum coding *ret, struct reason *why)
 {
 	struct curl_header *h = NULL;
-	CURLHcode r = curl_easy_header(call->own.easy, "Content-Encoding", 0, CURLH_HEADER, -1, &h);
+	CURLHcode r = curl_easy_header(call->own.handle->easy, "Content-Encoding", 0, CURLH_HEADER, -1, &h);
 
 	*ret = CODING_NONE;
 	if (r == CURLHE_OUT_OF_MEMORY)
@@ -31,7 +31,7 @@ static bool read_coding(const struct transfer_call *call, enum coding *ret, stru
 static enum coding read_taken(const struct transfer_call *call)
 {
 	struct curl_header *h = NULL;
-	CURLHcode r = curl_easy_header(call->own.easy, "Accept-Encoding", 0, CURLH_HEADER, -1, &h);
+	CURLHcode r = curl_easy_header(call->own.handle->easy, "Accept-Encoding", 0, CURLH_HEADER, -1, &h);
 
 	if (r == CURLHE_OUT_OF_MEMORY)
 		err_out_of_memory();
@@ -80,8 +80,7 @@ void transfer_call_unpack(struct transfer_call *call)
 	if (call->answer.result != POLL_OK)
 		return;
 	if (!known) {
-		call->answer.result = POLL_BAD_BODY;
-		call->answer.why = why;
+		transfer_call_refuse(call, POLL_BAD_BODY, &why);
 		buf_clear(&call->reply);
 	}
 	if (!call->packed || packed.len == 0)
@@ -90,9 +89,9 @@ void transfer_call_unpack(struct transfer_call *call)
 	struct coding_unpacker *u = coding_unpacker_new(c, buf_span(&packed));
 	if (!u)
 		err_out_of_memory();
-	call->answer.result = unpack(call, u, packed.len, &why);
-	if (call->answer.result != POLL_OK) {
-		call->answer.why = why;
+	enum poll_result r = unpack(call, u, packed.len, &why);
+	if (r != POLL_OK) {
+		transfer_call_refuse(call, r, &why);
 		buf_done(&call->reply);
 	}
 	coding_unpacker_free(u);

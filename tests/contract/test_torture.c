@@ -239,7 +239,8 @@ static bool all_is_well(struct pair *p)
 	HOLDS(promise_of("z")->acknowledged == ledger->value, "the local does not write");
 	edit(p, pair_write_centre, "c2");
 	HOLDS(promise_of("c2")->acknowledged == ledger->value, "the centre does not write: %s", p->why.text);
-	HOLDS(pair_settle(p, 60), "they are not proven equal: %s; %s", p->run.last_reason.text, p->why.text);
+	HOLDS(pair_settle(p, 60), "they are not proven equal: %s; %s",
+		node_trouble(&p->run)->last_reason.text, p->why.text);
 	return promises_are_kept(p);
 }
 

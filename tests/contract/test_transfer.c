@@ -99,6 +99,10 @@ static bool act(struct peer *p, int fd, unsigned nth, const char *request)
 		put(fd, both);
 		return true;
 	}
+	if (strstr(request, " /packs")) {
+		put(fd, "HTTP/1.1 200 OK\r\nAccept-Encoding: zstd\r\nContent-Length: 0\r\n\r\n");
+		return true;
+	}
 	if (strstr(request, " /status")) {
 		put(fd, "HTTP/1.1 409 Conflict\r\nContent-Length: 2\r\n\r\n{}");
 		return true;
@@ -368,10 +372,10 @@ static void test_ends_are_told_apart(void **state)
 		run(f, &c, kinds[i].path);
 		if (c.answer.result != kinds[i].result || c.answer.status != kinds[i].status)
 			fail_msg("%s: %s, %d (%s)", kinds[i].path, poll_result_name(c.answer.result),
-				c.answer.status, c.answer.why.text);
+				c.answer.status, c.answer.why);
 		assert_true(c.reply.len <= MAX_BYTES);
 		assert_int_equal(c.too_large, kinds[i].result == POLL_BAD_BODY);
-		assert_true(c.answer.result == POLL_OK || c.answer.why.text[0]);
+		assert_true(c.answer.result == POLL_OK || c.answer.why);
 		transfer_call_done(&c);
 	}
 }
@@ -384,9 +388,8 @@ static void test_a_flood_in_any_part_of_an_answer_ends_it(void **state)
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
 		struct transfer_call c = {.timeout_ms = 60000};
 		run(f, &c, parts[i]);
-		if (c.answer.result != POLL_BAD_BODY || !strstr(c.answer.why.text, "is larger than "))
-			fail_msg("%s: %s (%s)", parts[i], poll_result_name(c.answer.result),
-				c.answer.why.text);
+		if (c.answer.result != POLL_BAD_BODY || !strstr(c.answer.why, "is larger than "))
+			fail_msg("%s: %s (%s)", parts[i], poll_result_name(c.answer.result), c.answer.why);
 		assert_true(c.reply.len <= MAX_BYTES);
 		assert_true(c.answer.took_us < 30000000); /* long before its time */
 		run(f, &c, "/ok");
@@ -441,8 +444,7 @@ static void test_many_large_answers_at_once_do_not_fill_the_memory(void **state)
 	gate_done(&done);
 	for (int i = 0; i < N; i++) {
 		crowded += many[i].answer.result == POLL_NETWORK &&
-			   strstr(many[i].answer.why.text, "no room for its answer") &&
-			   many[i].reply.len == 0;
+			   strstr(many[i].answer.why, "no room for its answer") && many[i].reply.len == 0;
 		transfer_call_done(&many[i]);
 	}
 	assert_in_range(crowded, N - BUDGET / MUCH_BYTES - 1, N - 5);
@@ -488,6 +490,41 @@ static void test_nobody_listens(void **state)
 	transfer_call_done(&c);
 }
 
+/* Handles go from call to call: the next one's request has nothing of the one before, nor has its end. */
+static void test_nothing_of_one_call_is_the_next_ones(void **state)
+{
+	struct fixture *f = *state;
+	struct transfer_call first = {.method = HTTP_POST,
+		.body = span_of("{\"a\":1}\n"),
+		.content_type = "application/x-ndjson",
+		.token = "geheim",
+		.packing = CODING_ALWAYS};
+	struct transfer_call next = {.packing = CODING_ALWAYS}, refused = next;
+	struct peer gone;
+	int port = f->peer.port;
+	run(f, &first, "/packs?all");
+	assert_int_equal(first.answer.result, POLL_OK);
+	assert_int_equal(transfer_call_takes(&first), CODING_ZSTD);
+	peer_open(&gone);
+	f->peer.port = gone.port;
+	peer_close(&gone);
+	run(f, &refused, "/ok");
+	f->peer.port = port;
+	assert_int_equal(refused.answer.result, POLL_REFUSED);
+	assert_int_equal(refused.answer.status, 0);
+	assert_int_equal(transfer_call_takes(&refused), CODING_NONE);
+	run(f, &next, "/ok");
+	assert_true(span_is(next.answer.body, "hello"));
+	assert_int_equal(transfer_call_takes(&next), CODING_NONE);
+	assert_ptr_equal(strstr(f->peer.last, "GET /ok HTTP/1.1\r\n"), f->peer.last);
+	assert_null(strstr(f->peer.last, "Authorization"));
+	assert_null(strstr(f->peer.last, "Content-"));
+	assert_int_equal(transfer_call_takes(&first), CODING_ZSTD);
+	transfer_call_done(&first);
+	transfer_call_done(&refused);
+	transfer_call_done(&next);
+}
+
 static void test_silence_ends_at_the_deadline_and_holds_nobody_up(void **state)
 {
 	struct fixture *f = *state;
@@ -526,7 +563,7 @@ static void test_addresses_outside_the_networks_are_refused(void **state)
 	f->allowed.n = 0; /* nothing runs: the thread reads it with the next call */
 	run(f, &c, "/ok");
 	assert_int_equal(c.answer.result, POLL_NETWORK);
-	assert_non_null(strstr(c.answer.why.text, "--allow-network"));
+	assert_non_null(strstr(c.answer.why, "--allow-network"));
 	assert_int_equal(peer_seen(&f->peer).connections, 0);
 	transfer_call_done(&c);
 }
@@ -588,7 +625,7 @@ static void test_a_named_host_is_reached_by_its_name(void **state)
 		struct transfer_call c = {.lane = (unsigned)i};
 		run_named(f, &c, names[i]);
 		if (c.answer.result != POLL_OK)
-			fail_msg("%s: %s", names[i], c.answer.why.text);
+			fail_msg("%s: %s", names[i], c.answer.why);
 		transfer_call_done(&c);
 	}
 	assert_int_equal(peer_seen(&f->peer).requests, sizeof names / sizeof *names);
@@ -600,7 +637,7 @@ static void test_a_name_that_nobody_knows(void **state)
 	struct transfer_call c = {0};
 	run_named(f, &c, "nobody.invalid");
 	assert_int_equal(c.answer.result, POLL_RESOLVE);
-	assert_non_null(strstr(c.answer.why.text, "nobody.invalid"));
+	assert_non_null(strstr(c.answer.why, "nobody.invalid"));
 	transfer_call_done(&c);
 }
 
@@ -638,7 +675,7 @@ static void test_a_name_outside_the_networks_is_refused(void **state)
 	struct transfer_call c = {0};
 	run_named(f, &c, "far.invalid");
 	assert_int_equal(c.answer.result, POLL_NETWORK);
-	assert_non_null(strstr(c.answer.why.text, "--allow-network"));
+	assert_non_null(strstr(c.answer.why, "--allow-network"));
 	transfer_call_done(&c);
 }
 
@@ -702,6 +739,7 @@ int main(void)
 		TEST(test_many_large_answers_at_once_do_not_fill_the_memory),
 		TEST(test_what_came_whole_stays),
 		TEST(test_nobody_listens),
+		TEST(test_nothing_of_one_call_is_the_next_ones),
 		TEST(test_silence_ends_at_the_deadline_and_holds_nobody_up),
 		TEST(test_a_cancelled_call_ends_at_once),
 		TEST(test_addresses_outside_the_networks_are_refused),

@@ -181,7 +181,7 @@ static void test_it_is_not_asked_for_where_it_costs_time(void **state)
 		answer_with(f, "Content-Encoding: gzip\r\n", packed_text(CODING_GZIP, "hello", &packed));
 		run(f, &c);
 		assert_int_equal(c.answer.result, POLL_BAD_BODY);
-		assert_non_null(strstr(c.answer.why.text, "Content-Encoding gzip, which was not asked for"));
+		assert_non_null(strstr(c.answer.why, "Content-Encoding gzip, which was not asked for"));
 		assert_int_equal(c.answer.body.len, 0);
 		transfer_call_done(&c);
 	}
@@ -217,9 +217,9 @@ static void test_garbage_has_a_reason_and_the_next_one_works(void **state)
 		buf_text(&packed, kinds[i].more);
 		answer_with(f, kinds[i].head, buf_span(&packed));
 		run(f, &c);
-		if (c.answer.result != POLL_BAD_BODY || !strstr(c.answer.why.text, kinds[i].says))
+		if (c.answer.result != POLL_BAD_BODY || !strstr(c.answer.why, kinds[i].says))
 			fail_msg("%s%s: %s (%s)", kinds[i].head, kinds[i].says,
-				poll_result_name(c.answer.result), c.answer.why.text);
+				poll_result_name(c.answer.result), c.answer.why);
 		assert_int_equal(c.answer.body.len, 0);
 		assert_false(c.too_large);
 		answer_with(f, "", span_of("hello"));
@@ -258,7 +258,7 @@ static void test_a_bomb_is_an_answer_that_is_too_large(void **state)
 		run(f, &c);
 		assert_int_equal(c.answer.result, POLL_BAD_BODY);
 		assert_true(c.too_large);
-		assert_non_null(strstr(c.answer.why.text, "is larger than"));
+		assert_non_null(strstr(c.answer.why, "is larger than"));
 		assert_int_equal(c.reply.len, 0);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* which keep what was freed */
 		assert_true(peak_kib() - before_kib < 10 * 1024);
@@ -291,7 +291,7 @@ static void test_what_comes_out_is_of_the_budget(void **state)
 	assert_true(budget.taken > 2 * MAX_BYTES - 2 * TRANSFER_FREE_BYTES);
 	run(f, &other);
 	assert_int_equal(other.answer.result, POLL_NETWORK);
-	assert_non_null(strstr(other.answer.why.text, "no room for its answer"));
+	assert_non_null(strstr(other.answer.why, "no room for its answer"));
 	assert_int_equal(other.reply.len, 0);
 	paid.kept_bytes = 4 * MAX_BYTES; /* for which there is room elsewhere */
 	run(f, &paid);

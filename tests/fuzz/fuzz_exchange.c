@@ -88,9 +88,9 @@ static struct shelf_node *far(struct play *p)
 /* Buckets that were found to differ, and are to be read. */
 static void found_apart(struct play *p)
 {
-	p->run.apart.what = (struct apart){
+	node_troubled(&p->run)->apart.what = (struct apart){
 		.bits_known = true, .bits = 4, .seq = 2, .found = 2, .records = 2, .n = 2, .buckets = {0, 5}};
-	p->run.apart.basis = far(p)->sync;
+	node_troubled(&p->run)->apart.basis = far(p)->sync;
 }
 
 static void place(struct play *p, struct fuzz *f)
@@ -113,7 +113,7 @@ static void place(struct play *p, struct fuzz *f)
 		far(p)->abandoned[0].witness = (struct position){7, {{8, 8}}};
 		far(p)->n_abandoned = 1;
 	}
-	p->run.apart.failures = flags & 16 ? EXCHANGE_COMPARE_TRIES - 1 : 0;
+	node_troubled(&p->run)->apart.failures = flags & 16 ? EXCHANGE_COMPARE_TRIES - 1 : 0;
 	p->run.resets.in_a_row = flags & 128 ? NODE_RESETS_IN_A_ROW - 1 : 0;
 	switch (stand) {
 	case 0:
@@ -259,7 +259,7 @@ static void check_calm(struct play *p, const struct turn *t)
 	bool failed = t->out.result != POLL_OK && t->out.result != POLL_EPOCH && t->out.result != POLL_STALE;
 
 	MUST(!failed || t->x.kind == PLAN_PUSH || p->run.next_attempt_us > p->now_us);
-	MUST(p->run.apart.failures < EXCHANGE_COMPARE_TRIES);
+	MUST(node_trouble(&p->run)->apart.failures < EXCHANGE_COMPARE_TRIES);
 	if (!settle_same_sync(&t->before, &t->now) || t->out.pushed > 0 || t->out.too_large || t->out.stale)
 		p->fruitless = 0;
 	else
@@ -289,9 +289,10 @@ static void note(struct play *p, struct turn *t, int64_t took_us)
 	check_calm(p, t);
 	MUST((unsigned)node_state(&p->node, &p->run, p->now_us, INTERVAL_MS, &why) < NODE_STATES);
 	turn_check_text(why.text, sizeof why.text);
-	turn_check_text(p->run.last_reason.text, sizeof p->run.last_reason.text);
-	turn_check_text(p->run.push_reason.text, sizeof p->run.push_reason.text);
-	turn_check_text(p->run.rejected.why.text, sizeof p->run.rejected.why.text);
+	const struct node_trouble *trouble = node_trouble(&p->run);
+	turn_check_text(trouble->last_reason.text, sizeof trouble->last_reason.text);
+	turn_check_text(trouble->push_reason.text, sizeof trouble->push_reason.text);
+	turn_check_text(trouble->rejected.why.text, sizeof trouble->rejected.why.text);
 }
 
 /* A wrong answer took nothing away: what a local that stands where the centre believes it to would say is taken. */
@@ -372,7 +373,8 @@ static void lie(struct play *p, struct turn *t, struct fuzz *f, struct buf *body
 	compose(p, &t->x, fuzz_text(f), how & SEALED, body);
 	if (how & NOT_CARRIED) {
 		t->a.result = carriers[how % 8];
-		(void)fail(OK, &t->a.why, "-%.*s", (int)body->len, body->at);
+		(void)fail(OK, &t->why, "-%.*s", (int)body->len, body->at);
+		t->a.why = t->why.text;
 	} else {
 		t->a.status = statuses[how % 16];
 		t->a.body = buf_span(body);
@@ -449,5 +451,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned i = 0; i < HONEST_MOST && !at_rest(&p); i++)
 		turn_honest(&p, &h);
 	MUST(at_rest(&p));
+	node_run_done(&p.run);
 	return 0;
 }

@@ -11,6 +11,7 @@
 struct turn {
 	struct exchange x;
 	struct answer a;
+	struct reason why; /* of the answer */
 	struct outcome out;
 	struct node_sync before, now;
 	enum err e;

@@ -365,9 +365,8 @@ void carrier_receive_other(struct world *w, struct site *s, const struct past *p
 
 void carrier_time_out(struct world *w, struct site *s)
 {
-	struct answer a = {.result = POLL_TIMEOUT};
+	struct answer a = {.result = POLL_TIMEOUT, .why = "no answer in time"};
 
-	snprintf(a.why.text, sizeof a.why.text, "no answer in time");
 	trace_line("%s lost  %s", s->name, s->flight.answered ? "the answer" : "the request");
 	finish(w, s, &s->flight, &a, true);
 }

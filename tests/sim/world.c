@@ -71,6 +71,7 @@ void centre_stop(struct world *w)
 
 		carrier_drop(&s->flight);
 		carrier_drop_lates(s);
+		node_run_done(&s->run);
 		memset(&s->run, 0, sizeof s->run);
 	}
 	store_close(w->store);

@@ -57,6 +57,7 @@ enum err pair_open_centre(struct pair *p)
 
 void pair_close_centre(struct pair *p)
 {
+	node_run_done(&p->run);
 	store_close(p->store);
 	p->store = NULL;
 }
@@ -232,6 +233,7 @@ bool pair_settle(struct pair *p, unsigned turns)
 
 	if (!want_recount(p))
 		return false;
+	node_run_done(&p->run);
 	memset(&p->run, 0, sizeof(p->run)); /* only what is seen from now on counts */
 	for (unsigned i = 0; i < turns; i++) {
 		pair_exchange(p);

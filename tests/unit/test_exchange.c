@@ -287,7 +287,7 @@ static void test_incompatible_in_words(void **state)
 static void test_no_answer(void **state)
 {
 	struct exchange x = begin("a", PLAN_PULL);
-	const struct answer a = {.result = POLL_TLS, .why = {"certificate has expired"}, .status = 200};
+	const struct answer a = {.result = POLL_TLS, .why = "certificate has expired", .status = 200};
 	struct reason why;
 	struct outcome out;
 

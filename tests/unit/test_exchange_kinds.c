@@ -659,7 +659,7 @@ static void test_a_comparison_that_fails_too_often(void **state)
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		const struct plan plan = {.step = PLAN_DIGEST, .failures = rows[i].failures};
-		const struct answer a = {.result = rows[i].result, .why = {"no"}};
+		const struct answer a = {.result = rows[i].result, .why = "no"};
 		struct outcome out;
 		struct reason why;
 

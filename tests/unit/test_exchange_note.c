@@ -25,6 +25,14 @@ struct scene {
 	struct outcome out;
 };
 
+static void scene_done(struct scene *s)
+{
+	node_run_done(&s->run);
+}
+
+/* In its test; where a run goes from one scene to another, the test frees the last one itself. */
+#define SCENE __attribute__((cleanup(scene_done))) struct scene
+
 static struct node_sync at(uint64_t cursor)
 {
 	return (struct node_sync){.epoch = e1, .cursor = cursor, .witness = {.seq = cursor}, .generation = 1};
@@ -72,13 +80,13 @@ static int64_t delay_ms(const struct scene *s, enum plan_step step)
 
 static void test_success(void **state)
 {
-	struct scene s = idle_pull(1000000);
+	SCENE s = idle_pull(1000000);
 
 	(void)state;
 	s.run.failures = 3;
 	s.run.last_result = POLL_REFUSED;
 	s.run.next_attempt_us = NOW + 1;
-	strcpy(s.run.last_reason.text, "refused");
+	strcpy(node_troubled(&s.run)->last_reason.text, "refused");
 	strcpy(s.out.version, "1.2.3");
 	s.out.taken = 5;
 	s.out.end.damage = (struct page_damage){.known = true, .records = 2, .first = "r7"};
@@ -92,7 +100,7 @@ static void test_success(void **state)
 	assert_false(s.run.asked);
 	assert_int_equal(s.run.failures, 0);
 	assert_int_equal(s.run.last_result, POLL_OK);
-	assert_string_equal(s.run.last_reason.text, "");
+	assert_string_equal(node_trouble(&s.run)->last_reason.text, "");
 	assert_int_equal(s.run.polls_ok, 1);
 	assert_int_equal(s.run.polls_failed, 0);
 	assert_int_equal(s.run.pulled, 5);
@@ -108,7 +116,7 @@ static void test_success(void **state)
 
 static void test_backlog(void **state)
 {
-	struct scene s = idle_pull(1000);
+	SCENE s = idle_pull(1000);
 
 	(void)state;
 	s.out.end.head_seq = 70;
@@ -135,41 +143,41 @@ static void test_backlog(void **state)
 
 static void test_what_the_node_says_of_itself(void **state)
 {
-	struct scene s = idle_pull(1000);
+	SCENE s = idle_pull(1000);
 
 	(void)state;
 	ailments_add(&s.out.end.unwell, AILMENT_DISK_LOW, "only 5 KiB");
 	note(&s);
-	assert_int_equal(s.run.unwell.kinds, AILMENT_BIT(AILMENT_DISK_LOW));
-	assert_string_equal(s.run.unwell.text[AILMENT_DISK_LOW], "only 5 KiB");
+	assert_int_equal(node_trouble(&s.run)->unwell.kinds, AILMENT_BIT(AILMENT_DISK_LOW));
+	assert_string_equal(node_trouble(&s.run)->unwell.text[AILMENT_DISK_LOW], "only 5 KiB");
 	s.out.end.unwell.kinds = 0;
 	note(&s);
-	assert_int_equal(s.run.unwell.kinds, 0);
+	assert_int_equal(node_trouble(&s.run)->unwell.kinds, 0);
 }
 
 static void test_a_rejection_stands_until_a_proof_is_judged(void **state)
 {
-	struct scene s = idle_pull(1000), pull = s;
+	SCENE s = idle_pull(1000), pull = s;
 
 	(void)state;
 	s.x.kind = PLAN_PUSH;
 	s.out = (struct outcome){.rejected = 1, .rejected_id = "r4"};
 	note(&s);
-	assert_true(s.run.rejected.any);
-	assert_string_equal(s.run.rejected.first, "r4");
+	assert_true(node_trouble(&s.run)->rejected.any);
+	assert_string_equal(node_trouble(&s.run)->rejected.first, "r4");
 	s.x = pull.x;
 	s.out = pull.out;
 	s.out.proof = PROOF_NONE;
 	note(&s);
-	assert_true(s.run.rejected.any);
+	assert_true(node_trouble(&s.run)->rejected.any);
 	s.out.proof = PROOF_EQUAL;
 	note(&s);
-	assert_false(s.run.rejected.any);
+	assert_false(node_trouble(&s.run)->rejected.any);
 }
 
 static void test_doubt(void **state)
 {
-	struct scene s = idle_pull(1000);
+	SCENE s = idle_pull(1000);
 
 	(void)state;
 	s.run.proof.known = s.run.proof.equal = true;
@@ -188,7 +196,7 @@ static void test_doubt(void **state)
 
 static void test_failure(void **state)
 {
-	struct scene s = idle_pull(2000000);
+	SCENE s = idle_pull(2000000);
 	int64_t longest = 0;
 
 	(void)state;
@@ -205,7 +213,7 @@ static void test_failure(void **state)
 	assert_int_equal(s.run.polls_failed, 20);
 	assert_int_equal(s.run.polls_ok, 0);
 	assert_int_equal(s.run.last_result, POLL_TIMEOUT);
-	assert_string_equal(s.run.last_reason.text, "no answer");
+	assert_string_equal(node_trouble(&s.run)->last_reason.text, "no answer");
 	assert_false(s.run.asked);
 	assert_true(s.run.proof.known); /* it ages */
 	s.run.asked = true;
@@ -215,7 +223,7 @@ static void test_failure(void **state)
 /* Our own store's failure is none of the node's, and is waited out like one. */
 static void test_store_failure(void **state)
 {
-	struct scene s = idle_pull(1000);
+	SCENE s = idle_pull(1000);
 	int64_t longest = 0;
 
 	(void)state;
@@ -232,7 +240,7 @@ static void test_store_failure(void **state)
 	}
 	assert_true(longest > 4 * INTERVAL_MS);
 	assert_int_equal(s.run.polls_failed, 20);
-	assert_string_equal(s.run.last_reason.text, "the disk is full");
+	assert_string_equal(node_trouble(&s.run)->last_reason.text, "the disk is full");
 	s.x.kind = PLAN_PULL;
 	s.out = (struct outcome){.sync = at(9), .sync_known = true};
 	s.run.next_attempt_us = 0;
@@ -272,7 +280,7 @@ static void test_failed_push(void **state)
 	}
 	assert_in_range(longest, 4 * INTERVAL_MS * 1000, BACKOFF_CAP_MS * 1000);
 	assert_int_equal(push.run.polls_failed, 20);
-	assert_string_equal(push.run.push_reason.text, "507 disk_full");
+	assert_string_equal(node_trouble(&push.run)->push_reason.text, "507 disk_full");
 	push.out = (struct outcome){.sync = at(9), .sync_known = true, .pushed = 1};
 	note(&push);
 	assert_int_equal(push.run.push_failures, 0);
@@ -336,7 +344,7 @@ static void test_proof_is_outdated(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct scene s = idle_pull(1000);
+		SCENE s = idle_pull(1000);
 
 		note(&s);
 		s.x.kind = rows[i].kind;
@@ -377,7 +385,7 @@ static void test_push_to_one_that_was_away(void **state)
 /* A discarded answer says nothing of the node: no failure, no success, and the wish stands. */
 static void test_stale(void **state)
 {
-	struct scene s = idle_pull(1000);
+	SCENE s = idle_pull(1000);
 
 	(void)state;
 	s.run.to_push = true;
@@ -393,7 +401,7 @@ static void test_stale(void **state)
 
 static void test_push(void **state)
 {
-	struct scene s = idle_pull(1000);
+	SCENE s = idle_pull(1000);
 
 	(void)state;
 	s.run.to_push = true;
@@ -409,7 +417,7 @@ static void test_push(void **state)
 
 static void test_nothing_to_push(void **state)
 {
-	struct scene s = idle_pull(1000);
+	SCENE s = idle_pull(1000);
 
 	(void)state;
 	s.run.to_push = true;
@@ -422,7 +430,7 @@ static void test_nothing_to_push(void **state)
 /* What was said of one database is not said of another. */
 static void test_epoch_forgets(void **state)
 {
-	struct scene s = idle_pull(1000);
+	SCENE s = idle_pull(1000);
 
 	(void)state;
 	s.run.proof.known = s.run.proof.equal = true;
@@ -446,7 +454,7 @@ static void test_epoch_forgets(void **state)
 
 static void test_early_answer_waits(void **state)
 {
-	struct scene s = idle_pull(3000);
+	SCENE s = idle_pull(3000);
 
 	(void)state;
 	note(&s);
@@ -473,7 +481,7 @@ static void test_early_answer_waits(void **state)
  * own. */
 static void test_idle_rate(void **state)
 {
-	struct scene s = idle_pull(1000);
+	SCENE s = idle_pull(1000);
 	int64_t now = NOW, exchanges = 0;
 
 	(void)state;
@@ -497,7 +505,7 @@ static void test_idle_rate(void **state)
 /* One refusal by epoch starts a repair at once; a local that goes on so is asked once an interval. */
 static void test_epochs_in_a_row_wait(void **state)
 {
-	struct scene s = idle_pull(1000);
+	SCENE s = idle_pull(1000);
 
 	(void)state;
 	s.out = (struct outcome){.result = POLL_EPOCH, .sync = at(0), .sync_known = true};
@@ -512,7 +520,7 @@ static void test_epochs_in_a_row_wait(void **state)
 
 static void test_push_of_the_impossible_waits(void **state)
 {
-	struct scene s = idle_pull(1000);
+	SCENE s = idle_pull(1000);
 
 	(void)state;
 	s.x.kind = PLAN_PUSH;
@@ -533,7 +541,7 @@ static void test_push_of_the_impossible_waits(void **state)
 
 static void test_resets_again_and_again_wait_and_end(void **state)
 {
-	struct scene s = idle_pull(1000), proven = s;
+	SCENE s = idle_pull(1000), proven = s;
 
 	(void)state;
 	s.out.sync.resets++;
@@ -566,7 +574,7 @@ static void test_resets_again_and_again_wait_and_end(void **state)
 
 static void test_rename_in_vain_waits(void **state)
 {
-	struct scene s = idle_pull(1000);
+	SCENE s = idle_pull(1000);
 
 	(void)state;
 	s.x.kind = PLAN_RENAME;
@@ -592,38 +600,38 @@ static struct scene comparison(enum plan_step kind)
 
 static void test_what_was_found_is_fetched(void **state)
 {
-	struct scene s = comparison(PLAN_DIGEST);
+	SCENE s = comparison(PLAN_DIGEST);
 
 	(void)state;
-	s.run.apart.failures = 2;
+	node_troubled(&s.run)->apart.failures = 2;
 	s.out.compared = true;
 	s.out.apart =
 		(struct apart){.bits_known = true, .bits = 4, .n = 3, .records = 9, .buckets = {1, 2, 3}};
 	s.out.sync.witness.seq = 10; /* learned with the digests */
 	note(&s);
-	assert_int_equal(s.run.apart.failures, 0);
+	assert_int_equal(node_trouble(&s.run)->apart.failures, 0);
 	assert_int_equal(delay_ms(&s, PLAN_FETCH), 0);
 
 	s.x.kind = PLAN_FETCH; /* too large: fewer at once */
 	s.x.compare.fetched.buckets.n = 3;
 	s.out = (struct outcome){.result = POLL_OK, .too_large = true};
 	note(&s);
-	assert_int_equal(s.run.apart.what.n, 3);
-	assert_int_equal(s.run.apart.what.most, 1);
+	assert_int_equal(node_trouble(&s.run)->apart.what.n, 3);
+	assert_int_equal(node_trouble(&s.run)->apart.what.most, 1);
 	assert_int_equal(delay_ms(&s, PLAN_FETCH), 0);
 
 	s.x.compare.fetched.buckets.n = 1;
 	s.out = (struct outcome){.sync = s.n.sync, .sync_known = true, .pulled = true};
 	s.out.sync.witness.seq = 11; /* somebody wrote there meanwhile */
 	note(&s);
-	assert_int_equal(s.run.apart.what.n, 2);
-	assert_int_equal(s.run.apart.what.buckets[0], 2);
+	assert_int_equal(node_trouble(&s.run)->apart.what.n, 2);
+	assert_int_equal(node_trouble(&s.run)->apart.what.buckets[0], 2);
 	assert_int_equal(delay_ms(&s, PLAN_FETCH), 0);
 
 	s.x.compare.fetched.buckets.n = 2; /* the last ones */
 	s.out.sync.comparing = false;
 	note(&s);
-	assert_false(s.run.apart.what.bits_known);
+	assert_false(node_trouble(&s.run)->apart.what.bits_known);
 	assert_int_equal(delay_ms(&s, PLAN_PULL), 0);
 }
 
@@ -634,15 +642,15 @@ static void test_a_comparison_given_up_is_forgotten(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-		struct scene s = comparison(kinds[i]);
+		SCENE s = comparison(kinds[i]);
 
-		s.run.apart.what = (struct apart){.bits_known = true, .bits = 4, .n = 3};
-		s.run.apart.failures = 2;
+		node_troubled(&s.run)->apart.what = (struct apart){.bits_known = true, .bits = 4, .n = 3};
+		node_troubled(&s.run)->apart.failures = 2;
 		s.out = (struct outcome){.result = POLL_OK, .sync = s.n.sync, .sync_known = true};
 		s.out.sync.comparing = false;
 		note(&s);
-		assert_int_equal(s.run.apart.failures, 0);
-		assert_false(s.run.apart.what.bits_known);
+		assert_int_equal(node_trouble(&s.run)->apart.failures, 0);
+		assert_false(node_trouble(&s.run)->apart.what.bits_known);
 		assert_int_equal(delay_ms(&s, PLAN_PULL), 0);
 	}
 }
@@ -657,23 +665,23 @@ static void test_failures_of_comparing_count(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct scene s = comparison(PLAN_DIGEST);
+		SCENE s = comparison(PLAN_DIGEST);
 
-		s.run.apart.failures = 3;
+		node_troubled(&s.run)->apart.failures = 3;
 		s.out = (struct outcome){.result = rows[i].result};
 		note(&s);
-		assert_int_equal(s.run.apart.failures, rows[i].expected);
+		assert_int_equal(node_trouble(&s.run)->apart.failures, rows[i].expected);
 	}
-	struct scene last = comparison(PLAN_FETCH); /* too many: everything is read again */
-	last.run.apart.failures = 4;
+	SCENE last = comparison(PLAN_FETCH); /* too many: everything is read again */
+	node_troubled(&last.run)->apart.failures = 4;
 	last.out.result = POLL_TIMEOUT;
 	last.out.sync.comparing = false;
 	note(&last);
-	assert_int_equal(last.run.apart.failures, 0);
-	struct scene pull = idle_pull(1000); /* of nothing else */
+	assert_int_equal(node_trouble(&last.run)->apart.failures, 0);
+	SCENE pull = idle_pull(1000); /* of nothing else */
 	pull.out = (struct outcome){.result = POLL_TIMEOUT};
 	note(&pull);
-	assert_int_equal(pull.run.apart.failures, 0);
+	assert_int_equal(node_trouble(&pull.run)->apart.failures, 0);
 }
 
 /* --- clock --- */
@@ -688,7 +696,7 @@ static struct offset_reading measured(const struct scene *s, int64_t now_us)
 
 static void test_clock(void **state)
 {
-	struct scene s = idle_pull(1000000);
+	SCENE s = idle_pull(1000000);
 
 	(void)state;
 	/* 100 µs there, 100 µs back, parked for nearly a second in between; the local is 7 s ahead. */
@@ -727,7 +735,7 @@ static void test_clock_nonsense(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
-		struct scene s = idle_pull(1000);
+		SCENE s = idle_pull(1000);
 
 		s.out.end.t_recv_us = pairs[i][0];
 		s.out.end.t_send_us = pairs[i][1];

@@ -28,7 +28,7 @@ static void failed(struct node_run *run, enum poll_result r, const char *text)
 {
 	run->failures = 1;
 	run->last_result = r;
-	(void)(fail)(OK, &run->last_reason, "%s", text);
+	(void)(fail)(OK, &node_troubled(run)->last_reason, "%s", text);
 }
 
 static void as_it_is(struct node *n, struct node_run *run)
@@ -132,18 +132,19 @@ static void probing(struct node *n, struct node_run *run)
 static void comparing(struct node *n, struct node_run *run)
 {
 	n->sync.reconciling = n->sync.comparing = true;
-	run->apart.what = (struct apart){.bits_known = true, .bits = 8, .n = 1}; /* of before */
+	node_troubled(run)->apart.what =
+		(struct apart){.bits_known = true, .bits = 8, .n = 1}; /* of before */
 }
 static void comparing_smaller_buckets(struct node *n, struct node_run *run)
 {
 	comparing(n, run);
-	run->apart.basis = n->sync;
-	run->apart.what = (struct apart){.bits_known = true, .bits = 12};
+	node_troubled(run)->apart.basis = n->sync;
+	node_troubled(run)->apart.what = (struct apart){.bits_known = true, .bits = 12};
 }
 static void fetching(struct node *n, struct node_run *run)
 {
 	comparing_smaller_buckets(n, run);
-	run->apart.what.n = 3;
+	node_troubled(run)->apart.what.n = 3;
 }
 static void generating(struct node *n, struct node_run *run)
 {
@@ -196,7 +197,7 @@ static void push_failed(struct node *n, struct node_run *run)
 {
 	edited_centrally(n, run);
 	run->push_failures = 1;
-	(void)(fail)(OK, &run->push_reason, "507 disk_full");
+	(void)(fail)(OK, &node_troubled(run)->push_reason, "507 disk_full");
 }
 static void push_failed_in_a_repair(struct node *n, struct node_run *run)
 {
@@ -233,9 +234,9 @@ static void quarantined(struct node *n, struct node_run *run)
 static void rejecting(struct node *n, struct node_run *run)
 {
 	(void)n;
-	run->rejected.any = true;
-	strcpy(run->rejected.first, "r4");
-	(void)(fail)(OK, &run->rejected.why, "%s", "its hash does not fit");
+	node_troubled(run)->rejected.any = true;
+	strcpy(node_troubled(run)->rejected.first, "r4");
+	(void)(fail)(OK, &node_troubled(run)->rejected.why, "%s", "its hash does not fit");
 }
 static void rejecting_in_a_repair(struct node *n, struct node_run *run)
 {
@@ -310,6 +311,7 @@ static void test_states(void **state)
 			fail_msg("%s: %s, \"%s\"", states[i].what, node_state_name(got), why.text);
 		if (node_state(&n, &run, NOW, 10000, NULL) != got)
 			fail_msg("%s: another word without the sentence", states[i].what);
+		node_run_done(&run);
 	}
 }
 

@@ -90,7 +90,7 @@ static void failed(struct scene *s, enum poll_result r, const char *text)
 	s->results[r] = 3;
 	s->run.next_attempt_us = NOW + 4 * SECOND;
 	s->seen.current = false;
-	(void)(fail)(OK, &s->run.last_reason, "%s", text);
+	(void)(fail)(OK, &node_troubled(&s->run)->last_reason, "%s", text);
 }
 
 static void in_step(struct scene *s)
@@ -207,7 +207,7 @@ static void store_lost(struct scene *s)
 	s->seen.push.known = s->seen.conflicts.known = s->seen.rejected.known = s->seen.quarantined.known =
 		false;
 	s->seen.store_ok = false;
-	(void)(fail)(OK, &s->run.last_reason, "no connection to the server");
+	(void)(fail)(OK, &node_troubled(&s->run)->last_reason, "no connection to the server");
 }
 static void store_full(struct scene *s)
 {
@@ -216,7 +216,7 @@ static void store_full(struct scene *s)
 	s->run.failed_poll = 9;
 	s->run.next_attempt_us = NOW + SECOND;
 	s->seen.store_ok = false;
-	(void)(fail)(OK, &s->run.last_reason, "the disk is full");
+	(void)(fail)(OK, &node_troubled(&s->run)->last_reason, "the disk is full");
 }
 static void store_full_but_idle(struct scene *s)
 {
@@ -229,12 +229,12 @@ static void push_fails(struct scene *s)
 	s->run.polls_failed = 2;
 	s->results[POLL_HTTP] = 2;
 	s->run.next_push_us = NOW + 3 * SECOND;
-	(void)(fail)(OK, &s->run.push_reason, "500 internal: no detail");
+	(void)(fail)(OK, &node_troubled(&s->run)->push_reason, "500 internal: no detail");
 }
 static void push_finds_no_room(struct scene *s)
 {
 	push_fails(s);
-	(void)(fail)(OK, &s->run.push_reason, "507 disk_full: the disk is full");
+	(void)(fail)(OK, &node_troubled(&s->run)->push_reason, "507 disk_full: the disk is full");
 }
 static void rejects(struct scene *s)
 {
@@ -252,26 +252,27 @@ static void damaged(struct scene *s)
 }
 static void told_damage(struct scene *s)
 {
-	ailments_add(&s->run.unwell, AILMENT_DAMAGED, "a page cannot be read");
+	ailments_add(&node_troubled(&s->run)->unwell, AILMENT_DAMAGED, "a page cannot be read");
 }
 static void read_only(struct scene *s)
 {
-	ailments_add(&s->run.unwell, AILMENT_WRITES_FAIL, "its database takes no writes: readonly");
+	ailments_add(&node_troubled(&s->run)->unwell, AILMENT_WRITES_FAIL,
+		"its database takes no writes: readonly");
 }
 static void disk_full(struct scene *s)
 {
-	ailments_add(&s->run.unwell, AILMENT_DISK_FULL, "no room");
+	ailments_add(&node_troubled(&s->run)->unwell, AILMENT_DISK_FULL, "no room");
 }
 static void disk_low_and_quarantined(struct scene *s)
 {
 	quarantined(s);
-	ailments_add(&s->run.unwell, AILMENT_DISK_LOW, "only 5 KiB are free");
+	ailments_add(&node_troubled(&s->run)->unwell, AILMENT_DISK_LOW, "only 5 KiB are free");
 }
 static void remembers_a_rejection(struct scene *s)
 {
-	s->run.rejected.any = true;
-	strcpy(s->run.rejected.first, "r4");
-	(void)(fail)(OK, &s->run.rejected.why, "%s", "too deep");
+	node_troubled(&s->run)->rejected.any = true;
+	strcpy(node_troubled(&s->run)->rejected.first, "r4");
+	(void)(fail)(OK, &node_troubled(&s->run)->rejected.why, "%s", "too deep");
 }
 static void told_clock(struct scene *s, int64_t error_us, enum chrony_state chrony)
 {
@@ -428,6 +429,7 @@ static void test_what_comes_next_is_the_plans_word(void **state)
 		if (strcmp(out.at, nexts[i].text) != 0)
 			fail_msg("%zu: %s", i, out.at);
 		buf_done(&out);
+		node_run_done(&s.run);
 	}
 }
 
@@ -496,6 +498,7 @@ static void test_what_would_unblock_it_is_said_for_every_cause(void **state)
 		if (some && (!strstr(out.at, unblocks[i].contains) || strchr(out.at, '{')))
 			fail_msg("%zu: %s", i, out.at);
 		buf_done(&out);
+		node_run_done(&s.run);
 	}
 }
 
@@ -548,6 +551,7 @@ static void test_what_is_wrong_though_it_is_up(void **state)
 		if (kinds && !strstr(out.at, ailing[i].says))
 			fail_msg("%zu: %s", i, out.at);
 		buf_done(&out);
+		node_run_done(&s.run);
 	}
 }
 
@@ -648,6 +652,7 @@ static void test_what_is_known_is_told_and_what_is_not_is_said_to_be_unknown(voi
 		outlook_known(&s.seen, note_fact, &f);
 		if (f.n != (facts[i].text ? 1 : 0) || (facts[i].text && strcmp(f.text, facts[i].text) != 0))
 			fail_msg("%zu %s: %s", i, f.topic, f.text);
+		node_run_done(&s.run);
 	}
 }
 
@@ -714,6 +719,7 @@ static void test_only_a_proof_made_after_the_question_is_safe(void **state)
 			!strstr(out.at, verdicts[i].contains))
 			fail_msg("%zu: %d %d %s", i, (int)v.safety, v.pending, out.at);
 		buf_done(&out);
+		node_run_done(&s.run);
 	}
 }
 

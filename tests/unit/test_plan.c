@@ -104,22 +104,23 @@ static void test_park_is_bounded(void **state)
 static void test_comparison(void **state)
 {
 	struct node n = {.sync = {.epoch = E1, .comparing = true}};
-	struct node_run run = {.heard = true, .at_head = true, .to_push = true, .apart.failures = 2};
+	struct node_trouble t = {.apart.failures = 2};
+	struct node_run run = {.heard = true, .at_head = true, .to_push = true, .trouble = &t};
 	struct plan p = plan_next(&n, &run, NOW, 2000);
 
 	(void)state;
 	assert_int_equal(p.step, PLAN_DIGEST); /* before push and pull */
 	assert_null(p.apart);
 	assert_int_equal(p.failures, 2);
-	run.apart.basis = n.sync;
-	run.apart.what = (struct apart){.bits_known = true, .bits = 15};
+	t.apart.basis = n.sync;
+	t.apart.what = (struct apart){.bits_known = true, .bits = 15};
 	p = plan_next(&n, &run, NOW, 2000);
 	assert_int_equal(p.step, PLAN_DIGEST); /* of smaller buckets */
-	assert_ptr_equal(p.apart, &run.apart.what);
-	run.apart.what.n = 1;
+	assert_ptr_equal(p.apart, &t.apart.what);
+	t.apart.what.n = 1;
 	p = plan_next(&n, &run, NOW, 2000);
 	assert_int_equal(p.step, PLAN_FETCH);
-	assert_ptr_equal(p.apart, &run.apart.what);
+	assert_ptr_equal(p.apart, &t.apart.what);
 	n.sync.life++; /* an old copy of our own store was put back */
 	p = plan_next(&n, &run, NOW, 2000);
 	assert_int_equal(p.step, PLAN_DIGEST);
