@@ -46,6 +46,7 @@ struct telling {
 	size_t n, room;
 	struct slot *of[APPLIER_BATCH_MAX]; /* whose they are */
 	size_t n_of;
+	bool asked, may; /* whether any may be stored now */
 };
 
 static struct event *place_for_event(struct telling *t)
@@ -140,8 +141,17 @@ static bool is_as_told(struct applier *a, struct slot *s, const struct slot_mome
 	return same;
 }
 
-/* Takes a node's words; from now on they are told. */
-static bool take_words(struct applier *a, struct slot *s, struct words *ret)
+/* Once for all of them.  Under the lock. */
+static bool may_store(struct applier *a, struct telling *t)
+{
+	if (!t->asked)
+		t->may = a->health.lost == 0 && health_may_tell(&a->health, clock_mono_us());
+	t->asked = true;
+	return t->may;
+}
+
+/* Takes a node's words; from now on they are told.  True: and to be stored. */
+static bool take_words(struct applier *a, struct slot *s, struct telling *t, struct words *ret)
 {
 	struct words w = {0};
 	struct reason why;
@@ -157,10 +167,10 @@ static bool take_words(struct applier *a, struct slot *s, struct words *ret)
 	bool owed = w.now != w.stored || w.ailing != w.ailing_stored;
 	if (!owed)
 		applier_told(a, s);
-	bool can_store = a->health.lost == 0;
+	bool store = owed && may_store(a, t);
 	pthread_mutex_unlock(a->lock);
 	*ret = w;
-	return owed && can_store;
+	return store;
 }
 
 static void log_words(const struct slot *s, const struct words *w)
@@ -205,7 +215,7 @@ static void tell(struct applier *a, struct slot *s, const struct slot_moment *no
 	struct words w;
 	if (is_as_told(a, s, now))
 		return;
-	bool store = take_words(a, s, &w);
+	bool store = take_words(a, s, t, &w);
 	log_words(s, &w);
 	if (!store)
 		return;
@@ -233,6 +243,7 @@ static void keep_events(struct applier *a, const struct telling *t)
 	pthread_mutex_lock(a->lock);
 	for (size_t i = 0; i < t->n_of; i++)
 		note_stored(a, t->of[i], e, &why);
+	health_tried_to_tell(&a->health, e == OK, clock_mono_us());
 	pthread_mutex_unlock(a->lock);
 }
 

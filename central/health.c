@@ -61,6 +61,21 @@ void health_told(struct health *h)
 	h->untold--;
 }
 
+bool health_may_tell(struct health *h, int64_t now_us)
+{
+	if (h->telling > 0 && (h->trying || now_us < h->tell_us))
+		return false;
+	h->trying = h->telling > 0;
+	return true;
+}
+
+void health_tried_to_tell(struct health *h, bool worked, int64_t now_us)
+{
+	h->telling = worked ? 0 : h->telling + 1;
+	h->tell_us = now_us + (worked ? 0 : pause_us(h->telling));
+	h->trying = false;
+}
+
 bool health_changed(struct health *h)
 {
 	bool failed = h->lost > 0 || h->refusing > 0 || h->untold > 0;

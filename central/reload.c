@@ -1,9 +1,12 @@
 #include "central/reload.h"
 
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "central/roster.h"
+#include "shared/arena.h"
 #include "shared/chrony.h"
 #include "shared/log.h"
 #include "shared/secrets.h"
@@ -52,53 +55,132 @@ const char *generation_secret(const struct generation *g)
 
 /* --- nodes --- */
 
-static bool list_has(const struct option_list *list, const char *text)
+static int by_text(const void *a, const void *b)
 {
-	for (size_t i = 0; list && i < list->n; i++)
-		if (strcmp(list->at[i], text) == 0)
-			return true;
-	return false;
+	return strcmp(a, b);
+}
+
+static void leave_alone(void *text)
+{
+	(void)text;
 }
 
 /* Whoever writes the command line, the environment or the file. */
 static const struct author by_settings = {.who = AUTHOR_SETTINGS};
 
-static enum err set_node(
-	struct centre *c, const struct networks *allowed, const char *pair, struct reason *why)
+/* Those of --node that are not in `before`, with their names apart. */
+struct listed {
+	struct node_wanted *at;
+	enum roster_step *steps;
+	size_t n;
+	struct arena arena;
+};
+
+static enum err read_listed(
+	struct listed *l, const struct settings *set, const struct option_list *before, struct reason *why)
 {
-	char name[RECORD_OWNER_MAX + 1];
+	struct reason cause;
 	const char *url;
-	struct node n;
-	struct reason cause, told;
-	settings_node(pair, name, &url);
-	enum err e = node_url_check(allowed, url, &cause);
-	if (e != OK) /* checked before, but for where the centre listens */
-		return fail(e, why, "--node %.80s: %s", pair, cause.text);
-	e = store_node(c->store, name, &n, why);
-	if (e == OK && strcmp(n.url, url) == 0)
-		return OK;
-	if (e == GONE) {
-		e = store_node_add(c->store, &by_settings, name, url, "", why);
-		if (e == OK)
-			log_event(LOG_INFO, "node.added", "who", AUTHOR_SETTINGS, "node", name, "url", url,
-				NULL);
-	} else if (e == OK) {
-		e = store_node_edit(c->store, &by_settings, name, url, NULL, &told, why);
-		if (e == OK)
-			centre_log("node.changed", &by_settings, name, told.text);
+	void *known = NULL;
+	enum err e = OK;
+	for (size_t i = 0; before && i < before->n; i++)
+		if (!tsearch(before->at[i], &known, by_text))
+			err_out_of_memory();
+	l->at = arena_alloc(&l->arena, (set->nodes.n + 1) * sizeof *l->at);
+	l->steps = arena_alloc(&l->arena, (set->nodes.n + 1) * sizeof *l->steps);
+	for (size_t i = 0; e == OK && i < set->nodes.n; i++) {
+		const char *pair = set->nodes.at[i];
+		if (tfind(pair, &known, by_text))
+			continue;
+		char *name = arena_alloc(&l->arena, RECORD_OWNER_MAX + 1);
+		settings_node(pair, name, &url);
+		e = node_url_check(&set->allowed, url, &cause);
+		if (e != OK) /* checked before, but for where the centre listens */
+			(void)fail(e, why, "--node %.80s: %s", pair, cause.text);
+		l->at[l->n++] = (struct node_wanted){.name = name, .url = url};
 	}
-	if (e == OK && c->scheduler)
-		scheduler_changed(c->scheduler, name);
+	tdestroy(known, leave_alone);
 	return e;
+}
+
+static enum err plan_listed(struct listed *l, struct store *st, struct reason *why)
+{
+	struct nodes now = {0};
+	enum err e = store_nodes(st, &now, why);
+	if (e == OK)
+		e = roster_plan(&now, l->at, l->n, l->steps, why);
+	nodes_done(&now);
+	return e;
+}
+
+/* One that the store has known before. */
+static enum err set_node(struct centre *c, const struct node_wanted *w, bool is_there, struct reason *why)
+{
+	struct reason told;
+	enum err e = is_there ? store_node_edit(c->store, &by_settings, w->name, w->url, NULL, &told, why)
+			      : store_node_add(c->store, &by_settings, w->name, w->url, "", why);
+	if (e == OK && is_there)
+		centre_log("node.changed", &by_settings, w->name, told.text);
+	return e;
+}
+
+static enum err add_unknown(struct centre *c, const struct listed *l, struct reason *why)
+{
+	struct node_wanted *adds = malloc((l->n + 1) * sizeof *adds);
+	size_t n = 0;
+	if (!adds)
+		err_out_of_memory();
+	for (size_t i = 0; i < l->n; i++)
+		if (l->steps[i] == ROSTER_ADD)
+			adds[n++] = l->at[i];
+	enum err e = n > 0 ? store_nodes_add(c->store, &by_settings, adds, n, why) : OK;
+	for (size_t i = 0; e == OK && i < n; i++) {
+		if (!adds[i].added) /* it was removed */
+			e = set_node(c, &adds[i], false, why);
+		if (e == OK)
+			log_event(LOG_INFO, "node.added", "who", AUTHOR_SETTINGS, "node", adds[i].name, "url",
+				adds[i].url, NULL);
+	}
+	free(adds);
+	return e;
+}
+
+/* First what gives up its URL, perhaps to one that is new. */
+static enum err set_listed(struct centre *c, const struct listed *l, struct reason *why)
+{
+	enum err e = OK;
+	for (size_t i = 0; e == OK && i < l->n; i++)
+		if (l->steps[i] == ROSTER_MOVE)
+			e = set_node(c, &l->at[i], true, why);
+	return e == OK ? add_unknown(c, l, why) : e;
+}
+
+static void tell_scheduler(struct scheduler *s, const struct listed *l)
+{
+	const char **names = malloc((l->n + 1) * sizeof *names);
+	size_t n = 0;
+	if (!names)
+		err_out_of_memory();
+	for (size_t i = 0; i < l->n; i++)
+		if (l->steps[i] != ROSTER_STAYS)
+			names[n++] = l->at[i].name;
+	scheduler_changed_all(s, names, n);
+	free(names);
 }
 
 enum err reload_nodes(
 	struct centre *c, const struct settings *set, const struct option_list *before, struct reason *why)
 {
-	enum err e = OK;
-	for (size_t i = 0; e == OK && i < set->nodes.n; i++)
-		if (!list_has(before, set->nodes.at[i]))
-			e = set_node(c, &set->allowed, set->nodes.at[i], why);
+	struct listed l = {0};
+	enum err e = read_listed(&l, set, before, why);
+	if (e == OK && l.n > 0)
+		e = plan_listed(&l, c->store, why);
+	if (e == OK && l.n > 0) {
+		e = set_listed(c, &l, why);
+		if (c->scheduler) /* also when nobody knows whether the store did it */
+			tell_scheduler(c->scheduler, &l);
+	}
+	arena_done(&l.arena);
 	return e;
 }
 

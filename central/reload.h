@@ -27,8 +27,9 @@ enum err generation_read_files(struct generation *g, struct reason *why) MUST_US
 const char *generation_secret(const struct generation *g); /* "": none; else as secrets.h has it */
 
 /*
- * --node: adds it, or changes its URL; those that are given in `before` as well are left as they are (NULL: none).  DENIED: one
- * of them is the centre itself.
+ * --node: adds it, or changes its URL; those that are given in `before` as well are left as they are (NULL: none).  However many
+ * they are, those that are new are one transaction.  DENIED: one of them is the centre itself; CONFLICT: its URL is taken, or there
+ * are too many; either says which, and nothing is another.
  */
 enum err reload_nodes(struct centre *c, const struct settings *set, const struct option_list *before,
 	struct reason *why) MUST_USE;

@@ -50,6 +50,8 @@ bool scheduler_turns(struct scheduler *s);
  * way is cancelled, and the row read again as soon as the store can.
  */
 void scheduler_changed(struct scheduler *s, const char *name);
+/* The same of many. */
+void scheduler_changed_all(struct scheduler *s, const char *const *names, size_t n);
 /* The same of its title alone: what is under way goes on. */
 void scheduler_renamed(struct scheduler *s, const char *name);
 /* Somebody wants an exchange now, backoff or not. */

@@ -1,6 +1,7 @@
 #include "central/settings.h"
 
 #include <assert.h>
+#include <search.h>
 #include <string.h>
 
 #include "shared/build.h"
@@ -16,15 +17,40 @@ void settings_node(const char *pair, char name[RECORD_OWNER_MAX + 1], const char
 	*ret_url = equals + 1;
 }
 
+/* Of NAME=URL. */
+static int by_name(const void *a, const void *b)
+{
+	size_t a_len = strcspn(a, "="), b_len = strcspn(b, "=");
+	int order = memcmp(a, b, a_len < b_len ? a_len : b_len);
+	return order ? order : (a_len > b_len) - (a_len < b_len);
+}
+
+static void leave_alone(void *pair)
+{
+	(void)pair;
+}
+
+static enum err check_names(const struct settings *set, struct reason *why)
+{
+	void *known = NULL;
+	enum err e = OK;
+	for (size_t i = 0; e == OK && i < set->nodes.n; i++) {
+		const char *pair = set->nodes.at[i], **first = tsearch(pair, &known, by_name);
+		if (!first)
+			err_out_of_memory();
+		if (*first != pair)
+			e = fail(INVALID, why, "--node %s: %.*s was given before, as %s", pair,
+				(int)strcspn(pair, "="), pair, *first);
+	}
+	tdestroy(known, leave_alone);
+	return e;
+}
+
 static enum err check_nodes(const struct settings *set, struct reason *why)
 {
 	for (size_t i = 0; i < set->nodes.n; i++) {
 		const char *pair = set->nodes.at[i], *equals = strchr(pair, '=');
 		struct reason cause;
-		for (size_t j = 0; equals && j < i; j++)
-			if (strncmp(set->nodes.at[j], pair, (size_t)(equals - pair) + 1) == 0)
-				return fail(INVALID, why, "--node %s: %.*s was given before, as %s", pair,
-					(int)(equals - pair), pair, set->nodes.at[j]);
 		if (!equals)
 			return fail(INVALID, why,
 				"--node %s: give NAME=URL, such as shop-1=http://127.0.0.1:7101", pair);
@@ -37,7 +63,7 @@ static enum err check_nodes(const struct settings *set, struct reason *why)
 		if (e != OK)
 			return fail(e, why, "--node %.80s: %s", pair, cause.text);
 	}
-	return OK;
+	return check_names(set, why);
 }
 
 static enum err check_tls(const struct settings *set, struct reason *why)

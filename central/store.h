@@ -91,6 +91,17 @@ enum err store_node(struct store *st, const char *name, struct node *ret, struct
 /* CONFLICT: the name or URL is taken, or there are STORE_NODES_MAX.  A removed node continues where it was. */
 enum err store_node_add(struct store *st, const struct author *by, const char *name, const char *url,
 	const char *title, struct reason *why) MUST_USE;
+/* A node that is to be there. */
+struct node_wanted {
+	const char *name, *url;
+	bool added; /* out */
+};
+/*
+ * Adds those of which the store has never known a node, all in one transaction or none, whatever there are; the others are for
+ * store_node_add().  The caller has seen that they go (roster.h); CONFLICT: somebody came in between.
+ */
+enum err store_nodes_add(struct store *st, const struct author *by, struct node_wanted *nodes, size_t n,
+	struct reason *why) MUST_USE;
 /* NULL = unchanged.  GONE, or CONFLICT for a taken URL.  *ret_told (or NULL) is what its event says; "" where nothing is another. */
 enum err store_node_edit(struct store *st, const struct author *by, const char *name, const char *url,
 	const char *title, struct reason *ret_told, struct reason *why) MUST_USE;

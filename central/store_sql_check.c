@@ -61,9 +61,10 @@ enum err store_check(
 
 	stmt_text(q, 1, owner);
 	stmt_text(q, 2, after);
-	stmt_text(q, 3, span_of("")); /* any type, */
-	stmt_i64(q, 4, true);         /* deleted ones too */
-	stmt_i64(q, 5, CHECK_ROWS);
+	stmt_i64(q, 3, CHECK_ROWS);
+	stmt_text(q, 4, span_of("")); /* any type, */
+	stmt_i64(q, 5, true);         /* deleted ones too: all that are looked at */
+	stmt_i64(q, 6, CHECK_ROWS);
 	buf_text(out, "{\"damaged\":[");
 	while (has_room(&c) && stmt_step(q))
 		check_row(&c, q, out);

@@ -123,27 +123,55 @@ uint64_t store_tell(struct store *st, struct db *db, const struct event *ev)
 	return id;
 }
 
+/* NULL, or empty: null. */
+static void put_text(struct buf *array, const char *text)
+{
+	if (text)
+		binary_put_bytes(array, span_of(text));
+	else
+		binary_put_null(array);
+}
+
+static void put_end(struct db *db, struct buf *array, const struct buf *end)
+{
+	if (end && buf_failed(end))
+		db_fail(db, RETRY, "out of memory");
+	if (end && end->len > 0)
+		binary_put_bytes(array, buf_span(end));
+	else
+		binary_put_null(array);
+}
+
+enum { LEVEL, KIND, NODE, TEXT, WHO, ADDRESS, BEFORE, AFTER, COLUMNS };
+
+static void put_event(struct db *db, struct buf arrays[COLUMNS], const struct event *ev)
+{
+	const struct audit *a = ev->by ? ev->audit : NULL;
+
+	binary_put_u64(&arrays[LEVEL], (uint64_t)ev->level);
+	put_text(&arrays[KIND], ev->kind);
+	put_text(&arrays[NODE], ev->node);
+	put_text(&arrays[TEXT], ev->text.text);
+	put_text(&arrays[WHO], ev->by ? ev->by->who : NULL);
+	put_text(&arrays[ADDRESS], ev->by ? ev->by->address : NULL);
+	put_end(db, &arrays[BEFORE], a ? &a->before : NULL);
+	put_end(db, &arrays[AFTER], a ? &a->after : NULL);
+}
+
 /* The first one's number. */
 static uint64_t insert_events(struct db *db, const struct event *evs, size_t n, int64_t at_us)
 {
-	enum { LEVEL, KIND, NODE, TEXT, COLUMNS };
-	static const enum binary_element types[COLUMNS] = {
-		BINARY_BIGINT, BINARY_TEXT, BINARY_TEXT, BINARY_TEXT};
+	static const enum binary_element types[COLUMNS] = {BINARY_BIGINT, BINARY_TEXT, BINARY_TEXT,
+		BINARY_TEXT, BINARY_TEXT, BINARY_TEXT, BINARY_JSON, BINARY_JSON};
 	struct buf arrays[COLUMNS] = {{0}};
-	struct stmt q = stmt_begin(db, SQL_POSTGRES_MANY_EVENTS);
+	struct stmt q;
 	uint64_t first = 0;
 
 	for (int k = 0; k < COLUMNS; k++)
 		binary_array(&arrays[k], types[k], n);
-	for (size_t i = 0; i < n; i++) {
-		binary_put_u64(&arrays[LEVEL], (uint64_t)evs[i].level);
-		binary_put_bytes(&arrays[KIND], span_of(evs[i].kind));
-		if (evs[i].node)
-			binary_put_bytes(&arrays[NODE], span_of(evs[i].node));
-		else
-			binary_put_null(&arrays[NODE]);
-		binary_put_bytes(&arrays[TEXT], span_of(evs[i].text.text));
-	}
+	for (size_t i = 0; i < n; i++)
+		put_event(db, arrays, &evs[i]);
+	q = stmt_begin(db, SQL_POSTGRES_MANY_EVENTS);
 	stmt_u64(q, 1, n);
 	stmt_i64(q, 2, at_us);
 	for (int k = 0; k < COLUMNS; k++)
@@ -156,22 +184,12 @@ static uint64_t insert_events(struct db *db, const struct event *evs, size_t n, 
 	return first;
 }
 
-/* One after the other where that is better: an event of the audit has more to it. */
-static bool goes_singly(const struct store *st, const struct event *evs, size_t n)
-{
-	bool singly = !st->postgres || n < 2;
-
-	for (size_t i = 0; i < n && !singly; i++)
-		singly = evs[i].by;
-	return singly;
-}
-
 void store_tell_all(struct store *st, struct db *db, const struct event *evs, size_t n)
 {
 	int64_t at_us = clock_wall_us();
 	uint64_t first;
 
-	if (goes_singly(st, evs, n)) {
+	if (!st->postgres || n < 2) {
 		for (size_t i = 0; i < n; i++)
 			(void)store_tell(st, db, &evs[i]);
 		return;
@@ -181,7 +199,7 @@ void store_tell_all(struct store *st, struct db *db, const struct event *evs, si
 		return;
 	*store_tells(st, db) = true;
 	for (size_t i = 0; i < n; i++) {
-		prune(st, db, first + i, false);
+		prune(st, db, first + i, evs[i].by);
 		if (st->notify)
 			store_notice(st, db, first + i, at_us, &evs[i]);
 	}

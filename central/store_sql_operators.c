@@ -1,8 +1,12 @@
 /* What operators decide of nodes: each change with its event, in one transaction. */
 #include "central/store_sql_private.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "central/postgres_binary.h"
+#include "gen/sql_postgres.h"
 #include "shared/clock.h"
 
 /* The part of a row that operators decide. */
@@ -136,6 +140,104 @@ enum err store_node_add(struct store *st, const struct author *by, const char *n
 	memcpy(n.name, name, strlen(name));
 	db = store_write_begin(st);
 	return store_write_end(st, db, add_node(st, db, by, &n, url, title, why), why);
+}
+
+/* --- many at once --- */
+
+static void insert_nodes(struct db *db, const struct node *ns, size_t n, int64_t now_us)
+{
+	struct buf names = {0}, urls = {0};
+	struct stmt q = stmt_begin(db, SQL_POSTGRES_MANY_NODES_ADD);
+
+	binary_array(&names, BINARY_TEXT, n);
+	binary_array(&urls, BINARY_TEXT, n);
+	for (size_t i = 0; i < n; i++) {
+		binary_put_bytes(&names, span_of(ns[i].name));
+		binary_put_bytes(&urls, span_of(ns[i].url));
+	}
+	stmt_i64(q, 1, now_us);
+	stmt_bytes(q, 2, &names);
+	stmt_bytes(q, 3, &urls);
+	stmt_run(q);
+	if (stmt_changes(q) != (int64_t)n)
+		db_fail(db, CONFLICT, "somebody else added a node at the same time: try again");
+	buf_done(&names);
+	buf_done(&urls);
+}
+
+static void tell_added(
+	struct store *st, struct db *db, const struct author *by, const struct node *ns, size_t n)
+{
+	struct arena a = {0};
+	struct event *evs = arena_alloc(&a, (n + 1) * sizeof(*evs));
+	struct audit *changes = arena_alloc(&a, (n + 1) * sizeof(*changes));
+
+	for (size_t i = 0; i < n; i++) {
+		(void)audit_node(&changes[i], NULL, &ns[i]);
+		evs[i] = (struct event){.level = LOG_INFO,
+			.kind = "node.added",
+			.node = ns[i].name,
+			.text = {"the node was added"},
+			.by = by,
+			.audit = &changes[i]};
+	}
+	store_tell_all(st, db, evs, n);
+	for (size_t i = 0; i < n; i++)
+		audit_done(&changes[i]);
+	arena_done(&a);
+}
+
+/* Those of which the store knows nothing are the first *ret of `ns`. */
+static enum err take_unknown(struct store *st, struct db *db, struct node_wanted *nodes, size_t n,
+	struct node *ns, size_t *ret, struct reason *why)
+{
+	struct arena a = {0};
+	const char **names = arena_alloc(&a, (n + 1) * sizeof(*names));
+	int64_t now_us = clock_wall_us();
+	enum err e = OK;
+
+	for (size_t i = 0; i < n; i++)
+		names[i] = nodes[i].name;
+	store_load_nodes(st, db, names, n, ns);
+	*ret = 0;
+	for (size_t i = 0; e == OK && i < n; i++) {
+		struct node *to = &ns[*ret];
+
+		nodes[i].added = !ns[i].name[0];
+		if (!nodes[i].added)
+			continue;
+		*to = (struct node){.added_at_us = now_us};
+		(void)snprintf(to->name, sizeof(to->name), "%s", nodes[i].name);
+		e = set_texts(to, nodes[i].url, NULL, why);
+		store_touch_owner(st, span_of(to->name));
+		++*ret;
+	}
+	arena_done(&a);
+	return e;
+}
+
+enum err store_nodes_add(
+	struct store *st, const struct author *by, struct node_wanted *nodes, size_t n, struct reason *why)
+{
+	struct node *ns = calloc(n + 1, sizeof(*ns));
+	struct db *db;
+	size_t unknown;
+	enum err e;
+
+	if (!ns)
+		err_out_of_memory();
+	db = store_write_begin(st);
+	e = take_unknown(st, db, nodes, n, ns, &unknown, why);
+	if (e == OK && unknown > 0) {
+		if (st->postgres)
+			insert_nodes(db, ns, unknown, ns[0].added_at_us);
+		for (size_t i = 0; !st->postgres && i < unknown; i++)
+			insert_node(db, &ns[i]);
+		tell_added(st, db, by, ns, unknown);
+	}
+	e = store_write_end(st, db, e, why);
+	free(ns);
+	return e;
 }
 
 /* Loads a node that is there, else fails. */

@@ -42,47 +42,92 @@ static bool split_key(struct span key, struct span *owner, struct span *id)
 	return true;
 }
 
-static enum err begin_list(struct db *db, const struct record_query *rq, struct stmt *ret, struct reason *why)
+/* Where the last page ended, and so many rows on from there. */
+static struct stmt begin_at(
+	struct db *db, const struct record_query *rq, int of_all, int of_one, unsigned rows)
 {
+	struct stmt q = stmt_begin(db, rq->owner.len ? of_one : of_all);
 	struct span owner, id;
-	struct stmt q;
 
-	if (!split_key(rq->after, &owner, &id))
-		return fail(INVALID, why, "`after` is not a key of this list");
-	q = stmt_begin(db, rq->owner.len ? SQL_CENTRAL_RECORDS_LIST_OF : SQL_CENTRAL_RECORDS_LIST);
+	(void)split_key(rq->after, &owner, &id);
 	stmt_text(q, 1, rq->owner.len ? rq->owner : owner);
 	stmt_text(q, 2, id);
-	stmt_text(q, 3, rq->type);
-	stmt_i64(q, 4, rq->deleted);
-	stmt_i64(q, 5, (int64_t)rq->limit + 1);
-	*ret = q;
-	return OK;
+	stmt_i64(q, 3, rows);
+	return q;
+}
+
+static unsigned looks_of(const struct record_query *rq)
+{
+	unsigned looks = rq->looks ? rq->looks : RECORD_LOOKS;
+
+	return looks > rq->limit ? looks : rq->limit + 1;
+}
+
+static struct stmt begin_list(struct db *db, const struct record_query *rq)
+{
+	struct stmt q = begin_at(db, rq, SQL_CENTRAL_RECORDS_LIST, SQL_CENTRAL_RECORDS_LIST_OF, looks_of(rq));
+
+	stmt_text(q, 4, rq->type);
+	stmt_i64(q, 5, rq->deleted);
+	stmt_i64(q, 6, (int64_t)rq->limit + 1);
+	return q;
+}
+
+struct last {
+	char owner[RECORD_OWNER_MAX + 1], id[RECORD_ID_MAX + 1];
+};
+
+static void keep_last(struct last *to, struct span owner, struct span id)
+{
+	assert(owner.len < sizeof(to->owner) && id.len < sizeof(to->id));
+	memcpy(to->owner, owner.at, owner.len);
+	memcpy(to->id, id.at, id.len);
+	to->owner[owner.len] = to->id[id.len] = '\0';
+}
+
+/* The page was not filled: did it look at all there is?  False: *ret is how far it looked. */
+static bool saw_the_end(struct db *db, const struct record_query *rq, struct last *ret)
+{
+	struct stmt q =
+		begin_at(db, rq, SQL_CENTRAL_RECORDS_LOOKED, SQL_CENTRAL_RECORDS_LOOKED_OF, looks_of(rq) - 1);
+	bool end = !stmt_step(q);
+
+	if (!end)
+		keep_last(ret, stmt_col_text(q, 0), stmt_col_text(q, 1));
+	stmt_done(q);
+	return end;
+}
+
+static void list(struct db *db, const struct record_query *rq, struct buf *out)
+{
+	struct last last = {"", ""};
+	struct record r = {0};
+	struct vector vv;
+	struct listing g;
+	struct stmt q = begin_list(db, rq);
+
+	listing_begin(&g, "records", rq->limit, out);
+	while (stmt_step(q) && listing_room(&g)) {
+		store_read_record(q, &r, &vv);
+		record_encode(&r, out);
+		keep_last(&last, r.owner, r.id);
+	}
+	stmt_done(q);
+	g.more = g.more || !saw_the_end(db, rq, &last);
+	listing_end_key(&g, span_of(last.owner), span_of(last.id));
 }
 
 enum err store_records(struct store *st, const struct record_query *rq, struct buf *out, struct reason *why)
 {
 	struct db *db = store_read_begin(st);
-	char last_owner[RECORD_OWNER_MAX + 1] = "", last_id[RECORD_ID_MAX + 1] = "";
-	struct record r = {0};
-	struct vector vv;
-	struct listing g;
-	struct stmt q;
-	enum err e = begin_list(db, rq, &q, why);
+	struct span owner, id;
+	enum err e = OK;
 
-	if (e != OK)
-		return store_read_end(st, db, e, why);
-	listing_begin(&g, "records", rq->limit, out);
-	while (stmt_step(q) && listing_room(&g)) {
-		store_read_record(q, &r, &vv);
-		record_encode(&r, out);
-		assert(r.owner.len < sizeof(last_owner) && r.id.len < sizeof(last_id));
-		memcpy(last_owner, r.owner.at, r.owner.len);
-		memcpy(last_id, r.id.at, r.id.len);
-		last_owner[r.owner.len] = last_id[r.id.len] = '\0';
-	}
-	listing_end_key(&g, span_of(last_owner), span_of(last_id));
-	stmt_done(q);
-	return store_read_end(st, db, OK, why);
+	if (split_key(rq->after, &owner, &id))
+		list(db, rq, out);
+	else
+		e = fail(INVALID, why, "`after` is not a key of this list");
+	return store_read_end(st, db, e, why);
 }
 
 static struct stmt begin_conflicts(struct db *db, const struct conflict_query *cq)

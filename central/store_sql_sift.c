@@ -121,9 +121,10 @@ static bool takes_any(struct meeting *m, struct span owner, struct reason *why)
 
 	stmt_text(q, 1, owner);
 	stmt_text(q, 2, span_of(""));
-	stmt_text(q, 3, span_of(""));
-	stmt_i64(q, 4, 0);
-	stmt_i64(q, 5, 1);
+	stmt_i64(q, 3, INT64_MAX);
+	stmt_text(q, 4, span_of(""));
+	stmt_i64(q, 5, 0);
+	stmt_i64(q, 6, 1);
 	(void)store_take_record(q, &r, &m->arena);
 	r.owner = owner;
 	r.id = span_of("tidemark:canary");

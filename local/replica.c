@@ -36,6 +36,7 @@ static enum err load(struct replica *r, struct reason *why)
 		return lite_rollback(r->lite, why);
 	if (found) {
 		r->known.head_seq = s.head.seq;
+		atomic_store(&r->pruned_below, known_newest(&r->known));
 		return lite_rollback(r->lite, why); /* nothing was written */
 	}
 	return lite_commit(r->lite, why);
@@ -198,6 +199,8 @@ static void prune(struct replica *r)
 	uint64_t below = horizon(r);
 	if (below == 0)
 		return;
+	if (below > atomic_load(&r->pruned_below))
+		atomic_store(&r->pruned_below, below);
 	struct query q = query_begin(r->lite, SQL_LOCAL_POSITION_PRUNE);
 	query_u64(q, 1, below);
 	query_u64(q, 2, PRUNED_AT_ONCE + 2 * r->overwritten);

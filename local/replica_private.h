@@ -94,6 +94,8 @@ struct replica {
 	struct log_state before_job;
 	bool changed, changed_before_job;
 	uint64_t overwritten; /* rows, by this transaction */
+	/* Positions before it may be gone; of an opening before this one it is not known, but not behind what a centre then had. */
+	atomic_uint_fast64_t pruned_below;
 	uint64_t actor;       /* 0: a fresh one is to be taken */
 	struct position last; /* the log's end as this process left it */
 	bool has_last;

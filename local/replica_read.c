@@ -7,6 +7,8 @@
 #define ROOM_SEEN_BYTES 65536
 /* So much more than what is low is room again: a disk at the edge is not told of again and again. */
 #define ROOM_AGAIN_BYTES ((int64_t)1 << 20)
+/* Of two that are counted by turns, each time twice as far, until one comes to its end. */
+#define COUNT_FIRST 64
 
 /* --- the pool --- */
 
@@ -110,6 +112,36 @@ enum err replica_get(
 	return e;
 }
 
+struct last {
+	char id[RECORD_ID_MAX];
+	size_t len;
+};
+
+static void keep_last(struct last *to, struct span id)
+{
+	to->len = id.len < sizeof to->id ? id.len : sizeof to->id;
+	memcpy(to->id, id.at, to->len);
+}
+
+static unsigned looks_of(const struct record_query *q)
+{
+	unsigned looks = q->looks ? q->looks : RECORD_LOOKS;
+	return looks > q->limit ? looks : q->limit + 1;
+}
+
+/* The page was not filled: did it look at all there is?  False: *ret is how far it looked. */
+static bool saw_the_end(struct lite *l, const struct record_query *q, struct last *ret)
+{
+	struct query row = query_begin(l, SQL_LOCAL_RECORD_LOOKED);
+	query_text(row, 1, q->after);
+	query_i64(row, 2, (int64_t)looks_of(q) - 1);
+	bool end = !query_step(row);
+	if (!end)
+		keep_last(ret, query_col_text(row, 0));
+	query_done(row);
+	return end;
+}
+
 enum err replica_list(struct replica *r, const struct record_query *q, struct buf *out, struct reason *why)
 {
 	struct lite *l;
@@ -117,15 +149,15 @@ enum err replica_list(struct replica *r, const struct record_query *q, struct bu
 	enum err e = reader_begin(r, &l, &s, why);
 	if (e != OK)
 		return e;
-	char last[RECORD_ID_MAX];
-	size_t last_len = 0;
+	struct last last = {.len = 0};
 	unsigned n = 0;
 	bool more = false;
 	struct query rows = query_begin(l, SQL_LOCAL_RECORD_LIST);
 	query_text(rows, 1, q->after);
-	query_text(rows, 2, q->type);
-	query_i64(rows, 3, q->deleted);
-	query_i64(rows, 4, (int64_t)q->limit + 1);
+	query_i64(rows, 2, looks_of(q));
+	query_text(rows, 3, q->type);
+	query_i64(rows, 4, q->deleted);
+	query_i64(rows, 5, (int64_t)q->limit + 1);
 	buf_text(out, "{\"records\":[");
 	while (query_step(rows) && !(more = n == q->limit || out->len > PAGE_BYTES_DEFAULT)) {
 		struct record v;
@@ -133,13 +165,13 @@ enum err replica_list(struct replica *r, const struct record_query *q, struct bu
 		row_read(rows, r, &v, &vv);
 		buf_text(out, n++ ? "," : "");
 		record_encode(&v, out);
-		last_len = v.id.len < sizeof last ? v.id.len : sizeof last;
-		memcpy(last, v.id.at, last_len);
+		keep_last(&last, v.id);
 	}
 	query_done(rows);
+	more = more || !saw_the_end(l, q, &last);
 	buf_text(out, "],\"next\":");
 	if (more)
-		buf_json_text(out, (struct span){.at = last, .len = last_len});
+		buf_json_text(out, (struct span){.at = last.id, .len = last.len});
 	else
 		buf_text(out, "null");
 	buf_char(out, '}');
@@ -148,18 +180,40 @@ enum err replica_list(struct replica *r, const struct record_query *q, struct bu
 
 /* --- status --- */
 
-static int64_t number(struct lite *l, int statement, uint64_t after, int64_t otherwise)
+static uint64_t count_after(struct lite *l, int statement, uint64_t after, uint64_t most)
 {
 	struct query q = query_begin(l, statement);
 	query_u64(q, 1, after);
-	int64_t n = query_step(q) ? query_col_i64(q, 0) : otherwise;
+	query_u64(q, 2, most);
+	uint64_t n = query_step(q) ? query_col_u64(q, 0) : 0;
 	query_done(q);
 	return n;
 }
 
+/*
+ * The places of the log behind one are records, or kept as written over where nothing there has been pruned: whichever are fewer
+ * are counted, and those are none where a site writes new records alone, be there millions.
+ */
+static uint64_t count_records_after(struct replica *r, struct lite *l, uint64_t seq, uint64_t head)
+{
+	bool all_kept = seq >= atomic_load(&r->pruned_below);
+	for (uint64_t most = all_kept ? COUNT_FIRST : INT64_MAX;; most *= 2) {
+		uint64_t over = all_kept ? count_after(l, SQL_LOCAL_POSITION_COUNT_AFTER, seq, most) : most;
+		if (over < most)
+			return head - seq - over;
+		uint64_t n = count_after(l, SQL_LOCAL_RECORD_COUNT_AFTER, seq, most);
+		if (n < most)
+			return n;
+	}
+}
+
 int64_t reader_updated_after(struct lite *l, uint64_t seq)
 {
-	return number(l, SQL_LOCAL_RECORD_UPDATED_AFTER, seq, -1);
+	struct query q = query_begin(l, SQL_LOCAL_RECORD_UPDATED_AFTER);
+	query_u64(q, 1, seq);
+	int64_t at_us = query_step(q) ? query_col_i64(q, 0) : -1;
+	query_done(q);
+	return at_us;
 }
 
 int64_t replica_room(struct replica *r, bool *ret_low)
@@ -245,7 +299,7 @@ enum err replica_status(struct replica *r, struct replica_status *ret, struct re
 	status.disk_free_bytes = replica_room(r, &status.low);
 	if (upto < s.head.seq) {
 		if (upto > 0)
-			status.unacknowledged = (uint64_t)number(l, SQL_LOCAL_RECORD_COUNT_AFTER, upto, 0);
+			status.unacknowledged = count_records_after(r, l, upto, s.head.seq);
 		status.oldest_unacknowledged_us = reader_updated_after(l, upto);
 	}
 	e = reader_end(r, l, NULL, why);

@@ -87,13 +87,21 @@ static bool is_behind(const struct exporter *ex, struct span id)
 	return one_owner && memcmp(id.at, ex->prefix.at, len) > 0;
 }
 
+/* Of OWNER/ID, or of an id. */
+static struct span id_of(struct span key)
+{
+	const char *slash = key.len ? memrchr(key.at, '/', key.len) : NULL;
+
+	return slash ? (struct span){slash + 1, key.len - (size_t)(slash + 1 - key.at)} : key;
+}
+
 static void leave_out(struct exporter *ex, struct export_page *p)
 {
 	size_t n = 0;
 
 	if (ex->prefix.len == 0)
 		return;
-	if (p->n > 0 && is_behind(ex, p->at[p->n - 1].id))
+	if (p->next.len > 0 && is_behind(ex, id_of(p->next)))
 		p->next = (struct span){0};
 	for (size_t i = 0; i < p->n; i++)
 		if (is_wanted(ex, p->at[i].id))

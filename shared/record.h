@@ -103,6 +103,8 @@ struct precondition {
 	struct hash hash;
 	bool must_be_absent; /* absent or deleted */
 };
+/* So many rows a page of a list looks at, at most: of those that are asked for there may be few, or none, among millions. */
+#define RECORD_LOOKS 10000
 struct record_query {
 	struct span owner; /* the centre's; empty = any */
 	struct span after; /* the last key of the page before ("id" at a local, "owner/id" at the centre);
@@ -110,6 +112,7 @@ struct record_query {
 	struct span type;  /* empty = any */
 	bool deleted;      /* include tombstones */
 	unsigned limit;    /* 1 … 1000 */
+	unsigned looks;    /* 0: RECORD_LOOKS */
 };
 
 struct drafts {

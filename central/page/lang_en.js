@@ -79,7 +79,7 @@ export const en = {
 
 	// records, conflicts, quarantine
 	"help.records": "records", "help.conflicts": "conflicts", "help.quarantine": "quarantine",
-	"list.more": "Show more", "list.refused": "Refused: {why}", "act.refused": "Refused, nothing was changed: {why}", "act.done": "It was done, but the answer cannot be given: {why}", "act.unknown": "Whether it was done is not known: {why}",
+	"list.more": "Show more", "list.none_yet": "None among those looked at so far; there are more", "list.refused": "Refused: {why}", "act.refused": "Refused, nothing was changed: {why}", "act.done": "It was done, but the answer cannot be given: {why}", "act.unknown": "Whether it was done is not known: {why}",
 	"records.owner": "Node", "records.type": "Type", "records.type.all": "all types", "records.deleted": "deleted too", "records.none": "No record fits", "records.open": "Open a record", "records.open.placeholder": "open node/id", "records.open.how": "A node, / and an id; the id alone where a node is chosen",
 	"records.column.owner": "Node", "records.column.id": "Id", "records.column.type": "Type", "records.column.at": "Changed", "records.column.body": "Body",
 	"record.back": "Records of {name}", "record.body": "Body", "record.shape": "How the body is shown", "record.indented": "Indented", "record.indented.what": "One value a line; every number and text as it is written", "record.stored": "As stored", "record.stored.what": "Byte for byte, as its hash is made of it",

@@ -85,7 +85,7 @@ export const ru = {
 
 	// записи, конфликты, карантин
 	"help.records": "записи", "help.conflicts": "конфликты", "help.quarantine": "карантин",
-	"list.more": "Показать ещё", "list.refused": "Отказано: {why}", "act.refused": "Отказано, ничего не изменено: {why}", "act.done": "Сделано, но ответ получить нельзя: {why}", "act.unknown": "Неизвестно, сделано ли это: {why}",
+	"list.more": "Показать ещё", "list.none_yet": "Среди просмотренных пока ни одной; есть ещё", "list.refused": "Отказано: {why}", "act.refused": "Отказано, ничего не изменено: {why}", "act.done": "Сделано, но ответ получить нельзя: {why}", "act.unknown": "Неизвестно, сделано ли это: {why}",
 	"records.owner": "Узел", "records.type": "Тип", "records.type.all": "все типы", "records.deleted": "и удалённые", "records.none": "Подходящих записей нет", "records.open": "Открыть запись", "records.open.placeholder": "открыть узел/id", "records.open.how": "Узел, знак / и id; если узел выбран, достаточно id",
 	"records.column.owner": "Узел", "records.column.id": "Id", "records.column.type": "Тип", "records.column.at": "Изменена", "records.column.body": "Содержимое",
 	"record.back": "Записи узла {name}", "record.body": "Содержимое", "record.shape": "Как показать содержимое", "record.indented": "С отступами", "record.indented.what": "По значению в строке; числа и тексты как записаны", "record.stored": "Как хранится", "record.stored.what": "Байт в байт: по этим байтам вычислен хеш",

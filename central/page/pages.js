@@ -19,7 +19,7 @@ export function pages({body, keyOf, newRow, read, none}) {
 		}));
 		setChildren(body, [...rows.values()].map((r) => r.row));
 		setAttribute(more, "hidden", next === null);
-		setText(said, loaded && !items.length ? none() : "");
+		setText(said, !loaded || items.length ? "" : next === null ? none() : t("list.none_yet"));
 	}
 
 	// What was asked before the question changed is thrown away.

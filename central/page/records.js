@@ -5,7 +5,7 @@ import {askText} from "./live.js";
 import {filterField, pages} from "./pages.js";
 import {t, time} from "./words.js";
 
-const PAGE = 100;
+const PAGE = 100, PAGES_AT_ONCE = 10;
 const SHOWN = 300; // characters of a body; the cell ends sooner
 
 export const recordPath = (owner, id) => `/v1/records/${encodeURIComponent(owner)}/${encodeURIComponent(id)}`;
@@ -37,6 +37,17 @@ function readPage({value, text}) {
 	return {items: value.records.map((record, i) => ({record, body: member(written[i].text, "body")})), next: value.next};
 }
 
+// A page of the API may have few, or none, where there are more: it looks at so many records and no more. Then the next ones too, for a while.
+async function readFilled(path, after) {
+	const page = {items: [], next: after};
+	for (let i = 0; i < PAGES_AT_ONCE && page.items.length < PAGE && (i === 0 || page.next !== null); i++) {
+		const {items, next} = readPage(await askText("GET", path(page.next)));
+		page.items.push(...items);
+		page.next = next;
+	}
+	return page;
+}
+
 // "NODE/ID", or the id alone where a node is chosen.
 function keyTyped(text, owner) {
 	const slash = text.indexOf("/");
@@ -61,7 +72,7 @@ export function open(outlet, _, query, navigate) {
 	}, oninput: () => key.setCustomValidity("")}, key);
 	const raw = el("a", {class: "raw", target: "_blank", rel: "noopener"}, "JSON");
 	const body = el("tbody", {});
-	const list = pages({body, keyOf: ({record}) => `${record.owner}/${record.id}`, newRow, none: () => t("records.none"), read: async (after) => readPage(await askText("GET", path(after)))});
+	const list = pages({body, keyOf: ({record}) => `${record.owner}/${record.id}`, newRow, none: () => t("records.none"), read: (after) => readFilled(path, after)});
 	const head = ["owner", "id", "type", "at", "body"].map((c) => el("th", {scope: "col", class: `cell-${c}`}, t(`records.column.${c}`)));
 	outlet.append(el("div", {class: "view"}, el("section", {class: "panel rows-panel", "aria-labelledby": "records-head"},
 		el("div", {class: "panel-head"}, el("h1", {id: "records-head"}, t("nav.records")), raw, find,

@@ -5,6 +5,7 @@
 
 #include "central/tool/commands.h"
 #include "shared/json_check.h"
+#include "shared/page.h"
 
 #define BODY_SHOWN 60
 
@@ -31,47 +32,102 @@ static void add_row(struct table *table, struct span record)
 	table_cell(table, "%.*s%s", shown, body.at, shown < (int)body.len ? "…" : "");
 }
 
-static void print_list(struct span reply)
+static void print_list(struct span records, struct span next)
 {
 	struct table table = {.columns = 4};
 	struct json_iter it;
 	struct json_value v;
-	struct span next = tool_member(reply, "next");
 
 	table_cell(&table, "OWNER/ID");
 	table_cell(&table, "TYPE");
 	table_cell(&table, "UPDATED");
 	table_cell(&table, "BODY");
-	if (json_open(&it, tool_member(reply, "records"))) {
+	if (json_open(&it, records)) {
 		it.frame = JSON_FRAME_MAX;
 		while (json_next(&it, NULL, &v))
 			add_row(&table, v.raw);
 	}
 	table_print(&table);
-	if (next.len && !span_is(next, "null"))
+	if (next.len)
 		fprintf(stderr, "more: --after %.*s\n", (int)next.len, next.at);
 }
 
-int command_records(struct tool *t)
+/* What has been found, page by page: a page may have few, or none, where there are more. */
+struct found {
+	struct buf records; /* an array, byte for byte, without its end */
+	struct buf next;    /* as it was said; empty: that was all */
+	long long wanted, n;
+};
+
+static void take_page(struct found *f, struct span page)
+{
+	struct json_iter it;
+	struct json_value v;
+	struct span next = tool_member(page, "next");
+
+	buf_clear(&f->next);
+	if (!span_is(next, "null"))
+		buf_put(&f->next, next);
+	if (!json_open(&it, tool_member(page, "records")))
+		return;
+	it.frame = JSON_FRAME_MAX;
+	while (json_next(&it, NULL, &v)) {
+		buf_text(&f->records, f->n++ ? "," : "[");
+		buf_put(&f->records, v.raw);
+	}
+}
+
+static int ask_page(struct tool *t, struct found *f)
 {
 	struct buf target = {0};
 	struct client_reply reply;
 
-	buf_printf(&target, "/v1/records?limit=%lld", (long long)(t->limit ? t->limit : 100));
+	buf_printf(&target, "/v1/records?limit=%lld", f->wanted - f->n);
 	put_query(&target, "owner", t->owner);
 	put_query(&target, "type", t->type);
-	put_query(&target, "after", t->after);
+	if (f->next.len) {
+		buf_text(&target, "&after=");
+		buf_percent(&target, buf_span(&f->next));
+	} else {
+		put_query(&target, "after", t->after);
+	}
 	put_query(&target, "deleted", t->deleted ? "true" : NULL);
 	int code = tool_call(t, HTTP_GET, target.at, (struct span){0}, &reply);
 	buf_done(&target);
 	if (code != EXIT_OK)
 		return code;
-	if (t->json)
-		fwrite(reply.body.at, 1, reply.body.len, stdout);
-	else
-		print_list(buf_span(&reply.body));
+	take_page(f, buf_span(&reply.body));
 	client_reply_done(&reply);
 	return EXIT_OK;
+}
+
+static void print_found(struct tool *t, struct found *f)
+{
+	buf_text(&f->records, f->n ? "]" : "[]");
+	if (!t->json) {
+		print_list(buf_span(&f->records), buf_span(&f->next));
+		return;
+	}
+	printf("{\"records\":%s,\"next\":", f->records.at);
+	if (f->next.len)
+		printf("\"%s\"}", f->next.at);
+	else
+		printf("null}");
+}
+
+int command_records(struct tool *t)
+{
+	struct found f = {.wanted = t->limit ? t->limit : 100};
+	int code;
+
+	do
+		code = ask_page(t, &f);
+	while (code == EXIT_OK && f.next.len && f.n < f.wanted && f.records.len < PAGE_BYTES_DEFAULT);
+	if (code == EXIT_OK && !buf_failed(&f.records) && !buf_failed(&f.next))
+		print_found(t, &f);
+	buf_done(&f.records);
+	buf_done(&f.next);
+	return code;
 }
 
 /* "OWNER/ID" to its target; false: not of that form. */

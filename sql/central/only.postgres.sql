@@ -92,13 +92,18 @@ FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bigint[], $
 	AS m (name, cursor, witness_seq, witness_head, digest_count, digest_lane0, digest_lane1)
 CROSS JOIN LATERAL (SELECT ctid AS at FROM nodes WHERE name = m.name OFFSET 0) AS found
 WHERE n.ctid = found.at;
--- Many events that nobody did; the first one's number.
+-- Where another has come in between less is written.
+-- name: many_nodes_add
+INSERT INTO nodes (name, url, added_at) SELECT m.name, m.url, $1::bigint FROM unnest($2::text[], $3::text[]) AS m (name, url)
+ON CONFLICT DO NOTHING;
+-- Many events; the first one's number.
 -- name: many_events
 WITH next AS (UPDATE counters SET event = event + $1::bigint RETURNING event - $1 AS before),
 added AS (
-	INSERT INTO events (event, at, level, kind, node, text)
-	SELECT next.before + e.place, $2::bigint, e.level::smallint, e.kind, e.node, e.text
-	FROM next, unnest($3::bigint[], $4::text[], $5::text[], $6::text[]) WITH ORDINALITY AS e (level, kind, node, text, place)
+	INSERT INTO events (event, at, level, kind, node, text, who, address, before, after)
+	SELECT next.before + e.place, $2::bigint, e.level::smallint, e.kind, e.node, e.text, e.who, e.address, e.before, e.after
+	FROM next, unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::json[], $10::json[])
+		WITH ORDINALITY AS e (level, kind, node, text, who, address, before, after, place)
 	RETURNING event)
 SELECT min(event) FROM added;
 

@@ -45,6 +45,16 @@ FROM records WHERE owner = $1;
 -- name: records_unrefuse_of
 UPDATE records SET refused = NULL WHERE owner = $1 AND refused IS NOT NULL;
 
+-- Pages of a list: of so many rows those that fit.
+-- name: records_list_of
+SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error
+FROM (SELECT * FROM records WHERE owner = $1 AND id > $2 ORDER BY id LIMIT $3) AS looked
+WHERE ($4 = '' OR type = $4) AND deleted <= $5 ORDER BY id LIMIT $6;
+-- name: records_list
+SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error
+FROM (SELECT * FROM records WHERE (owner, id) > ($1, $2) ORDER BY owner, id LIMIT $3) AS looked
+WHERE ($4 = '' OR type = $4) AND deleted <= $5 ORDER BY owner, id LIMIT $6;
+
 -- name: push_differs
 SELECT 1 FROM records WHERE owner = $1 AND differs
 	AND NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id) LIMIT 1;

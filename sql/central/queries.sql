@@ -225,13 +225,11 @@ WHERE owner = $1 AND local_h0 IS NOT NULL AND (local_generation = $2 OR (h0 = lo
 UNION ALL SELECT id, h0, h1 FROM quarantine_held WHERE owner = $1;
 -- name: records_unrefuse
 UPDATE records SET refused = NULL WHERE refused IS NOT NULL;
--- name: records_list_of
-SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error
-FROM records WHERE owner = $1 AND id > $2 AND ($3 = '' OR type = $3) AND deleted <= $4 ORDER BY id LIMIT $5;
--- name: records_list
-SELECT owner, id, type, body, deleted, actor, n, vv, h0, h1, created_at, updated_at, clock_error
-FROM records WHERE (owner, id) > ($1, $2) AND ($3 = '' OR type = $3) AND deleted <= $4
-ORDER BY owner, id LIMIT $5;
+-- The last row that such a page looks at; none: it has seen the end.
+-- name: records_looked_of
+SELECT owner, id FROM records WHERE owner = $1 AND id > $2 ORDER BY id LIMIT 1 OFFSET $3;
+-- name: records_looked
+SELECT owner, id FROM records WHERE (owner, id) > ($1, $2) ORDER BY owner, id LIMIT 1 OFFSET $3;
 
 -- name: tokens_all
 SELECT name, role, hash, created_at, created_by, expires_at, last_used_at FROM tokens ORDER BY name;

@@ -26,6 +26,19 @@ SELECT 1, h0, h1 FROM records WHERE owner = $1;
 -- name: records_unrefuse_of
 UPDATE records INDEXED BY records_refused SET refused = NULL WHERE owner = $1 AND refused IS NOT NULL;
 
+-- Pages of a list: so many rows are looked at, without their bodies, and those that fit are fetched.  They come in the order of the
+-- index, as the subquery gives them one by one; with an ORDER BY all would be read and sorted first.
+-- name: records_list_of
+SELECT r.owner, r.id, r.type, r.body, r.deleted, r.actor, r.n, r.vv, r.h0, r.h1, r.created_at, r.updated_at, r.clock_error
+FROM (SELECT id, type, deleted FROM records WHERE owner = $1 AND id > $2 ORDER BY id LIMIT $3) AS looked
+CROSS JOIN records AS r ON r.owner = $1 AND r.id = looked.id
+WHERE ($4 = '' OR looked.type = $4) AND looked.deleted <= $5 LIMIT $6;
+-- name: records_list
+SELECT r.owner, r.id, r.type, r.body, r.deleted, r.actor, r.n, r.vv, r.h0, r.h1, r.created_at, r.updated_at, r.clock_error
+FROM (SELECT owner, id, type, deleted FROM records WHERE (owner, id) > ($1, $2) ORDER BY owner, id LIMIT $3) AS looked
+CROSS JOIN records AS r ON r.owner = looked.owner AND r.id = looked.id
+WHERE ($4 = '' OR looked.type = $4) AND looked.deleted <= $5 LIMIT $6;
+
 -- name: push_differs
 SELECT 1 FROM records INDEXED BY records_differ WHERE owner = $1 AND (h0 IS NOT local_h0 OR h1 IS NOT local_h1) AND refused IS NULL
 	AND NOT EXISTS (SELECT 1 FROM quarantine_held AS q WHERE q.owner = records.owner AND q.id = records.id) LIMIT 1;

@@ -15,9 +15,15 @@ FROM records WHERE id = $1
 -- name: record_after
 SELECT seq, id, type, body, deleted, actor, n, vv, h0, h1, head, created_at, updated_at, clock_error
 FROM records WHERE seq > $1 ORDER BY seq LIMIT $2
+-- A page of a list: so many rows are looked at, without their bodies, and those that fit are fetched.  They come in the order of the
+-- index, as the subquery gives them one by one; with an ORDER BY all would be read and sorted first.
 -- name: record_list
-SELECT seq, id, type, body, deleted, actor, n, vv, h0, h1, head, created_at, updated_at, clock_error
-FROM records WHERE id > $1 AND ($2 = '' OR type = $2) AND (deleted = 0 OR $3) ORDER BY id LIMIT $4
+SELECT r.seq, r.id, r.type, r.body, r.deleted, r.actor, r.n, r.vv, r.h0, r.h1, r.head, r.created_at, r.updated_at, r.clock_error
+FROM (SELECT seq, type, deleted FROM records WHERE id > $1 ORDER BY id LIMIT $2) AS looked CROSS JOIN records AS r ON r.seq = looked.seq
+WHERE ($3 = '' OR looked.type = $3) AND (looked.deleted = 0 OR $4) LIMIT $5
+-- The last row that it looks at; none: it has seen the end.
+-- name: record_looked
+SELECT id FROM records WHERE id > $1 ORDER BY id LIMIT 1 OFFSET $2
 -- name: record_put
 INSERT INTO records (seq, id, type, body, deleted, actor, n, vv, h0, h1, head, created_at, updated_at, clock_error)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
@@ -31,8 +37,9 @@ INSERT INTO records (seq, id, type, body, deleted, actor, n, vv, h0, h1, head, c
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (id) DO NOTHING
 -- name: record_updated_after
 SELECT updated_at FROM records WHERE seq > $1 ORDER BY seq LIMIT 1
+-- So many at most.
 -- name: record_count_after
-SELECT count(*) FROM records WHERE seq > $1
+SELECT count(*) FROM (SELECT 1 FROM records WHERE seq > $1 LIMIT $2)
 -- Read from the index of ids alone.
 -- name: record_ids
 SELECT seq, id FROM records
@@ -59,6 +66,8 @@ DELETE FROM replaced WHERE seq = $1
 
 -- name: position_get
 SELECT head FROM records WHERE seq = $1 UNION ALL SELECT head FROM positions WHERE seq = $1
+-- name: position_count_after
+SELECT count(*) FROM (SELECT 1 FROM positions WHERE seq > $1 LIMIT $2)
 -- name: position_add
 INSERT INTO positions (seq, head) VALUES ($1, $2)
 -- name: position_prune

@@ -43,6 +43,86 @@ static void the_status_counts_what_nobody_has(void **state)
 	assert_int_equal(site_status(s).unacknowledged, 0);
 }
 
+/* Of records that are written over again and again, for two centres, of which one goes back: as if counted one by one. */
+static void what_nobody_has_is_counted_exactly(void **state)
+{
+	struct site *s = *state;
+	enum { IDS = 150, ROUNDS = 900 };
+	struct epoch centres[2] = {
+		{"00000000000000000000000000000001"}, {"00000000000000000000000000000002"}};
+	uint64_t at[IDS] = {0}, acknowledged[2] = {0};
+	struct position heads[ROUNDS + 1] = {{0}};
+
+	for (unsigned i = 1; i <= ROUNDS; i++) {
+		unsigned which = i < IDS ? i : i * i % IDS;
+		char id[16], body[16];
+
+		(void)snprintf(id, sizeof id, "r%u", which);
+		(void)snprintf(body, sizeof body, "%u", i);
+		site_put(s, id, body);
+		heads[i] = site_status(s).head;
+		at[which] = heads[i].seq;
+		if (i % 40 == 0) {
+			unsigned c = i % 3 == 0, to = i % 7 == 0 ? i / 2 : i - i % 90; /* sometimes back */
+
+			acknowledged[c] = heads[to ? to : 1].seq;
+			replica_acknowledge(s->r, &centres[c], heads[to ? to : 1]);
+		}
+		if (i == ROUNDS / 2)
+			site_reopen(s);
+		uint64_t upto = acknowledged[0] && acknowledged[1] && acknowledged[1] < acknowledged[0]
+					? acknowledged[1]
+				: acknowledged[0] ? acknowledged[0]
+						  : acknowledged[1];
+		unsigned n = 0;
+		for (unsigned k = 0; k < IDS; k++)
+			n += at[k] > upto;
+		assert_int_equal(site_status(s).unacknowledged, n);
+	}
+}
+
+static void put_rare(struct site *s, const char *id)
+{
+	struct draft d = draft_of(id, "1");
+	struct written w;
+	d.type = span_of("rare");
+	site_begin(s);
+	ASSERT_OK(replica_put(s->r, &d, NULL, &w, &why));
+	site_commit(s);
+}
+
+/* A rare type among many: each page looks at so many, says how far it has come, and misses none. */
+static void a_list_looks_at_so_many_and_no_more(void **state)
+{
+	struct site *s = *state;
+	struct buf out = {0};
+	struct record_query q = {.limit = 2, .looks = 5, .type = span_of("rare")};
+	char id[16], after[16] = "";
+	unsigned pages = 0, found = 0;
+
+	for (unsigned i = 0; i < 23; i++) {
+		(void)snprintf(id, sizeof id, "r%02u", i);
+		site_put(s, id, "1");
+	}
+	ASSERT_OK(replica_list(s->r, &q, &out, &why));
+	assert_string_equal(out.at, "{\"records\":[],\"next\":\"r04\"}");
+	put_rare(s, "r07");
+	put_rare(s, "r22");
+	for (const char *next = after; next; pages++) {
+		q.after = span_of(after);
+		buf_clear(&out);
+		ASSERT_OK(replica_list(s->r, &q, &out, &why));
+		for (const char *at = out.at; (at = strstr(at, "\"id\":")); at++)
+			found++;
+		next = strstr(out.at, "\"next\":\"");
+		if (next)
+			(void)snprintf(after, sizeof after, "%.3s", next + 8);
+	}
+	assert_int_equal(found, 2);
+	assert_int_equal(pages, 5);
+	buf_done(&out);
+}
+
 static void a_list_goes_by_key(void **state)
 {
 	struct site *s = *state;
@@ -289,6 +369,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BOTH(the_status_counts_what_nobody_has),
+		BOTH(what_nobody_has_is_counted_exactly),
+		BOTH(a_list_looks_at_so_many_and_no_more),
 		BOTH(a_list_goes_by_key),
 		BOTH(a_list_is_bounded_in_bytes),
 		BOTH(buckets_cut_the_digest),

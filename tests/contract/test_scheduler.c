@@ -49,6 +49,7 @@ static struct {
 	_Atomic enum err reads, writes, events; /* OK: it works */
 	const char *why;
 	_Atomic unsigned refused;                             /* calls */
+	_Atomic unsigned stored;                              /* events */
 	_Atomic unsigned told_fails, told_works, told_states; /* lines of the log */
 } trouble;
 
@@ -115,7 +116,7 @@ static int set_up(void **state)
 	char url[64];
 	memset(l, 0, sizeof *l);
 	trouble.reads = trouble.writes = trouble.events = OK;
-	trouble.refused = trouble.told_fails = trouble.told_works = trouble.told_states = 0;
+	trouble.refused = trouble.stored = trouble.told_fails = trouble.told_works = trouble.told_states = 0;
 	overtaken.test = pthread_self();
 	overtaken.lab = l;
 	open_local(l, ++number);
@@ -272,7 +273,9 @@ enum err __wrap_store_events_add(struct store *st, const struct event *evs, size
 enum err __wrap_store_events_add(struct store *st, const struct event *evs, size_t n, struct reason *why)
 {
 	enum err e = trouble.writes != OK ? trouble.writes : trouble.events;
-	return e == OK ? __real_store_events_add(st, evs, n, why) : refuse(e, why);
+	e = e == OK ? __real_store_events_add(st, evs, n, why) : refuse(e, why);
+	trouble.stored += e == OK ? (unsigned)n : 0;
+	return e;
 }
 
 static void add_again(struct lab *l)
@@ -809,6 +812,49 @@ static void test_many_are_looked_at_once_each_while_others_come_and_go(void **st
 	assert_int_equal(states[NODE_PAUSED], MANY);
 }
 
+static void add_many(struct lab *l, const char *names[MANY])
+{
+	static char text[MANY][32];
+	for (unsigned i = 0; i < MANY; i++) {
+		char url[64];
+		(void)snprintf(text[i], sizeof text[i], "s-%04u", i);
+		(void)snprintf(url, sizeof url, "http://127.0.0.1:%u", 20000 + i);
+		MUST(store_node_add(l->store, NULL, text[i], url, "", &l->why));
+		names[i] = text[i];
+	}
+	scheduler_changed_all(l->scheduler, names, MANY);
+}
+
+static bool all_told(struct lab *l, const struct node_view *v)
+{
+	(void)v;
+	return trouble.stored >= MANY && !scheduler_totals(l->scheduler).store_failed;
+}
+
+/* Each try may take seconds, and the workers are there for answers: one tries at a time, and now and then; and all is stored at last. */
+static void test_words_of_many_do_not_queue_before_a_store_that_takes_none(void **state)
+{
+	struct lab *l = *state;
+	const char *names[MANY];
+	add_and_settle(l);
+	add_many(l, names);
+	trouble.why = REASON_DISK_FULL;
+	trouble.stored = 0;
+	trouble.events = RETRY;
+	int64_t start_us = clock_mono_us();
+	for (unsigned i = 0; i < MANY; i++)
+		MUST(store_node_pause(l->store, NULL, names[i], true, &l->why));
+	scheduler_changed_all(l->scheduler, names, MANY);
+	await_refusals(4);
+	unsigned most = 4 + (unsigned)((clock_mono_us() - start_us) * 8 / 1000000);
+	assert_in_range(trouble.refused, 4, most);
+	assert_int_equal(trouble.told_fails, 1);
+	trouble.events = OK;
+	AWAIT(all_told);
+	assert_int_equal(trouble.stored, MANY);
+	assert_int_equal(trouble.told_works, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -832,6 +878,7 @@ int main(void)
 		TEST(test_a_count_is_given_more_time_each_time),
 		TEST(test_each_change_of_state_is_one_event),
 		TEST(test_a_node_that_is_up_and_down_all_the_time_does_not_flood_the_events),
+		TEST(test_words_of_many_do_not_queue_before_a_store_that_takes_none),
 		TEST(test_many_are_looked_at_once_each_while_others_come_and_go),
 	};
 	log_init(LOG_ERROR, 0);

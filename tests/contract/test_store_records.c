@@ -172,6 +172,49 @@ STAGE_TEST(a_list_is_walked_by_its_keys)
 	buf_done(&bad);
 }
 
+/* A rare type among many: each page looks at so many, says how far it has come, and misses none. */
+STAGE_TEST(a_list_looks_at_so_many_and_no_more)
+{
+	static struct far other;
+	struct draft d = {span_of("site-b"), span_of("r0007"), span_of("rare"), span_of("1")};
+	struct record_query q = {.limit = 2, .looks = 5, .type = span_of("rare")};
+	struct written w;
+	unsigned pages = 0, found = 0;
+
+	far_open(&other, "site-b", &g->arena);
+	stage_meet(g, &other);
+	far_put_many(f, 11);
+	far_put_many(&other, 11);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	assert_int_equal(stage_settle(g, &other), PROOF_EQUAL);
+	assert_string_equal(list(g, q), "{\"records\":[],\"next\":\"site-a/r0004\"}");
+	assert_int_equal(store_put(g->store, NULL, &d, 1, NULL, &w, &g->why), OK);
+	for (bool more = true; more; pages++) {
+		const char *text = list(g, q), *next = strstr(text, "\"next\":\"");
+
+		found += count(text, "\"hash\"");
+		more = next;
+		if (more)
+			q.after = (struct span){next + 8, strcspn(next + 8, "\"")};
+	}
+	assert_int_equal(found, 1);
+	assert_int_equal(pages, 5);
+	q = (struct record_query){
+		.owner = span_of("site-a"), .limit = 2, .looks = 5, .type = span_of("rare")};
+	assert_string_equal(list(g, q), "{\"records\":[],\"next\":\"site-a/r0004\"}");
+	q.after = span_of("site-a/r0006");
+	assert_string_equal(list(g, q), "{\"records\":[],\"next\":null}");
+	/* Deleted ones are looked at, too. */
+	for (unsigned i = 0; i < 9; i++) {
+		char id[16];
+
+		(void)snprintf(id, sizeof(id), "r%04u", i);
+		stage_delete(g, "site-a", id);
+	}
+	q = (struct record_query){.owner = span_of("site-a"), .limit = 2, .looks = 5};
+	assert_string_equal(list(g, q), "{\"records\":[],\"next\":\"site-a/r0004\"}");
+}
+
 STAGE_TEST(a_list_leaves_out_what_was_not_asked_for)
 {
 	struct draft d = {span_of("site-a"), span_of("odd"), span_of("other"), span_of("1")};
@@ -278,6 +321,7 @@ int main(void)
 		cmocka_unit_test(a_delete_leaves_a_tombstone),
 		cmocka_unit_test(preconditions_hold_or_nothing_changes),
 		cmocka_unit_test(a_list_is_walked_by_its_keys),
+		cmocka_unit_test(a_list_looks_at_so_many_and_no_more),
 		cmocka_unit_test(a_list_leaves_out_what_was_not_asked_for),
 		cmocka_unit_test(a_list_is_bounded_in_bytes),
 		cmocka_unit_test(bytes_that_were_changed_are_found),

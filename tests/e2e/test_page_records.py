@@ -173,3 +173,15 @@ def test_a_delete_asks_and_takes_only_the_version_shown(centre, browser):
     browser.see("h1", "a / %")
     assert browser.run("return window.ran ?? null") is None and not browser.find("main img")
     browser.forgive("400")
+
+
+def test_a_rare_type_is_found_among_many_records(centre, browser):
+    """Behind a page of the API that has none of them."""
+    drafts = [{"owner": "a", "id": f"r{i:05}", "type": "often", "body": i} for i in range(10000)]
+    assert centre.post("/v1/records", drafts).status == 201
+    put(centre, "b/x", "1", "rare")
+    browser.open(centre.url + "/#/records?type=rare")
+    lab.wait_until("the one", lambda: [r[1] for r in rows(browser)] == ["x"])
+    browser.gone("button.more")
+    browser.fill("input[aria-label=Type]", "never")
+    browser.see(".none", "No record fits")

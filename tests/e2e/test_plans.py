@@ -68,11 +68,11 @@ def test_records_are_found_by_an_index(site, cluster):
 # --- each statement, as it is planned ---
 
 SQL = lab.TOP / "sql"
-A_PAGE = "a page of a list in the order of its index; with a type it looks on until it has found as many of that type"
+A_PAGE = "a page of a list in the order of its index: of a type too it looks at so many and no more"
 # What reads more than the records it is asked for, or what is to be pushed anyway.  The rest costs the same whatever is in the table.
 MAY_READ_MORE = {
     "central": {
-        "records_list": A_PAGE, "records_list_of": A_PAGE,
+        "records_list": A_PAGE, "records_list_of": A_PAGE, "records_looked": A_PAGE, "records_looked_of": A_PAGE,
         "push_sweep": "a page of a refill: what was read before is behind its place",
         "records_digest": "a recount after a doubt, or for an operator",
         "records_believed": "a comparison after an accident",
@@ -80,7 +80,7 @@ MAY_READ_MORE = {
     },
     "local": {
         "record_after": "a page of the feed",
-        "record_list": A_PAGE,
+        "record_list": A_PAGE, "record_looked": A_PAGE,
         "record_updated_after": "the first one alone",
         "record_count_after": "what no centre has taken yet",
         "record_ids": "a comparison after an accident", "record_hashes": "the same, or a recount",

@@ -259,6 +259,37 @@ def test_records_are_read_and_written(site):
     assert centre.tool("put", "nobody/r002", "--type", "t", "-", input="1", check=False).returncode == 1
 
 
+LOOKS = 10000  # records that a page of a list looks at, at most
+
+
+@pytest.mark.both_stores
+def test_a_rare_type_is_found_among_many_records(site):
+    """A page may be short or empty where there are more: at both ends `next` says so, and the tool, exports and the page go on by it."""
+    a = site.local("a")
+    centre = site.centre(a)
+    a.write(*({"id": f"r{i:05}", "type": "often", "body": i} for i in range(LOOKS)))
+    a.write(*({"id": f"r{i:05}", "type": "often", "body": i} for i in range(LOOKS, LOOKS + 50)))
+    a.write({"id": "r09000", "type": "rare", "body": 1}, {"id": "r10049", "type": "rare", "body": 2})
+    centre.in_sync()
+    for where, key in (centre, "a/"), (a, ""):
+        page = where.get("/v1/records?type=never").json
+        assert page["records"] == [] and page["next"] == f"{key}r09999"
+        assert where.get(f"/v1/records?type=never&after={page['next']}").json == {"records": [], "next": None}
+        page = where.get("/v1/records?type=rare").json
+        assert [r["id"] for r in page["records"]] == ["r09000"] and page["next"] == f"{key}r09999"
+        page = where.get("/v1/records?type=often&limit=2").json
+        assert [r["id"] for r in page["records"]] == ["r00000", "r00001"] and page["next"] == f"{key}r00001"
+    r = centre.tool("records", "--type", "rare")
+    assert [line.split()[0] for line in r.stdout.splitlines()] == ["OWNER/ID", "a/r09000", "a/r10049"] and "more" not in r.stderr
+    page = json.loads(centre.tool("--json", "records", "--type", "rare").stdout)
+    assert [x["body"] for x in page["records"]] == [1, 2] and page["next"] is None
+    page = json.loads(centre.tool("--json", "records", "--type", "rare", "--limit", "1").stdout)
+    assert [x["body"] for x in page["records"]] == [1] and page["next"] == "a/r09999"
+    assert json.loads(centre.tool("--json", "records", "--type", "never").stdout) == {"records": [], "next": None}
+    exported = centre.tool("export", "--type", "rare").stdout.splitlines()
+    assert [json.loads(line)["id"] for line in exported] == ["r09000", "r10049"]
+
+
 @pytest.mark.both_stores
 def test_status_and_verify_and_events(site):
     a = site.local("a")

@@ -62,6 +62,32 @@ static void test_it_is_told_once_however_many_suffer(void **state)
 	assert_false(h.failed);
 }
 
+/* While it takes no writes the workers do not wait for it with one node's words after another's. */
+static void test_one_at_a_time_tries_to_tell(void **state)
+{
+	struct health h = {0};
+	int64_t now = NOW;
+	unsigned tries = 0;
+
+	(void)state;
+	for (int i = 0; i < 100; i++)
+		assert_true(health_may_tell(&h, now));
+	health_tried_to_tell(&h, false, now);
+	for (unsigned i = 0; i < 1000; i++, now += 10000) {
+		if (!health_may_tell(&h, now))
+			continue;
+		assert_false(health_may_tell(&h, now)); /* while the first one is at it */
+		health_tried_to_tell(&h, false, now);
+		tries++;
+	}
+	assert_in_range(tries, 2, 40);
+	now += INT64_C(1000) * HEALTH_RETRY_MOST_MS + 1;
+	assert_true(health_may_tell(&h, now));
+	health_tried_to_tell(&h, true, now);
+	for (int i = 0; i < 100; i++)
+		assert_true(health_may_tell(&h, now));
+}
+
 static void test_what_concerns_the_whole_store(void **state)
 {
 	(void)state;
@@ -77,6 +103,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_at_a_time_tries_a_store_that_is_lost),
+		cmocka_unit_test(test_one_at_a_time_tries_to_tell),
 		cmocka_unit_test(test_it_is_told_once_however_many_suffer),
 		cmocka_unit_test(test_what_concerns_the_whole_store),
 	};
