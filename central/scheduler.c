@@ -176,7 +176,7 @@ static size_t take_batch(struct scheduler *s, struct slot **batch)
 	size_t n = 0, bytes = 0;
 	for (struct slot *first; (first = s->slots.ready.first) && n < APPLIER_BATCH_MAX; n++) {
 		bytes += first->answered ? first->call.reply.len : 0;
-		if (n > 0 && (!first->answered || !batch[0]->answered || bytes > APPLIER_BATCH_BYTES))
+		if (n > 0 && (!slot_shares(first) || !slot_shares(batch[0]) || bytes > APPLIER_BATCH_BYTES))
 			break;
 		batch[n] = slots_take_ready(&s->slots);
 	}
