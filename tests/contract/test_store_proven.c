@@ -131,9 +131,8 @@ static void open_again(struct stage *g, struct far *f)
 
 STAGE_TEST(whatever_may_have_changed_it_ends_the_proof)
 {
-	static void (*const changes[])(struct stage *, struct far *) = {
-		put, erase, want_count, pause_node, remove_node, replace_content, replace_beneath_sessions,
-		open_again};
+	static void (*const changes[])(struct stage *, struct far *) = {put, erase, want_count, pause_node,
+		remove_node, replace_content, replace_beneath_sessions, open_again};
 
 	for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
 		static struct far other;
