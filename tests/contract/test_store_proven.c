@@ -113,13 +113,13 @@ static void replace_content(struct stage *g, struct far *f)
 		backstage_replace(g);
 }
 
-/* A dump that is read back beneath sessions which go on, as those of SQLite's store do. */
+/* A dump that is read back beneath sessions which go on. */
 static void replace_beneath_sessions(struct stage *g, struct far *f)
 {
 	if (g->kind == STAGE_POSTGRES)
 		backstage_run(g, "UPDATE opening SET token = token");
-	else
-		replace_content(g, f);
+	else /* SQLite's go on above, too */
+		put(g, f);
 }
 
 static void open_again(struct stage *g, struct far *f)
