@@ -49,6 +49,8 @@ static enum err reread(struct applier *a, struct slot *s, struct reason *why)
 	pthread_mutex_unlock(a->lock);
 	if (!changed)
 		return OK;
+	/* Perhaps it is another end by now, which has not said how bodies may come. */
+	s->call.takes = CODING_NONE;
 	enum err e = store_node(a->store, s->name, &n, why);
 	pthread_mutex_lock(a->lock);
 	health_read(&a->health, e == OK || e == GONE || !health_concerns(e), why, clock_mono_us());

@@ -71,16 +71,11 @@ static enum err open_session(struct connection *c, struct reason *why)
 
 /* --- transactions --- */
 
-static const char *begin_text(const struct connection *c)
+static enum err begin_here(struct connection *c, struct reason *why)
 {
-	return c->writer ? "BEGIN" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-}
-
-static bool begin_here(struct connection *c)
-{
-	struct reason why;
-
-	return c->conn && postgres_do(c->conn, begin_text(c), &why) == OK;
+	if (c->writer)
+		return postgres_begin(c->server, c->conn, why);
+	return postgres_do(c->conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", why);
 }
 
 static void begin(struct db *db)
@@ -89,12 +84,12 @@ static void begin(struct db *db)
 	struct reason why;
 	enum err e;
 
-	if (c->failed != OK || begin_here(c))
+	if (c->failed != OK || (c->conn && begin_here(c, &why) == OK))
 		return;
 	hang_up(c);
 	e = open_session(c, &why);
 	if (e == OK)
-		e = postgres_do(c->conn, begin_text(c), &why);
+		e = begin_here(c, &why);
 	if (e != OK)
 		stick(c, e, why.text);
 }

@@ -33,7 +33,9 @@ enum err postgres_classify(const PGconn *conn, const PGresult *r, const char *do
 
 /* A new session of this centre, its parameters set.  RETRY: also while an attempt is not due yet. */
 enum err postgres_connect(struct postgres *p, PGconn **ret, struct reason *why) MUST_USE;
-/* Did the latest of them find another content than the one before?  Said once. */
+/* Begins a transaction that writes, and looks in the same round trip whether the content is still what it was. */
+enum err postgres_begin(struct postgres *p, PGconn *conn, struct reason *why) MUST_USE;
+/* Did the latest of all these find another content than the one before?  Said once. */
 bool postgres_replaced(struct postgres *p);
 
 /* --- statements (db_postgres_prepare.c) --- */

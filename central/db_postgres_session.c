@@ -22,8 +22,9 @@ struct postgres {
 	unsigned failures;    /* in a row */
 	int64_t next_us;      /* monotonic: when the next attempt is due */
 	struct reason last;
-	char content[64];     /* as it was when a session was opened last */
-	atomic_bool replaced; /* by another; not said yet */
+	pthread_mutex_t seeing; /* guards: */
+	char content[64];       /* as it was seen last */
+	atomic_bool replaced;   /* by another; not said yet */
 };
 
 /* --- parameters --- */
@@ -270,21 +271,32 @@ static enum err claim(PGconn *conn, const struct postgres *p, struct reason *why
 
 /*
  * Nobody puts another content into a database without a restart of the server (an older copy of its files, a
- * standby) or without writing this row anew (a dump).
+ * standby) or without writing this row anew (a dump).  A dump may be read back beneath sessions that go on.
  */
-static enum err look_at_content(PGconn *conn, struct postgres *p, struct reason *why)
+#define CONTENT "SELECT concat(extract(epoch FROM pg_postmaster_start_time()), '/', xmin) FROM opening"
+
+static void saw_content(struct postgres *p, const char *content)
+{
+	pthread_mutex_lock(&p->seeing);
+	if (p->content[0] && strcmp(p->content, content) != 0)
+		atomic_store(&p->replaced, true);
+	snprintf(p->content, sizeof(p->content), "%s", content);
+	pthread_mutex_unlock(&p->seeing);
+}
+
+static enum err look_at_content(PGconn *conn, struct postgres *p, const char *sql, struct reason *why)
 {
 	char now[64];
-	enum err e = ask(conn,
-		"SELECT concat(extract(epoch FROM pg_postmaster_start_time()), '/', xmin) FROM opening", now,
-		sizeof(now), why);
+	enum err e = ask(conn, sql, now, sizeof(now), why);
 
-	if (e != OK)
-		return e;
-	if (p->content[0] && strcmp(p->content, now) != 0)
-		atomic_store(&p->replaced, true);
-	memcpy(p->content, now, sizeof(now));
-	return OK;
+	if (e == OK)
+		saw_content(p, now);
+	return e;
+}
+
+enum err postgres_begin(struct postgres *p, PGconn *conn, struct reason *why)
+{
+	return look_at_content(conn, p, "BEGIN; " CONTENT, why);
 }
 
 bool postgres_replaced(struct postgres *p)
@@ -303,7 +315,7 @@ static enum err set_up(PGconn *conn, struct postgres *p, struct reason *why)
 			encoding ? encoding : "not known");
 	if (e == OK)
 		e = claim(conn, p, why);
-	return e == OK ? look_at_content(conn, p, why) : e;
+	return e == OK ? look_at_content(conn, p, CONTENT, why) : e;
 }
 
 static enum err not_due(const struct postgres *p, struct reason *why)
@@ -366,6 +378,7 @@ enum err postgres_open(struct postgres **ret, const char *url, struct reason *wh
 	if (!p)
 		err_out_of_memory();
 	pthread_mutex_init(&p->lock, NULL);
+	pthread_mutex_init(&p->seeing, NULL);
 	p->url = strdup(url);
 	if (!p->url)
 		err_out_of_memory();
@@ -386,6 +399,7 @@ void postgres_close(struct postgres *p)
 {
 	if (!p)
 		return;
+	pthread_mutex_destroy(&p->seeing);
 	pthread_mutex_destroy(&p->lock);
 	free(p->url);
 	free(p);

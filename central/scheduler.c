@@ -3,7 +3,6 @@
 #include "shared/clock.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -15,7 +14,7 @@
 /* A few records: as many such answers as one transaction takes may wait for each other. */
 #define LITTLE_BYTES 8192
 
-static struct slot *insert(struct scheduler *s, const struct node *n)
+struct slot *scheduler_insert(struct scheduler *s, const struct node *n)
 {
 	struct slot *slot = slot_new(n, s->applier.interval_ms);
 	slots_insert(&s->slots, slot);
@@ -176,7 +175,7 @@ static size_t take_batch(struct scheduler *s, struct slot **batch)
 	size_t n = 0, bytes = 0;
 	for (struct slot *first; (first = s->slots.ready.first) && n < APPLIER_BATCH_MAX; n++) {
 		bytes += first->answered ? first->call.reply.len : 0;
-		if (n > 0 && (!first->answered || !batch[0]->answered || bytes > APPLIER_BATCH_BYTES))
+		if (n > 0 && (!slot_shares(first) || !slot_shares(batch[0]) || bytes > APPLIER_BATCH_BYTES))
 			break;
 		batch[n] = slots_take_ready(&s->slots);
 	}
@@ -331,7 +330,7 @@ enum err scheduler_open(struct scheduler **ret, const struct scheduler_config *c
 	s->applier.secret = c->secret;
 	s->applier.compress = c->compress;
 	for (size_t i = 0; i < ns.n; i++)
-		insert(s, &ns.at[i]);
+		(void)scheduler_insert(s, &ns.at[i]);
 	nodes_done(&ns);
 	*ret = s;
 	return OK;
@@ -379,112 +378,4 @@ void scheduler_close(struct scheduler *s)
 	pthread_cond_destroy(&s->news);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
-}
-
-/* --- from outside --- */
-
-/* Shows at once what an operator changed; the position is left to the worker that may be moving it. */
-static void show_change(struct slot *slot, const struct node *n)
-{
-	bool at_rest = slot->place == SLOT_IDLE || slot->place == SLOT_WAITING;
-	struct node_sync sync = at_rest ? n->sync : slot->node.sync;
-	slot->node = *n;
-	slot->node.sync = sync;
-}
-
-/* `n` is the node as it was read, where `e` is OK; GONE: there is none. */
-static void take_row(struct scheduler *s, const char *name, enum err e, struct node *n, bool interrupt)
-{
-	pthread_mutex_lock(&s->lock);
-	struct slot *slot = slots_find(&s->slots, name);
-	bool is_new = !slot;
-	if (is_new && e != OK) { /* it may be there, or not */
-		memset(n, 0, sizeof *n);
-		(void)snprintf(n->name, sizeof n->name, "%s", name);
-	}
-	if (is_new && e != GONE)
-		slot = insert(s, n);
-	if (slot) {
-		slot->changed = true; /* read again by the worker: it may have moved since */
-		slot->gone = e == GONE || (is_new && e != OK);
-		if (e == OK)
-			show_change(slot, n);
-		scheduler_nudge(s, slot, interrupt);
-	}
-	pthread_mutex_unlock(&s->lock);
-}
-
-static void take_change(struct scheduler *s, const char *name, bool interrupt)
-{
-	struct node n;
-	struct reason why;
-	enum err e = store_node(s->applier.store, name, &n, &why);
-	take_row(s, name, e, &n, interrupt);
-}
-
-void scheduler_changed(struct scheduler *s, const char *name)
-{
-	take_change(s, name, true);
-}
-
-static int by_name(const void *name, const void *node)
-{
-	return strcmp(name, ((const struct node *)node)->name);
-}
-
-void scheduler_changed_all(struct scheduler *s, const char *const *names, size_t n)
-{
-	struct nodes ns = {0};
-	struct node unknown;
-	struct reason why;
-	enum err e = store_nodes(s->applier.store, &ns, &why);
-	for (size_t i = 0; i < n; i++) {
-		struct node *found = ns.n ? bsearch(names[i], ns.at, ns.n, sizeof *ns.at, by_name) : NULL;
-		take_row(s, names[i], e == OK && !found ? GONE : e, found ? found : &unknown, true);
-	}
-	nodes_done(&ns);
-}
-
-void scheduler_renamed(struct scheduler *s, const char *name)
-{
-	take_change(s, name, false);
-}
-
-void scheduler_ask(struct scheduler *s, const char *name)
-{
-	pthread_mutex_lock(&s->lock);
-	struct slot *slot = slots_find(&s->slots, name);
-	if (slot) {
-		slot->asked = true;
-		scheduler_nudge(s, slot, slot_interrupt(slot, clock_mono_us()));
-	}
-	pthread_mutex_unlock(&s->lock);
-}
-
-void scheduler_edited(struct scheduler *s, const char *name)
-{
-	pthread_mutex_lock(&s->lock);
-	struct slot *slot = slots_find(&s->slots, name);
-	if (slot) {
-		slot->edited = true;
-		slot->run.to_push = true; /* not in sync from this moment on */
-		scheduler_nudge(s, slot, slot_interrupt(slot, clock_mono_us()));
-	}
-	pthread_mutex_unlock(&s->lock);
-}
-
-struct scheduler_totals scheduler_totals(struct scheduler *s)
-{
-	pthread_mutex_lock(&s->lock);
-	int64_t now = clock_mono_us();
-	struct scheduler_totals t = {.pulled_per_s = rate_per_s(&s->applier.pulled, now),
-		.pushed_per_s = rate_per_s(&s->applier.pushed, now),
-		.pull_pace = rate_pace(&s->applier.read, now),
-		.push_pace = rate_pace(&s->applier.pushed, now),
-		.applied = s->applier.applied,
-		.traffic = s->applier.traffic,
-		.store_failed = s->applier.health.failed,
-		.store_why = s->applier.health.why};
-	pthread_mutex_unlock(&s->lock);
-	return t;
 }

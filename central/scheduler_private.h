@@ -36,6 +36,8 @@ struct scheduler {
 	int64_t room_due_us; /* while somebody waits for room: when it is looked who gives way */
 };
 
+/* A node that is not there yet.  Under the lock. */
+struct slot *scheduler_insert(struct scheduler *s, const struct node *n);
 /* Somebody set a flag of the slot: see that it is looked at soon.  Under the lock. */
 void scheduler_nudge(struct scheduler *s, struct slot *slot, bool interrupt);
 

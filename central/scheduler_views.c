@@ -96,3 +96,19 @@ void scheduler_states(struct scheduler *s, unsigned ret[NODE_STATES])
 	memset(ret, 0, NODE_STATES * sizeof *ret);
 	scheduler_each(s, count_state, ret);
 }
+
+struct scheduler_totals scheduler_totals(struct scheduler *s)
+{
+	pthread_mutex_lock(&s->lock);
+	int64_t now = clock_mono_us();
+	struct scheduler_totals t = {.pulled_per_s = rate_per_s(&s->applier.pulled, now),
+		.pushed_per_s = rate_per_s(&s->applier.pushed, now),
+		.pull_pace = rate_pace(&s->applier.read, now),
+		.push_pace = rate_pace(&s->applier.pushed, now),
+		.applied = s->applier.applied,
+		.traffic = s->applier.traffic,
+		.store_failed = s->applier.health.failed,
+		.store_why = s->applier.health.why};
+	pthread_mutex_unlock(&s->lock);
+	return t;
+}

@@ -119,6 +119,17 @@ bool slot_interrupt(struct slot *s, int64_t now_us)
 	return true;
 }
 
+bool slot_shares(const struct slot *s)
+{
+	const struct answer *a = &s->call.answer;
+	bool page = s->exchange.kind == PLAN_PULL || s->exchange.kind == PLAN_FETCH;
+	if (!s->answered)
+		return false;
+	if (a->result == POLL_OK && a->status == 200)
+		return page && !s->exchange.basis.recount;
+	return a->result != POLL_OK || a->status != 409; /* else it has another epoch, or was rewound */
+}
+
 /* --- how large its pages are --- */
 
 #define QUICK_US 3000000

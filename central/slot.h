@@ -117,6 +117,11 @@ bool slot_interrupt(struct slot *s, int64_t now_us) MUST_USE;
 #define SLOT_SHRINK_MAX 6
 
 /*
+ * May the answer that it waits with share a transaction?  A page may, and so may what needs none, as a failure.  All others have one each,
+ * and to count the rows of a large node takes long: those that are taken together with them would only wait.
+ */
+bool slot_shares(const struct slot *s);
+/*
  * By what came of its last request: halved pages for a line that cannot carry whole ones in time, or a proxy that does not
  * take them, or a node that was kept room for and sent nothing.  They grow again only after one of about the allowed size went
  * through quickly: small answers say nothing about the line.

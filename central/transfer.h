@@ -71,8 +71,8 @@ struct transfer_call {
 	struct buf reply;
 	size_t wire_bytes; /* of the body as it came */
 	bool packed;       /* it came packed */
-	enum coding
-		takes; /* how the other end says that bodies may come; of the last answer, and of no other end */
+	/* How the other end says that bodies may come; of the last answer.  Its owner forgets it where the next call goes elsewhere. */
+	enum coding takes;
 	bool cancelled;
 	bool too_large; /* more than max_bytes came */
 

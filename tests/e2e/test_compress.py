@@ -163,6 +163,47 @@ def test_locals_of_other_makes(site, make):
         l.close()
 
 
+class Replaced(GzipLocal):
+    """It is moved to a machine whose make knows nothing of packed bodies."""
+
+    def handler(self):
+        local, super_handler = self, super().handler()
+        self.old, self.unreadable = False, 0
+
+        class Handler(super_handler):
+            def answer(self):
+                if not local.old:
+                    return super().do_GET()
+                local.unreadable += "Content-Encoding" in self.headers
+                return protocol1.Local.handler(local).answer(self)
+
+            do_GET = do_POST = answer
+
+        return Handler
+
+
+def test_what_one_end_takes_is_not_sent_to_another(site):
+    """A node that is moved to a local of an older make is pushed to as it is, at once: what was said at its URL before holds no more."""
+    l = Replaced("a")
+    try:
+        l.write("r0", '{"v":0}')
+        centre = site.centre(options=["--compress", "always"])
+        assert centre.post("/v1/nodes", {"name": "a", "url": l.url}).status == 201
+        centre.in_sync("a")
+        assert centre.post("/v1/nodes/a/pause").status in (200, 202)
+        body = {"type": "t", "body": "long " * 1000}
+        assert lab.call(f"{centre.url}/v1/records/a/c1", "PUT", json.dumps(body)).status == 201
+        l.old = True
+        moved_to = l.url.replace("127.0.0.1", "localhost")
+        assert lab.call(f"{centre.url}/v1/nodes/a", "PATCH", json.dumps({"url": moved_to})).status == 200
+        assert centre.post("/v1/nodes/a/resume").status in (200, 202)
+        lab.wait_until("it was pushed", lambda: "c1" in l.rows)
+        centre.in_sync("a")
+        assert l.unreadable == 0
+    finally:
+        l.close()
+
+
 def test_a_centre_of_another_make(site):
     """One that does not ask for it gets everything as it is."""
     l = site.local("a")

@@ -219,6 +219,43 @@ static void test_the_refused_hurry_and_the_others_wait(void **state)
 		assert_int_equal(s->at[i]->due_us < far, i % 2);
 }
 
+/* What has a transaction of its own, or one that takes long, keeps nobody else's answer waiting. */
+static void test_only_pages_and_failures_are_taken_together(void **state)
+{
+	static const struct {
+		enum plan_step kind;
+		bool recount;
+		enum poll_result result;
+		int status;
+		bool shares;
+	} rows[] = {
+		{PLAN_PULL, false, POLL_OK, 200, true},
+		{PLAN_FETCH, false, POLL_OK, 200, true},
+		{PLAN_PULL, true, POLL_OK, 200, false},
+		{PLAN_PUSH, false, POLL_OK, 200, false},
+		{PLAN_DIGEST, false, POLL_OK, 200, false},
+		{PLAN_RENAME, false, POLL_OK, 200, false},
+		{PLAN_PULL, false, POLL_OK, 409, false},
+		{PLAN_PUSH, false, POLL_OK, 409, false},
+		{PLAN_PULL, false, POLL_OK, 503, true},
+		{PLAN_PUSH, false, POLL_TIMEOUT, 0, true},
+		{PLAN_PULL, true, POLL_REFUSED, 0, true},
+	};
+	struct slot *s = ((struct table *)*state)->slots.at[0];
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		s->exchange.kind = rows[i].kind;
+		s->exchange.basis.recount = rows[i].recount;
+		s->call.answer.result = rows[i].result;
+		s->call.answer.status = rows[i].status;
+		s->answered = true;
+		if (slot_shares(s) != rows[i].shares)
+			fail_msg("row %zu", i);
+		s->answered = false;
+		assert_false(slot_shares(s));
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -231,6 +268,7 @@ int main(void)
 		TEST(test_small_answers_are_gathered_until_their_time),
 		TEST(test_those_that_are_held_come_when_there_is_room),
 		TEST(test_the_refused_hurry_and_the_others_wait),
+		TEST(test_only_pages_and_failures_are_taken_together),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
