@@ -95,7 +95,8 @@ static bool act(struct peer *p, int fd, unsigned nth, const char *request)
 		char both[16384];
 		int n = snprintf(
 			both, sizeof both, "HTTP/1.1 200 OK\r\nContent-Length: 6000\r\n\r\n%06000d", 0);
-		memcpy(both + n, both, (size_t)n + 1);
+		memcpy(both + n, both, (size_t)n);
+		both[2 * n] = 0;
 		put(fd, both);
 		return true;
 	}
