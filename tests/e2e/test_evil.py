@@ -192,6 +192,7 @@ def turn_good(centre, node):
 
 
 @pytest.mark.both_stores
+@pytest.mark.alone
 def test_evil_nodes_cost_only_themselves(site, nodes):
     """One local of each kind that lies, stalls or attacks, and one that floods, beside twenty honest ones, all at once: the honest
     ones' proofs stay fresh, half a second bounds what 99 of 100 of their polls wait for the centre, memory and descriptors are bounded,

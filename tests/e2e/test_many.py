@@ -72,6 +72,7 @@ def come_and_go(centre, members, dead_url):
         lab.wait_until(f"{n.name} is in step again", lambda: centre.node(n.name)["state"] == "in_sync")
 
 
+@pytest.mark.alone
 def test_dead_nodes_slow_nobody(site, ends):
     good, few = ends(crowd.Crowd(GOOD)), ends(crowd.Crowd(4, prefix="few"))
     refusing, silent = ends(crowd.Refusing(REFUSING + 1)), ends(crowd.Silent(SILENT))
