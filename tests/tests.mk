@@ -83,11 +83,11 @@ uncertain-programs: $(UNCERTAIN)
 # The release build against SQLite alone and PostgreSQL alone; BENCH_RECORDS and BENCH_ROUNDS say how much.
 $(B)/tests/bench/%: $(B)/tests/bench/%.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LDLIBS)
-#? make bench                          how fast, as ratios to what others take; BENCH_RECORDS=… BENCH_ROUNDS=5 BENCH_JSON=build/bench.json
+#? make bench                          how fast, as ratios to what others take; BENCH_RECORDS=… BENCH_ROUNDS=5; figures in $(B)/bench.json or BENCH_JSON=…
 .PHONY: bench bench-programs
 bench-programs: $(addprefix $(B)/tests/bench/,floor floor_postgres writers)
 bench: all bench-programs crowd-program
-	TIDEMARK_BIN=$(B) tests/bench/bench.py
+	TIDEMARK_BIN=$(B) BENCH_JSON=$${BENCH_JSON:-$(B)/bench.json} tests/bench/bench.py
 
 # Fuzz targets: with replay.c they run the files of tests/fuzz/corpus/TARGET; V=fuzz links libFuzzer's main instead.
 FUZZ := json record page push exchange csv import chrony address session sse coding settings_local settings_central front_local front_central

@@ -29,7 +29,6 @@ import bench_wire
 
 MODULES = (bench_sqlite, bench_ingest, bench_refill, bench_quarantine, bench_postgres, bench_peers, bench_nodes, bench_wire, bench_steady, bench_reading, bench_growth)
 NAMES = [name for m in MODULES for name in m.BENCHES]
-APART = [name for m in MODULES for name in m.BENCHES if getattr(m, "APART", False)]  # take long: only when they are named
 
 
 def number(name):
@@ -39,7 +38,7 @@ def number(name):
 def arguments():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0], formatter_class=argparse.RawDescriptionHelpFormatter,
                                 epilog="\n".join(m.__doc__ for m in MODULES))
-    p.add_argument("names", nargs="*", metavar="NAME", help="of " + " ".join(NAMES) + "; when none is given all but " + " ".join(APART))
+    p.add_argument("names", nargs="*", metavar="NAME", help="of " + " ".join(NAMES) + "; all when none is given")
     p.add_argument("--records", type=int, default=number("BENCH_RECORDS"), help="instead of what each is about")
     p.add_argument("--rounds", type=int, default=number("BENCH_ROUNDS") or 5)
     p.add_argument("--store", choices=["sqlite", "postgres"], default="sqlite", help="the centre's, of refill")
@@ -51,7 +50,7 @@ def arguments():
     unknown = set(a.names) - set(NAMES)
     if unknown:
         p.error(f"no such benchmark: {' '.join(sorted(unknown))}")
-    a.names = a.names or [n for n in NAMES if n not in APART]
+    a.names = a.names or NAMES
     return a
 
 

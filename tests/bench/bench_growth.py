@@ -1,4 +1,4 @@
-"""What becomes slower when there are ten times as many records (not among those that run when none is named: some five minutes).
+"""What becomes slower when there are ten times as many records.
 
     growth    a pull of 10 million records (BENCH_GROWTH) from four locals against one of a tenth; with each, what idle polls, answers and
               a start cost, with each store
@@ -22,7 +22,6 @@ ASKED = {  # name: path; the key is that of a record behind nine tenths of its o
     "a page, deep": "/v1/records?owner=n1&after=n1/{deep}", "a page, deep in all": "/v1/records?after=n1/{deep}",
     "a record": "/v1/records/n1/{deep}"}
 RATIO = 1.5  # of times of a fraction of a millisecond: the same, and the machine's noise
-APART = True
 
 
 # --- locals with their records ---
