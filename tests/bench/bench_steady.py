@@ -191,7 +191,8 @@ def look_at_tables(looks, name, sql):
 
 
 def look_at_server(looks, database):
-    backends = [int(pid) for pid in database.sql("SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")]
+    backends = [int(pid) for pid in database.sql("SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
+                                                 "AND backend_type = 'client backend'")]  # no autovacuum
     anonymous = [int(re.search(r"RssAnon:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1]) / 1024 for pid in backends]
     looks.note(("server", "connections"), len(backends))
     looks.note(("server", "memory"), max(anonymous))
