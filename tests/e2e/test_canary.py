@@ -17,9 +17,7 @@ E2E = lab.TOP / "tests" / "e2e"
 
 
 def private(path, text):
-    path.touch(0o600)
-    path.write_text(text + "\n")
-    return path
+    return lab.private_file(path, text + "\n")
 
 
 def bearer(token):

@@ -76,9 +76,7 @@ class Secret(Open):
     headers = {"Authorization": f"Bearer {SECRET}"}
 
     def options(self, site):
-        path = site.path / "secret"
-        path.write_text(SECRET)
-        path.chmod(0o600)
+        path = lab.private_file(site.path / "secret", SECRET)
         return ["--secret-file", str(path)]
 
 
