@@ -9,6 +9,7 @@ import pytest
 
 import crowd
 import evil
+import evil_kinds
 import lab
 import proc
 import protocol1
@@ -239,11 +240,11 @@ class Keeper(evil.Evil):
     def __init__(self, name):
         super().__init__(name, "replays_its_first_answer")
         self.holds = threading.Event()
-        self.kind = evil.Kind("serves", Keeper.keep)
+        self.kind = evil_kinds.Kind("serves", Keeper.keep)
 
     def keep(self, asked):
         if asked.path == "/v1/changes":
-            if int(asked.q["max_bytes"]) > evil.LARGE:
+            if int(asked.q["max_bytes"]) > evil_kinds.LARGE:
                 self.holds.set()
                 self.gone.wait(60)
             asked.q["limit"] = "2"
