@@ -1,34 +1,23 @@
 /* What the scheduler tells: an event for each change of state, within bounds, and views of many while others come and go. */
 #include "tests/contract/scheduled.h"
-
-static void test_each_change_of_state_is_one_event(void **state)
-{
-	struct lab *l = *state;
-	struct event_query q = {.node = NODE, .least_level = -1, .limit = 100};
-	struct buf out = {0};
-	add_and_settle(l);
-	int states = 0;
-	int64_t until_us = clock_mono_us() + PATIENCE_MS * 1000;
-	while (states < 2 && clock_mono_us() < until_us) {
-		buf_clear(&out);
-		MUST(store_events(l->store, &q, &out, &l->why));
-		states = 0;
-		for (const char *at = out.at; (at = strstr(at, "\"node.state\"")); at++)
-			states++;
-	}
-	assert_int_equal(states, 2); /* never_seen → catching_up → in_sync */
-	buf_done(&out);
-}
+#include "tests/support/occurrences.h"
 
 static unsigned events_of_states(struct lab *l, struct buf *out)
 {
 	struct event_query q = {.node = NODE, .least_level = -1, .limit = 1000};
-	unsigned n = 0;
 	buf_clear(out);
 	MUST(store_events(l->store, &q, out, &l->why));
-	for (const char *at = out->at; (at = strstr(at, "\"node.state\"")); at++)
-		n++;
-	return n;
+	return occurrences(out->at, "\"node.state\"");
+}
+
+static void test_each_change_of_state_is_one_event(void **state)
+{
+	struct lab *l = *state;
+	struct buf out = {0};
+	add_and_settle(l);
+	assert_true(EVENTUALLY(PATIENCE_MS, events_of_states(l, &out) >= 2));
+	assert_int_equal(events_of_states(l, &out), 2); /* never_seen → catching_up → in_sync */
+	buf_done(&out);
 }
 
 static bool offline(struct lab *l, const struct node_view *v)
@@ -58,10 +47,7 @@ static void test_a_node_that_is_up_and_down_all_the_time_does_not_flood_the_even
 	assert_in_range(trouble.told_states, SLOT_TELLS.at_once - 1, SLOT_TELLS.at_once + more);
 	MUST(store_node_pause(l->store, NULL, NODE, true, &l->why));
 	scheduler_changed(l->scheduler, NODE);
-	int64_t until_us = clock_mono_us() + PATIENCE_MS * 1000;
-	while (!strstr(out.at, "paused (was") && clock_mono_us() < until_us)
-		events_of_states(l, &out);
-	assert_non_null(strstr(out.at, "paused (was"));
+	assert_true(EVENTUALLY(PATIENCE_MS, (events_of_states(l, &out), strstr(out.at, "paused (was"))));
 	assert_non_null(strstr(out.at, "times since that"));
 	buf_done(&out);
 }
