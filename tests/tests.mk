@@ -81,7 +81,7 @@ crowd-program: $(B)/tests/crowd/crowd
 disk-program: $(B)/tests/disk/disk
 uncertain-programs: $(UNCERTAIN)
 
-# The release build against SQLite alone and PostgreSQL alone; BENCH_RECORDS and BENCH_ROUNDS say how much.
+# The release build against what others take for the same work; BENCH_RECORDS and BENCH_ROUNDS say how much (tests/README.md).
 $(B)/tests/bench/%: $(B)/tests/bench/%.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LDLIBS)
 #? make bench                          how fast, as ratios to what others take; BENCH_RECORDS=… BENCH_ROUNDS=5 BENCH_JSON=build/bench.json
