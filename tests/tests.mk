@@ -17,9 +17,10 @@ $(B)/tests/contract/test_store_faults: LDFLAGS += -Wl,--wrap=PQsendQueryPrepared
 $(B)/tests/contract/test_torture: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
 $(B)/tests/contract/test_store_postgres: LDFLAGS += -Wl,--wrap=PQgetResult
 $(B)/tests/contract/test_store_quarantine: LDFLAGS += -Wl,--wrap=store_meet,--wrap=store_bulk_meet
-$(B)/tests/contract/test_api: LDFLAGS += -Wl,--wrap=store_record,--wrap=store_ping,--wrap=store_counts,--wrap=store_node_add
+$(B)/tests/contract/test_api_away: LDFLAGS += -Wl,--wrap=store_record,--wrap=store_ping,--wrap=store_counts,--wrap=store_node_add
 $(B)/tests/contract/test_reload_nodes: LDFLAGS += -Wl,--wrap=db_begin,--wrap=stmt_begin
-$(B)/tests/contract/test_scheduler: LDFLAGS += -Wl,--wrap=store_node,--wrap=store_apply_pages,--wrap=store_events_add,--wrap=transfer_start_soon,--wrap=log_event
+$(filter $(B)/tests/contract/test_scheduler%,$(UNIT)): LDFLAGS += -Wl,--wrap=store_node,--wrap=store_apply_pages,--wrap=store_events_add,--wrap=log_event
+$(B)/tests/contract/test_scheduler: LDFLAGS += -Wl,--wrap=transfer_start_soon
 $(B)/tests/contract/test_resolver: LDFLAGS += -Wl,--wrap=getaddrinfo,--wrap=freeaddrinfo,--wrap=clock_mono_us
 $(B)/tests/contract/test_transfer: LDFLAGS += -Wl,--wrap=getaddrinfo,--wrap=freeaddrinfo
 $(B)/tests/unit/test_coding: LDFLAGS += -Wl,--wrap=ZSTD_decompressStream,--wrap=inflate
@@ -80,7 +81,7 @@ crowd-program: $(B)/tests/crowd/crowd
 disk-program: $(B)/tests/disk/disk
 uncertain-programs: $(UNCERTAIN)
 
-# The release build against SQLite alone and PostgreSQL alone; BENCH_RECORDS and BENCH_ROUNDS say how much.
+# The release build against what others take for the same work; BENCH_RECORDS and BENCH_ROUNDS say how much (tests/README.md).
 $(B)/tests/bench/%: $(B)/tests/bench/%.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LDLIBS)
 #? make bench                          how fast, as ratios to what others take; BENCH_RECORDS=… BENCH_ROUNDS=5; figures in $(B)/bench.json or BENCH_JSON=…

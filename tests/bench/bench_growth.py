@@ -10,7 +10,7 @@ import statistics
 import subprocess
 import time
 
-from ground import BIN, NODES, Site, body, cpu_s, lab, peak_mib
+from ground import BIN, NODES, Site, asked_ms, body, cpu_s, peak_mib
 from bench_postgres import Server
 import pg
 
@@ -84,18 +84,6 @@ class Size:
 
 # --- what it costs that they are there ---
 
-def ask(centre, path):
-    """Milliseconds of one request; of many the quarter that nothing else on the machine disturbed."""
-    with lab.kept(centre.url) as get:
-        def once():
-            start = time.monotonic()
-            status, answer = get("GET", path)
-            assert status == 200, answer
-            return (time.monotonic() - start) * 1000
-        once()
-        return sorted(once() for _ in range(100))[25]
-
-
 def polls(centre, locals_):
     return sum(centre.node(l.name)["polls"]["ok"] for l in locals_)
 
@@ -125,7 +113,8 @@ def started(centre, store):
 
 
 def look(size, centre, store):
-    seen = {name: ask(centre, path.format(deep=size.deep)) for name, path in ASKED.items()}
+    # of many the quarter that nothing else on the machine disturbed
+    seen = {name: asked_ms(centre, path.format(deep=size.deep), 100)[25] for name, path in ASKED.items()}
     seen["an idle poll"] = idle(size, centre)
     seen["a proof"] = statistics.median(proof(centre) for _ in range(5))
     seen["peak"], seen["a local's peak"] = peak_mib(centre), max(map(peak_mib, size.locals))

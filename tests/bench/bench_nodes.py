@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 
-from ground import Site, cpu_s
+from ground import STARTS_S, Site, cpu_s, resident_mib
 from bench_postgres import Server
 import crowd
 import lab
@@ -35,10 +35,6 @@ class Window:
         self.core = (cpu_s(self.program) - self.cpu) / self.s * 100
         self.seen = self.members.mark()
         return self
-
-
-def resident_mib(program):
-    return crowd.resident_mib(program)
 
 
 def all_in_step(centre, n, seconds=120):
@@ -65,13 +61,6 @@ def all_scraped(members):
 def all_told(centre):
     """That thousands of nodes came into step is as many events, which are stored by and by."""
     whole_second("all told", lambda: centre.get("/v1/events?limit=1").json["events"][0]["id"], lambda before, now: before == now)
-
-
-def started(centre):
-    """Thousands of nodes are added one by one before it listens."""
-    centre.spawn()
-    lab.wait_until("it listens", lambda: "listening" in centre.log_text(), 120)
-    return centre.listens()
 
 
 # --- Prometheus ---
@@ -158,7 +147,7 @@ def trickle(site, table):
     members = crowd.Crowd(NODES, 140)
     try:
         database = pg.Database("trickle", server.server)
-        centre = started(site.centre("trickle", members.nodes, ["--poll-interval", "10s"], store=database))
+        centre = site.centre("trickle", members.nodes, ["--poll-interval", "10s"], store=database).spawn().listens(STARTS_S)
         all_in_step(centre, NODES)
         write_evenly(members, NODES)
         figures = []
@@ -210,7 +199,7 @@ def mixed(site, table):
     with_dead, without = [], []
     try:
         nodes = [*quiet.nodes, *writing.nodes, *dying.nodes, *dead]
-        centre = started(site.centre("mixed", nodes, ["--poll-interval", f"{INTERVAL_S}s"]))
+        centre = site.centre("mixed", nodes, ["--poll-interval", f"{INTERVAL_S}s"]).spawn().listens(STARTS_S)
         all_in_step(centre, alive + 1)
         write_evenly(writing, 100)
         for i in range(table.rounds):

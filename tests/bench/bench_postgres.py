@@ -8,13 +8,13 @@ both go through the same four stages; at each, the floor and the centre take tur
     update  another version of each of the first
     reset   every local has a new epoch and the same records, so that all are read again
 """
-import pathlib
 import shutil
 import sqlite3
 import time
 
-from ground import NODES, PAGE, POST, TICKS, TOP, Site, body, cpu_s, fill, lab, peak_mib, tool
+from ground import NODES, PAGE, POST, TOP, Site, body, cpu_s, fill, lab, peak_mib, tool
 import pg
+import proc
 
 RECORDS = 1000000
 COLUMNS = ("owner id type body deleted actor n vv h0 h1 created_at updated_at clock_error local_h0 local_h1 "
@@ -37,16 +37,14 @@ class Server(pg.Cluster):
     def cpu_s(self):
         """Of all its processes, those that have ended too."""
         server, *children = self.pids()
-        return ticks(server, 15) + sum(ticks(pid, 13) for pid in children)
+        return proc.cpu_s(server, children=True) + sum(map(cpu_of_child, children))
 
 
-def ticks(pid, end):
-    """In seconds; with the 14th and 15th field also those of its children that were waited for."""
+def cpu_of_child(pid):
     try:
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    except FileNotFoundError:
+        return proc.cpu_s(pid)
+    except FileNotFoundError:  # it has ended meanwhile, and the server waited for it
         return 0
-    return sum(map(int, fields[11:end])) / TICKS
 
 
 # --- the locals, as they are at each stage ---

@@ -9,7 +9,7 @@ import statistics
 import threading
 import time
 
-from ground import Site
+from ground import STARTS_S, Site, asked_ms, peak_mib
 from bench_postgres import Server
 import crowd
 import lab
@@ -53,20 +53,8 @@ class Many(list):
             c.close()
 
 
-def ask(centre, path):
-    """Milliseconds of one request, the median of some over one connection."""
-    with lab.kept(centre.url) as get:
-        def once():
-            start = time.monotonic()
-            status, body = get("GET", path)
-            assert status == 200, body
-            return (time.monotonic() - start) * 1000
-        once()
-        return statistics.median(once() for _ in range(TIMES))
-
-
 def ask_all(centre, rounds, how):
-    return {name: [ask(centre, path.format(state=STATE[how])) for _ in range(rounds)] for name, (path, _) in ASKED.items()}
+    return {name: [statistics.median(asked_ms(centre, path.format(state=STATE[how]), TIMES)) for _ in range(rounds)] for name, (path, _) in ASKED.items()}
 
 
 def delay(centre, members):
@@ -101,23 +89,16 @@ def dead(centre):
     return states(centre)["offline"] == NODES
 
 
-def started(centre):
-    """To add as many nodes takes a while, a commit each."""
-    centre.spawn()
-    lab.wait_until("it listens", lambda: "listening" in centre.log_text(), 120)
-    return centre.listens()
-
-
 def reading(site, table, store, database):
     members = Many(NODES)
     try:
-        centre = started(site.centre(f"reading-{store}", members.nodes, ["--poll-interval", "10s"], store=database))
+        centre = site.centre(f"reading-{store}", members.nodes, ["--poll-interval", "10s"], store=database).spawn().listens(STARTS_S)
         lab.wait_until("all in step", lambda: states(centre)["in_sync"] == NODES, 180)
         tell(table, store, "polled", ask_all(centre, table.rounds, "polled"))
         pairs = [delay(centre, members) for _ in range(min(table.rounds, 2))]
         table.add(f"{store}: polls' p99", "ms", [a["p99"] for a, _ in pairs], "from an answer to the next request; nobody reads")
         table.add(f"{store}: beside readers", "ms", [b["p99"] for _, b in pairs], "the same while two read /v1/nodes and /metrics all the time")
-        table.add(f"{store}: memory", "MiB", [crowd.resident_mib(centre, peak=True)], "the centre's peak so far")
+        table.add(f"{store}: memory", "MiB", [peak_mib(centre)], "the centre's peak so far")
         centre.stop()
     finally:
         members.close()

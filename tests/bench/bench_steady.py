@@ -17,6 +17,7 @@ from ground import Site, cpu_s, lab
 from bench_postgres import Server
 import hooks
 import pg
+import proc
 import sse
 
 SECONDS = int(os.environ.get("BENCH_STEADY_SECONDS") or 120)
@@ -160,26 +161,15 @@ def memory(pid):
     return [int(re.search(rf"^{name}: +(\d+)", text, re.M)[1]) / 1024 for name in ("Rss", "Pss")]
 
 
-def open_files(pid):
-    links = []
-    for f in pathlib.Path(f"/proc/{pid}/fd").iterdir():
-        try:
-            links.append(os.readlink(f))
-        except FileNotFoundError:
-            pass  # closed meanwhile
-    return links
-
-
 def look_at(looks, program, name):
     pid = program.process.pid
     rss, pss = memory(pid)
-    links = open_files(pid)
-    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    links = proc.open_files(pid)
     looks.note((name, "rss"), rss)
     looks.note((name, "pss"), pss)
     looks.note((name, "descriptors"), len(links))
     looks.note((name, "deleted"), sum(l.endswith("(deleted)") for l in links))
-    looks.note((name, "threads"), int(re.search(r"Threads:\s+(\d+)", status)[1]))
+    looks.note((name, "threads"), proc.threads(pid))
     looks.note((name, "cpu"), cpu_s(program))
     looks.note((name, "log"), program.log.stat().st_size / MIB)
     looks.note((name, "wal"), sum(f.stat().st_size for f in program.directory.glob(f"{program.name}.db-wal")) / MIB)
@@ -193,7 +183,7 @@ def look_at_tables(looks, name, sql):
 def look_at_server(looks, database):
     backends = [int(pid) for pid in database.sql("SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
                                                  "AND backend_type = 'client backend'")]  # no autovacuum
-    anonymous = [int(re.search(r"RssAnon:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1]) / 1024 for pid in backends]
+    anonymous = [int(proc.status(pid, "RssAnon")) / 1024 for pid in backends]
     looks.note(("server", "connections"), len(backends))
     looks.note(("server", "memory"), max(anonymous))
     looks.note(("server", "temporary"), int(database.sql("SELECT temp_files FROM pg_stat_database WHERE datname = current_database()")[0]))

@@ -2,7 +2,6 @@
 
     wire      records that --generate made, pulled as they are, as by default, and packed; and over a line of 20 Mbit/s
 """
-import contextlib
 import pathlib
 import re
 import secrets
@@ -11,7 +10,7 @@ import time
 
 from ground import Site, cpu_s
 import lab
-from netns import ADDRESS, Cable, Refused
+from netns import ADDRESS, Away, Cable, Refused
 
 BENCHES = ("wire",)
 
@@ -80,21 +79,6 @@ def loopback(site, table):
 
 # --- a slow line ---
 
-class Away(lab.Local):
-    """At the other end of the cable."""
-
-    def __init__(self, cable, *args):
-        super().__init__(*args)
-        self.cable = cable
-
-    def argv(self):
-        return [f"{ADDRESS['site']}:{self.port}" if a == f"127.0.0.1:{self.port}" else a for a in super().argv()]
-
-    def spawn(self):
-        with self.cable.at("site"):
-            return super().spawn()
-
-
 def came(cable):
     """Bytes that came over the cable to the centre, with all that packets have around them."""
     with cable.at("centre"):
@@ -102,39 +86,20 @@ def came(cable):
     return int(re.search(r"RX:.*?\\\s+(\d+)", shown)[1])
 
 
-def token(path, text):
-    path.write_text(text)
-    path.chmod(0o600)
-    return path
-
-
-@contextlib.contextmanager
-def authorised(secret):
-    """What is asked from here shows the secret."""
-    plain = lab.call
-    lab.call = lambda url, *args, headers=None, **kw: plain(
-        url, *args, headers={"Authorization": "Bearer " + secret.read_text(), **(headers or {})}, **kw)
-    try:
-        yield
-    finally:
-        lab.call = plain
-
-
 def slow(site, cable, table):
-    secret = token(site.path / "secret", secrets.token_urlsafe(32))
+    secret = lab.private_file(site.path / "secret", secrets.token_urlsafe(32))
     near = site.local("far")
     generate(near, FAR_RECORDS)
-    far = Away(cable, site.path, "far", 7101)
-    far.options = ["--token-file", token(site.path / "far.token", ""), "--app-token-file", secret, "--allow-plain-http"]
+    far = Away(cable, site.path, "far", 7101, ["--token-file", site.path / "far.token", "--app-token-file", secret, "--allow-plain-http"])
     site.programs.append(far)
     options = ["--secret-file", secret, "--allow-network", "10.77.0.0/24", "--allow-plain-http"]
     with cable.at("site"):
         subprocess.run(["tc", "qdisc", "add", "dev", "cable", "root", "tbf", "rate", LINE, "burst", "64kb", "latency", "400ms"], check=True)
-    with cable.at("centre"), authorised(secret):
+    with cable.at("centre"), lab.authorised(lambda url: secret):
         far.url = f"http://{ADDRESS['site']}:{far.port}"
         known = site.centre("known", [], options)
         known.start()
-        token(site.path / "far.token", known.get("/v1/nodes").status == 200 and known.post(
+        lab.private_file(site.path / "far.token", known.get("/v1/nodes").status == 200 and known.post(
             "/v1/nodes", {"name": "far", "url": far.url}).json["token"])
         known.stop()
         far.start()

@@ -13,12 +13,13 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.setdefault("TIDEMARK_BIN", str(TOP / "build" / "release")))
 sys.path.insert(0, str(TOP / "tests" / "e2e"))
 import lab  # noqa: E402
+import proc  # noqa: E402
 
 NODES = 4
 POST = 5000  # records of one request that fills a local
-TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = 5000  # rows of one of the floor's transactions, as many as a pull's page
 PUSH = 5000  # and as many as a push
+STARTS_S = 120  # a centre that has thousands of nodes to add before it listens takes no longer
 
 
 def tool(name, *args):
@@ -28,13 +29,15 @@ def tool(name, *args):
 
 def cpu_s(program):
     """User and system time of a running program."""
-    fields = pathlib.Path(f"/proc/{program.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    return proc.cpu_s(program.process.pid)
+
+
+def resident_mib(program):
+    return proc.resident_mib(program.process.pid)
 
 
 def peak_mib(program):
-    status = pathlib.Path(f"/proc/{program.process.pid}/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+    return proc.resident_mib(program.process.pid, peak=True)
 
 
 def remove(db):
@@ -66,6 +69,18 @@ def machine():
     return {"cpu": cpu[1] if cpu else platform.machine(), "cores": len(os.sched_getaffinity(0)), "kernel": platform.release(),
             "memory_mib": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20, "commit": commit,
             "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+
+
+def asked_ms(centre, path, times):
+    """Of so many requests, one after the other on one connection: how long each took, in rising order."""
+    with lab.kept(centre.url) as get:
+        def once():
+            start = time.monotonic()
+            status, answer = get("GET", path)
+            assert status == 200, answer
+            return (time.monotonic() - start) * 1000
+        once()
+        return sorted(once() for _ in range(times))
 
 
 class Table:

@@ -101,6 +101,17 @@ static inline int site_gone(void **state)
 	return system(command);
 }
 
+/* A cmocka test on a file, or twice: on a file and in memory. */
+#define SITE_TEST_ON_FILE(f)                                       \
+	{                                                          \
+#f ", on a file", f, site_on_file, site_gone, NULL \
+	}
+#define SITE_TEST(f)                                                 \
+	SITE_TEST_ON_FILE(f),                                        \
+	{                                                            \
+#f ", in memory", f, site_in_memory, site_gone, NULL \
+	}
+
 static inline void site_begin(struct site *s)
 {
 	ASSERT_OK(replica_write_begin(s->r, &why));
@@ -154,6 +165,16 @@ static inline struct replica_status site_status(struct site *s)
 	struct replica_status status;
 	ASSERT_OK(replica_status(s->r, &status, &why));
 	return status;
+}
+
+/* Who wrote the record's present version. */
+static inline uint64_t site_actor_of(struct site *s, const char *id)
+{
+	struct arena a = {0};
+	struct record v;
+	ASSERT_OK(replica_get(s->r, span_of(id), &v, &a, &why));
+	arena_done(&a);
+	return v.dot.actor;
 }
 
 /* A version as the centre would push it. */

@@ -19,6 +19,7 @@
 
 #include "shared/chrony.h"
 #include "shared/clock.h"
+#include "tests/support/eventually.h"
 
 #include <cmocka.h> /* last: its fail() is a macro */
 
@@ -184,11 +185,7 @@ static void a_silent_program_is_ended_in_time(void **state)
 	assert_non_null(f);
 	assert_int_equal(fscanf(f, "%d", &pid), 1);
 	fclose(f);
-	int64_t until_us = clock_mono_us() + LONG_MS * 1000;
-	while (!is_dead(pid)) {
-		usleep(1000);
-		assert_true(clock_mono_us() < until_us);
-	}
+	assert_true(EVENTUALLY(LONG_MS, is_dead(pid)));
 }
 
 static void a_stop_ends_it_at_once(void **state)
@@ -217,15 +214,16 @@ static void works_where_children_are_ignored(void **state)
 
 /* --- the thread --- */
 
-static void wait_for(enum chrony_state wanted)
+static enum chrony_state state_now(void)
 {
 	struct chrony c;
-	int64_t until_us = clock_mono_us() + LONG_MS * 1000;
-	do {
-		usleep(1000);
-		chrony_now(&c);
-		assert_true(clock_mono_us() < until_us);
-	} while (c.state != wanted);
+	chrony_now(&c);
+	return c.state;
+}
+
+static void wait_for(enum chrony_state wanted)
+{
+	assert_true(EVENTUALLY(LONG_MS, state_now() == wanted));
 }
 
 static void start(const struct bench *b)
@@ -278,12 +276,8 @@ static void stops_while_it_waits_for_an_answer(void **state)
 	snprintf(script, sizeof script, ": > %s; exec sleep 100", b->state);
 	program_is(b, script);
 	start(b);
-	int64_t until_us = clock_mono_us() + LONG_MS * 1000, began_us;
-	while (stat(b->state, &st) != 0) {
-		usleep(1000);
-		assert_true(clock_mono_us() < until_us);
-	}
-	began_us = clock_mono_us();
+	assert_true(EVENTUALLY(LONG_MS, stat(b->state, &st) == 0));
+	int64_t began_us = clock_mono_us();
 	chrony_stop();
 	assert_true(clock_mono_us() - began_us < LONG_MS * 1000 / 2);
 	chrony_stop(); /* again is harmless */

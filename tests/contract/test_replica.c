@@ -376,36 +376,26 @@ static void a_newer_schema_is_refused(void **state)
 	assert_non_null(strstr(why.text, "newer version"));
 }
 
-#define ON_FILE(f)                                                 \
-	{                                                          \
-#f ", on a file", f, site_on_file, site_gone, NULL \
-	}
-#define BOTH(f)                                                      \
-	ON_FILE(f),                                                  \
-	{                                                            \
-#f ", in memory", f, site_in_memory, site_gone, NULL \
-	}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BOTH(a_put_makes_a_version),
-		BOTH(the_same_content_is_not_written),
-		BOTH(a_draft_without_an_id_gets_one),
-		BOTH(a_deleted_record_keeps_its_place),
-		BOTH(preconditions_are_kept),
-		BOTH(new_and_known_ones_come_in_any_order),
-		BOTH(an_actor_is_fresh_at_each_opening),
-		BOTH(a_push_compares_and_sets),
-		BOTH(a_record_is_as_old_as_its_life),
-		BOTH(the_log_is_a_chain_and_the_digest_its_sum),
-		BOTH(a_job_is_undone_alone),
-		BOTH(an_epoch_is_renamed_once),
-		BOTH(another_nodes_database_is_refused),
-		ON_FILE(a_second_opening_is_refused),
-		ON_FILE(a_removed_file_is_not_written_to),
-		ON_FILE(a_replaced_file_is_not_read),
-		ON_FILE(a_newer_schema_is_refused),
+		SITE_TEST(a_put_makes_a_version),
+		SITE_TEST(the_same_content_is_not_written),
+		SITE_TEST(a_draft_without_an_id_gets_one),
+		SITE_TEST(a_deleted_record_keeps_its_place),
+		SITE_TEST(preconditions_are_kept),
+		SITE_TEST(new_and_known_ones_come_in_any_order),
+		SITE_TEST(an_actor_is_fresh_at_each_opening),
+		SITE_TEST(a_push_compares_and_sets),
+		SITE_TEST(a_record_is_as_old_as_its_life),
+		SITE_TEST(the_log_is_a_chain_and_the_digest_its_sum),
+		SITE_TEST(a_job_is_undone_alone),
+		SITE_TEST(an_epoch_is_renamed_once),
+		SITE_TEST(another_nodes_database_is_refused),
+		SITE_TEST_ON_FILE(a_second_opening_is_refused),
+		SITE_TEST_ON_FILE(a_removed_file_is_not_written_to),
+		SITE_TEST_ON_FILE(a_replaced_file_is_not_read),
+		SITE_TEST_ON_FILE(a_newer_schema_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -201,15 +201,6 @@ static void every_statement_may_fail(void **state)
 	assert_true(digest_equal(before.digest, site_recount(s)));
 }
 
-static uint64_t actor_of(struct site *s, const char *id)
-{
-	struct arena a = {0};
-	struct record v;
-	ASSERT_OK(replica_get(s->r, span_of(id), &v, &a, &why));
-	arena_done(&a);
-	return v.dot.actor;
-}
-
 static enum err put_until_uncertain(struct site *s)
 {
 	enum err e = OK;
@@ -229,20 +220,20 @@ static void an_uncertain_commit_ends_the_actor(void **state)
 {
 	struct site *s = *state;
 	site_put(s, "over", "a");
-	uint64_t first = actor_of(s, "over");
+	uint64_t first = site_actor_of(s, "over");
 	fault.undone = true;
 	put_until_uncertain(s);
 	fault.undone = false;
-	assert_int_equal(actor_of(s, "over"), first);
+	assert_int_equal(site_actor_of(s, "over"), first);
 	site_put(s, "over", "b");
-	uint64_t second = actor_of(s, "over");
+	uint64_t second = site_actor_of(s, "over");
 	assert_int_not_equal(second, first);
 	fault.done_first = true;
 	put_until_uncertain(s);
 	fault.done_first = false;
-	assert_int_equal(actor_of(s, "over"), second);
+	assert_int_equal(site_actor_of(s, "over"), second);
 	site_put(s, "over", "c");
-	assert_int_not_equal(actor_of(s, "over"), second);
+	assert_int_not_equal(site_actor_of(s, "over"), second);
 }
 
 static void an_opening_that_fails_can_be_repeated(void **state)

@@ -237,28 +237,19 @@ static void a_restored_database_is_recognised(void **state)
 	assert_int_equal(verdict_of(s, old), FEED_SERVED);
 }
 
-static uint64_t actor_of(struct site *s, const char *id)
-{
-	struct arena a = {0};
-	struct record v;
-	ASSERT_OK(replica_get(s->r, span_of(id), &v, &a, &why));
-	arena_done(&a);
-	return v.dot.actor;
-}
-
 /* Another connection turns the log back while the replica is open. */
 static void contents_changed_underneath_get_a_fresh_actor(void **state)
 {
 	struct site *s = *state;
 	site_put(s, "a", "1");
-	uint64_t first = actor_of(s, "a");
+	uint64_t first = site_actor_of(s, "a");
 	site_put(s, "b", "1");
-	assert_int_equal(actor_of(s, "b"), first);
+	assert_int_equal(site_actor_of(s, "b"), first);
 	site_meddle(s, "DELETE FROM records WHERE seq = 2",
 		"UPDATE state SET seq = 1, head = (SELECT head FROM records WHERE seq = 1)");
 	site_put(s, "c", "1");
 	assert_int_equal(site_status(s).head.seq, 2);
-	assert_int_not_equal(actor_of(s, "c"), first);
+	assert_int_not_equal(site_actor_of(s, "c"), first);
 }
 
 static void a_recount_is_the_truth(void **state)
@@ -320,30 +311,20 @@ static void only_a_page_at_the_head_is_recounted(void **state)
 	served_done(&p);
 }
 
-#define ON_FILE(f)                                                 \
-	{                                                          \
-#f ", on a file", f, site_on_file, site_gone, NULL \
-	}
-#define BOTH(f)                                                      \
-	ON_FILE(f),                                                  \
-	{                                                            \
-#f ", in memory", f, site_in_memory, site_gone, NULL \
-	}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BOTH(pages_partition_the_log),
-		BOTH(a_page_keeps_to_its_bytes_but_holds_one),
-		BOTH(an_empty_page_ends_where_it_began),
-		BOTH(another_basis_is_not_served),
-		BOTH(every_place_past_the_acknowledged_is_known),
-		BOTH(nothing_is_dropped_before_a_centre_was_heard),
-		ON_FILE(a_restored_database_is_recognised),
-		BOTH(a_recount_is_the_truth),
-		BOTH(a_recount_finds_bytes_that_were_changed),
-		BOTH(only_a_page_at_the_head_is_recounted),
-		BOTH(contents_changed_underneath_get_a_fresh_actor),
+		SITE_TEST(pages_partition_the_log),
+		SITE_TEST(a_page_keeps_to_its_bytes_but_holds_one),
+		SITE_TEST(an_empty_page_ends_where_it_began),
+		SITE_TEST(another_basis_is_not_served),
+		SITE_TEST(every_place_past_the_acknowledged_is_known),
+		SITE_TEST(nothing_is_dropped_before_a_centre_was_heard),
+		SITE_TEST_ON_FILE(a_restored_database_is_recognised),
+		SITE_TEST(a_recount_is_the_truth),
+		SITE_TEST(a_recount_finds_bytes_that_were_changed),
+		SITE_TEST(only_a_page_at_the_head_is_recounted),
+		SITE_TEST(contents_changed_underneath_get_a_fresh_actor),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -230,23 +230,17 @@ static void a_claim_beyond_the_end_is_no_contradiction(void **state)
 	assert_int_equal(replica_contradictions(s->r), 0);
 }
 
-#define BOTH(f)                                                      \
-	{#f ", on a file", f, site_on_file, site_gone, NULL},        \
-	{                                                            \
-#f ", in memory", f, site_in_memory, site_gone, NULL \
-	}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BOTH(what_a_push_replaces_is_kept),
-		BOTH(the_same_again_is_no_loss),
-		BOTH(what_nobody_acknowledged_never_goes),
-		BOTH(so_many_bytes_are_kept_and_no_more),
-		BOTH(what_is_undone_keeps_nothing),
-		BOTH(nobody_vouches_for_what_was_never_written),
-		BOTH(a_forgotten_place_is_no_contradiction),
-		BOTH(a_claim_beyond_the_end_is_no_contradiction),
+		SITE_TEST(what_a_push_replaces_is_kept),
+		SITE_TEST(the_same_again_is_no_loss),
+		SITE_TEST(what_nobody_acknowledged_never_goes),
+		SITE_TEST(so_many_bytes_are_kept_and_no_more),
+		SITE_TEST(what_is_undone_keeps_nothing),
+		SITE_TEST(nobody_vouches_for_what_was_never_written),
+		SITE_TEST(a_forgotten_place_is_no_contradiction),
+		SITE_TEST(a_claim_beyond_the_end_is_no_contradiction),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

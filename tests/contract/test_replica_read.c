@@ -1,5 +1,6 @@
 /* The replica's other reading: status, lists, buckets, and waiting for news. */
 #include "tests/contract/site.h"
+#include "tests/support/occurrences.h"
 
 #include "shared/clock.h"
 
@@ -112,8 +113,7 @@ static void a_list_looks_at_so_many_and_no_more(void **state)
 		q.after = span_of(after);
 		buf_clear(&out);
 		ASSERT_OK(replica_list(s->r, &q, &out, &why));
-		for (const char *at = out.at; (at = strstr(at, "\"id\":")); at++)
-			found++;
+		found += occurrences(out.at, "\"id\":");
 		next = strstr(out.at, "\"next\":\"");
 		if (next)
 			(void)snprintf(after, sizeof after, "%.3s", next + 8);
@@ -156,14 +156,13 @@ static void a_list_goes_by_key(void **state)
 static void a_list_is_bounded_in_bytes(void **state)
 {
 	struct site *s = *state;
-	unsigned least = PAGE_BYTES_DEFAULT / RECORD_BODY_MAX, found = 0;
+	unsigned least = PAGE_BYTES_DEFAULT / RECORD_BODY_MAX, found;
 	struct buf out = {0};
 	struct record_query q = {.limit = 1000};
 
 	(void)site_put_large(s);
 	ASSERT_OK(replica_list(s->r, &q, &out, &why));
-	for (const char *at = out.at; (at = strstr(at, "\"id\":\"l")); at++)
-		found++;
+	found = occurrences(out.at, "\"id\":\"l");
 	assert_in_range(found, least - 1, least + 1);
 	char next[32];
 	snprintf(next, sizeof next, "\"next\":\"l%02u\"}", found - 1);
@@ -359,26 +358,20 @@ static void news_end_a_wait(void **state)
 	assert_true(clock_mono_us() - begun_us < 30000000);
 }
 
-#define BOTH(f)                                                      \
-	{#f ", on a file", f, site_on_file, site_gone, NULL},        \
-	{                                                            \
-#f ", in memory", f, site_in_memory, site_gone, NULL \
-	}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BOTH(the_status_counts_what_nobody_has),
-		BOTH(what_nobody_has_is_counted_exactly),
-		BOTH(a_list_looks_at_so_many_and_no_more),
-		BOTH(a_list_goes_by_key),
-		BOTH(a_list_is_bounded_in_bytes),
-		BOTH(buckets_cut_the_digest),
-		BOTH(buckets_ask_for_the_basis),
+		SITE_TEST(the_status_counts_what_nobody_has),
+		SITE_TEST(what_nobody_has_is_counted_exactly),
+		SITE_TEST(a_list_looks_at_so_many_and_no_more),
+		SITE_TEST(a_list_goes_by_key),
+		SITE_TEST(a_list_is_bounded_in_bytes),
+		SITE_TEST(buckets_cut_the_digest),
+		SITE_TEST(buckets_ask_for_the_basis),
 		{"of_a_removed_file_nothing_is_told, on a file", of_a_removed_file_nothing_is_told,
 			site_on_file, site_gone, NULL},
-		BOTH(a_fetch_is_bounded_in_bytes),
-		BOTH(news_end_a_wait),
+		SITE_TEST(a_fetch_is_bounded_in_bytes),
+		SITE_TEST(news_end_a_wait),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

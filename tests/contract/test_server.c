@@ -95,25 +95,13 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* Takes an answer of that status with that text in its body. */
-static void expect(struct wire *w, int status, const char *text)
-{
-	struct wire_answer a;
-	wire_take(w, false, &a);
-	if (a.status != status || !strstr(a.body.at ? a.body.at : "", text))
-		fail_msg("%d %s, not %d %s", a.status, a.body.at, status, text);
-	if (status >= 400)
-		assert_true(wire_has(&a, "Content-Type: application/problem+json"));
-	wire_answer_done(&a);
-}
-
 /* After whatever came before, the next good request works. */
 static void expect_alive(struct fixture *f)
 {
 	struct wire w;
 	wire_open(&w, server_url(f->server));
 	wire_say(&w, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
-	expect(&w, 200, "ok");
+	wire_expect(&w, 200, "ok");
 	wire_close(&w);
 }
 
@@ -162,7 +150,7 @@ static void test_body_and_headers_of_an_answer(void **state)
 	assert_int_equal(a.status, 204);
 	wire_answer_done(&a);
 	wire_say(&f->w, "GET /v1/records/a HTTP/1.1\r\nHost: localhost\r\n\r\n");
-	expect(&f->w, 200, "a loopback");
+	wire_expect(&f->w, 200, "a loopback");
 }
 
 static void test_head(void **state)
@@ -186,9 +174,9 @@ static void test_pipelining(void **state)
 	wire_say(&f->w, "GET /v1/records/1 HTTP/1.1\r\nHost: localhost\r\n\r\n"
 			"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n[]"
 			"GET /v1/records/3 HTTP/1.1\r\nHost: localhost\r\n\r\n");
-	expect(&f->w, 200, "1 ");
-	expect(&f->w, 201, "[]");
-	expect(&f->w, 200, "3 ");
+	wire_expect(&f->w, 200, "1 ");
+	wire_expect(&f->w, 201, "[]");
+	wire_expect(&f->w, 200, "3 ");
 }
 
 /* Requests after which nobody can say where the next one begins: refused, closed, and what follows never
@@ -275,12 +263,12 @@ static void test_early_413(void **state)
 		wire_open(&w, server_url(f->server));
 		wire_say(&w, "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: %s\r\n\r\n",
 			lengths[i]);
-		expect(&w, 413, "body_too_large");
+		wire_expect(&w, 413, "body_too_large");
 		assert_true(wire_ended(&w));
 		wire_close(&w);
 	}
 	wire_say(&f->w, "POST /pause HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n");
-	expect(&f->w, 413, "body_too_large");
+	wire_expect(&f->w, 413, "body_too_large");
 	expect_alive(f);
 }
 
@@ -288,9 +276,9 @@ static void test_missing_length(void **state)
 {
 	struct fixture *f = *state;
 	wire_say(&f->w, "POST /echo HTTP/1.1\r\nHost: localhost\r\n\r\n");
-	expect(&f->w, 411, "length_required");
+	wire_expect(&f->w, 411, "length_required");
 	wire_say(&f->w, "POST /pause HTTP/1.1\r\nHost: localhost\r\n\r\n");
-	expect(&f->w, 200, "ok");
+	wire_expect(&f->w, 200, "ok");
 }
 
 static void test_targets(void **state)
@@ -322,7 +310,7 @@ static void test_targets(void **state)
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		wire_say(&f->w, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", cases[i].target);
-		expect(&f->w, cases[i].status, cases[i].text); /* all on one connection */
+		wire_expect(&f->w, cases[i].status, cases[i].text); /* all on one connection */
 	}
 }
 
@@ -378,7 +366,7 @@ static void test_hosts(void **state)
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		wire_say(&f->w, "GET /healthz HTTP/1.1\r\n%s\r\n\r\n", cases[i].headers);
-		expect(&f->w, cases[i].status, cases[i].status == 200 ? "ok" : "forbidden");
+		wire_expect(&f->w, cases[i].status, cases[i].status == 200 ? "ok" : "forbidden");
 	}
 }
 
@@ -392,15 +380,15 @@ static void test_tokens(void **state)
 	assert_true(wire_has(&a, "WWW-Authenticate: Bearer"));
 	wire_answer_done(&a);
 	wire_say(&f->w, "GET /secret HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer wrong\r\n\r\n");
-	expect(&f->w, 401, "unauthorised");
+	wire_expect(&f->w, 401, "unauthorised");
 	/* A small body of a refused request is dropped, and the connection goes on. */
 	wire_say(&f->w, "POST /secret HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nGET");
-	expect(&f->w, 401, "unauthorised");
+	wire_expect(&f->w, 401, "unauthorised");
 	wire_say(&f->w, "GET /secret HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer token\r\n\r\n");
-	expect(&f->w, 200, "ok");
+	wire_expect(&f->w, 200, "ok");
 	/* A large one is not waited for. */
 	wire_say(&f->w, "POST /secret HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n");
-	expect(&f->w, 401, "unauthorised");
+	wire_expect(&f->w, 401, "unauthorised");
 	assert_true(wire_ended(&f->w));
 }
 
@@ -415,9 +403,9 @@ static void test_expect_continue(void **state)
 	assert_int_equal(a.status, 100);
 	wire_answer_done(&a);
 	wire_say(&f->w, "{}");
-	expect(&f->w, 201, "{}");
+	wire_expect(&f->w, 201, "{}");
 	wire_say(&f->w, "%s9999999\r\n\r\n", head);
-	expect(&f->w, 413, "body_too_large");
+	wire_expect(&f->w, 413, "body_too_large");
 }
 
 int main(void)

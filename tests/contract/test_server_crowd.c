@@ -1,6 +1,7 @@
 /* Too many at once: who goes, who is let in, what is refused, and that whoever is at work is left alone. */
 #include "shared/server.h"
 #include "shared/clock.h"
+#include "tests/support/eventually.h"
 #include "tests/support/gate.h"
 #include "tests/support/wire.h"
 
@@ -10,7 +11,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -63,9 +63,8 @@ static void handle_news(void *ctx, struct http_request *q, struct http_reply *r)
 	if (!http_may_wait(q))
 		return;
 	gate_note(&f->waiting);
-	while (!http_is_gone(q))
-		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-	gate_note(&f->over);
+	if (EVENTUALLY(WIRE_PATIENCE_MS, http_is_gone(q)))
+		gate_note(&f->over);
 }
 
 static void handle_large(void *ctx, struct http_request *q, struct http_reply *r)
@@ -131,21 +130,10 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void expect(struct wire *w, int status, const char *text)
-{
-	struct wire_answer a;
-	wire_take(w, false, &a);
-	if (a.status != status || !strstr(a.body.at ? a.body.at : "", text))
-		fail_msg("%d %s, not %d %s", a.status, a.body.at, status, text);
-	if (status == 503)
-		assert_true(wire_has(&a, "Retry-After: 1"));
-	wire_answer_done(&a);
-}
-
 static void ask(struct wire *w, const char *path, int status, const char *text)
 {
 	wire_say(w, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path);
-	expect(w, status, text);
+	wire_expect(w, status, text);
 }
 
 static void open_and_ask(struct fixture *f, struct wire *w)
@@ -224,7 +212,7 @@ static void test_who_is_at_work_stays(void **state)
 	}
 	gate_open(&f->working);
 	for (unsigned i = 0; i < SHARE; i++)
-		expect(&w[i], 200, "length");
+		wire_expect(&w[i], 200, "length");
 	close_all(w, SHARE);
 }
 
@@ -319,7 +307,7 @@ static void test_large_bodies_are_bounded(void **state)
 	wire_close(&other);
 	wire_open(&small, server_url(f->server));
 	wire_say(&small, "POST /post HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n12345");
-	expect(&small, 200, "5");
+	wire_expect(&small, 200, "5");
 	wire_close(&small);
 	/* The first has had its time: it makes room for one that is in earnest. */
 	assert_false(wire_stirs(&slow, AGED_MS));
@@ -329,7 +317,7 @@ static void test_large_bodies_are_bounded(void **state)
 	assert_non_null(body);
 	assert_true(wire_put(&w, body, LARGE));
 	free(body);
-	expect(&w, 200, "6291456");
+	wire_expect(&w, 200, "6291456");
 	wire_close(&w);
 	wire_close(&slow);
 	expect_figure(f, "tidemark_requests_shed_total{what=\"body\"} 1\n");
@@ -372,9 +360,9 @@ static void test_large_answers_take_turns(void **state)
 	assert_false(wire_stirs(&w[TURNS], AGED_MS));
 	assert_int_equal(f->making.came, TURNS + 1);
 	gate_open(&f->making);
-	expect(&other, 200, "length");
+	wire_expect(&other, 200, "length");
 	for (unsigned i = 0; i <= TURNS; i++)
-		expect(&w[i], 200, "length");
+		wire_expect(&w[i], 200, "length");
 	close_all(w, TURNS + 1);
 	wire_close(&other);
 }
@@ -405,7 +393,7 @@ static void test_nothing_is_made_for_nobody(void **state)
 	}
 	gate_open(&f->making);
 	for (unsigned i = 0; i < TURNS; i++)
-		expect(&w[i], 200, "length");
+		wire_expect(&w[i], 200, "length");
 	assert_int_equal(f->making.came, TURNS);
 	close_all(w, TURNS);
 }

@@ -112,21 +112,12 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void expect(struct wire *w, int status, const char *text)
-{
-	struct wire_answer a;
-	wire_take(w, false, &a);
-	if (a.status != status || !strstr(a.body.at ? a.body.at : "", text))
-		fail_msg("%d %s, not %d %s", a.status, a.body.at, status, text);
-	wire_answer_done(&a);
-}
-
 static void expect_alive(struct fixture *f)
 {
 	struct wire w;
 	wire_open(&w, server_url(f->server));
 	wire_say(&w, GOOD);
-	expect(&w, 200, "length");
+	wire_expect(&w, 200, "length");
 	wire_close(&w);
 }
 
@@ -142,9 +133,9 @@ static void test_many_wait_at_once(void **state)
 	expect_alive(f);
 	gate_open(&f->waiting);
 	for (unsigned i = 0; i < CROWD; i++) {
-		expect(&w[i], 200, "waited");
+		wire_expect(&w[i], 200, "waited");
 		wire_say(&w[i], GOOD);
-		expect(&w[i], 200, "length");
+		wire_expect(&w[i], 200, "length");
 		wire_close(&w[i]);
 	}
 }
@@ -159,7 +150,7 @@ static void test_waiting_is_not_reaped(void **state)
 	assert_true(gate_wait(&f->waiting, 1));
 	assert_false(wire_stirs(&w, 3 * TIMEOUT_MS));
 	gate_open(&f->waiting);
-	expect(&w, 200, "waited");
+	wire_expect(&w, 200, "waited");
 	wire_close(&w);
 }
 
@@ -171,7 +162,7 @@ static void drip(struct fixture *f, bool kept, const char *first, const char *dr
 	wire_open(&w, server_url(f->server));
 	if (kept) {
 		wire_say(&w, GOOD);
-		expect(&w, 200, "length");
+		wire_expect(&w, 200, "length");
 	}
 	int64_t from_us = clock_mono_us();
 	wire_say(&w, "%s", first);
@@ -246,7 +237,7 @@ static void test_stream(void **state)
 
 	wire_open(&w, server_url(f->server));
 	wire_say(&w, "GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n");
-	expect(&w, 200, "data: first\n\ndata: last\n\n");
+	wire_expect(&w, 200, "data: first\n\ndata: last\n\n");
 	wire_close(&w);
 }
 
@@ -283,7 +274,7 @@ static void test_close_while_a_handler_waits(void **state)
 	wire_open(&idle, server_url(f->server));
 	wire_open(&stream, server_url(f->server));
 	wire_say(&idle, GOOD);
-	expect(&idle, 200, "length");
+	wire_expect(&idle, 200, "length");
 	wire_say(&stream, "GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n");
 	assert_true(gate_wait(&f->more, 1));
 	wire_say(&w, "GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -294,7 +285,7 @@ static void test_close_while_a_handler_waits(void **state)
 	server_close(f->server);
 	f->server = NULL;
 	assert_true(clock_mono_us() - from_us < 1000000);
-	expect(&w, 200, "waited");
+	wire_expect(&w, 200, "waited");
 	assert_true(wire_ended(&w));
 	assert_true(wire_ended(&idle));
 	assert_true(gate_wait(&f->ended, 1));
@@ -353,7 +344,7 @@ static void test_ipv6(void **state)
 	assert_memory_equal(server_url(s), "http://[::1]:", strlen("http://[::1]:"));
 	wire_open(&w, server_url(s));
 	wire_say(&w, "GET /healthz HTTP/1.1\r\nHost: %s\r\n\r\n", server_url(s) + strlen("http://"));
-	expect(&w, 200, "length");
+	wire_expect(&w, 200, "length");
 	wire_close(&w);
 	server_close(s);
 }

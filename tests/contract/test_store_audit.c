@@ -3,6 +3,7 @@
  * other events takes its place.
  */
 #include "tests/support/backstage.h" /* before cmocka.h, which makes fail a macro */
+#include "tests/support/occurrences.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,15 +31,6 @@ static const char *list(struct stage *g, const struct event_query *q)
 	return text;
 }
 
-static unsigned count(const char *text, const char *part)
-{
-	unsigned n = 0;
-
-	for (; (text = strstr(text, part)) != NULL; text++)
-		n++;
-	return n;
-}
-
 static const char *audit(struct stage *g)
 {
 	return list(g, &(struct event_query){.audit = true});
@@ -46,7 +38,7 @@ static const char *audit(struct stage *g)
 
 static unsigned audited(struct stage *g)
 {
-	return count(audit(g), "\"at\":");
+	return occurrences(audit(g), "\"at\":");
 }
 
 /* The newest of the audit ends so. */
@@ -154,12 +146,12 @@ STAGE_TEST(a_record_by_its_versions_and_many_by_their_number)
 	told(g, "record.deleted", end);
 	GOOD(store_put(g->store, &ann, many, 2, NULL, w, &g->why));
 	told(g, "records.written", "\"before\":null,\"after\":{\"created\":2,\"changed\":0}");
-	assert_int_equal(count(audit(g), "\"node\":\"site-a\""), 3);
+	assert_int_equal(occurrences(audit(g), "\"node\":\"site-a\""), 3);
 	GOOD(store_node_add(g->store, NULL, "site-b", "http://b/", "", &g->why));
 	many[0].body = many[1].body = span_of("2");
 	GOOD(store_put(g->store, &ann, many, 3, NULL, w, &g->why));
 	told(g, "records.written", "\"after\":{\"created\":1,\"changed\":2}");
-	assert_int_equal(count(audit(g), "\"node\":null"), 1); /* of several nodes */
+	assert_int_equal(occurrences(audit(g), "\"node\":null"), 1); /* of several nodes */
 	assert_null(strstr(audit(g), "secret"));
 	GOOD(store_put(g->store, NULL, &one, 1, NULL, w, &g->why));
 	assert_int_equal(audited(g), 4);
@@ -177,7 +169,7 @@ STAGE_TEST(texts_stay_texts)
 	(void)snprintf(end, sizeof(end),
 		"\"after\":{\"url\":\"http://b/\",\"title\":\"%s\",\"paused\":false}", json);
 	told(g, "node.added", end);
-	assert_int_equal(count(list(g, &(struct event_query){.who = "root"}), "\"at\":"), 0);
+	assert_int_equal(occurrences(list(g, &(struct event_query){.who = "root"}), "\"at\":"), 0);
 	if (g->kind == STAGE_POSTGRES)
 		assert_string_equal(
 			backstage_ask(g, "SELECT after->>'title' FROM tidemark.events WHERE who = 'ann'"),
@@ -204,22 +196,22 @@ STAGE_TEST(no_flood_washes_away_what_people_did)
 	GOOD(store_node_add(g->store, &ann, "site-b", "http://b/", "", &g->why));
 	flood(g, 1000, NULL, "pulled");
 	assert_in_range(
-		count(list(g, &(struct event_query){.oldest = true}), "\"kind\":\"pulled\""), 100, 111);
-	assert_int_equal(count(list(g, &anns), "\"at\":"), 1);
+		occurrences(list(g, &(struct event_query){.oldest = true}), "\"kind\":\"pulled\""), 100, 111);
+	assert_int_equal(occurrences(list(g, &anns), "\"at\":"), 1);
 	flood(g, 1000, &bob, "record.written");
-	assert_in_range(count(audit(g), "\"kind\":\"record.written\""), 100, 111);
-	assert_int_equal(count(list(g, &anns), "\"at\":"), 1);
+	assert_in_range(occurrences(audit(g), "\"kind\":\"record.written\""), 100, 111);
+	assert_int_equal(occurrences(list(g, &anns), "\"at\":"), 1);
 	flood(g, 1000, NULL, "pulled");
-	assert_in_range(count(audit(g), "\"kind\":\"record.written\""), 100, 111);
+	assert_in_range(occurrences(audit(g), "\"kind\":\"record.written\""), 100, 111);
 	flood(g, 1000, &bob, "session.began"); /* which a viewer may */
 	flood(g, 1000, &bob, "session.ended");
-	assert_in_range(count(audit(g), "\"kind\":\"session."), 100, 111);
-	assert_in_range(count(audit(g), "\"kind\":\"record.written\""), 100, 111);
-	assert_int_equal(count(list(g, &anns), "\"at\":"), 1);
+	assert_in_range(occurrences(audit(g), "\"kind\":\"session."), 100, 111);
+	assert_in_range(occurrences(audit(g), "\"kind\":\"record.written\""), 100, 111);
+	assert_int_equal(occurrences(list(g, &anns), "\"at\":"), 1);
 	flood(g, 500, &bob, "node.changed"); /* the same kind: its own bound */
-	assert_in_range(count(audit(g), "\"kind\":\"node.changed\""), 100, 111);
-	assert_int_equal(count(list(g, &anns), "\"at\":"), 0);
-	assert_in_range(count(audit(g), "\"kind\":\"record.written\""), 100, 111);
+	assert_in_range(occurrences(audit(g), "\"kind\":\"node.changed\""), 100, 111);
+	assert_int_equal(occurrences(list(g, &anns), "\"at\":"), 0);
+	assert_in_range(occurrences(audit(g), "\"kind\":\"record.written\""), 100, 111);
 }
 
 STAGE_TEST(they_are_found_by_who_and_node)
@@ -231,11 +223,12 @@ STAGE_TEST(they_are_found_by_who_and_node)
 	flood(g, 50, NULL, "pulled");
 	GOOD(store_node_pause(g->store, &ann, "site-b", true, &g->why));
 	assert_int_equal(audited(g), 3);
-	assert_int_equal(count(list(g, &(struct event_query){.who = "ann"}), "\"who\":\"ann\""), 2);
-	assert_int_equal(count(list(g, &(struct event_query){.who = "ann", .node = "site-b"}), "\"at\":"), 1);
+	assert_int_equal(occurrences(list(g, &(struct event_query){.who = "ann"}), "\"who\":\"ann\""), 2);
 	assert_int_equal(
-		count(list(g, &(struct event_query){.audit = true, .node = "site-b"}), "\"at\":"), 2);
-	assert_int_equal(count(list(g, &(struct event_query){.who = "carl"}), "\"at\":"), 0);
+		occurrences(list(g, &(struct event_query){.who = "ann", .node = "site-b"}), "\"at\":"), 1);
+	assert_int_equal(
+		occurrences(list(g, &(struct event_query){.audit = true, .node = "site-b"}), "\"at\":"), 2);
+	assert_int_equal(occurrences(list(g, &(struct event_query){.who = "carl"}), "\"at\":"), 0);
 	/* page by page, rising */
 	struct event_query page = {.audit = true, .oldest = true, .limit = 1};
 	const char *text;

@@ -4,6 +4,7 @@
  * goes on to equality.
  */
 #include "tests/support/backstage.h" /* before cmocka.h, which makes fail a macro */
+#include "tests/support/occurrences.h"
 
 #include <sys/socket.h>
 
@@ -253,11 +254,10 @@ static unsigned audited(struct stage *g)
 {
 	struct event_query q = {.who = ann.who, .least_level = -1, .limit = 1000};
 	struct buf list = {0};
-	unsigned n = 0;
+	unsigned n;
 
 	assert_int_equal(store_events(g->store, &q, &list, &g->why), OK);
-	for (const char *at = list.at; (at = strstr(at, "\"at\":")) != NULL; at++)
-		n++;
+	n = occurrences(list.at, "\"at\":");
 	buf_done(&list);
 	return n;
 }

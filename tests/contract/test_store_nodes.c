@@ -1,5 +1,6 @@
 /* A store's nodes, their epochs and events. */
 #include "tests/support/backstage.h"
+#include "tests/support/occurrences.h"
 #include "tests/support/stage.h" /* before cmocka.h, which makes fail a macro */
 
 #include <setjmp.h>
@@ -187,15 +188,6 @@ static const char *events(struct stage *g, const struct event_query *q)
 	return text;
 }
 
-static unsigned count(const char *text, const char *what)
-{
-	unsigned n = 0;
-
-	for (; (text = strstr(text, what)) != NULL; text++)
-		n++;
-	return n;
-}
-
 STAGE_TEST(events_are_listed_by_node_level_and_page)
 {
 	const char *text;
@@ -209,7 +201,7 @@ STAGE_TEST(events_are_listed_by_node_level_and_page)
 	}
 	(void)f; /* adding it made event 1 */
 	text = events(g, &(struct event_query){.least_level = -1, .limit = 3});
-	assert_int_equal(count(text, "\"kind\":\"k\""), 3);
+	assert_int_equal(occurrences(text, "\"kind\":\"k\""), 3);
 	assert_non_null(strstr(text, "say \\\"9\\\""));
 	assert_true(strstr(text, "\\\"7\\\"") < strstr(text, "\\\"9\\\""));
 	assert_non_null(strstr(text, "\"node\":null"));
@@ -219,12 +211,12 @@ STAGE_TEST(events_are_listed_by_node_level_and_page)
 	text = events(g, &(struct event_query){.least_level = -1, .after = 7, .limit = 4});
 	assert_non_null(strstr(text, "\"next\":null}"));
 	text = events(g, &(struct event_query){.least_level = -1, .before = 4, .limit = 2});
-	assert_int_equal(count(text, "\"kind\":\"k\""), 2);
+	assert_int_equal(occurrences(text, "\"kind\":\"k\""), 2);
 	assert_non_null(strstr(text, "say \\\"1\\\""));
 	assert_null(strstr(text, "say \\\"2\\\""));
 	text = events(g, &(struct event_query){.node = "n", .least_level = LOG_WARN, .limit = 100});
-	assert_int_equal(count(text, "\"level\":\"warn\""), 2);
-	assert_int_equal(count(text, "\"kind\""), 2);
+	assert_int_equal(occurrences(text, "\"level\":\"warn\""), 2);
+	assert_int_equal(occurrences(text, "\"kind\""), 2);
 }
 
 STAGE_TEST(events_are_listed_without_those_of_moved_records)
@@ -239,16 +231,16 @@ STAGE_TEST(events_are_listed_without_those_of_moved_records)
 		assert_int_equal(store_events_add(g->store, &ev, 1, &g->why), OK);
 	}
 	text = events(g, &(struct event_query){.least_level = -1, .no_moves = true, .limit = 2});
-	assert_int_equal(count(text, "\"kind\""), 2);
-	assert_int_equal(count(text, "conflict") + count(text, "rejected"), 2);
+	assert_int_equal(occurrences(text, "\"kind\""), 2);
+	assert_int_equal(occurrences(text, "conflict") + occurrences(text, "rejected"), 2);
 	text = events(g, &(struct event_query){.least_level = -1, .no_moves = true, .after = 1, .limit = 1});
 	assert_non_null(strstr(text, "conflict"));
 	assert_non_null(strstr(text, "\"next\":3}"));
 	text = events(g, &(struct event_query){.node = "n", .least_level = -1, .no_moves = true, .limit = 9});
-	assert_int_equal(count(text, "\"kind\""), 1);
+	assert_int_equal(occurrences(text, "\"kind\""), 1);
 	text = events(g, &(struct event_query){
 				 .node = "n", .least_level = -1, .no_moves = true, .after = 3, .limit = 9});
-	assert_int_equal(count(text, "\"kind\""), 0);
+	assert_int_equal(occurrences(text, "\"kind\""), 0);
 }
 
 /* In memory, where a hundred thousand transactions take a second. */

@@ -44,17 +44,6 @@ static uint64_t count(struct stage *g, const char *owner)
 	return n;
 }
 
-static bool listed(struct stage *g, const char *text)
-{
-	struct buf b = {0};
-	bool found;
-
-	assert_int_equal(store_quarantine(g->store, "site-a", 0, 1000, &b, &g->why), OK);
-	found = strstr(b.at, text) != NULL;
-	buf_done(&b);
-	return found;
-}
-
 static uint64_t first_entry(struct stage *g)
 {
 	uint64_t id = 0;
@@ -99,9 +88,9 @@ STAGE_TEST(one_refused_record_does_not_hold_up_the_others)
 	assert_string_equal(stage_body(g, "site-a", "s"), "\"after\"");
 	assert_int_equal(stage_node(g, "site-a").sync.digest.count, 99);
 	assert_int_equal(stage_events(g, "quarantined"), 1);
-	assert_true(listed(g, "\\\"body\\\":\\\"poison\\\""));
-	assert_true(listed(g, "forbid"));
-	assert_true(listed(g, "\"held\":true"));
+	assert_true(stage_quarantines(g, "\\\"body\\\":\\\"poison\\\""));
+	assert_true(stage_quarantines(g, "forbid"));
+	assert_true(stage_quarantines(g, "\"held\":true"));
 }
 
 STAGE_TEST(among_records_that_are_there_already)
@@ -136,7 +125,7 @@ STAGE_TEST(another_version_of_the_local_releases_it)
 	far_put(f, "r0000", "\"poison again\"");
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	assert_int_equal(count(g, "site-a"), 1);
-	assert_true(listed(g, "poison again"));
+	assert_true(stage_quarantines(g, "poison again"));
 	far_put(f, "r0000", "\"cure\"");
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	assert_int_equal(count(g, "site-a"), 0);
@@ -154,7 +143,7 @@ STAGE_TEST(tried_again_it_is_refused_or_taken)
 	id = first_entry(g);
 	assert_int_equal(retry(g, id), INVALID);
 	assert_non_null(strstr(g->why.text, "forbidden"));
-	assert_true(listed(g, "\"attempts\":1"));
+	assert_true(stage_quarantines(g, "\"attempts\":1"));
 	backstage_allow(g);
 	assert_int_equal(retry(g, id), OK);
 	assert_int_equal(count(g, "site-a"), 0);
@@ -203,7 +192,7 @@ STAGE_TEST(what_a_wiped_local_had_is_kept_and_given_back)
 	stage_reset(g, f);
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	assert_int_equal(count(g, "site-a"), 1);
-	assert_true(listed(g, "\"held\":false"));
+	assert_true(stage_quarantines(g, "\"held\":false"));
 	backstage_allow(g);
 	assert_int_equal(retry(g, id), OK);
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
@@ -288,7 +277,7 @@ STAGE_TEST(a_version_that_the_next_one_does_not_know_is_kept)
 	far_put(f, "r0000", "\"cure\"");
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	assert_int_equal(count(g, "site-a"), 2);
-	assert_false(listed(g, "\"held\":true"));
+	assert_false(stage_quarantines(g, "\"held\":true"));
 	assert_string_equal(stage_body(g, "site-a", "r0000"), "\"cure\"");
 	assert_int_equal(drop(g, id), OK);
 	backstage_allow(g);
@@ -340,11 +329,11 @@ STAGE_TEST(read_again_after_a_reset_it_is_the_same_entry)
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	id = first_entry(g);
 	stage_reset(g, f);
-	assert_true(listed(g, "\"held\":false"));
+	assert_true(stage_quarantines(g, "\"held\":false"));
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	assert_int_equal(first_entry(g), id);
 	assert_int_equal(count(g, "site-a"), 1);
-	assert_true(listed(g, "\"held\":true"));
+	assert_true(stage_quarantines(g, "\"held\":true"));
 	backstage_allow(g);
 	stage_reset(g, f);
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
@@ -499,7 +488,7 @@ STAGE_TEST(the_answer_to_a_push_is_sifted_too)
 	assert_int_equal(p.applied, 1);
 	assert_int_equal(p.quarantine.in, 1);
 	assert_int_equal(count(g, "site-a"), 1);
-	assert_true(listed(g, "\"held\":true"));
+	assert_true(stage_quarantines(g, "\"held\":true"));
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	assert_int_equal(count(g, "site-a"), 1);
 	assert_true(span_is(far_get(f, "r0000")->body, "\"poison\""));
@@ -582,7 +571,7 @@ STAGE_TEST(a_line_that_is_no_record_is_kept_as_it_came)
 	assert_int_equal(p.result, OK);
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	assert_int_equal(count(g, "site-a"), 1);
-	assert_true(listed(g, "\xef\xbf\xbd\\u0001"));
+	assert_true(stage_quarantines(g, "\xef\xbf\xbd\\u0001"));
 	assert_int_equal(retry(g, first_entry(g)), INVALID);
 	assert_int_equal(count(g, "site-a"), 1);
 	far_put(f, "r0001", "3");
@@ -617,11 +606,11 @@ STAGE_TEST(a_broken_line_leaves_what_it_replaces)
 	assert_int_equal(count(g, "site-a"), 2);
 	pull_a_broken_line(g, "r0000", (struct hash){{7, 8}}, 3);
 	assert_int_equal(count(g, "site-a"), 3);
-	assert_true(listed(g, "\"held\":false")); /* the poison of r0000, which can be taken yet */
-	assert_true(listed(g, "not UTF-8: ??"));
+	assert_true(stage_quarantines(g, "\"held\":false")); /* the poison of r0000, which can be taken yet */
+	assert_true(stage_quarantines(g, "not UTF-8: ??"));
 	pull_a_broken_line(g, "r0000", (struct hash){{7, 8}}, 4); /* the same again, at another place */
 	assert_int_equal(count(g, "site-a"), 3);
-	assert_false(listed(g, "\"seq\":4"));
+	assert_false(stage_quarantines(g, "\"seq\":4"));
 	backstage_allow(g);
 	assert_int_equal(retry(g, first_entry(g)), OK);
 	assert_string_equal(stage_body(g, "site-a", "r0000"), "\"poison\"");

@@ -1,5 +1,6 @@
 /* A store's records as operators and applications of the centre see and change them. */
 #include "tests/support/backstage.h" /* before cmocka.h, which makes fail a macro */
+#include "tests/support/occurrences.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -131,15 +132,6 @@ static const char *list(struct stage *g, struct record_query q)
 	return text;
 }
 
-static unsigned count(const char *text, const char *what)
-{
-	unsigned n = 0;
-
-	for (; (text = strstr(text, what)) != NULL; text++)
-		n++;
-	return n;
-}
-
 STAGE_TEST(a_list_is_walked_by_its_keys)
 {
 	static struct far other;
@@ -156,7 +148,7 @@ STAGE_TEST(a_list_is_walked_by_its_keys)
 	for (int page = 0; page < 4; page++) {
 		const char *text = list(g, q), *next = strstr(text, "\"next\":\"");
 
-		seen += count(text, "\"hash\"");
+		seen += occurrences(text, "\"hash\"");
 		if (!next)
 			break;
 		q.after = (struct span){next + 8, strcspn(next + 8, "\"")};
@@ -164,7 +156,7 @@ STAGE_TEST(a_list_is_walked_by_its_keys)
 	assert_int_equal(seen, 10);
 	q = (struct record_query){
 		.owner = span_of("site-b"), .after = span_of("site-b/r0002"), .limit = 1000};
-	assert_int_equal(count(list(g, q), "\"hash\""), 2);
+	assert_int_equal(occurrences(list(g, q), "\"hash\""), 2);
 	q = (struct record_query){.owner = span_of("nobody"), .limit = 1000};
 	assert_string_equal(list(g, q), "{\"records\":[],\"next\":null}");
 	q = (struct record_query){.after = span_of("no-slash"), .limit = 1000};
@@ -192,7 +184,7 @@ STAGE_TEST(a_list_looks_at_so_many_and_no_more)
 	for (bool more = true; more; pages++) {
 		const char *text = list(g, q), *next = strstr(text, "\"next\":\"");
 
-		found += count(text, "\"hash\"");
+		found += occurrences(text, "\"hash\"");
 		more = next;
 		if (more)
 			q.after = (struct span){next + 8, strcspn(next + 8, "\"")};
@@ -224,13 +216,15 @@ STAGE_TEST(a_list_leaves_out_what_was_not_asked_for)
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	stage_delete(g, "site-a", "r0001");
 	assert_int_equal(store_put(g->store, NULL, &d, 1, NULL, &w, &g->why), OK);
-	assert_int_equal(count(list(g, (struct record_query){.limit = 10}), "\"hash\""), 3);
-	assert_int_equal(count(list(g, (struct record_query){.limit = 10, .deleted = true}), "\"hash\""), 4);
+	assert_int_equal(occurrences(list(g, (struct record_query){.limit = 10}), "\"hash\""), 3);
 	assert_int_equal(
-		count(list(g, (struct record_query){.limit = 10, .type = span_of("other")}), "\"hash\""), 1);
-	assert_int_equal(count(list(g, (struct record_query){.owner = span_of("site-a"),
-					       .limit = 10,
-					       .type = span_of("reading")}),
+		occurrences(list(g, (struct record_query){.limit = 10, .deleted = true}), "\"hash\""), 4);
+	assert_int_equal(occurrences(list(g, (struct record_query){.limit = 10, .type = span_of("other")}),
+				 "\"hash\""),
+		1);
+	assert_int_equal(occurrences(list(g, (struct record_query){.owner = span_of("site-a"),
+						     .limit = 10,
+						     .type = span_of("reading")}),
 				 "\"hash\""),
 		2);
 }
@@ -250,7 +244,7 @@ STAGE_TEST(a_list_is_bounded_in_bytes)
 	}
 	do {
 		text = list(g, (struct record_query){.limit = 1000, .after = span_of(after)});
-		found += (unsigned)count(text, "\"hash\"");
+		found += (unsigned)occurrences(text, "\"hash\"");
 		assert_true(strlen(text) < PAGE_BYTES_DEFAULT + 2 * RECORD_LINE_MAX);
 		next = strstr(text, "\"next\":") + 7;
 		snprintf(after, sizeof(after), "%.*s", next[0] == '"' ? (int)strcspn(next + 1, "\"") : 0,

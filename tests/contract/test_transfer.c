@@ -1,6 +1,7 @@
 /* What the transfer promises, against a server that misbehaves on purpose. */
 #include "central/transfer.h"
 #include "tests/support/gate.h"
+#include "tests/support/resident.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -399,18 +400,6 @@ static void test_a_flood_in_any_part_of_an_answer_ends_it(void **state)
 	}
 }
 
-static long peak_kib(void)
-{
-	char line[256];
-	long kib = 0;
-	FILE *f = fopen("/proc/self/status", "r");
-	assert_non_null(f);
-	while (fgets(line, sizeof line, f))
-		(void)sscanf(line, "VmHWM: %ld", &kib);
-	fclose(f);
-	return kib;
-}
-
 /* Many answers, each within its own bound, and none of which ends: what all take is bounded, and who says little is heard. */
 static void test_many_large_answers_at_once_do_not_fill_the_memory(void **state)
 {
@@ -424,7 +413,7 @@ static void test_many_large_answers_at_once_do_not_fill_the_memory(void **state)
 	unsigned crowded = 0;
 	gate_init(&done);
 	page.ctx = little.ctx = &done;
-	long before_kib = peak_kib();
+	long before_kib = resident_peak_kib();
 
 	for (int i = 0; i < N; i++) {
 		many[i] = (struct transfer_call){
@@ -452,9 +441,9 @@ static void test_many_large_answers_at_once_do_not_fill_the_memory(void **state)
 	transfer_call_done(&page);
 	transfer_call_done(&little);
 	assert_int_equal(budget.taken, 0);
-	print_message("%u of %d given up, %ld KiB at most\n", crowded, N, peak_kib() - before_kib);
+	print_message("%u of %d given up, %ld KiB at most\n", crowded, N, resident_peak_kib() - before_kib);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* which keep what was freed */
-	assert_true(peak_kib() - before_kib < 32 * 1024);           /* all that was sent is 76 MiB */
+	assert_true(resident_peak_kib() - before_kib < 32 * 1024);  /* all that was sent is 76 MiB */
 #endif
 }
 

@@ -1,6 +1,7 @@
 /* Answers that come packed: what comes out of them is what was packed or a reason, and costs no more than an answer that came as it is. */
 #include "central/transfer.h"
 #include "tests/support/gate.h"
+#include "tests/support/resident.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -230,18 +231,6 @@ static void test_garbage_has_a_reason_and_the_next_one_works(void **state)
 	transfer_call_done(&c);
 }
 
-static long peak_kib(void)
-{
-	char line[256];
-	long kib = 0;
-	FILE *f = fopen("/proc/self/status", "r");
-	assert_non_null(f);
-	while (fgets(line, sizeof line, f))
-		(void)sscanf(line, "VmHWM: %ld", &kib);
-	fclose(f);
-	return kib;
-}
-
 static void test_a_bomb_is_an_answer_that_is_too_large(void **state)
 {
 	struct fixture *f = *state;
@@ -254,14 +243,14 @@ static void test_a_bomb_is_an_answer_that_is_too_large(void **state)
 		head_of(codings[i], head);
 		c.max_bytes = p.len > MAX_BYTES ? p.len : MAX_BYTES;
 		answer_with(f, head, p);
-		long before_kib = peak_kib();
+		long before_kib = resident_peak_kib();
 		run(f, &c);
 		assert_int_equal(c.answer.result, POLL_BAD_BODY);
 		assert_true(c.too_large);
 		assert_non_null(strstr(c.answer.why, "is larger than"));
 		assert_int_equal(c.reply.len, 0);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* which keep what was freed */
-		assert_true(peak_kib() - before_kib < 10 * 1024);
+		assert_true(resident_peak_kib() - before_kib < 10 * 1024);
 #else
 		(void)before_kib;
 #endif

@@ -250,21 +250,15 @@ static void a_group_of_refused_ones_is_not_written(void **state)
 	assert_int_equal(atomic_load(&commits), 0);
 }
 
-#define BOTH(f)                                                      \
-	{#f ", on a file", f, site_on_file, site_gone, NULL},        \
-	{                                                            \
-#f ", in memory", f, site_in_memory, site_gone, NULL \
-	}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BOTH(one_alone_simply_writes),
-		BOTH(a_group_of_refused_ones_is_not_written),
-		BOTH(all_that_was_promised_is_there),
-		BOTH(a_failed_commit_is_everybodys),
+		SITE_TEST(one_alone_simply_writes),
+		SITE_TEST(a_group_of_refused_ones_is_not_written),
+		SITE_TEST(all_that_was_promised_is_there),
+		SITE_TEST(a_failed_commit_is_everybodys),
 		cmocka_unit_test_setup_teardown(readers_see_whole_transactions, site_on_file, site_gone),
-		BOTH(a_slow_disk_is_shared),
+		SITE_TEST(a_slow_disk_is_shared),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,9 +44,7 @@ class Guarded:
 
     def renew(self, secret):
         self.secret = secret
-        self.file.touch(mode=0o600)
-        self.file.chmod(0o600)
-        self.file.write_text(secret + "\n")
+        lab.private_file(self.file, secret + "\n")
 
     def ask(self, method, path, body=None, **kw):
         return ask(self.centre, method, path, body, **kw)
@@ -67,9 +65,7 @@ class Guarded:
 
     def tool(self, token, *args):
         """The tool with this token in a file."""
-        f = self.file.with_name("tool.token")
-        f.touch(mode=0o600)
-        f.write_text(token)
+        f = lab.private_file(self.file.with_name("tool.token"), token)
         return self.centre.tool("--token-file", str(f), *args, check=False)
 
 

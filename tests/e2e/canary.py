@@ -10,6 +10,7 @@ import re
 import secrets
 import subprocess
 import tempfile
+import threading
 import urllib.parse
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -25,6 +26,7 @@ BOOK = pathlib.Path(os.environ.setdefault("TIDEMARK_CANARIES", f"{tempfile.gette
 
 known = {}  # the two ends of each: what was cut is found, too
 faults = []
+_lock = threading.RLock()  # tests have threads that ask
 _files = set()  # of secrets; read again at the end of a test, as they change
 _shown = collections.deque(maxlen=2000)  # (where, bytes): looked at once more when all is known
 
@@ -37,16 +39,20 @@ def secret(what="secret"):
 
 def learn(value):
     value = value.encode() if isinstance(value, str) else value
-    if value in known or len(value) < SHORTEST or len(set(value)) < 6 or not re.fullmatch(rb"[!-~]+", value):
+    if len(value) < SHORTEST or len(set(value)) < 6 or not re.fullmatch(rb"[!-~]+", value):
         return
-    known[value] = (value[:SHORTEST], value[-SHORTEST:])
+    with _lock:
+        if value in known:
+            return
+        known[value] = (value[:SHORTEST], value[-SHORTEST:])
     with open(BOOK, "ab", opener=lambda p, f: os.open(p, f, 0o600)) as f:
         f.write(value + b"\n")
 
 
 def leaks(data):
     """Those of the known that are in it; short ends of them count."""
-    return [v for v, ends in known.items() if any(e in data for e in ends)]
+    with _lock:
+        return [v for v, ends in known.items() if any(e in data for e in ends)]
 
 
 def look(where, data):
@@ -55,7 +61,8 @@ def look(where, data):
     if found := leaks(data):
         faults.append(f"{where} has a secret: {found[0].decode()}")
     elif 0 < len(data) < 16384:
-        _shown.append((where, data))
+        with _lock:
+            _shown.append((where, data))
 
 
 def learn_file(path):
@@ -140,10 +147,11 @@ def end():
     """What leaked since the last one."""
     for f in list(_files):
         learn_file(f)
-    for where, data in _shown:
-        if found := leaks(data):
-            faults.append(f"{where} has a secret: {found[0].decode()}")
-    _shown.clear()
+    with _lock:
+        for where, data in _shown:
+            if found := leaks(data):
+                faults.append(f"{where} has a secret: {found[0].decode()}")
+        _shown.clear()
     found = list(dict.fromkeys(faults))
     faults.clear()
     return found

@@ -8,6 +8,7 @@ import pytest
 import canary
 import guide
 import lab
+import netns
 import pg
 import wire
 
@@ -101,6 +102,17 @@ def site(tmp_path, store_kind, databases):
         w.close()
     for p in started:
         assert "Sanitizer" not in p.log.read_text(), f"{p.name}: see {p.log}"
+
+
+@pytest.fixture(scope="module")
+def cable():
+    """Between the centre's network and the site's (netns)."""
+    try:
+        made = netns.Cable()
+    except (netns.Refused, OSError) as why:
+        pytest.skip(f"no network namespaces here: {why}")
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

@@ -97,12 +97,3 @@ class SilentNames:
 def unshared():
     """A mount namespace, also for those who are not root."""
     return ["unshare", "--mount"] + ([] if os.geteuid() == 0 else ["--map-root-user"])
-
-
-def threads(program):
-    return int(pathlib.Path(f"/proc/{program.process.pid}/status").read_text().split("Threads:")[1].split()[0])
-
-
-def resident_mib(program, peak=False):
-    status = pathlib.Path(f"/proc/{program.process.pid}/status").read_text()
-    return int(status.split("VmHWM:" if peak else "VmRSS:")[1].split()[0]) / 1024

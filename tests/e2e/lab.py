@@ -41,6 +41,14 @@ def wait_until(what, holds, seconds=20.0):
         _never.wait(0.01)
 
 
+def private_file(path, text):
+    """Writes it for its user alone, as programs want the files of secrets; returns the path."""
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(text)
+    return path
+
+
 class Reply:
     def __init__(self, status, headers, body):
         self.status, self.headers, self.body = status, headers, body
@@ -78,6 +86,22 @@ def call(url, method="GET", body=None, headers=None, timeout=30.0, context=None)
         return reply
     finally:
         conn.close()
+
+
+@contextlib.contextmanager
+def authorised(file_for):
+    """Meanwhile each call() shows the token in the file that file_for(its url) names."""
+    global call
+    plain = call
+
+    def shown(url, *args, headers=None, **kw):
+        return plain(url, *args, headers={"Authorization": "Bearer " + file_for(url).read_text(), **(headers or {})}, **kw)
+
+    call = shown
+    try:
+        yield
+    finally:
+        call = plain
 
 
 @contextlib.contextmanager
@@ -144,13 +168,13 @@ class Program:
         self.spawn()
         return self.listens()
 
-    def listens(self):
+    def listens(self, seconds=20.0):
         """Returns when it has said where."""
         def said():
             assert self.process.poll() is None, f"{self.name} ended with {self.process.returncode}: {self.log_text()}"
             return re.search(r"listening.*? url=(\S+)", self.log_text())
 
-        self.url = wait_until(f"{self.name} listens", said).group(1)
+        self.url = wait_until(f"{self.name} listens", said, seconds).group(1)
         return self
 
     def kill(self):

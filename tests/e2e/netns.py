@@ -7,6 +7,8 @@ import ctypes
 import os
 import subprocess
 
+import lab
+
 CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 ADDRESS = {"centre": "10.77.0.1", "site": "10.77.0.2"}
@@ -68,3 +70,18 @@ class Cable:
         for fd in (self.home, *self.ends.values()):
             os.close(fd)
         self.ends = {}
+
+
+class Away(lab.Local):
+    """A local at the site's end."""
+
+    def __init__(self, cable, directory, name, port=0, options=()):
+        super().__init__(directory, name, port, options)
+        self.cable = cable
+
+    def argv(self):
+        return [f"{ADDRESS['site']}:{self.port}" if a == f"127.0.0.1:{self.port}" else a for a in super().argv()]
+
+    def spawn(self):
+        with self.cable.at("site"):
+            return super().spawn()

@@ -6,6 +6,7 @@ import subprocess
 
 import canary
 import lab
+import proc
 
 CLUSTER = lab.TOP / "deploy" / "cluster"
 
@@ -126,8 +127,7 @@ class Cluster:
     def pids(self):
         """The server and its children."""
         server = int((self.home / "data" / "postmaster.pid").read_text().splitlines()[0])
-        children = pathlib.Path(f"/proc/{server}/task/{server}/children").read_text().split()
-        return [server, *map(int, children)]
+        return [server, *proc.children(server)]
 
     def freeze(self):
         """Stops every process of it as it stands; returns their pids for thaw()."""

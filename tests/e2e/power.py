@@ -9,6 +9,7 @@ import subprocess
 
 import lab
 import pg
+import proc
 
 PROGRAM = lab.BIN / "tests" / "disk" / "disk"
 
@@ -123,8 +124,7 @@ class Server:
 
     def die(self):
         pid = self.process.pid
-        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        self.dead = [pid, *map(int, children)]
+        self.dead = [pid, *proc.children(pid)]
         for p in self.dead:
             try:
                 os.kill(p, signal.SIGKILL)

@@ -21,9 +21,7 @@ class Person:
     who = "secret"
 
     def __init__(self, site, *locals_, options=()):
-        self.file = site.path / "secret"
-        self.file.write_text(secrets.token_hex(16))
-        self.file.chmod(0o600)
+        self.file = lab.private_file(site.path / "secret", secrets.token_hex(16))
         self.headers = {"Authorization": "Bearer " + self.file.read_text()}
         self.centre = site.centre(*locals_, options=["--secret-file", str(self.file), *options])
         self.seen = 0

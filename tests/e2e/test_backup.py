@@ -250,9 +250,7 @@ def test_a_centre_on_postgresql_names_the_tool_for_it(site, databases):
     store = databases()
     head, _, query = store.url.partition("://")[2].partition("?")
     user, _, place = head.rpartition("@")
-    settings = site.path / "centre.conf"
-    settings.touch(mode=0o600)
-    settings.write_text(f"store = postgresql://{user or 'postgres'}:hidden@{place}?{query}&password=hidden\n")
+    settings = lab.private_file(site.path / "centre.conf", f"store = postgresql://{user or 'postgres'}:hidden@{place}?{query}&password=hidden\n")
     centre = lab.Centre(site.path, [], store=store)
     centre.argv = (lambda argv: lambda: [a for a in argv() if a not in ("--store", store.url)] + ["--config", settings])(centre.argv)
     site.adopt(centre)

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -17,9 +18,7 @@ E2E = lab.TOP / "tests" / "e2e"
 
 
 def private(path, text):
-    path.touch(0o600)
-    path.write_text(text + "\n")
-    return path
+    return lab.private_file(path, text + "\n")
 
 
 def bearer(token):
@@ -167,3 +166,15 @@ def test_what_is_left_in_postgresql_is_looked_at(databases, tmp_path):
     pg.sql(d.url, "DROP TABLE events")
     assert [f for f in canary.end() if f.startswith("a database of PostgreSQL")]
     canary.forget()
+
+
+def test_threads_may_learn_while_others_look(monkeypatch, tmp_path):
+    """As in tests whose clients ask side by side."""
+    monkeypatch.setattr(canary, "BOOK", tmp_path / "book")
+    monkeypatch.setattr(canary, "known", {})
+    learner = threading.Thread(target=lambda: [canary.learn(f"{i:06}-of-a-thread-{i:06}") for i in range(3000)])
+    learner.start()
+    while learner.is_alive():
+        assert not canary.leaks(b"nothing to see here")
+    learner.join()
+    assert len(canary.leaks(b"one ends in f-a-thread-000017, one begins with 002999-of-a-threa")) == 2

@@ -48,8 +48,7 @@ class Locked(Pair):
 
     def __init__(self, path, store):
         for name, text in (("token", self.token), ("other", self.other)):
-            (path / name).write_text(text)
-            (path / name).chmod(0o600)
+            lab.private_file(path / name, text)
         self.local = lab.Local(path, "a", options=["--token-file", path / "other", "--app-token-file", path / "token"]).start()
         self.centre = lab.Centre(path, options=["--secret-file", path / "token"], store=store).start()
         self.before = self.state()

@@ -10,7 +10,8 @@ import pytest
 
 import lab
 from chronyd import CONF, Chronyd, follows_text
-from netns import ADDRESS, Cable, Refused
+import netns
+from netns import ADDRESS
 from test_clock import HOUR, faketime, usual
 
 PERIOD_S = 10 + 4  # chronyc is asked every ten seconds, and given four to answer
@@ -21,54 +22,23 @@ SECOND = 10**6
 CLOCKS = {"right": ("+0", 0), "ahead": ("+2.5s", 2_500_000), "decade": ("+3652d", 3652 * 24 * HOUR), "hour": ("-1h", -HOUR), "near": ("+0.05s", 50_000)}
 
 
-@pytest.fixture(scope="module")
-def cable():
-    try:
-        made = Cable()
-    except (Refused, OSError) as why:
-        pytest.skip(f"no network namespaces here: {why}")
-    yield made
-    made.close()
+class Away(netns.Away):
+    """Under a faked clock."""
 
-
-class Away(lab.Local):
-    """A local in the site's namespace, under a faked clock."""
-
-    def __init__(self, cable, keeper, token_file, directory, name):
-        super().__init__(directory, name, options=["--chronyc", keeper.chronyc, "--token-file", directory / f"{name}.token",
-                                                   "--app-token-file", token_file, "--allow-plain-http"])
-        self.cable = cable
+    def __init__(self, cable, keeper, token_file, directory, name, port):
+        super().__init__(cable, directory, name, port, ["--chronyc", keeper.chronyc, "--token-file", directory / f"{name}.token",
+                                                        "--app-token-file", token_file, "--allow-plain-http"])
         self.environment = faketime(FAKETIME=CLOCKS[name][0]) if CLOCKS[name][1] else None
-
-    def argv(self):
-        return [f"{ADDRESS['site']}:{self.port}" if a == f"127.0.0.1:{self.port}" else a for a in super().argv()]
-
-    def spawn(self):
-        with self.cable.at("site"):
-            return super().spawn()
 
 
 @pytest.fixture
 def apart(site, cable, monkeypatch):
     """(the centre, its locals by name, the site's chronyd): all tokens set, as programs on a network must have."""
-    def secret_file(name, text=None):
-        path = site.path / name
-        path.write_text(text or secrets.token_urlsafe(32))
-        path.chmod(0o600)
-        return path
-
-    secret, app = secret_file("secret"), secret_file("app.token")
-    plain = lab.call
-
-    def call(url, *args, headers=None, **kw):
-        token = app if ADDRESS["site"] in url else secret
-        return plain(url, *args, headers={"Authorization": "Bearer " + token.read_text(), **(headers or {})}, **kw)
-
-    monkeypatch.setattr(lab, "call", call)
+    secret, app = (lab.private_file(site.path / name, secrets.token_urlsafe(32)) for name in ("secret", "app.token"))
     server = Chronyd(site.path, "chronyd-centre", (CONF / "centre.conf").read_text(), address=ADDRESS["centre"])
     keeper = Chronyd(site.path, "chronyd-site", "")
     try:
-        with cable.at("centre"):  # this process, too: it asks the locals over the cable
+        with cable.at("centre"), lab.authorised(lambda url: app if ADDRESS["site"] in url else secret):  # this process, too: it asks the locals
             server.start()
             keeper.text = follows_text(f"{ADDRESS['centre']} port {server.port}").replace("centre.example", ADDRESS["centre"])
             with cable.at("site"):
@@ -78,9 +48,8 @@ def apart(site, cable, monkeypatch):
             locals_ = {}
             for port, name in enumerate(CLOCKS, 7101):
                 token = centre.tool("node", "add", name, f"http://{ADDRESS['site']}:{port}").stdout.strip()
-                secret_file(f"{name}.token", token)
-                locals_[name] = Away(cable, keeper, app, site.path, name)
-                locals_[name].port = port
+                lab.private_file(site.path / f"{name}.token", token)
+                locals_[name] = Away(cable, keeper, app, site.path, name, port)
                 site.adopt(locals_[name])
             yield cable, centre, locals_, keeper
     finally:

@@ -7,6 +7,7 @@ import pytest
 
 import lab
 import pg
+import proc
 
 
 @pytest.fixture
@@ -33,11 +34,7 @@ def made(tmp_path):
 
 def gone(home, pid):
     """Neither a file nor a process is left; one that nobody has waited for yet does not count."""
-    try:
-        state = open(f"/proc/{pid}/stat", encoding="ascii").read().rsplit(")", 1)[1].split()[0]
-    except FileNotFoundError:
-        state = "Z"
-    return not home.exists() and state == "Z"
+    return not home.exists() and proc.has_ended(pid)
 
 
 def test_it_is_reached_by_its_socket_alone_and_keeps_what_it_acknowledged(made):

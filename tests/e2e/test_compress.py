@@ -8,10 +8,10 @@ import urllib.parse
 
 import pytest
 
-import crowd
 import lab
+import proc
 import protocol1
-from netns import ADDRESS, Cable, Refused
+from netns import ADDRESS, Away
 
 RECORDS = 2000
 
@@ -281,56 +281,21 @@ def test_a_local_takes_packed_pushes_and_no_bombs(site):
         assert r.status == status and says in r.json["detail"], (coding, r.body)
         assert status != 415 or r.headers["Accept-Encoding"] == "zstd, gzip"
     assert l.get("/v1/records/r1").body == before
-    assert crowd.resident_mib(l, peak=True) < 48
+    assert proc.resident_mib(l.process.pid, peak=True) < 48
     assert push("gzip", gzip.compress)["result"] == "applied"
     assert l.get("/v1/records/r1").json["body"] == "again"
     r = lab.call(l.url + "/v1/records", "POST", gzip.compress(b'{"type":"t","body":1}'), headers={"Content-Encoding": "gzip"})
     assert r.status == 415 and r.code == "unsupported_media_type"
 
 
-@pytest.fixture
-def cable():
-    try:
-        made = Cable()
-    except (Refused, OSError) as why:
-        pytest.skip(f"no network namespaces here: {why}")
-    yield made
-    made.close()
-
-
-class Away(lab.Local):
-    """A local in the site's namespace."""
-
-    def __init__(self, cable, *args, **kw):
-        super().__init__(*args, **kw)
-        self.cable, self.port = cable, 7101
-
-    def argv(self):
-        return [f"{ADDRESS['site']}:{self.port}" if a == f"127.0.0.1:{self.port}" else a for a in super().argv()]
-
-    def spawn(self):
-        with self.cable.at("site"):
-            return super().spawn()
-
-
 def test_beyond_loopback_it_is_packed_by_default(site, cable, monkeypatch):
     """Without a word a centre and a site on a network send pages packed."""
-    token = site.path / "token"
-    token.write_text(secrets.token_urlsafe(32))
-    token.chmod(0o600)
-    plain = lab.call
-
-    def call(url, *args, headers=None, **kw):
-        return plain(url, *args, headers={"Authorization": "Bearer " + token.read_text(), **(headers or {})}, **kw)
-
-    monkeypatch.setattr(lab, "call", call)
+    token = lab.private_file(site.path / "token", secrets.token_urlsafe(32))
     monkeypatch.setenv("TIDEMARK_TOKEN_FILE", str(token))
-    with cable.at("centre"):
+    with cable.at("centre"), lab.authorised(lambda url: token):
         centre = site.centre(options=["--secret-file", token, "--allow-network", "10.77.0.0/24", "--allow-plain-http"])
-        key = site.path / "a.token"
-        key.write_text(centre.tool("node", "add", "a", f"http://{ADDRESS['site']}:7101").stdout)
-        key.chmod(0o600)
-        l = Away(cable, site.path, "a", options=["--token-file", key, "--app-token-file", token, "--allow-plain-http"])
+        key = lab.private_file(site.path / "a.token", centre.tool("node", "add", "a", f"http://{ADDRESS['site']}:7101").stdout)
+        l = Away(cable, site.path, "a", 7101, options=["--token-file", key, "--app-token-file", token, "--allow-plain-http"])
         site.adopt(l)
         l.write(*records())
         centre.in_sync("a")

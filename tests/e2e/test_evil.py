@@ -9,7 +9,9 @@ import pytest
 
 import crowd
 import evil
+import evil_kinds
 import lab
+import proc
 import protocol1
 
 GOOD, STILL = 20, 2
@@ -161,7 +163,7 @@ def watch(centre, nodes, seconds):
 
 
 def descriptors(program):
-    return len(os.listdir(f"/proc/{program.process.pid}/fd"))
+    return len(proc.open_files(program.process.pid))
 
 
 def wrong_ends(centre, nodes):
@@ -211,10 +213,10 @@ def test_evil_nodes_cost_only_themselves(site, nodes):
     nodes.good.mark()
     watch(centre, nodes, SECONDS)
     seen = nodes.good.mark()
-    print({k: seen[k] for k in ("polls", "news", "turns")}, f"{crowd.resident_mib(centre, peak=True):.0f} MiB, {descriptors(centre)} descriptors,",
+    print({k: seen[k] for k in ("polls", "news", "turns")}, f"{proc.resident_mib(centre.process.pid, peak=True):.0f} MiB, {descriptors(centre)} descriptors,",
           nodes.flood.mark()["held"], "of the flood")
     assert seen["news"]["n"] > RATE * SECONDS / 2 and seen["news"]["p99"] <= most and seen["turns"]["p99"] <= most, (alone, seen)
-    assert crowd.resident_mib(centre, peak=True) <= MEMORY_MIB
+    assert proc.resident_mib(centre.process.pid, peak=True) <= MEMORY_MIB
     assert descriptors(centre) <= GOOD + STILL + 1 + len(EXPECTED) + 2 * LANES + 64
     told = collections.Counter(e["node"] for e in centre.all_events())
     print("events, most of one node:", told.most_common(3))
@@ -238,11 +240,11 @@ class Keeper(evil.Evil):
     def __init__(self, name):
         super().__init__(name, "replays_its_first_answer")
         self.holds = threading.Event()
-        self.kind = evil.Kind("serves", Keeper.keep)
+        self.kind = evil_kinds.Kind("serves", Keeper.keep)
 
     def keep(self, asked):
         if asked.path == "/v1/changes":
-            if int(asked.q["max_bytes"]) > evil.LARGE:
+            if int(asked.q["max_bytes"]) > evil_kinds.LARGE:
                 self.holds.set()
                 self.gone.wait(60)
             asked.q["limit"] = "2"

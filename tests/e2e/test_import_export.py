@@ -216,9 +216,7 @@ def test_refusals_say_what_to_do(site):
 
 def test_tokens(site):
     """An import into a running local wants the applications' token, and says so."""
-    token = site.path / "app.token"
-    token.write_text("x" * 40 + "\n")
-    token.chmod(0o600)
+    token = lab.private_file(site.path / "app.token", "x" * 40 + "\n")
     a = site.local("a", options=["--app-token-file", str(token)])
     line = '{"id":"1","type":"t","body":1}\n'
     r = local("import", "--to", a.url, "-", input=line, code=6)
@@ -226,9 +224,7 @@ def test_tokens(site):
     local("import", "--to", a.url, "--app-token-file", token, "-", input=line)
     out = local("export", "--from", a.url, "-", env={**os.environ, "TIDEMARK_APP_TOKEN_FILE": str(token)})
     assert '"id":"1"' in out.stdout and "x" * 40 not in out.stdout + out.stderr
-    secret = site.path / "secret"
-    secret.write_text("y" * 40 + "\n")
-    secret.chmod(0o600)
+    secret = lab.private_file(site.path / "secret", "y" * 40 + "\n")
     centre = site.centre(options=["--secret-file", str(secret)])
     r = centre.tool("export", check=False)
     assert r.returncode == 6 and "--token-file" in r.stderr

@@ -1,7 +1,6 @@
 """kill -9 of any process at random moments under load: of what was acknowledged, at either end, nothing is lost or doubled."""
 import fcntl
 import os
-import pathlib
 import random
 import signal
 import time
@@ -11,6 +10,7 @@ import pytest
 import lab
 import ledger
 import pg
+import proc
 
 KILLS = int(os.environ.get("TIDEMARK_KILLS", "100"))
 ROUND = 500  # kills between two accounts
@@ -83,8 +83,7 @@ def test_a_lock_that_outlives_a_killed_process_for_a_moment_is_waited_for(site):
         fcntl.flock(held, fcntl.LOCK_EX)
         local.spawn()
         try:
-            descriptors = pathlib.Path(f"/proc/{local.process.pid}/fd")
-            lab.wait_until("it has the file open", lambda: any(os.path.realpath(d) == lock for d in descriptors.iterdir()))
+            lab.wait_until("it has the file open", lambda: lock in proc.open_files(local.process.pid))
             fcntl.flock(held, fcntl.LOCK_UN)
             local.listens()
         finally:

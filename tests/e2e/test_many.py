@@ -7,6 +7,7 @@ import pytest
 
 import crowd
 import lab
+import proc
 
 GOOD, REFUSING, SILENT = 139, 40, 20
 WINDOW_S = 6  # how long each of the two measurements takes
@@ -103,7 +104,7 @@ def test_dead_nodes_slow_nobody(site, ends):
         seen = centre.node(n.name)
         assert seen["state"] == "never_seen" and why in seen["reason"], seen
     assert states(centre)["in_sync"] == GOOD + 4
-    assert crowd.threads(centre) < 40  # none a node
+    assert proc.threads(centre.process.pid) < 40  # none a node
     assert centre.stop(5) == 0  # while name servers, nodes and all are silent
 
 
@@ -122,7 +123,7 @@ def test_a_store_that_is_held_up_bounds_what_waits_for_it(site, ends):
     nodes, records = 100, 1500
     members = ends(crowd.Crowd(nodes, body=1000, records=records))
     centre = site.centre(*members.nodes, options=["--poll-interval", "1s"])
-    before = crowd.resident_mib(centre)
+    before = proc.resident_mib(centre.process.pid)
     holder = sqlite3.connect(centre.store.path, isolation_level=None, timeout=30)
     holder.execute("BEGIN IMMEDIATE")
     lab.wait_until("it is told", lambda: "store.failed" in centre.log_text(), 40)
@@ -132,11 +133,11 @@ def test_a_store_that_is_held_up_bounds_what_waits_for_it(site, ends):
     asked = time.monotonic()
     assert centre.get("/readyz").status == 503 and centre.get("/v1/status").json["store"]["ok"] is False
     assert time.monotonic() - asked < 2  # it is known, and not asked behind all who wait for the lock
-    held = crowd.resident_mib(centre)
+    held = proc.resident_mib(centre.process.pid)
     holder.execute("ROLLBACK")
     lab.wait_until("all is here", lambda: members.mark()["held"] == nodes * records, 120)
     lab.wait_until("all in step", lambda: states(centre)["in_sync"] == nodes, 120)
-    peak = crowd.resident_mib(centre, peak=True)
+    peak = proc.resident_mib(centre.process.pid, peak=True)
     print(f"resident: {before:.0f} MiB at first, {held:.0f} while held up, {peak:.0f} at most")
     assert peak < 110
     lab.wait_until("ready", lambda: centre.get("/readyz").status == 200)

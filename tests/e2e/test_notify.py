@@ -4,7 +4,6 @@ import hashlib
 import hmac
 import http.client
 import os
-import pathlib
 import signal
 import subprocess
 import time
@@ -14,6 +13,7 @@ import pytest
 import crowd
 import hooks
 import lab
+import proc
 from prometheus import samples
 
 SECRET = "a-word-between-us"
@@ -61,9 +61,7 @@ def test_the_end_and_the_return_of_a_node_are_told(site, receiver, monkeypatch):
     monkeypatch.setenv("all_proxy", "http://127.0.0.1:9")
     path = "/services/T0/private?x=1"
     command = hooks.Command(site.path, "tell", 'echo; echo "$TIDEMARK_NOTICE_SUBJECT"; echo 2')
-    secret = site.path / "secret"
-    secret.write_text(SECRET + "\n")
-    secret.chmod(0o600)
+    secret = lab.private_file(site.path / "secret", SECRET + "\n")
     a = site.local("a")
     centre = site.centre(a, options=["--notify-url", receiver.url + path, "--notify-command", command.path, "--notify-secret-file", secret])
     centre.in_sync("a")
@@ -181,7 +179,7 @@ def test_a_command_that_fails_or_hangs_is_run_again(site):
     r = centre.tool("notifications", "test", check=False)
     assert r.returncode == 1 and "FAILED: not done within 400 ms, and killed" in r.stdout
     for pid in children.read_text().split():
-        lab.wait_until("it and what it started have ended", lambda: ended(pid))
+        lab.wait_until("it and what it started have ended", lambda: proc.has_ended(pid))
     command.then("kill -9 $$")
     assert "FAILED: ended by signal 9" in centre.tool("notifications", "test", check=False).stdout
     command.then("head -c 100000 /dev/zero | tr '\\0' x")
@@ -190,13 +188,6 @@ def test_a_command_that_fails_or_hangs_is_run_again(site):
     first, second, *_ = command.messages()
     assert first["id"] == second["id"] and first["events"] == second["events"]
     assert [e["kind"] for m in {m["id"]: m for m in command.messages()}.values() for e in m["events"]] == ["notify.test"] * 4
-
-
-def ended(pid):
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
 
 
 def test_a_stop_waits_for_no_receiver(site, receiver):
@@ -211,7 +202,7 @@ def test_a_stop_waits_for_no_receiver(site, receiver):
     begun = time.monotonic()
     assert centre.stop() == 0
     assert time.monotonic() - begun < 4
-    lab.wait_until("the command has ended", lambda: ended(pid.read_text().strip()))
+    lab.wait_until("the command has ended", lambda: proc.has_ended(pid.read_text().strip()))
     receiver.does["/x"] = []
     command.then("exit 0")
     centre.start()

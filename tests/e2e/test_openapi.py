@@ -56,9 +56,7 @@ def with_a_secret(centre, d):
     ask(centre, d, "post", "/v1/session", {"token": "x"}, status=409)
     ask(centre, d, "post", "/v1/tokens", {"name": "t", "role": "viewer"}, status=409)
     assert "node.rotated" not in {e["kind"] for e in centre.all_events()}
-    secret = centre.directory / "secret"
-    secret.write_text(secrets.token_hex(16))
-    secret.chmod(0o600)
+    secret = lab.private_file(centre.directory / "secret", secrets.token_hex(16))
     centre.stop()
     centre.options += ["--secret-file", str(secret)]
     centre.start()

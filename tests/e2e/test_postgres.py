@@ -403,9 +403,7 @@ def test_no_password_is_said(site, databases):
     """Neither in the log nor by --print-config nor in a refusal."""
     store = databases()
     store.url += "&password=hush-hush"
-    settings = site.path / "centre.conf"
-    settings.touch(mode=0o600)
-    settings.write_text(f"store = {store.url}\n")
+    settings = lab.private_file(site.path / "centre.conf", f"store = {store.url}\n")
     centre = lab.Centre(site.path, [], options=["--log-level", "debug", "--config", settings])
     centre.argv = (lambda argv: lambda: [a for a in argv() if a not in ("--store", centre.store.url)])(centre.argv)
     site.adopt(centre)

@@ -12,6 +12,7 @@ import pytest
 
 import canary
 import lab
+import proc
 
 NOBODY = 65534
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be somebody else")
@@ -57,10 +58,6 @@ def centre(home, *options):
     return Nobody(home, "central", "--store", f"sqlite:{home}/centre.db", *options)
 
 
-def status_of(program, key):
-    return re.search(rf"^{key}:\s*(\S+)", pathlib.Path(f"/proc/{program.process.pid}/status").read_text(), re.M)[1]
-
-
 def test_the_files_of_a_program_are_for_its_user_alone(site, umask):
     """Whatever the umask was."""
     a = site.local("a")
@@ -86,7 +83,7 @@ def test_the_memory_of_a_program_is_for_nobody_else_of_its_user(home, site):
             assert os.stat(f"/proc/{p.process.pid}/environ").st_uid == (NOBODY if dumps else 0)
             limit = re.search(r"core file size +(\S+)", pathlib.Path(f"/proc/{p.process.pid}/limits").read_text())[1]
             assert limit == ("unlimited" if dumps else "0")
-            assert status_of(p, "NoNewPrivs") == "1"
+            assert proc.status(p.process.pid, "NoNewPrivs") == "1"
             p.process.send_signal(signal.SIGABRT)
             _, status = os.waitpid(p.process.pid, 0)
             p.process.returncode = -signal.SIGABRT
@@ -97,7 +94,7 @@ def test_the_memory_of_a_program_is_for_nobody_else_of_its_user(home, site):
 def test_a_command_that_is_told_may_still_gain_a_right(home, site):
     """Sendmail does, by the mode of its file; so a centre that has one to tell does not give that up."""
     p = site.adopt(centre(home, "--notify-command", "/bin/true"))
-    assert status_of(p, "NoNewPrivs") == "0"
+    assert proc.status(p.process.pid, "NoNewPrivs") == "0"
 
 
 @root_only
@@ -156,9 +153,7 @@ def test_a_group_may_read_a_secret_of_root_only(tmp_path):
 def test_beyond_loopback_nothing_listens_without_secrets(tmp_path, program, missing):
     """Each that is missing is named, one after another; with all of them the same settings are right."""
     given = [] if program == "tidemark-central" else ["--node", "a", "--db", tmp_path / "a.db"]
-    file = tmp_path / "secret"
-    file.write_text(canary.secret() + "\n")
-    file.chmod(0o600)
+    file = lab.private_file(tmp_path / "secret", canary.secret() + "\n")
 
     def check(listen):
         return subprocess.run([lab.BIN / program, "--check-config", "--listen", listen, "--allow-plain-http", *given], capture_output=True, text=True, timeout=20)

@@ -12,7 +12,7 @@ import pytest
 import guide
 import hooks
 import lab
-from netns import ADDRESS, Cable, Refused
+from netns import ADDRESS, Away
 
 FORM = "neither user, query, fragment nor blanks"
 SCHEME = "does not start with http:// or https://"
@@ -91,9 +91,7 @@ def test_bad_urls_are_refused_at_every_door_and_change_nothing(site):
 def test_the_centre_is_no_node_of_itself(site, listen):
     """Under any of its addresses, whoever says it: it would show itself tokens, and answer 404."""
     port = guide.free_port()
-    secret = site.path / "secret"
-    secret.touch(mode=0o600)
-    secret.write_text("s" * 40)
+    secret = lab.private_file(site.path / "secret", "s" * 40)
     settings = config(site.path / "centre.conf", allow_network="127.0.0.0/8", secret_file=secret)
     centre = lab.Centre(site.path, [])
     centre.argv = lambda: [lab.BIN / "tidemark-central", "--store", centre.store.url, "--listen", f"{listen}:{port}", "--allow-plain-http", "--config", settings, *centre.options]
@@ -172,8 +170,7 @@ def test_proxies_credentials_and_redirects_of_others_are_not_followed(site, trap
     """Of the environment and of files in the home directory: by the centre, the notifier, the tool, import and export."""
     home = site.path / "home"
     home.mkdir()
-    (home / ".netrc").write_text("machine 127.0.0.1 login evil password evil\ndefault login evil password evil\n")
-    (home / ".netrc").chmod(0o600)
+    lab.private_file(home / ".netrc", "machine 127.0.0.1 login evil password evil\ndefault login evil password evil\n")
     (home / ".curlrc").write_text(f"proxy = {trap.url}\nlocation\nuser = evil:evil\n")
     for name in ("http_proxy", "https_proxy", "all_proxy", "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, trap.url)
@@ -232,36 +229,23 @@ class Names:
         return head + question + b"".join(b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 0, 4) + socket.inet_aton(a) for a in wanted)
 
 
-@pytest.fixture
-def cable():
-    try:
-        made = Cable()
-    except (Refused, OSError) as why:
-        pytest.skip(f"no network namespaces here: {why}")
-    yield made
-    made.close()
-
-
 def test_a_name_is_judged_by_where_it_leads_each_time_a_socket_opens(site, cable):
     """Names that lead to loopback, to a cloud's metadata, to nobody or to the centre itself; and one that leads to a node first and to
     loopback later (rebinding).  The centre allows all of IPv4, and a program that listens on its loopback is never connected to."""
     for name in ("secret", "a.token", "app"):
-        (site.path / name).touch(mode=0o600)
-        (site.path / name).write_text("s" * 40)
+        lab.private_file(site.path / name, "s" * 40)
     (site.path / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
     operator = {"Authorization": "Bearer " + "s" * 40}
     there = ["unshare", "--mount", "sh", "-ec", f'mount --bind {site.path}/resolv.conf /etc/resolv.conf; exec "$@"', "sh"]
     centre = lab.Centre(site.path, [], options=["--allow-plain-http", "--allow-network", "0.0.0.0/0", "--secret-file", site.path / "secret"])
     plain = lab.Centre.argv
     centre.argv = lambda: [*there, *[f"{ADDRESS['centre']}:{centre.port}" if a == f"127.0.0.1:{centre.port}" else a for a in plain(centre)]]
-    a = lab.Local(site.path, "a", options=["--allow-plain-http", "--token-file", site.path / "a.token", "--app-token-file", site.path / "app"])
-    a.argv = lambda: [f"{ADDRESS['site']}:{a.port}" if x == f"127.0.0.1:{a.port}" else x for x in lab.Local.argv(a)]
+    a = Away(cable, site.path, "a", options=["--allow-plain-http", "--token-file", site.path / "a.token", "--app-token-file", site.path / "app"])
     with cable.at("centre"):
         names = Names("127.0.0.1")
         site.adopt(centre)
         port = int(centre.url.rsplit(":", 1)[1])
-    with cable.at("site"):
-        site.adopt(a)
+    site.adopt(a)
     with cable.at("centre"):
         trap = Trap(port=a.port)
 

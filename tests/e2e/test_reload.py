@@ -98,9 +98,7 @@ def test_nodes_are_added_and_a_shorter_interval_is_not_waited_for(pair, site):
 def test_networks_come_and_go(site):
     """Also from under a connection that is open."""
     shop = site.local("shop-1")
-    secret = site.path / "secret"
-    secret.write_text("operator-of-the-centre\n")
-    secret.chmod(0o600)
+    secret = lab.private_file(site.path / "secret", "operator-of-the-centre\n")
     centre = lab.Centre(site.path, [])
     centre.argv = lambda: [lab.BIN / "tidemark-central", "--store", centre.store.url, "--listen", f"0.0.0.0:{centre.port}", "--allow-plain-http",
                            *centre.options]
@@ -127,8 +125,7 @@ def test_networks_come_and_go(site):
 def test_secrets_are_read_again_and_never_logged(site):
     secret, token, app = (site.path / x for x in ("secret", "token", "app"))
     for f, text in ((secret, "first-secret-of-the-centre"), (app, "first-app-of-the-site")):
-        f.write_text(text)
-        f.chmod(0o600)
+        lab.private_file(f, text)
     centre = lab.Centre(site.path, [], options=["--secret-file", secret])
     site.adopt(centre)
 
@@ -139,8 +136,7 @@ def test_secrets_are_read_again_and_never_logged(site):
         return lab.call(centre.url + "/v1/nodes/shop-1/token", headers=operator(text)).json["token"]
 
     assert lab.call(centre.url + "/v1/nodes", "POST", '{"name":"shop-1","url":"http://127.0.0.1:9"}', headers=operator("first-secret-of-the-centre")).status == 201
-    token.write_text(token_of("first-secret-of-the-centre"))
-    token.chmod(0o600)
+    lab.private_file(token, token_of("first-secret-of-the-centre"))
     shop = lab.Local(site.path, "shop-1", options=["--token-file", token, "--app-token-file", app])
     site.adopt(shop)
     assert lab.call(centre.url + "/v1/nodes/shop-1", "PATCH", f'{{"url":"{shop.url}"}}', headers=operator("first-secret-of-the-centre")).status == 200
@@ -262,9 +258,7 @@ def test_a_bad_file_changes_nothing(pair, wrong, why):
 
 def test_a_secret_is_taken_away_by_a_restart_alone(pair, tmp_path):
     """A file that lost the line would open the program to everybody on the machine."""
-    secret = tmp_path / "secret"
-    secret.touch(mode=0o600)
-    secret.write_text("secret-of-the-pair\n")
+    secret = lab.private_file(tmp_path / "secret", "secret-of-the-pair\n")
     centre, shop = pair
     for p, names in ((centre, ["secret_file"]), (shop, ["token_file", "app_token_file"])):
         assert "reload.failed" not in p.reload(**dict.fromkeys(names, str(secret)))
@@ -317,9 +311,7 @@ def test_a_terminal_that_is_closed_is_a_stop(site):
 def test_settings_change_while_thousands_of_exchanges_run(site):
     """Every kind of setting, some hundred times, while nodes are polled without rest, records are written and read, tokens change."""
     wanted = int(os.environ.get("TIDEMARK_EXCHANGES", "2000"))
-    secret = site.path / "secret"
-    secret.write_text("secret-number-none")
-    secret.chmod(0o600)
+    secret = lab.private_file(site.path / "secret", "secret-number-none")
     shops = []
     for i in range(4):
         shop = lab.Local(site.path, f"shop-{i}")

@@ -1,6 +1,5 @@
 """Hostile clients: slow ones, many, and those that vanish.  Honest ones go on being served, memory and descriptors stay bounded."""
 import http.client
-import pathlib
 import re
 import select
 import socket
@@ -9,8 +8,8 @@ import urllib.parse
 
 import pytest
 
-import crowd
 import lab
+import proc
 import siege
 
 SLOW = {"silent": 64, "line": 64, "head": 64, "body": 64, "large": 64, "reader": 64, "tls": 64}
@@ -21,13 +20,7 @@ ELSEWHERE = "127.0.0.2"
 
 def sockets(program):
     """How many the program has open."""
-    found = 0
-    for fd in pathlib.Path(f"/proc/{program.process.pid}/fd").iterdir():
-        try:
-            found += fd.readlink().name.startswith("socket:")
-        except FileNotFoundError:
-            pass  # closed meanwhile
-    return found
+    return sum(link.startswith("socket:") for link in proc.open_files(program.process.pid))
 
 
 def again(ask):
@@ -95,7 +88,7 @@ def held_out(program, owner, plan, until=lambda: True):
         honest.ask(REQUESTS)
         lab.wait_until("the siege did what it can", until)
         open_now = connections(program)
-    peak = crowd.resident_mib(program, peak=True)
+    peak = proc.resident_mib(program.process.pid, peak=True)
     print(f"{program.name}: p99 {honest.p99 * 1000:.0f} ms, most {max(honest.took) * 1000:.0f} ms, {honest.again} of {REQUESTS} asked again, "
           f"peak {peak:.0f} MiB, {open_now} connections, {told}, "
           f"{ {k: n for k, n in figures(program, 'tidemark_connections_ended_total').items() if n} }")
@@ -104,7 +97,7 @@ def held_out(program, owner, plan, until=lambda: True):
     assert peak < PEAK_MIB
     lab.wait_until("it is as before", lambda: connections(program) <= open_before and sockets(program) <= at_rest)
     if not owner:  # a local runs on small machines
-        lab.wait_until("what it took is given back", lambda: crowd.resident_mib(program) < REST_MIB)
+        lab.wait_until("what it took is given back", lambda: proc.resident_mib(program.process.pid) < REST_MIB)
     return told
 
 
@@ -145,7 +138,7 @@ def test_polls_of_centres_that_vanished(site):
     lab.wait_until("all are held", lambda: connections(local) == 200)
     for s in held:
         s.close()
-    lab.wait_until("all have ended", lambda: connections(local) == 0 and crowd.threads(local) < 20, seconds=10)
+    lab.wait_until("all have ended", lambda: connections(local) == 0 and proc.threads(local.process.pid) < 20, seconds=10)
     assert figures(local, "tidemark_connections_ended_total")['reason="vanished"'] == 200
 
 

@@ -84,9 +84,7 @@ def test_many_follow_and_those_who_vanish_are_forgotten(site):
 
 
 def test_the_page_needs_no_token_and_its_data_do(site, tmp_path):
-    secret = tmp_path / "secret"
-    secret.write_text("s3cret-of-the-centre-0123456789\n")
-    secret.chmod(0o600)
+    secret = lab.private_file(tmp_path / "secret", "s3cret-of-the-centre-0123456789\n")
     centre = site.centre(options=("--secret-file", str(secret)))
     page = centre.get("/")
     assert page.status == 200 and page.headers["Content-Type"].startswith("text/html")

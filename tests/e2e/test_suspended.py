@@ -1,15 +1,15 @@
 """Programs that are suspended and woken, and a second one where there may be only one."""
-import pathlib
 import signal
 import subprocess
 
 import pytest
 
 import lab
+import proc
 
 
 def is_stopped(program):
-    return pathlib.Path(f"/proc/{program.process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    return proc.stat(program.process.pid)[0] == "T"
 
 
 class Suspended:

@@ -141,9 +141,6 @@ def test_certificates_are_renewed_while_exchanges_go_on(site, ca):
     """Both programs and all directions by TLS with client certificates: renewed pairs are taken at SIGHUP, a broken one changes
     nothing, no write and no exchange fails, and everything is equal at the end."""
     ca.make("shop-1=127.0.0.1", "--client", "centre=127.0.0.1", "shop-2=127.0.0.1", "--client", "operator")
-    secret = site.path / "secret"
-    secret.write_text("for-the-operator\n")
-    secret.chmod(0o600)
     shops = [site.local(n, options=[*ca.files(n), "--tls-client-ca", ca.ca]) for n in ("shop-1", "shop-2")]
     centre = lab.Centre(site.path, shops, options=[*ca.files("centre"), *ca.shown("centre"), "--tls-ca", ca.ca])
     centre.environment = {}
@@ -292,9 +289,7 @@ def test_tools_speak_tls(site, ca):
 def test_plain_http_beyond_loopback_is_asked_for_by_name(site, ca):
     """Neither program listens beyond loopback, and the centre asks no node there, without TLS, unless told so; then it says once
     what that means."""
-    token = site.path / "token"
-    token.write_text("a-token-of-the-test\n")
-    token.chmod(0o600)
+    token = lab.private_file(site.path / "token", "a-token-of-the-test\n")
     ca.make("here=127.0.0.1")
     local = [lab.BIN / "tidemark-local", "--node", "b", "--db", site.path / "b.db", "--token-file", token, "--app-token-file", token]
     central = [lab.BIN / "tidemark-central", "--store", f"sqlite:{site.path}/c.db", "--secret-file", token, "--allow-network", "192.0.2.0/24"]
@@ -332,9 +327,7 @@ def test_plain_http_beyond_loopback_is_asked_for_by_name(site, ca):
 
 def test_a_token_is_shown_in_the_clear_only_by_name(site, tmp_path):
     """By the tool, import and export as well: http:// beyond this machine, by whatever name, is asked nothing with a token in the hand."""
-    token = tmp_path / "token"
-    token.touch(mode=0o600)
-    token.write_text("some-secret-of-a-centre\n")
+    token = lab.private_file(tmp_path / "token", "some-secret-of-a-centre\n")
     (tmp_path / "one.ndjson").write_text('{"id":"a","type":"t","body":1}\n')
     tool = [lab.BIN / "tidemark", "--timeout", "2s", "--central"]
     local = [lab.BIN / "tidemark-local", "export", "--from"]

@@ -140,10 +140,8 @@ def test_a_clone_is_not_safe_whatever_it_holds(site):
 
 
 def test_a_token_that_is_refused_says_where_to_get_the_right_one(site):
-    (site.path / "token").write_text("not-the-right-one\n")
-    (site.path / "token").chmod(0o600)
-    (site.path / "secret").write_text("the-secret-of-the-centre\n")
-    (site.path / "secret").chmod(0o600)
+    lab.private_file(site.path / "token", "not-the-right-one\n")
+    lab.private_file(site.path / "secret", "the-secret-of-the-centre\n")
     a = site.local("a", options=["--token-file", site.path / "token"])
     centre = site.centre(a, options=["--secret-file", site.path / "secret"])
     lab.wait_until("refused", lambda: "401" in json.loads(

@@ -8,6 +8,7 @@
 
 #include "central/settle.h"
 #include "tests/support/backstage.h"
+#include "tests/support/occurrences.h"
 
 static void must(struct stage *g, enum err e, const char *what)
 {
@@ -159,17 +160,27 @@ uint64_t stage_conflicts(struct stage *g, const char *owner)
 	return n;
 }
 
+bool stage_quarantines(struct stage *g, const char *text)
+{
+	struct buf b = {0};
+	bool found;
+
+	MUST(store_quarantine(g->store, "site-a", 0, 1000, &b, &g->why));
+	found = strstr(b.at, text) != NULL;
+	buf_done(&b);
+	return found;
+}
+
 unsigned stage_events(struct stage *g, const char *kind)
 {
 	struct event_query eq = {.least_level = -1, .limit = 1000};
 	struct buf b = {0};
 	char key[64];
-	unsigned n = 0;
+	unsigned n;
 
 	snprintf(key, sizeof(key), "\"kind\":\"%s\"", kind);
 	MUST(store_events(g->store, &eq, &b, &g->why));
-	for (const char *at = b.at; (at = strstr(at, key)) != NULL; at++)
-		n++;
+	n = occurrences(b.at, key);
 	buf_done(&b);
 	return n;
 }

@@ -74,6 +74,8 @@ struct hash stage_delete(struct stage *g, const char *owner, const char *id);
 /* "body" of the record, "-" deleted, "" none. */
 const char *stage_body(struct stage *g, const char *owner, const char *id);
 uint64_t stage_conflicts(struct stage *g, const char *owner);
+/* Has the list of site-a's quarantine that text? */
+bool stage_quarantines(struct stage *g, const char *text);
 /* How many of the stored events have the kind. */
 unsigned stage_events(struct stage *g, const char *kind);
 

@@ -167,6 +167,19 @@ void wire_answer_done(struct wire_answer *a)
 	buf_done(&a->body);
 }
 
+void wire_expect(struct wire *w, int status, const char *text)
+{
+	struct wire_answer a;
+	wire_take(w, false, &a);
+	if (a.status != status || !strstr(a.body.at ? a.body.at : "", text))
+		fail_msg("%d %s, not %d %s", a.status, a.body.at, status, text);
+	if (status >= 400)
+		assert_true(wire_has(&a, "Content-Type: application/problem+json"));
+	if (status == 503)
+		assert_true(wire_has(&a, "Retry-After: 1"));
+	wire_answer_done(&a);
+}
+
 bool wire_has(const struct wire_answer *a, const char *line)
 {
 	size_t len = strlen(line);

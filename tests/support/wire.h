@@ -33,6 +33,8 @@ struct wire_answer {
 /* The next answer; `head_only` for one to HEAD and for 1xx, which have no body. */
 void wire_take(struct wire *w, bool head_only, struct wire_answer *ret);
 void wire_answer_done(struct wire_answer *a);
+/* Takes an answer of that status with that text in its body; a refusal must be a problem, and 503 say when to come again. */
+void wire_expect(struct wire *w, int status, const char *text);
 /* Is "Name: value" a line of the head? */
 bool wire_has(const struct wire_answer *a, const char *line);
 

@@ -1,5 +1,6 @@
 /* coding: which one is chosen, that what is packed comes back, and that nothing that was packed elsewhere costs more than it may. */
 #include "shared/coding.h"
+#include "tests/support/resident.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -301,19 +302,6 @@ static void is_refused_with_anything_behind_it(void **unused)
 	}
 }
 
-static long resident_kib(void)
-{
-	char line[256];
-	long kib = 0;
-	FILE *f = fopen("/proc/self/status", "r");
-
-	assert_non_null(f);
-	while (fgets(line, sizeof line, f))
-		(void)sscanf(line, "VmHWM: %ld", &kib);
-	fclose(f);
-	return kib;
-}
-
 /* Who stops at what may be held has spent that, and not what would have come. */
 static void costs_what_was_taken_of_it(void **unused)
 {
@@ -326,11 +314,11 @@ static void costs_what_was_taken_of_it(void **unused)
 		struct reason why;
 		assert_true(coding_pack(codings[c], (struct span){zeros, BOMB_BYTES}, &bomb));
 		assert_true(bomb.len < BOMB_BYTES / 200);
-		long before_kib = resident_kib();
+		long before_kib = resident_peak_kib();
 		assert_int_equal(unpack_by(codings[c], buf_span(&bomb), STEP, 1 << 20, &out, &why), CONFLICT);
 		assert_in_range(out.len, 1 << 20, (1 << 20) + STEP);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* which keep what was freed */
-		assert_true(resident_kib() - before_kib < 12 * 1024);
+		assert_true(resident_peak_kib() - before_kib < 12 * 1024);
 #else
 		(void)before_kib;
 #endif

@@ -27,13 +27,24 @@ static bool claims(const char *line, struct record_claim *ret)
 	return said;
 }
 
+struct row {
+	const char *line;
+	uint64_t seq; /* 0: it does not say */
+};
+
+static void assert_claim(const struct row *row)
+{
+	struct record_claim c;
+
+	assert_int_equal(claims(row->line, &c), row->seq > 0);
+	if (row->seq > 0)
+		assert_int_equal(c.seq, row->seq);
+}
+
 /* Its JSON can be read; something else of it is wrong. */
 static void an_object_says_it_by_its_members(void **state)
 {
-	static const struct {
-		const char *line;
-		uint64_t seq; /* 0: it does not say */
-	} rows[] = {
+	static const struct row rows[] = {
 		{"{\"id\":\"r1\",\"hash\":\"" HASH "\",\"seq\":7}", 7},
 		{"{\"seq\":7,\"body\":[],\"hash\":\"" HASH "\",\"id\":\"r\\u0031\"}", 7},
 		{"{\"hash\":\"" HASH "\",\"seq\":7}", 0},
@@ -48,22 +59,14 @@ static void an_object_says_it_by_its_members(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		struct record_claim c;
-
-		assert_int_equal(claims(rows[i].line, &c), rows[i].seq > 0);
-		if (rows[i].seq > 0)
-			assert_int_equal(c.seq, rows[i].seq);
-	}
+	for (size_t i = 0; i < COUNT(rows); i++)
+		assert_claim(&rows[i]);
 }
 
 /* A body that is no JSON: the id is the one before it, hash and seq are those after it. */
 static void a_line_that_is_no_json_says_it_by_its_text(void **state)
 {
-	static const struct {
-		const char *line;
-		uint64_t seq;
-	} rows[] = {
+	static const struct row rows[] = {
 		{"{\"id\":\"r1\",\"body\":{,\"hash\":\"" HASH "\",\"seq\":7}", 7},
 		{"{\"id\":\"r1\",\"body\":{,\"hash\":\"" HASH "\",\"seq\":7,\"new\":1}", 7},
 		{"{\"id\":\"r1\",\"body\":{\"id\":\"r2\",\"hash\":\"no\",\"seq\":1,,\"hash\":\"" HASH
@@ -88,13 +91,8 @@ static void a_line_that_is_no_json_says_it_by_its_text(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		struct record_claim c;
-
-		assert_int_equal(claims(rows[i].line, &c), rows[i].seq > 0);
-		if (rows[i].seq > 0)
-			assert_int_equal(c.seq, rows[i].seq);
-	}
+	for (size_t i = 0; i < COUNT(rows); i++)
+		assert_claim(&rows[i]);
 }
 
 int main(void)
