@@ -34,7 +34,7 @@ static struct pull_apply pull_all(struct stage *g, struct far *f)
 static void assert_equal_ends(struct stage *g, struct far *f)
 {
 	struct digest sum;
-	struct node n = stage_node(g, f->name);
+	struct node n;
 
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	n = stage_node(g, f->name);
