@@ -70,6 +70,13 @@ static void copy_record(struct copy *c, const struct record *r, uint64_t generat
 	copy_row_end(c);
 }
 
+static void count_taken(struct meeting *m, const struct heap *h)
+{
+	for (size_t i = 0; i < h->n; i++)
+		digest_add(&m->sync->digest, h->at[i]->hash);
+	m->taken += h->n;
+}
+
 void store_heap_insert(struct meeting *m, const struct heap *h)
 {
 	struct copy c;
@@ -83,9 +90,7 @@ void store_heap_insert(struct meeting *m, const struct heap *h)
 	copy_end(&c);
 	if (c.failed_row > 0 && c.failed_row <= h->n)
 		m->culprit = h->at[c.failed_row - 1];
-	for (size_t i = 0; i < h->n; i++)
-		digest_add(&m->sync->digest, h->at[i]->hash);
-	m->taken += h->n;
+	count_taken(m, h);
 }
 
 /* --- arrays --- */
@@ -236,7 +241,15 @@ static void arrays_done(struct buf arrays[ARRAYS_MAX])
 		buf_done(&arrays[k]);
 }
 
-/* Each record must hit its row, once. */
+/* Each record must have hit its row, once. */
+static void must_be_each(struct meeting *m, struct stmt q, const struct heap *h)
+{
+	struct span owner = h->at[0]->owner;
+
+	if (stmt_changes(q) != (int64_t)h->n)
+		db_fail(m->db, CONFLICT, "records of %.*s are not each in one row", (int)owner.len, owner.at);
+}
+
 static void update_part(
 	struct meeting *m, const struct update *u, const struct heap *h, const struct row_place *places)
 {
@@ -244,9 +257,7 @@ static void update_part(
 	struct stmt q = begin_with_arrays(m, u, h, places, arrays);
 
 	stmt_run(q);
-	if (stmt_changes(q) != (int64_t)h->n)
-		db_fail(m->db, CONFLICT, "records of %.*s are not each in one row", (int)h->at[0]->owner.len,
-			h->at[0]->owner.at);
+	must_be_each(m, q, h);
 	arrays_done(arrays);
 }
 
@@ -264,6 +275,23 @@ static void update_each(
 void store_heap_replace(struct meeting *m, const struct heap *h, const struct row_place *places)
 {
 	update_each(m, &update_replaced, h, places);
+	count_taken(m, h);
+}
+
+void store_heap_remove(struct meeting *m, const struct heap *h, const struct row_place *places)
+{
+	struct stmt q;
+	struct buf array = {0};
+
+	if (h->n == 0)
+		return;
+	put_places(&array, places, h->n);
+	q = stmt_begin(m->db, SQL_POSTGRES_BULK_REMOVE);
+	stmt_bytes(q, 1, &array);
+	stmt_text(q, 2, h->at[0]->owner);
+	stmt_run(q);
+	must_be_each(m, q, h);
+	buf_done(&array);
 }
 
 void store_heap_note(struct meeting *m, const struct heap *h)

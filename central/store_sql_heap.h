@@ -21,11 +21,12 @@ struct row_place {
 
 /*
  * An empty heap writes nothing.  CONFLICT sticks where a record is there already (insert), or they are not each
- * in one row (replace, note).
+ * in one row (replace, remove, note).  Insert and replace count what is taken and add it to the digest.
  */
-void store_heap_insert(struct meeting *m, const struct heap *h); /* counts them and adds to the digest */
+void store_heap_insert(struct meeting *m, const struct heap *h);
 /* Rows of which it was seen in this transaction where they are. */
 void store_heap_replace(struct meeting *m, const struct heap *h, const struct row_place *places);
+void store_heap_remove(struct meeting *m, const struct heap *h, const struct row_place *places);
 /* The owner is known to hold these versions. */
 void store_heap_note(struct meeting *m, const struct heap *h);
 /* The same for those alone that the store has in this version and did not know to be held; sets their noted[i]. */

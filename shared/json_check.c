@@ -376,6 +376,39 @@ bool json_next(struct json_iter *it, struct span *key, struct json_value *ret)
 	return true;
 }
 
+/* Where the member's value begins; NULL: it is another. */
+static inline const char *pass_key(const struct json_iter *it, struct span name)
+{
+	const char *at = it->at;
+	if (!it->first) {
+		if (at == it->end || *at != ',')
+			return NULL;
+		at++;
+	}
+	/* the quotes, the colon and what follows it */
+	if ((size_t)(it->end - at) < name.len + 4 || at[0] != '"' || at[name.len + 1] != '"' ||
+		at[name.len + 2] != ':' || memcmp(at + 1, name.at, name.len) != 0)
+		return NULL;
+	at += name.len + 3;
+	return skip_blanks(at, it->end) == at ? at : NULL;
+}
+
+bool json_next_is(struct json_iter *it, struct span name, struct json_value *ret)
+{
+	if (it->failed || it->closed || it->kind != JSON_OBJECT)
+		return false;
+	struct scan s = {pass_key(it, name), it->end, NULL, JSON_DEPTH_MAX + it->frame};
+	struct json_value value;
+	if (!s.at)
+		return false;
+	if (!scan_value(&s, &value))
+		return iter_failed(it, &s);
+	it->first = false;
+	it->at = s.at;
+	*ret = value;
+	return true;
+}
+
 bool json_ended(const struct json_iter *it)
 {
 	return it->closed && skip_blanks(it->at, it->end) == it->end;

@@ -45,6 +45,11 @@ struct json_iter {
 bool json_open(struct json_iter *it, struct span text) MUST_USE; /* text starts (after blanks) with { or [ */
 /* The next member; `key` (may be NULL) is the raw text between the quotes, escapes and all: see json_key_is(). */
 bool json_next(struct json_iter *it, struct span *key, struct json_value *ret) MUST_USE;
+/*
+ * The same for an object's member that is expected next.  False: it is not, or not written with just this key and without blanks
+ * around it, and the walk stands where it stood; or its value is wrong, as of json_next().
+ */
+bool json_next_is(struct json_iter *it, struct span name, struct json_value *ret) MUST_USE;
 /* After json_next() gave false: was the value closed, and is there nothing but blanks behind it? */
 bool json_ended(const struct json_iter *it) MUST_USE;
 

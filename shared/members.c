@@ -18,20 +18,36 @@ static size_t find(const struct members *m, struct span key, size_t next)
 	return m->n;
 }
 
+/*
+ * Gives the next member, and which it is: n = none of those that are wanted.  Most come in the order of the names, some of which may be left
+ * out.
+ */
+static bool read_next(const struct members *m, struct json_iter *it, size_t next, size_t *ret,
+	struct span *key, struct json_value *value)
+{
+	for (size_t i = next; i < m->n && i < next + 2; i++)
+		if (json_next_is(it, m->names[i], value)) {
+			*ret = i;
+			return true;
+		}
+	if (!json_next(it, key, value))
+		return false;
+	*ret = find(m, *key, next);
+	return true;
+}
+
 enum err members_read(struct members *m, struct span object, struct reason *why)
 {
 	struct json_iter it;
 	struct json_value value;
-	struct span key;
-	size_t next = 0;
+	struct span key = {NULL, 0};
+	size_t i, next = 0;
 
 	m->failed_at = object.at;
 	if (!json_open(&it, object) || it.kind != JSON_OBJECT)
 		return fail(INVALID, why, "not a JSON object");
 	it.frame = m->frame;
-	while (json_next(&it, &key, &value)) {
-		size_t i = find(m, key, next);
-
+	while (read_next(m, &it, next, &i, &key, &value)) {
 		m->failed_at = value.raw.at;
 		if (i == m->n) {
 			if (m->extra)

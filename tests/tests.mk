@@ -17,6 +17,7 @@ $(B)/tests/contract/test_store_faults: LDFLAGS += -Wl,--wrap=PQsendQueryPrepared
 $(B)/tests/contract/test_torture: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
 $(B)/tests/contract/test_store_postgres: LDFLAGS += -Wl,--wrap=PQgetResult
 $(B)/tests/contract/test_store_quarantine: LDFLAGS += -Wl,--wrap=store_meet,--wrap=store_bulk_meet
+$(B)/tests/contract/test_store_bulk: LDFLAGS += -Wl,--wrap=store_heap_remove
 $(B)/tests/contract/test_api_away: LDFLAGS += -Wl,--wrap=store_record,--wrap=store_ping,--wrap=store_counts,--wrap=store_node_add
 $(B)/tests/contract/test_reload_nodes: LDFLAGS += -Wl,--wrap=db_begin,--wrap=stmt_begin
 $(filter $(B)/tests/contract/test_scheduler%,$(UNIT)): LDFLAGS += -Wl,--wrap=store_node,--wrap=store_apply_pages,--wrap=store_events_add,--wrap=log_event

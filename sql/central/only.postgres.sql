@@ -39,6 +39,9 @@ FROM (SELECT unnest($2::text[]) AS id, unnest($3::text[]) AS type, unnest($4::js
 	unnest($9::bigint[]) AS h0, unnest($10::bigint[]) AS h1, unnest($11::bigint[]) AS created_at,
 	unnest($12::bigint[]) AS updated_at, unnest($13::bigint[]) AS clock_error, unnest($14::tid[]) AS at) AS s
 WHERE r.ctid = s.at AND r.owner IS NOT DISTINCT FROM $15 AND r.id IS NOT DISTINCT FROM s.id;
+-- The same rows, when what takes their place is copied in.
+-- name: bulk_remove
+DELETE FROM records WHERE ctid = ANY ($1::tid[]) AND owner IS NOT DISTINCT FROM $2;
 
 -- Of many owners at once (store_sql_counts.c), each by an index: what waits to be pushed, which is what differs, and what a sweep that has
 -- not ended has left; what their locals rejected; conflicts.

@@ -56,6 +56,8 @@ class Stage:
         self.name, self.directory, self.site = name, directory / name, site
         self.after, self.records, self.held = after, records, held
         self.locals = [lab.Local(self.directory, l.name) for l in site.locals]
+        for i, l in enumerate(self.locals):
+            l.host = f"127.0.0.{i + 2}"  # else a node might come where another was at the stage before, which a centre refuses
         site.programs += self.locals
 
     def made_from(self, before, change):

@@ -140,8 +140,12 @@ class Site:
     def proven(self, centre, locals_):
         """Waits until the centre has said of each that it is in sync, without asking it anything meanwhile."""
         words = [f"node={l.name} state=in_sync" for l in locals_]
-        lab.wait_until("all in sync", lambda: (t := centre.log_text()) and all(w in t for w in words),
-                       60 + self.records / 10000)
+
+        def said():
+            assert centre.process.poll() is None, centre.log_text()
+            return (t := centre.log_text()) and all(w in t for w in words)
+
+        lab.wait_until("all in sync", said, 60 + self.records / 10000)
 
     def check(self, centre, locals_):
         for l in locals_:

@@ -1,4 +1,5 @@
 /* A store and pages of many records: new, changed, known and disputed ones in any mixture. */
+#include "central/store_sql_heap.h"
 #include "tests/support/backstage.h" /* before cmocka.h, which makes fail a macro */
 
 #include <setjmp.h>
@@ -33,12 +34,23 @@ static struct pull_apply pull_all(struct stage *g, struct far *f)
 static void assert_equal_ends(struct stage *g, struct far *f)
 {
 	struct digest sum;
-	struct node n = stage_node(g, f->name);
+	struct node n;
 
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	n = stage_node(g, f->name);
 	sum = far_digest(f);
 	assert_true(digest_equal(n.sync.digest, sum));
+}
+
+/* How many rows were put anew, in PostgreSQL. */
+static size_t anew;
+
+void __real_store_heap_remove(struct meeting *m, const struct heap *h, const struct row_place *places);
+void __wrap_store_heap_remove(struct meeting *m, const struct heap *h, const struct row_place *places);
+void __wrap_store_heap_remove(struct meeting *m, const struct heap *h, const struct row_place *places)
+{
+	anew += h->n;
+	__real_store_heap_remove(m, h, places);
 }
 
 STAGE_TEST(many_new_records_go_in_at_once)
@@ -128,6 +140,33 @@ STAGE_TEST(a_page_may_hold_everything_at_once)
 	assert_equal_ends(g, f);
 	assert_string_equal(stage_body(g, "site-a", "r0005"), "2");
 	assert_int_equal(stage_events(g, "conflict"), 1);
+}
+
+/* Beside new ones, and those that were edited or deleted at the centre; few are changed where they stand. */
+STAGE_TEST(very_many_changed_records_are_put_anew)
+{
+	struct pull_apply p;
+
+	anew = 0;
+	put_range(f, 0, MANY, "1");
+	(void)pull_all(g, f);
+	stage_put(g, "site-a", "r0005", "\"centre\"");
+	stage_delete(g, "site-a", "r0007");
+	put_range(f, 0, MANY + 100, "2");
+	far_delete(f, "r0008");
+	p = pull_all(g, f);
+	assert_int_equal(p.conflicts, 2);
+	assert_int_equal(p.taken, MANY - 2 + 100);
+	assert_int_equal(anew, g->kind == STAGE_POSTGRES ? MANY - 2 : 0);
+	assert_string_equal(stage_body(g, "site-a", "r0004"), "2");
+	assert_string_equal(stage_body(g, "site-a", "r0008"), "-");
+	assert_equal_ends(g, f);
+	anew = 0;
+	put_range(f, 0, 900, "3");
+	assert_int_equal(pull_all(g, f).taken, 900);
+	assert_int_equal(anew, 0);
+	assert_same_records(g, f);
+	assert_equal_ends(g, f);
 }
 
 STAGE_TEST(many_records_read_again_change_nothing_but_what_is_known)
@@ -252,6 +291,7 @@ int main(void)
 		cmocka_unit_test(many_changed_records_replace_theirs),
 		cmocka_unit_test(many_records_go_in_whole),
 		cmocka_unit_test(a_page_may_hold_everything_at_once),
+		cmocka_unit_test(very_many_changed_records_are_put_anew),
 		cmocka_unit_test(many_records_read_again_change_nothing_but_what_is_known),
 		cmocka_unit_test(a_wiped_local_of_many_is_refilled),
 		cmocka_unit_test(a_record_may_stand_twice_in_a_page),

@@ -200,13 +200,15 @@ class Program:
 
 
 class Local(Program):
+    host = "127.0.0.1"
+
     def __init__(self, directory, name, port=0, options=()):
         super().__init__(directory, name)
         self.port, self.options = port, list(options)
         self.db = self.directory / f"{name}.db"
 
     def argv(self):
-        return [BIN / "tidemark-local", "--node", self.name, "--db", self.db, "--listen", f"127.0.0.1:{self.port}", *self.options]
+        return [BIN / "tidemark-local", "--node", self.name, "--db", self.db, "--listen", f"{self.host}:{self.port}", *self.options]
 
     def start(self):
         super().start()

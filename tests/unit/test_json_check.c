@@ -233,6 +233,54 @@ static void walks_an_object(void **state)
 	assert_false(json_open(&it, span_of("")));
 }
 
+static void an_expected_member_is_passed_by_its_name(void **state)
+{
+	(void)state;
+	struct json_iter it;
+	struct json_value v = {0};
+	struct span a = span_of("a"), key;
+	assert_true(json_open(&it, span_of("{\"a\":1,\"b\":[2],\"a\": 3,\"a\" :4,\"\\u0061\":5,\"a\":6}")));
+	assert_false(json_next_is(&it, span_of("b"), &v));
+	assert_true(json_next_is(&it, a, &v) && span_is(v.raw, "1"));
+	assert_false(json_next_is(&it, a, &v));
+	assert_false(json_next_is(&it, span_of(""), &v));
+	assert_true(json_next_is(&it, span_of("b"), &v) && v.kind == JSON_ARRAY);
+	for (int i = 3; i <= 5; i++) { /* however else it is written */
+		assert_false(json_next_is(&it, a, &v));
+		assert_true(json_next(&it, &key, &v) && json_key_is(key, a) && v.raw.at[0] == '0' + i);
+	}
+	assert_true(json_next_is(&it, a, &v) && span_is(v.raw, "6"));
+	assert_false(json_next_is(&it, a, &v));
+	assert_false(json_next(&it, &key, &v));
+	assert_true(json_ended(&it));
+	assert_false(json_next_is(&it, a, &v));
+	assert_true(json_open(&it, span_of("[\"a\":1]")));
+	assert_false(json_next_is(&it, a, &v));
+}
+
+/* What a walk says of a text does not depend on what was expected there. */
+static void an_expected_member_is_checked_like_any(void **state)
+{
+	(void)state;
+	static const char *const texts[] = {"{\"a\":1}", "{\"a\":}", "{\"a\":\"\\u0000\"}", "{\"a\":01}",
+		"{\"a\":[1}", "{\"a\":", "{\"a\"", "{\"a", "{\"", "{", "{\"a\":1,}", "{\"a\":1,\"a\":tru}",
+		"{\"a\":1 \"a\":2}", "{,\"a\":1}", "{\"a\":1,\"a\":2,\"a\":{}}x"};
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		struct json_iter plain, it;
+		struct json_value v, w;
+		assert_true(json_open(&plain, span_of(texts[i])) && json_open(&it, span_of(texts[i])));
+		while (json_next(&plain, NULL, &v)) {
+			assert_true(json_next_is(&it, span_of("a"), &w));
+			assert_int_equal(v.kind, w.kind);
+			assert_true(v.raw.at == w.raw.at && v.raw.len == w.raw.len);
+		}
+		assert_false(json_next_is(&it, span_of("a"), &w) || json_next(&it, NULL, &w));
+		assert_int_equal(it.failed, plain.failed);
+		assert_string_equal(it.why.text, plain.why.text);
+		assert_int_equal(json_ended(&it), json_ended(&plain));
+	}
+}
+
 static void a_walk_checks_what_it_passes(void **state)
 {
 	(void)state;
@@ -361,6 +409,8 @@ int main(void)
 		cmocka_unit_test(bounds_the_depth),
 		cmocka_unit_test(gives_kind_and_span),
 		cmocka_unit_test(walks_an_object),
+		cmocka_unit_test(an_expected_member_is_passed_by_its_name),
+		cmocka_unit_test(an_expected_member_is_checked_like_any),
 		cmocka_unit_test(a_walk_checks_what_it_passes),
 		cmocka_unit_test(decodes_texts),
 		cmocka_unit_test(reads_integers),
