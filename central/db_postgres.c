@@ -197,9 +197,12 @@ static bool lost(struct db *db)
 
 static void lock(struct db *db, const uint64_t *keys, size_t n)
 {
-	struct stmt q = stmt_begin(db, SQL_POSTGRES_OWNERS_LOCK);
 	struct buf array = {0};
+	struct stmt q;
 
+	if (n == 0)
+		return;
+	q = stmt_begin(db, SQL_POSTGRES_OWNERS_LOCK);
 	binary_array(&array, BINARY_BIGINT, n);
 	for (size_t i = 0; i < n; i++)
 		binary_put_u64(&array, keys[i]);
