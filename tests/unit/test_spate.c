@@ -107,7 +107,8 @@ static void test_what_moves_is_bounded_of_all_nodes_together(void **state)
 
 	(void)state;
 	assert_int_equal(told_of_all(s, 4000, 1, &now, S), 4000);
-	assert_int_equal(told_of_all(s, 4000, 1, &now, S), 1100); /* what was left, and what came back in a second */
+	/* what was left, and what came back in a second */
+	assert_int_equal(told_of_all(s, 4000, 1, &now, S), 1100);
 	assert_int_equal(told_of_all(s, 4000, 9, &now, S), 900);
 	assert_true(spate_pass(s, &ev, now)); /* other kinds are not held up by it */
 	now += 50 * S;
