@@ -19,7 +19,9 @@
 #include "central/slot.h"
 
 /* Of one transaction; each takes a lock of PostgreSQL's table of locks, which holds some thousands for all sessions. */
-#define APPLIER_BATCH_MAX 512
+#define APPLIER_BATCH_MAX 640
+/* Of those that wait for each other: who brings nothing finds room beside them. */
+#define APPLIER_GATHERED_MAX 512
 #define APPLIER_BATCH_BYTES (8 * 1024 * 1024) /* of one transaction, when it has more than one page */
 #define APPLIER_ROOM_BYTES (32 * 1024 * 1024)
 #define APPLIER_ANSWERS_BYTES \

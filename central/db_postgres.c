@@ -197,9 +197,12 @@ static bool lost(struct db *db)
 
 static void lock(struct db *db, const uint64_t *keys, size_t n)
 {
-	struct stmt q = stmt_begin(db, SQL_POSTGRES_OWNERS_LOCK);
 	struct buf array = {0};
+	struct stmt q;
 
+	if (n == 0)
+		return;
+	q = stmt_begin(db, SQL_POSTGRES_OWNERS_LOCK);
 	binary_array(&array, BINARY_BIGINT, n);
 	for (size_t i = 0; i < n; i++)
 		binary_put_u64(&array, keys[i]);
@@ -279,11 +282,11 @@ static void bind_null(struct db *db, int id, int place)
 
 /*
  * Rows come one by one, so that no answer takes memory for all of them; libpq makes a result of its own of each.  What
- * is asked of the records of one page is quicker taken whole.
+ * is asked of the records of one page, or of the nodes of one transaction, is quicker taken whole.
  */
 static bool comes_whole(int id)
 {
-	return id == SQL_POSTGRES_BULK_LOOK;
+	return id == SQL_POSTGRES_BULK_LOOK || id == SQL_POSTGRES_MANY_NODES;
 }
 
 static bool send_statement(struct connection *c)

@@ -77,7 +77,7 @@ static void answered(struct scheduler *s, struct slot *slot)
 		wait_us = gather_wait_us(&s->gather);
 	}
 	if (wait_us > 0)
-		slots_gather(&s->slots, slot, now, wait_us, APPLIER_BATCH_MAX);
+		slots_gather(&s->slots, slot, now, wait_us, APPLIER_GATHERED_MAX);
 	else
 		slots_make_ready(&s->slots, slot);
 }

@@ -217,11 +217,17 @@ void slots_stop_waiting(struct slots *s, struct slot *slot)
 	heap_rise(s, last->heap_at, last);
 }
 
+/* Those that bring nothing wait for those that bring a little: their transaction takes them along. */
+static const struct slot_gathering *next_gathered(const struct slots *s)
+{
+	return s->small.list.first ? &s->small : &s->quiet;
+}
+
 void slots_wake_due(struct slots *s, int64_t now_us)
 {
 	if (s->small.list.first && s->small.due_us <= now_us)
 		ready_gathered(s, &s->small);
-	if (s->quiet.list.first && (s->ready.first || s->quiet.due_us <= now_us))
+	if (s->quiet.list.first && (s->ready.first || next_gathered(s)->due_us <= now_us))
 		ready_gathered(s, &s->quiet);
 	while (s->n_waiting > 0 && s->waiting[0]->due_us <= now_us) {
 		struct slot *slot = s->waiting[0];
@@ -230,15 +236,11 @@ void slots_wake_due(struct slots *s, int64_t now_us)
 	}
 }
 
-static int64_t sooner(int64_t due, const struct slot_gathering *g)
-{
-	return g->list.first && (due < 0 || g->due_us < due) ? g->due_us : due;
-}
-
 int64_t slots_next_due_us(const struct slots *s)
 {
+	const struct slot_gathering *g = next_gathered(s);
 	int64_t due = s->n_waiting > 0 ? s->waiting[0]->due_us : -1;
-	return sooner(sooner(due, &s->quiet), &s->small);
+	return g->list.first && (due < 0 || g->due_us < due) ? g->due_us : due;
 }
 
 /* --- several at once --- */

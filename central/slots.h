@@ -40,8 +40,10 @@ void slots_forget(struct slots *s, struct slot *slot);       /* frees it; it is 
 
 /* Into a list, from none. */
 void slots_make_ready(struct slots *s, struct slot *slot);
-/* Ready with the next one, or in a 500th of the time that it was parked for, SLOTS_QUIET_US to SLOTS_QUIET_MOST_US: at thousands of nodes most answers bring nothing, and to wake up for each costs
- * more than to look at it. */
+/*
+ * Ready with the next one, or, where none are gathered below, in a 500th of the time that it was parked for, SLOTS_QUIET_US to
+ * SLOTS_QUIET_MOST_US: at thousands of nodes most answers bring nothing, and to wake up for each costs more than to look at it.
+ */
 void slots_make_ready_soon(struct slots *s, struct slot *slot, int64_t now_us);
 #define SLOTS_QUIET_US 5000
 #define SLOTS_QUIET_MOST_US 50000

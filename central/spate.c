@@ -13,15 +13,16 @@
 static const struct kind {
 	const char *name;
 	struct rate_rule rule;
+	bool moves;
 } KINDS[] = {
-	{"pulled", SPATE_MOVES},
-	{"pushed", SPATE_MOVES},
-	{"compared", SPATE_MOVES},
-	{"released", SPATE_MOVES},
-	{"rejected", SPATE_WARNINGS},
-	{"conflict", SPATE_WARNINGS},
-	{"quarantined", SPATE_WARNINGS},
-	{"CENTRE_REWOUND", SPATE_WARNINGS},
+	{"pulled", SPATE_MOVES, true},
+	{"pushed", SPATE_MOVES, true},
+	{"compared", SPATE_MOVES, true},
+	{"released", SPATE_MOVES, true},
+	{"rejected", SPATE_WARNINGS, false},
+	{"conflict", SPATE_WARNINGS, false},
+	{"quarantined", SPATE_WARNINGS, false},
+	{"CENTRE_REWOUND", SPATE_WARNINGS, false},
 };
 #define N_KINDS (sizeof KINDS / sizeof KINDS[0])
 
@@ -38,6 +39,7 @@ struct course {
 
 struct spate {
 	pthread_mutex_t lock;
+	struct ratelimit moves; /* of all nodes */
 	struct course *heads[HEADS];
 };
 
@@ -135,6 +137,18 @@ static void told(struct course *c, size_t k)
 	c->kinds[k].held = 0;
 }
 
+/* Of the node and of all together; else of neither. */
+static bool take(struct spate *s, struct course *c, size_t k, int64_t now_us)
+{
+	struct ratelimit before = c->kinds[k].limit;
+	if (!ratelimit_take(&c->kinds[k].limit, &KINDS[k].rule, now_us))
+		return false;
+	if (!KINDS[k].moves || ratelimit_take(&s->moves, &SPATE_ALL_MOVES, now_us))
+		return true;
+	c->kinds[k].limit = before;
+	return false;
+}
+
 bool spate_pass(struct spate *s, struct event *ev, int64_t now_us)
 {
 	size_t k = kind_of(ev);
@@ -142,7 +156,7 @@ bool spate_pass(struct spate *s, struct event *ev, int64_t now_us)
 		return true;
 	pthread_mutex_lock(&s->lock);
 	struct course *c = find_or_make(s, ev->node);
-	bool pass = ratelimit_take(&c->kinds[k].limit, &KINDS[k].rule, now_us);
+	bool pass = take(s, c, k, now_us);
 	if (pass) {
 		say_held(ev, c->kinds[k].held);
 		told(c, k);
@@ -159,7 +173,7 @@ bool spate_owed(struct spate *s, const char *node, int64_t now_us, struct event 
 	pthread_mutex_lock(&s->lock);
 	struct course *c = find(s, node);
 	for (size_t k = 0; c && k < N_KINDS && !found; k++) {
-		if (!c->kinds[k].last || !ratelimit_take(&c->kinds[k].limit, &KINDS[k].rule, now_us))
+		if (!c->kinds[k].last || !take(s, c, k, now_us))
 			continue;
 		*ret = *c->kinds[k].last;
 		ret->node = node;

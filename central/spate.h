@@ -6,6 +6,9 @@
  * is kept, and told when its time has come: nothing but the number of lines is lost.  Errors always pass, and so do kinds that
  * are bounded otherwise: an operator's, and resets, which a restless node is stopped for.
  *
+ * What moves is also bounded of all nodes together.  Thousands of nodes with a record a second, each well within its own bounds,
+ * would wash whatever else happened out of the table in half a minute, and to store so many events takes as much as their records.
+ *
  * Thread-safe.  An event that passed and was not stored after all takes its count with it.
  */
 #ifndef CENTRAL_SPATE_H
@@ -15,6 +18,7 @@
 #include "central/store.h"
 
 #define SPATE_MOVES ((struct rate_rule){60, INT64_C(3000000)})     /* pulled, pushed, compared */
+#define SPATE_ALL_MOVES ((struct rate_rule){5000, INT64_C(10000)}) /* of all nodes together */
 #define SPATE_WARNINGS ((struct rate_rule){20, INT64_C(10000000)}) /* rejected, conflict, quarantined, … */
 
 struct spate;

@@ -9,7 +9,6 @@
  *     only to be noted → one UPDATE from arrays
  *     the rest         → one by one (store_sql_meet.c): conflicts, archives
  */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,14 +70,6 @@ static void note_same(struct sorting *s)
 	store_heap_note_same(s->m, &all, s->present);
 }
 
-static void read_place(struct stmt q, int col, struct row_place *ret)
-{
-	struct span at = stmt_col_blob(q, col);
-
-	assert(at.len == sizeof(ret->bytes));
-	memcpy(ret->bytes, at.at, sizeof(ret->bytes));
-}
-
 static void look_at(struct sorting *s, const struct heap *asked)
 {
 	struct stmt q = stmt_begin(s->m->db, SQL_POSTGRES_BULK_LOOK);
@@ -99,7 +90,7 @@ static void look_at(struct sorting *s, const struct heap *asked)
 			break;
 		l = asked->at[place];
 		s->present[l - s->page->records] = true;
-		read_place(q, 1, &stands);
+		store_read_place(q, 1, &stands);
 		store_read_standing(q, 2, l->owner, l->id, &st);
 		sort_present(s, l, &st, stands);
 	}

@@ -14,11 +14,6 @@ void store_heap_add(struct heap *h, const struct record *r);
 #define HEAP_PART 1000
 struct heap store_heap_part(const struct heap *h, size_t from);
 
-/* Where a row stands (ctid), as PostgreSQL sends it: until somebody changes it. */
-struct row_place {
-	char bytes[6];
-};
-
 /*
  * An empty heap writes nothing.  CONFLICT sticks where a record is there already (insert), or they are not each
  * in one row (replace, remove, note).  Insert and replace count what is taken and add it to the digest.

@@ -29,7 +29,8 @@ static bool next_place(struct stmt q, size_t n, size_t *ret)
 	return place < n;
 }
 
-void store_load_nodes(struct store *st, struct db *db, const char *const *names, size_t n, struct node *ret)
+void store_load_nodes(struct store *st, struct db *db, const char *const *names, size_t n, struct node *ret,
+	struct row_place *places)
 {
 	struct buf array = {0};
 	struct stmt q;
@@ -46,8 +47,11 @@ void store_load_nodes(struct store *st, struct db *db, const char *const *names,
 	if (n == 0)
 		return;
 	q = begin_with_names(db, SQL_POSTGRES_MANY_NODES, names, n, &array);
-	while (next_place(q, n, &i))
-		store_read_node(st, q, 1, &ret[i]);
+	while (next_place(q, n, &i)) {
+		if (places)
+			store_read_place(q, 1, &places[i]);
+		store_read_node(st, q, 2, &ret[i]);
+	}
 	stmt_done(q);
 	buf_done(&array);
 }
@@ -80,9 +84,9 @@ void store_pushable(struct store *st, struct db *db, const char *const *names, s
 
 /* --- positions --- */
 
-enum { NAME, CURSOR, WITNESS_SEQ, WITNESS_HEAD, COUNT, LANE0, LANE1, COLUMNS };
-static const enum binary_element types[COLUMNS] = {
-	BINARY_TEXT, BINARY_BIGINT, BINARY_BIGINT, BINARY_BYTEA, BINARY_BIGINT, BINARY_BIGINT, BINARY_BIGINT};
+enum { AT, NAME, CURSOR, WITNESS_SEQ, WITNESS_HEAD, COUNT, LANE0, LANE1, COLUMNS };
+static const enum binary_element types[COLUMNS] = {BINARY_TID, BINARY_TEXT, BINARY_BIGINT, BINARY_BIGINT,
+	BINARY_BYTEA, BINARY_BIGINT, BINARY_BIGINT, BINARY_BIGINT};
 
 static void put_move(struct buf arrays[COLUMNS], const struct sync_move *m)
 {
@@ -90,6 +94,7 @@ static void put_move(struct buf arrays[COLUMNS], const struct sync_move *m)
 	unsigned char head[16];
 
 	hash_to_bytes(s->witness.head, head);
+	binary_put_bytes(&arrays[AT], (struct span){m->at->bytes, sizeof(m->at->bytes)});
 	binary_put_bytes(&arrays[NAME], span_of(m->node));
 	binary_put_u64(&arrays[CURSOR], s->cursor);
 	binary_put_u64(&arrays[WITNESS_SEQ], s->witness.seq);

@@ -198,7 +198,7 @@ static enum err take_unknown(struct store *st, struct db *db, struct node_wanted
 
 	for (size_t i = 0; i < n; i++)
 		names[i] = nodes[i].name;
-	store_load_nodes(st, db, names, n, ns);
+	store_load_nodes(st, db, names, n, ns, NULL);
 	*ret = 0;
 	for (size_t i = 0; e == OK && i < n; i++) {
 		struct node *to = &ns[*ret];

@@ -141,6 +141,12 @@ void store_look(struct db *db, struct span owner, struct span id, struct standin
 /* deleted, dot, vv, hash, known, refused from `col` on; `id` is borrowed. */
 void store_read_standing(struct stmt q, int col, struct span owner, struct span id, struct standing *ret);
 
+/* Where a row stands in PostgreSQL (ctid), as it sends it: until somebody changes it. */
+struct row_place {
+	char bytes[6];
+};
+void store_read_place(struct stmt q, int col, struct row_place *ret);
+
 /* The record columns of a row, borrowed until the next step. */
 void store_read_record(struct stmt q, struct record *ret, struct vector *vv);
 struct known store_read_known(struct stmt q, int col);
@@ -222,8 +228,9 @@ void store_small_meet(struct db *db, struct small_page *pages, size_t n);
 
 /* --- several nodes at once (store_sql_many.c): with PostgreSQL one statement for all --- */
 
-/* ret[i]: an empty name where store_load_node() would say false. */
-void store_load_nodes(struct store *st, struct db *db, const char *const *names, size_t n, struct node *ret);
+/* ret[i]: an empty name where store_load_node() would say false.  `places`: where their rows stand, of PostgreSQL's; or NULL. */
+void store_load_nodes(struct store *st, struct db *db, const char *const *names, size_t n, struct node *ret,
+	struct row_place *places);
 /* Has a node anything that is to be pushed, or that it refused? */
 struct pushable {
 	bool differs, refused;
@@ -233,6 +240,7 @@ void store_pushable(
 /* Where nothing has changed nothing is written. */
 struct sync_move {
 	const char *node;
+	const struct row_place *at; /* as store_load_nodes() found it in this transaction */
 	const struct node_sync *from, *to;
 };
 void store_save_syncs(struct store *st, struct db *db, const struct sync_move *moves, size_t n);

@@ -60,7 +60,8 @@ static void sift(struct meeting *m, const struct page *page)
 /* A page on its way in. */
 struct landing {
 	struct pull_apply *p;
-	const struct node *node; /* as it was before */
+	const struct node *node;    /* as it was before, */
+	const struct row_place *at; /* and where */
 	struct meeting m;
 	struct pushable pushable;
 };
@@ -214,7 +215,7 @@ static void land(
 	for (size_t i = 0; i < n && db_failed(db, NULL) == OK; i++) {
 		ls[i].pushable = pushable[i];
 		prove(db, &ls[i]);
-		moves[i] = (struct sync_move){ls[i].p->node, &ls[i].node->sync, &ls[i].p->sync};
+		moves[i] = (struct sync_move){ls[i].p->node, ls[i].at, &ls[i].node->sync, &ls[i].p->sync};
 	}
 	if (db_failed(db, NULL) == OK)
 		store_save_syncs(st, db, moves, n);
@@ -246,6 +247,7 @@ static size_t approach(struct store *st, struct db *db, struct pull_apply *pages
 	struct span *owners = arena_alloc(a, (n + 1) * sizeof(*owners));
 	const char **names = arena_alloc(a, (n + 1) * sizeof(*names));
 	struct node *nodes = arena_alloc(a, (n + 1) * sizeof(*nodes));
+	struct row_place *places = arena_alloc(a, (n + 1) * sizeof(*places));
 	size_t n_rest = 0, n_landing = 0;
 
 	for (size_t i = 0; i < n && db_failed(db, NULL) == OK; i++) {
@@ -256,15 +258,17 @@ static size_t approach(struct store *st, struct db *db, struct pull_apply *pages
 		rest[n_rest++] = &pages[i];
 	}
 	store_lock_owners_untouched(db, owners, n_rest);
-	store_load_nodes(st, db, names, n_rest, nodes);
+	store_load_nodes(st, db, names, n_rest, nodes, places);
 	for (size_t i = 0; i < n_rest && db_failed(db, NULL) == OK; i++) {
 		struct pull_apply *p = rest[i];
 
 		if (!may_land(p, &nodes[i]))
 			continue;
 		p->sync = nodes[i].sync;
-		ls[n_landing++] = (struct landing){
-			.p = p, .node = &nodes[i], .m = {.st = st, .db = db, .sync = &p->sync}};
+		ls[n_landing++] = (struct landing){.p = p,
+			.node = &nodes[i],
+			.at = &places[i],
+			.m = {.st = st, .db = db, .sync = &p->sync}};
 	}
 	return n_landing;
 }

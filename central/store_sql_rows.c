@@ -1,6 +1,7 @@
 /* Records as rows. */
 #include "central/store_sql_private.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "shared/clock.h"
@@ -37,6 +38,14 @@ struct known store_read_known(struct stmt q, int col)
 		.hash = store_read_hash(q, col),
 		.generation = stmt_col_u64(q, col + 2),
 	};
+}
+
+void store_read_place(struct stmt q, int col, struct row_place *ret)
+{
+	struct span at = stmt_col_blob(q, col);
+
+	assert(at.len == sizeof(ret->bytes));
+	memcpy(ret->bytes, at.at, sizeof(ret->bytes));
 }
 
 static const struct vector *read_vector(struct stmt q, int col, struct vector *vv)

@@ -73,11 +73,11 @@ WHERE found.n > 0;
 -- Several nodes in one transaction.  As of one: node_get, push_differs, push_refused, and node_sync where nothing but the position and the
 -- digest has moved.
 -- name: many_nodes
-SELECT asked.place, n.name, n.title, n.url, n.paused, n.rotation, n.added_at, n.epoch, n.cursor, n.witness_seq, n.witness_head, n.generation,
+SELECT asked.place, n.at, n.name, n.title, n.url, n.paused, n.rotation, n.added_at, n.epoch, n.cursor, n.witness_seq, n.witness_head, n.generation,
 	n.resets, n.comparing, n.rename_to, n.probe, n.halt, n.reconciling, n.recount, n.swept, n.sweep_after, n.digest_count,
 	n.digest_lane0, n.digest_lane1, n.doubt_seq, n.doubt_local, n.doubt_centre, n.quarantined
 FROM unnest($1::text[]) WITH ORDINALITY AS asked (name, place)
-CROSS JOIN LATERAL (SELECT * FROM nodes WHERE name = asked.name OFFSET 0) AS n;
+CROSS JOIN LATERAL (SELECT ctid AS at, * FROM nodes WHERE name = asked.name OFFSET 0) AS n;
 -- name: many_differ
 SELECT asked.place, d.differs IS NOT NULL, r.refused IS NOT NULL
 FROM unnest($1::text[]) WITH ORDINALITY AS asked (name, place)
@@ -88,13 +88,14 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
 	SELECT 1 AS refused FROM records WHERE owner = asked.name AND records.refused IS NOT NULL LIMIT 1) AS r ON true
 WHERE d.differs IS NOT NULL OR r.refused IS NOT NULL;
+-- As bulk_replace: where the rows stood when they were read in this transaction.
 -- name: many_moved
 UPDATE nodes AS n SET cursor = m.cursor, witness_seq = m.witness_seq, witness_head = m.witness_head, digest_count = m.digest_count,
 	digest_lane0 = m.digest_lane0, digest_lane1 = m.digest_lane1
-FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bigint[], $6::bigint[], $7::bigint[])
-	AS m (name, cursor, witness_seq, witness_head, digest_count, digest_lane0, digest_lane1)
-CROSS JOIN LATERAL (SELECT ctid AS at FROM nodes WHERE name = m.name OFFSET 0) AS found
-WHERE n.ctid = found.at;
+FROM (SELECT unnest($1::tid[]) AS at, unnest($2::text[]) AS name, unnest($3::bigint[]) AS cursor, unnest($4::bigint[]) AS witness_seq,
+	unnest($5::bytea[]) AS witness_head, unnest($6::bigint[]) AS digest_count, unnest($7::bigint[]) AS digest_lane0,
+	unnest($8::bigint[]) AS digest_lane1) AS m
+WHERE n.ctid = m.at AND n.name IS NOT DISTINCT FROM m.name;
 -- Where another has come in between less is written.
 -- name: many_nodes_add
 INSERT INTO nodes (name, url, added_at) SELECT m.name, m.url, $1::bigint FROM unnest($2::text[], $3::text[]) AS m (name, url)

@@ -82,6 +82,30 @@ STAGE_TEST(each_brings_one_record)
 	assert_all_equal(g, c);
 }
 
+/* By hand, as it must not be: the position is moved where the row stood when it was read, or everything begins again. */
+STAGE_TEST(a_row_that_moves_meanwhile_is_read_again)
+{
+	struct crowd *c;
+
+	if (g->kind != STAGE_POSTGRES)
+		return;
+	c = crowd_open(g, f);
+	backstage_run(g, "CREATE SEQUENCE attempts");
+	backstage_run(g, "CREATE FUNCTION move() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+			 "IF nextval('tidemark_store.attempts') = 1 THEN "
+			 "UPDATE tidemark_store.nodes SET title = 'by hand' WHERE name = 'crowd-07'; "
+			 "END IF; RETURN NULL; END $$");
+	backstage_run(g, "CREATE TRIGGER move AFTER INSERT ON records EXECUTE FUNCTION move()");
+	for (unsigned i = 0; i < CROWD; i++)
+		far_put(c->at[i], "a", "1");
+	crowd_ask(g, c);
+	crowd_apply(g, c);
+	assert_string_equal(backstage_ask(g, "SELECT last_value FROM attempts"), "2");
+	assert_string_equal(
+		backstage_ask(g, "SELECT count(*) FROM nodes WHERE cursor = 1 AND title = ''"), "40");
+	assert_all_equal(g, c);
+}
+
 /* Their numbers rise, none is given twice, and the next one given is higher. */
 STAGE_TEST(their_events_are_numbered_as_one_after_the_other)
 {
@@ -252,6 +276,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_brings_one_record),
+		cmocka_unit_test(a_row_that_moves_meanwhile_is_read_again),
 		cmocka_unit_test(their_events_are_numbered_as_one_after_the_other),
 		cmocka_unit_test(each_may_bring_something_else),
 		cmocka_unit_test(nothing_new_writes_nothing),

@@ -179,6 +179,25 @@ static void test_small_answers_are_gathered_until_their_time(void **state)
 	assert_null(s->ready.first);
 }
 
+/* What brings nothing goes with what brings a little, where there is any, and waits for it. */
+static void test_those_in_no_hurry_go_with_small_answers(void **state)
+{
+	struct slots *s = &((struct table *)*state)->slots;
+
+	slots_make_ready_soon(s, s->at[0], 1000);
+	assert_int_equal(slots_next_due_us(s), 1000 + SLOTS_QUIET_US);
+	slots_gather(s, s->at[1], 2000, 100000, 3);
+	slots_make_ready_soon(s, s->at[2], 3000);
+	assert_int_equal(slots_next_due_us(s), 102000);
+	slots_wake_due(s, 101999);
+	assert_null(s->ready.first);
+	slots_wake_due(s, 102000);
+	assert_ptr_equal(slots_take_ready(s), s->at[1]);
+	assert_ptr_equal(slots_take_ready(s), s->at[0]);
+	assert_ptr_equal(slots_take_ready(s), s->at[2]);
+	assert_int_equal(slots_next_due_us(s), -1);
+}
+
 static void test_those_that_are_held_come_when_there_is_room(void **state)
 {
 	struct slots *s = &((struct table *)*state)->slots;
@@ -266,6 +285,7 @@ int main(void)
 		TEST(test_a_turn_comes_once_a_period),
 		TEST(test_those_in_no_hurry_are_gathered),
 		TEST(test_small_answers_are_gathered_until_their_time),
+		TEST(test_those_in_no_hurry_go_with_small_answers),
 		TEST(test_those_that_are_held_come_when_there_is_room),
 		TEST(test_the_refused_hurry_and_the_others_wait),
 		TEST(test_only_pages_and_failures_are_taken_together),

@@ -84,6 +84,57 @@ static void test_the_last_one_is_told_when_its_time_has_come(void **state)
 	spate_free(s);
 }
 
+/* How many of `nodes` are told that all bring something once in each of `rounds`, `gap_us` after each other. */
+static unsigned told_of_all(struct spate *s, unsigned nodes, unsigned rounds, int64_t *now_us, int64_t gap_us)
+{
+	unsigned told = 0;
+	char node[16];
+
+	for (unsigned r = 0; r < rounds; r++, *now_us += gap_us)
+		for (unsigned i = 0; i < nodes; i++) {
+			(void)snprintf(node, sizeof node, "n%u", i);
+			struct event ev = event(node, "pulled", LOG_INFO, r);
+			told += spate_pass(s, &ev, *now_us);
+		}
+	return told;
+}
+
+static void test_what_moves_is_bounded_of_all_nodes_together(void **state)
+{
+	struct spate *s = spate_new();
+	struct event ev = event("n7", "conflict", LOG_WARN, 0);
+	int64_t now = 0;
+
+	(void)state;
+	assert_int_equal(told_of_all(s, 4000, 1, &now, S), 4000);
+	/* what was left, and what came back in a second */
+	assert_int_equal(told_of_all(s, 4000, 1, &now, S), 1100);
+	assert_int_equal(told_of_all(s, 4000, 9, &now, S), 900);
+	assert_true(spate_pass(s, &ev, now)); /* other kinds are not held up by it */
+	now += 50 * S;
+	assert_int_equal(told_of_all(s, 6000, 1, &now, S), 5000);
+	spate_free(s);
+}
+
+static void test_what_all_together_hold_back_is_not_counted_against_the_node(void **state)
+{
+	struct spate *s = spate_new();
+	int64_t now = 0;
+	struct event ev;
+
+	(void)state;
+	(void)told_of_all(s, 5000, 1, &now, 0);
+	assert_int_equal(told_of(s, "a", "pulled", LOG_INFO, 100, &now, 0), 0);
+	now = S / 100;
+	assert_true(spate_owed(s, "a", now, &ev));
+	assert_string_equal(
+		ev.text.text, "number 99; 99 more of this kind came so fast that they were not told");
+	assert_false(spate_owed(s, "a", now, &ev));
+	now += S;
+	assert_int_equal(told_of(s, "a", "pulled", LOG_INFO, 100, &now, 0), 59); /* of its 60 */
+	spate_free(s);
+}
+
 static void test_alarms_and_what_operators_do_always_pass(void **state)
 {
 	static const struct {
@@ -107,6 +158,8 @@ int main(void)
 		cmocka_unit_test(test_the_first_are_told_then_one_in_a_while),
 		cmocka_unit_test(test_the_next_one_says_how_many_were_not_told),
 		cmocka_unit_test(test_the_last_one_is_told_when_its_time_has_come),
+		cmocka_unit_test(test_what_moves_is_bounded_of_all_nodes_together),
+		cmocka_unit_test(test_what_all_together_hold_back_is_not_counted_against_the_node),
 		cmocka_unit_test(test_alarms_and_what_operators_do_always_pass),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
