@@ -37,6 +37,12 @@ bool ahead_plan(struct ahead *a, const struct exchange *x, const struct exchange
 	return true;
 }
 
+void ahead_drop(struct ahead *a)
+{
+	ahead_done(a);
+	a->wanted = false;
+}
+
 void ahead_read(struct ahead *a, struct store *st, const char *node)
 {
 	struct ahead_page *p = a->next;

@@ -162,8 +162,10 @@ static bool make_room(struct applier *a, struct slot *s, struct plan p, struct e
 	pthread_mutex_lock(a->lock);
 	size_t parts = parts_of(s, p), got = parts * APPLIER_SMALL_BYTES;
 	if (wants_whole_page(s, p)) { /* the exchange before is over */
-		size_t share = room_share(&a->room, &s->room, APPLIER_SMALL_BYTES, PAGE_BYTES_DEFAULT);
-		unsigned bytes = at_most((unsigned)share, a->shrink > s->shrink ? a->shrink : s->shrink);
+		size_t share = room_share(
+			&a->room, &s->room, parts * APPLIER_SMALL_BYTES, parts * PAGE_BYTES_DEFAULT);
+		unsigned bytes =
+			at_most((unsigned)(share / parts), a->shrink > s->shrink ? a->shrink : s->shrink);
 		got = room_enter(&a->room, &s->room, parts * bytes);
 	} else {
 		room_leave(&a->room, &s->room);
@@ -187,6 +189,10 @@ static void trim_room(struct applier *a, struct slot *s, const struct exchange_l
 {
 	size_t ahead = ahead_plan(&s->ahead, &s->exchange, l) ? l->push_bytes : 0;
 	pthread_mutex_lock(a->lock);
+	if (ahead > 0 && a->room.waiting > 0) { /* it will have to wait as well, and what it has read would go */
+		ahead_drop(&s->ahead);
+		ahead = 0;
+	}
 	s->call.kept_bytes = s->room.taken > 0 ? l->pull_bytes : 0;
 	if (s->exchange.kind == PLAN_PUSH)
 		room_trim(&a->room, &s->room, s->exchange.body.len + s->call.max_bytes + ahead);
