@@ -59,6 +59,24 @@ static enum err apply_item(
 	return OK;
 }
 
+/* The first of `n` in a row, or several; *done: so many. */
+static enum err apply_some(struct apply_job *j, struct replica *r, const struct push_item *items, size_t n,
+	size_t *done, struct reason *why)
+{
+	size_t added = replica_apply_new(r, items, n);
+
+	*done = added > 0 ? added : 1;
+	if (added == 0)
+		return apply_item(j, r, items, why);
+	j->applied += added;
+	for (size_t i = 0; i < added; i++)
+		push_answer_encode(&(struct push_answer){.id = items[i].record.id,
+					   .result = PUSH_APPLIED,
+					   .hash = items[i].record.hash},
+			j->out);
+	return OK;
+}
+
 static enum err apply_items(void *ctx, struct replica *r, struct reason *why)
 {
 	struct apply_job *j = ctx;
@@ -69,10 +87,10 @@ static enum err apply_items(void *ctx, struct replica *r, struct reason *why)
 		return e;
 	if (j->served.verdict != FEED_SERVED)
 		return fail(CONFLICT, why, "the basis is not this database's");
-	const struct push_item *item;
+	const struct push_item *items;
 	encode_begin(j, r);
-	for (size_t n = 0; e == OK && (item = decoder_item(j->decoder, n)); n++)
-		e = apply_item(j, r, item, why);
+	for (size_t i = 0, n, done; e == OK && (items = decoder_items(j->decoder, i, &n)); i += done)
+		e = apply_some(j, r, items, n, &done, why);
 	if (e == OK) {
 		replica_position(r, &j->served.end.to, &j->served.end.digest);
 		j->served.end.head_seq = j->served.end.to.seq;
