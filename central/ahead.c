@@ -37,6 +37,12 @@ bool ahead_plan(struct ahead *a, const struct exchange *x, const struct exchange
 	return true;
 }
 
+void ahead_drop(struct ahead *a)
+{
+	ahead_done(a);
+	a->wanted = false;
+}
+
 void ahead_read(struct ahead *a, struct store *st, const char *node)
 {
 	struct ahead_page *p = a->next;
@@ -45,8 +51,7 @@ void ahead_read(struct ahead *a, struct store *st, const char *node)
 	if (store_push_ahead(
 		    st, node, &p->from, p->limits.push_records, p->limits.push_bytes, &p->page, &why) != OK)
 		return; /* the next push meets the same, and says so */
-	for (size_t i = 0; i < p->page.n; i++)
-		push_item_encode(&p->page.items[i], &p->body);
+	exchange_encode_page(&p->page, &p->body);
 	if (buf_failed(&p->body))
 		ahead_done(a);
 }

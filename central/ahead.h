@@ -23,6 +23,7 @@ void ahead_done(struct ahead *a);
 
 /* Notes what follows `x`; returns `wanted`. */
 bool ahead_plan(struct ahead *a, const struct exchange *x, const struct exchange_limits *limits);
+void ahead_drop(struct ahead *a); /* nothing of it is wanted after all */
 /* Reads and encodes the page; none if the store fails or the node has moved on. */
 void ahead_read(struct ahead *a, struct store *st, const char *node);
 /* True: the page is what the node is to be sent now, and `x` has been begun with it.  Empty afterwards. */

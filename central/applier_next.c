@@ -13,6 +13,8 @@
  * pause. */
 #define TURNS_MAX 8
 #define STORE_PAUSE_US 1000000
+/* Of a record that is on its way its id, type and owner are kept, mostly no longer than this. */
+#define ITEM_TEXT_BYTES 128
 /* What an answer may have besides the bytes that were asked for: one record that passes them, and the frame. */
 #define ANSWER_EXTRA_BYTES (RECORD_LINE_MAX + 65536)
 
@@ -147,12 +149,15 @@ static bool wants_whole_page(const struct slot *s, struct plan p)
 					      r->failures == 0 && r->pull_backlog > 0);
 }
 
-/* A push takes room for its body, for an answer, which may hold the local's versions, and for what is read ahead. */
+/*
+ * A push takes room for its body, for what is kept of its records beside it, for an answer, which may hold the local's versions, and for what is
+ * read ahead.
+ */
 static size_t parts_of(const struct slot *s, struct plan p)
 {
 	if (p.step != PLAN_PUSH)
 		return 1;
-	return s->node.sync.swept ? 2 : 3;
+	return s->node.sync.swept ? 2 : 4;
 }
 
 /* How large the exchange may be; enters the room for a whole page.  False: there is no room. */
@@ -162,8 +167,10 @@ static bool make_room(struct applier *a, struct slot *s, struct plan p, struct e
 	pthread_mutex_lock(a->lock);
 	size_t parts = parts_of(s, p), got = parts * APPLIER_SMALL_BYTES;
 	if (wants_whole_page(s, p)) { /* the exchange before is over */
-		size_t share = room_share(&a->room, &s->room, APPLIER_SMALL_BYTES, PAGE_BYTES_DEFAULT);
-		unsigned bytes = at_most((unsigned)share, a->shrink > s->shrink ? a->shrink : s->shrink);
+		size_t share = room_share(
+			&a->room, &s->room, parts * APPLIER_SMALL_BYTES, parts * PAGE_BYTES_DEFAULT);
+		unsigned bytes =
+			at_most((unsigned)(share / parts), a->shrink > s->shrink ? a->shrink : s->shrink);
 		got = room_enter(&a->room, &s->room, parts * bytes);
 	} else {
 		room_leave(&a->room, &s->room);
@@ -187,9 +194,17 @@ static void trim_room(struct applier *a, struct slot *s, const struct exchange_l
 {
 	size_t ahead = ahead_plan(&s->ahead, &s->exchange, l) ? l->push_bytes : 0;
 	pthread_mutex_lock(a->lock);
+	if (ahead > 0 &&
+		a->room.waiting > 0) { /* it will have to wait as well, and what it has read would go */
+		ahead_drop(&s->ahead);
+		ahead = 0;
+	}
 	s->call.kept_bytes = s->room.taken > 0 ? l->pull_bytes : 0;
-	if (s->exchange.kind == PLAN_PUSH)
-		room_trim(&a->room, &s->room, s->exchange.body.len + s->call.max_bytes + ahead);
+	if (s->exchange.kind == PLAN_PUSH) {
+		size_t items = s->exchange.sent.n * (sizeof(struct push_item) + ITEM_TEXT_BYTES);
+		room_trim(&a->room, &s->room,
+			s->exchange.body.len + items + s->call.max_bytes + ahead + (ahead ? items : 0));
+	}
 	if (s->exchange.kind == PLAN_DIGEST)
 		room_trim(&a->room, &s->room, s->call.max_bytes);
 	if (s->exchange.kind == PLAN_DIGEST && s->room.taken > 0)
@@ -237,6 +252,7 @@ static void prepare_call(
 	pack_body(c, x);
 	c->body = buf_span(&x->body);
 	c->content_type = x->kind == PLAN_PUSH ? "application/x-ndjson" : "application/json";
+	c->minimal = x->minimal;
 	c->timeout_ms = x->parked_ms + answer_time_ms(a, s);
 	c->budget = &a->answers;
 	c->packing = a->compress;

@@ -38,6 +38,7 @@ struct exchange {
 	enum http_method method;
 	struct buf target; /* "/v1/changes?…" */
 	struct buf body;
+	bool minimal;      /* the least answer is enough: HTTP_PREFER_MINIMAL, for who knows of it */
 	int64_t parked_ms; /* how long the local may hold it: added to the time allowed */
 	struct push_page sent;
 	struct { /* DIGEST, FETCH */
@@ -59,6 +60,8 @@ void exchange_done(struct exchange *x); /* again is harmless */
 enum err exchange_begin(struct exchange *x, struct store *st, const struct node *n, struct plan plan,
 	const struct exchange_limits *limits, struct reason *why) MUST_USE;
 
+/* Afterwards the page has no bodies. */
+void exchange_encode_page(struct push_page *page, struct buf *body);
 /* A push of a page that has been read and encoded before: both move to `x`, which is to be sent.  False: no memory. */
 bool exchange_begin_page(
 	struct exchange *x, struct store *st, const struct node *n, struct push_page *page, struct buf *body);

@@ -5,6 +5,17 @@
 #include "central/settle.h"
 #include "shared/seal.h"
 
+void exchange_encode_page(struct push_page *page, struct buf *body)
+{
+	(void)!buf_reserve(body, page->bytes);
+	for (size_t i = 0; i < page->n; i++) {
+		push_item_encode(&page->items[i], body);
+		page->items[i].record.body = (struct span){0};
+	}
+	arena_done(&page->bodies);
+	buf_fit(body);
+}
+
 static void encode_target(struct exchange *x, struct store *st)
 {
 	const struct push_request q = {
@@ -15,6 +26,7 @@ static void encode_target(struct exchange *x, struct store *st)
 	};
 
 	x->method = HTTP_POST;
+	x->minimal = true;
 	push_request_encode(&q, &x->target);
 }
 
@@ -46,8 +58,7 @@ enum err exchange_begin_push(
 	if (x->sent.n == 0)
 		return fail(GONE, why, "there is nothing to push");
 	encode_target(x, st);
-	for (size_t i = 0; i < x->sent.n; i++)
-		push_item_encode(&x->sent.items[i], &x->body);
+	exchange_encode_page(&x->sent, &x->body);
 	return OK;
 }
 

@@ -95,7 +95,7 @@ void settle_own(struct node_sync *s, const struct push_page *sent, const struct 
 		if (!by_item[i] || by_item[i]->result != PUSH_APPLIED)
 			continue;
 		at.seq++;
-		at.head = record_chain(at.head, at.seq, sent->items[i].record.id, by_item[i]->hash);
+		at.head = record_chain(at.head, at.seq, sent->items[i].record.id, sent->items[i].record.hash);
 	}
 	if (position_equal(at, end->to))
 		s->cursor = at.seq;
@@ -192,16 +192,42 @@ static enum err match(const struct push_page *sent, const struct push_answers *a
 	return OK;
 }
 
+/* What it has no line for was applied; a line that names no id says which of the push it is. */
+static enum err match_rest(const struct push_page *sent, const struct push_answers *answers,
+	const struct push_answer **ret, struct reason *why)
+{
+	static const struct push_answer applied = {.result = PUSH_APPLIED};
+
+	for (size_t k = 0; k < answers->n; k++) {
+		const struct push_answer *a = &answers->answers[k];
+
+		if (a->id.len > 0)
+			continue;
+		if (a->line == 0 || a->line > sent->n || ret[a->line - 1])
+			return fail(
+				INVALID, why, "an answer for line %zu, which is none of its own", a->line);
+		ret[a->line - 1] = a;
+	}
+	for (size_t i = 0; i < sent->n; i++)
+		if (!ret[i])
+			ret[i] = &applied;
+	return OK;
+}
+
 enum err settle_match(const struct push_page *sent, const struct push_answers *answers,
 	const struct push_answer **ret, struct reason *why)
 {
 	const struct push_item **sorted = NULL;
+	uint64_t unsaid = answers->end.brief ? answers->end.applied : 0;
 	enum err e;
 
 	memset(ret, 0, sent->n * sizeof(*ret));
-	if (answers->n != sent->n)
-		return fail(INVALID, why, "%zu records were pushed and %zu answered", sent->n, answers->n);
+	if (answers->n > sent->n || sent->n - answers->n != unsaid)
+		return fail(INVALID, why, "%zu records were pushed and %llu answered", sent->n,
+			(unsigned long long)answers->n + (unsigned long long)unsaid);
 	e = match(sent, answers, ret, &sorted, why);
+	if (e == OK && answers->end.brief)
+		e = match_rest(sent, answers, ret, why);
 	free(sorted);
 	return e;
 }

@@ -32,7 +32,7 @@ void settle_change(const struct node_sync *now, struct node_sync *to);
 
 /*
  * Which answer belongs to which item: ret[i] for sent->items[i], NULL = rejected by a local that could not
- * even read its id.  INVALID unless there is one answer to each.
+ * even read its id.  What a brief answer leaves out was applied.  INVALID unless there is one answer to each.
  */
 enum err settle_match(const struct push_page *sent, const struct push_answers *answers,
 	const struct push_answer **ret, struct reason *why) MUST_USE;

@@ -280,7 +280,8 @@ struct push_page {
 	size_t differing;                 /* the first so many differ, the others are the sweep's */
 	char sweep_to[RECORD_ID_MAX + 1]; /* the sweep has looked up to here; "" = did not move */
 	bool sweep_ends;
-	struct arena arena;
+	size_t bytes;               /* encoded it has no more than so many */
+	struct arena arena, bodies; /* the items' bodies, which nobody needs once they are encoded */
 };
 void push_page_done(struct push_page *p);
 /* CONFLICT: the basis moved. */

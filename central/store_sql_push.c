@@ -5,14 +5,16 @@
 
 #include "central/settle.h"
 
-/* Room for one line besides what is of any length: dot, hashes, times, the members' names, braces. */
-#define LINE_BYTES 360
+/* Room for one line besides what is of any length: dot, hash, times, the members' names, braces; and for what is expected. */
+#define LINE_BYTES 294
+#define EXPECTED_BYTES 34
 #define DOT_BYTES 40
 #define ROWS_LEAST 16
 
 void push_page_done(struct push_page *p)
 {
 	arena_done(&p->arena);
+	arena_done(&p->bodies);
 	*p = (struct push_page){0};
 }
 
@@ -24,10 +26,19 @@ struct filling {
 	size_t bytes_left;
 };
 
-static size_t line_bytes(const struct record *r)
+static size_t line_bytes(const struct record *r, bool expected)
 {
-	return LINE_BYTES + r->owner.len + r->id.len + r->type.len + r->body.len +
-	       (r->vv ? r->vv->n * DOT_BYTES : 0);
+	return LINE_BYTES + (expected ? EXPECTED_BYTES : 0) + r->owner.len + r->id.len + r->type.len +
+	       r->body.len + (r->vv ? r->vv->n * DOT_BYTES : 0);
+}
+
+static void keep_item(struct push_page *p, struct record *r)
+{
+	struct span body = r->body;
+
+	r->body = (struct span){0};
+	store_keep_record(r, &p->arena);
+	r->body = (struct span){arena_copy(&p->bodies, body.at, body.len), body.len};
 }
 
 /* False: the page is full without this row. */
@@ -42,14 +53,15 @@ static bool add_item(struct filling *f, struct stmt q)
 	if (p->n == f->limit)
 		return false;
 	store_read_record(q, &item->record, &vv);
-	bytes = line_bytes(&item->record);
-	if (p->n > 0 && bytes > f->bytes_left)
-		return false;
-	f->bytes_left -= bytes < f->bytes_left ? bytes : f->bytes_left;
-	store_keep_record(&item->record, &p->arena);
 	known = store_read_known(q, 13);
 	now = store_known(&known, &item->record, &f->sync);
 	item->expected = now.held ? now.hash : (struct hash){{0}};
+	bytes = line_bytes(&item->record, now.held);
+	if (p->n > 0 && bytes > f->bytes_left)
+		return false;
+	f->bytes_left -= bytes < f->bytes_left ? bytes : f->bytes_left;
+	p->bytes += bytes;
+	keep_item(p, &item->record);
 	p->n++;
 	return true;
 }

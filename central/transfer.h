@@ -56,6 +56,7 @@ struct transfer_call {
 	enum coding body_coding; /* of `body`: see transfer_call_takes() */
 	size_t content_bytes;    /* what `body` holds; for its owner */
 	const char *content_type;
+	bool minimal;       /* the least answer is enough: HTTP_PREFER_MINIMAL */
 	char token[65];     /* "" = none */
 	int64_t timeout_ms; /* of the whole; connecting has less */
 	size_t max_bytes;   /* of the answer's body, as its content and as it comes */

@@ -310,6 +310,8 @@ void transfer_call_prepare(struct transfer_call *call, const struct addresses *f
 		add_header(call, "Expect:", "");
 		if (call->body_coding != CODING_NONE)
 			add_header(call, "Content-Encoding: ", coding_name(call->body_coding));
+		if (call->minimal)
+			add_header(call, "Prefer: ", HTTP_PREFER_MINIMAL);
 	} else {
 		curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
 	}

@@ -8,6 +8,7 @@
 
 #include "central/resolver.h"
 #include "central/transfer.h"
+#include "shared/http.h"
 
 /*
  * --- libcurl's handles (transfer_handle.c) ---

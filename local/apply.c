@@ -13,6 +13,7 @@ struct apply_job {
 	struct decoder *decoder;
 	struct feed_served served; /* the verdict, and where the log stands afterwards */
 	struct buf *out;           /* the answer, for when it is committed */
+	bool brief;                /* without lines for what was applied */
 	size_t applied, conflicts, rejected;
 	size_t told; /* bytes of versions that stand against pushed ones */
 	struct arena arena;
@@ -55,7 +56,26 @@ static enum err apply_item(
 	j->applied += a.result == PUSH_APPLIED;
 	j->conflicts += a.result == PUSH_CONFLICT;
 	j->rejected += a.result == PUSH_REJECTED;
-	push_answer_encode(&a, j->out);
+	if (!j->brief || a.result != PUSH_APPLIED)
+		push_answer_encode(&a, j->out);
+	return OK;
+}
+
+/* The first of `n` in a row, or several; *done: so many. */
+static enum err apply_some(struct apply_job *j, struct replica *r, const struct push_item *items, size_t n,
+	size_t *done, struct reason *why)
+{
+	size_t added = replica_apply_new(r, items, n);
+
+	*done = added > 0 ? added : 1;
+	if (added == 0)
+		return apply_item(j, r, items, why);
+	j->applied += added;
+	for (size_t i = 0; i < added && !j->brief; i++)
+		push_answer_encode(&(struct push_answer){.id = items[i].record.id,
+					   .result = PUSH_APPLIED,
+					   .hash = items[i].record.hash},
+			j->out);
 	return OK;
 }
 
@@ -69,10 +89,10 @@ static enum err apply_items(void *ctx, struct replica *r, struct reason *why)
 		return e;
 	if (j->served.verdict != FEED_SERVED)
 		return fail(CONFLICT, why, "the basis is not this database's");
-	const struct push_item *item;
+	const struct push_item *items;
 	encode_begin(j, r);
-	for (size_t n = 0; e == OK && (item = decoder_item(j->decoder, n)); n++)
-		e = apply_item(j, r, item, why);
+	for (size_t i = 0, n, done; e == OK && (items = decoder_items(j->decoder, i, &n)); i += done)
+		e = apply_some(j, r, items, n, &done, why);
 	if (e == OK) {
 		replica_position(r, &j->served.end.to, &j->served.end.digest);
 		j->served.end.head_seq = j->served.end.to.seq;
@@ -87,12 +107,16 @@ static void encode_rest(struct apply_job *j, int64_t t_recv_us)
 
 	for (size_t i = 0; i < push->n_bad; i++) {
 		const struct push_bad *bad = &push->bad[i];
-		struct push_answer a = {
-			.id = bad->id, .result = PUSH_REJECTED, .reason = span_of(bad->why.text)};
+		struct push_answer a = {.id = bad->id,
+			.result = PUSH_REJECTED,
+			.reason = span_of(bad->why.text),
+			.line = bad->line};
 
 		push_answer_encode(&a, j->out);
 	}
 	j->rejected += push->n_bad;
+	end.brief = j->brief;
+	end.applied = j->applied;
 	end.oldest_after_us = -1;
 	end.t_recv_us = t_recv_us;
 	end.t_send_us = clock_wall_us();
@@ -144,7 +168,8 @@ static void post(struct local *l, const struct http_request *q, struct http_repl
 		http_problem(r, "bad_request", "%s", why.text);
 		return;
 	}
-	struct apply_job j = {.basis = &basis, .decoder = decoder, .out = &r->body};
+	struct apply_job j = {
+		.basis = &basis, .decoder = decoder, .out = &r->body, .brief = http_prefers_minimal(q)};
 	enum err e = local_write(l, apply_items, &j, &why);
 	answer(l, e, &j, &why, q, r);
 	/* Parked requests of a centre that has gone on must not outlive it. */

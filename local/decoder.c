@@ -66,10 +66,11 @@ static void wait_for(struct decoder *d, size_t n)
 	pthread_mutex_unlock(&d->lock);
 }
 
-const struct push_item *decoder_item(struct decoder *d, size_t i)
+const struct push_item *decoder_items(struct decoder *d, size_t i, size_t *ret_n)
 {
 	if (i >= d->seen)
 		wait_for(d, i);
+	*ret_n = i < d->seen ? d->seen - i : 0;
 	return i < d->seen ? &d->push.items[i] : NULL;
 }
 

@@ -14,8 +14,11 @@ struct decoder;
 /* `body` and `owner` are borrowed until decoder_free().  INVALID as push_begin(). */
 enum err decoder_start(
 	struct decoder **ret, struct span body, struct span owner, struct reason *why) MUST_USE;
-/* Waits for item `i`, counted from 0, of those that are records.  NULL: there are no more. */
-const struct push_item *decoder_item(struct decoder *d, size_t i);
+/*
+ * Waits for item `i`, counted from 0, of those that are records.  NULL: there are no more.  With it those behind it that are there as well:
+ * *ret_n in a row.
+ */
+const struct push_item *decoder_items(struct decoder *d, size_t i, size_t *ret_n);
 /* Waits until all is decoded. */
 const struct push *decoder_push(struct decoder *d);
 /* Also before all is decoded, which then remains undone. */

@@ -120,6 +120,10 @@ void row_write(struct lite *l, const struct record *v, struct hash head);
 /* False: the record has a row already, which stays. */
 bool row_add(struct lite *l, const struct record *v, struct hash head);
 struct hash column_hash(struct query q, int col); /* a blob of 16 bytes */
+/* So many that are new, all or those before the first that is there already; returns how many. */
+#define ROWS_AT_ONCE 16
+size_t row_add_many(
+	struct lite *l, const struct record v[ROWS_AT_ONCE], const struct hash head[ROWS_AT_ONCE]);
 void bind_hash(struct query q, int place, const unsigned char bytes[16]);
 
 /* False also after a failure, which sticks to `l`. */

@@ -1,6 +1,22 @@
 #include "local/replica_private.h"
 
-enum { SEQ, ID, TYPE, BODY, DELETED, ACTOR, N, VV, H0, H1, HEAD, CREATED_AT, UPDATED_AT, CLOCK_ERROR };
+enum {
+	SEQ,
+	ID,
+	TYPE,
+	BODY,
+	DELETED,
+	ACTOR,
+	N,
+	VV,
+	H0,
+	H1,
+	HEAD,
+	CREATED_AT,
+	UPDATED_AT,
+	CLOCK_ERROR,
+	COLUMNS
+};
 
 /* False: the vector is damaged, and left out. */
 static bool read_row(struct query q, const struct replica *r, struct record *ret, struct vector *vv)
@@ -63,28 +79,41 @@ void row_copy(const struct record *from, struct record *ret, struct arena *a)
 	}
 }
 
+/* What is bound as bytes, until the statement has run. */
+struct row_bytes {
+	unsigned char head[16], vv[16 * VECTOR_MAX];
+};
+
+/* `place`: of the row's first value. */
+static void bind_row(
+	struct query q, int place, const struct record *v, struct hash head, struct row_bytes *bytes)
+{
+	hash_to_bytes(head, bytes->head);
+	query_u64(q, place + SEQ, v->seq);
+	query_text(q, place + ID, v->id);
+	query_text(q, place + TYPE, v->type);
+	query_text(q, place + BODY, v->body);
+	query_i64(q, place + DELETED, v->deleted);
+	query_u64(q, place + ACTOR, v->dot.actor);
+	query_u64(q, place + N, v->dot.n);
+	if (v->vv && v->vv->n)
+		query_blob(q, place + VV,
+			(struct span){.at = (char *)bytes->vv, .len = vector_pack(v->vv, bytes->vv)});
+	query_u64(q, place + H0, v->hash.half[0]);
+	query_u64(q, place + H1, v->hash.half[1]);
+	bind_hash(q, place + HEAD, bytes->head);
+	query_i64(q, place + CREATED_AT, v->created_at_us);
+	query_i64(q, place + UPDATED_AT, v->updated_at_us);
+	if (v->clock_error_us >= 0)
+		query_i64(q, place + CLOCK_ERROR, v->clock_error_us);
+}
+
 /* Returns how many rows it wrote. */
 static int64_t run_with_row(struct lite *l, int statement, const struct record *v, struct hash head)
 {
-	unsigned char head_bytes[16], vv[16 * VECTOR_MAX];
-	hash_to_bytes(head, head_bytes);
+	struct row_bytes bytes;
 	struct query q = query_begin(l, statement);
-	query_u64(q, 1 + SEQ, v->seq);
-	query_text(q, 1 + ID, v->id);
-	query_text(q, 1 + TYPE, v->type);
-	query_text(q, 1 + BODY, v->body);
-	query_i64(q, 1 + DELETED, v->deleted);
-	query_u64(q, 1 + ACTOR, v->dot.actor);
-	query_u64(q, 1 + N, v->dot.n);
-	if (v->vv && v->vv->n)
-		query_blob(q, 1 + VV, (struct span){.at = (char *)vv, .len = vector_pack(v->vv, vv)});
-	query_u64(q, 1 + H0, v->hash.half[0]);
-	query_u64(q, 1 + H1, v->hash.half[1]);
-	bind_hash(q, 1 + HEAD, head_bytes);
-	query_i64(q, 1 + CREATED_AT, v->created_at_us);
-	query_i64(q, 1 + UPDATED_AT, v->updated_at_us);
-	if (v->clock_error_us >= 0)
-		query_i64(q, 1 + CLOCK_ERROR, v->clock_error_us);
+	bind_row(q, 1, v, head, &bytes);
 	query_run(q);
 	return query_changes(q);
 }
@@ -97,6 +126,15 @@ void row_write(struct lite *l, const struct record *v, struct hash head)
 bool row_add(struct lite *l, const struct record *v, struct hash head)
 {
 	return run_with_row(l, SQL_LOCAL_RECORD_ADD, v, head) > 0;
+}
+
+size_t row_add_many(struct lite *l, const struct record v[ROWS_AT_ONCE], const struct hash head[ROWS_AT_ONCE])
+{
+	struct row_bytes bytes[ROWS_AT_ONCE];
+	struct query q = query_begin(l, SQL_LOCAL_RECORD_ADD_MANY);
+	for (int i = 0; i < ROWS_AT_ONCE; i++)
+		bind_row(q, 1 + i * COLUMNS, &v[i], head[i], &bytes[i]);
+	return (size_t)query_insert(q);
 }
 
 struct hash column_hash(struct query q, int col)

@@ -46,7 +46,7 @@ struct http_request {
 	struct span target; /* as on the request line: path and query, still encoded */
 	struct span body;
 	struct span content_type, content_encoding, if_match, if_none_match, authorization, origin, host;
-	struct span accept, accept_encoding, last_event_id, cookie;
+	struct span accept, accept_encoding, prefer, last_event_id, cookie;
 	struct span fetch_site, fetch_mode, fetch_dest; /* Sec-Fetch-…: what a browser says of who asks */
 	unsigned framing_errors;                        /* what the rim saw, HTTP_FRAMING_… */
 	char peer[HTTP_PEER_BYTES]; /* the peer's address: "192.0.2.1", "2001:db8::1"; "" = not known */
@@ -109,6 +109,9 @@ void http_put_metrics(const struct http_request *q, struct buf *out); /* of conn
 
 /* The value of a query member; empty span with at == NULL when absent. */
 struct span http_query(const struct http_request *q, const char *name);
+/* Is the least answer enough for the client?  "Prefer: return=minimal" (RFC 7240). */
+bool http_prefers_minimal(const struct http_request *q);
+#define HTTP_PREFER_MINIMAL "return=minimal"
 /* The token of an Authorization header; empty span with at == NULL when there is none. */
 struct span http_bearer(const struct http_request *q);
 /*

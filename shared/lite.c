@@ -290,6 +290,19 @@ void query_run(struct query q)
 	query_done(q);
 }
 
+int64_t query_insert(struct query q)
+{
+	int64_t n = 0;
+	if (q.lite->failed == OK) {
+		int rc = sqlite3_step(stmt_of(q));
+		if (rc != SQLITE_DONE && rc != SQLITE_CONSTRAINT_UNIQUE)
+			stick(q.lite, rc, q.lite->queries->name[q.id]);
+		n = query_changes(q);
+	}
+	query_done(q);
+	return n;
+}
+
 int64_t query_col_i64(struct query q, int col)
 {
 	return sqlite3_column_int64(stmt_of(q), col);

@@ -4,7 +4,8 @@
  * WAL, synchronous=FULL, foreign_keys, trusted_schema off.  After the first failure every
  * later call does nothing until lite_commit() or lite_rollback() reports and clears it;
  * so a transaction is written as a straight line and checked once.  A connection belongs to
- * one thread at a time.  Of the connections to one file only one writes and checkpoints.
+ * one thread at a time.  Of the connections to one file only one writes and checkpoints.  What is written or read in a
+ * row goes to the kernel, and comes from it, in few calls (lite_vfs.c).
  */
 #ifndef SHARED_LITE_H
 #define SHARED_LITE_H
@@ -79,9 +80,11 @@ void query_u64(struct query q, int place, uint64_t v);     /* stored as the int6
 void query_text(struct query q, int place, struct span v); /* borrowed until the query is done */
 void query_blob(struct query q, int place, struct span v);
 void query_null(struct query q, int place);
-bool query_step(struct query q);                /* true: a row to read; false: the end or a failure */
-void query_done(struct query q);                /* always; resets the statement */
-void query_run(struct query q);                 /* step to the end and done: for statements without rows */
+bool query_step(struct query q); /* true: a row to read; false: the end or a failure */
+void query_done(struct query q); /* always; resets the statement */
+void query_run(struct query q);  /* step to the end and done: for statements without rows */
+/* The same for an INSERT OR FAIL: how many rows went in before the first whose key is taken, which is no failure. */
+int64_t query_insert(struct query q);
 int64_t query_col_i64(struct query q, int col); /* columns from 0 */
 uint64_t query_col_u64(struct query q, int col);
 struct span query_col_text(struct query q, int col); /* until the next step */

@@ -146,7 +146,7 @@ static enum err connect_file(struct lite *l, const struct lite_config *c, struct
 	flags |= c->writer ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
 	if (strncmp(c->path, "file:", 5) == 0)
 		flags |= SQLITE_OPEN_URI;
-	int rc = sqlite3_open_v2(c->path, &l->db, flags, NULL);
+	int rc = sqlite3_open_v2(c->path, &l->db, flags, lite_vfs());
 	if (rc != SQLITE_OK)
 		return lite_classify(l->db, rc, c->path, why);
 	sqlite3_busy_timeout(l->db, BUSY_TIMEOUT_MS);

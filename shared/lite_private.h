@@ -43,6 +43,10 @@ bool lite_in_memory(const char *path);
 
 struct lite_file lite_file_at(const char *name);
 
+#define LITE_VFS "tidemark"
+/* What sqlite3_open_v2() is to be told: lite_vfs.c.  Only for connections with synchronous=FULL, which is SQLite's default. */
+const char *lite_vfs(void);
+
 /* Classifies an SQLite code, and says why with the name of what was being done. */
 enum err lite_classify(sqlite3 *db, int rc, const char *doing, struct reason *why);
 

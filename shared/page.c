@@ -125,6 +125,7 @@ enum end_name {
 	OF_CHRONY,
 	OF_DAMAGED,
 	OF_UNWELL,
+	OF_APPLIED,
 	END_NAMES,
 };
 
@@ -142,6 +143,7 @@ static const struct span end_names[END_NAMES] = {
 	[OF_CHRONY] = MEMBER("chrony"),
 	[OF_DAMAGED] = MEMBER("damaged"),
 	[OF_UNWELL] = MEMBER("unwell"),
+	[OF_APPLIED] = MEMBER("applied"),
 };
 
 void page_encode_end(const struct page_end *e, struct buf *out)
@@ -181,6 +183,10 @@ void page_encode_end(const struct page_end *e, struct buf *out)
 	if (e->unwell.kinds) {
 		buf_text(out, ",\"unwell\":");
 		ailments_put(&e->unwell, out);
+	}
+	if (e->brief) {
+		buf_text(out, ",\"applied\":");
+		buf_u64(out, e->applied);
 	}
 	buf_text(out, "}\n");
 }
@@ -286,6 +292,9 @@ enum err page_decode_end(struct page_end *ret, struct span line, struct reason *
 		return fail(INVALID, why, "truncated: the page's end is missing");
 	if ((e = take_place(&m, &end, why)) || (e = take_digest(&m, &end.digest, why)) ||
 		(e = take_times(&m, &end, why)))
+		return e;
+	end.brief = members_has(&m, OF_APPLIED);
+	if (end.brief && (e = members_u64(&m, OF_APPLIED, &end.applied, why)))
 		return e;
 	if (values[OF_DAMAGED].kind == JSON_OBJECT)
 		(void)take_damage(values[OF_DAMAGED].raw, &end.damage);

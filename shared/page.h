@@ -58,6 +58,8 @@ struct page_end {
 	int64_t clock_error_us;       /* -1: not synchronised */
 	struct chrony chrony;         /* what keeps the local's clock; unknown: not told, or not readable */
 	struct ailments unwell;       /* what the local says is wrong with it; for people */
+	bool brief;                   /* of a push's answer: what was applied has no lines, but is counted: */
+	uint64_t applied;
 };
 
 struct page_begin {

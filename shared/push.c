@@ -205,12 +205,16 @@ void push_answer_encode(const struct push_answer *a, struct buf *out)
 	case PUSH_REJECTED:
 		buf_text(out, ",\"reason\":");
 		buf_json_text(out, a->reason);
+		if (a->id.len == 0 && a->line > 0) {
+			buf_text(out, ",\"line\":");
+			buf_u64(out, a->line);
+		}
 		break;
 	}
 	buf_text(out, "}\n");
 }
 
-enum name { OF_ID, OF_RESULT, OF_HASH, OF_RECORD, OF_REASON, NAMES };
+enum name { OF_ID, OF_RESULT, OF_HASH, OF_RECORD, OF_REASON, OF_LINE, NAMES };
 
 static const struct span names[NAMES] = {
 	[OF_ID] = MEMBER("id"),
@@ -218,6 +222,7 @@ static const struct span names[NAMES] = {
 	[OF_HASH] = MEMBER("hash"),
 	[OF_RECORD] = MEMBER("record"),
 	[OF_REASON] = MEMBER("reason"),
+	[OF_LINE] = MEMBER("line"),
 };
 
 static enum err take_hash(const struct members *m, struct hash *ret, struct reason *why)
@@ -276,6 +281,18 @@ static enum err take_result(const struct members *m, enum push_result *ret, stru
 	return members_refuse(m, OF_RESULT, why, "not applied, already, conflict or rejected");
 }
 
+static enum err take_rejection(
+	const struct members *m, struct arena *a, struct push_answer *ret, struct reason *why)
+{
+	uint64_t line = 0;
+	enum err e = members_text(m, OF_REASON, a, &ret->reason, why);
+
+	if (e == OK && members_has(m, OF_LINE))
+		e = members_u64(m, OF_LINE, &line, why);
+	ret->line = line;
+	return e;
+}
+
 static enum err decode_answer(
 	struct push_answer *ret, struct span line, struct span owner, struct arena *a, struct reason *why)
 {
@@ -293,7 +310,7 @@ static enum err decode_answer(
 	case PUSH_CONFLICT:
 		return take_record(&m, owner, a, ret, why);
 	case PUSH_REJECTED:
-		return members_text(&m, OF_REASON, a, &ret->reason, why);
+		return take_rejection(&m, a, ret, why);
 	}
 	return INTERNAL;
 }

@@ -54,11 +54,12 @@ struct push_answer {
 	struct record record;
 	const struct page_refused *broken; /* conflict: what it holds is no record; NULL = it is */
 	struct span reason;                /* rejected */
+	size_t line; /* rejected: of the push, from 1; 0 = not told, which the id does */
 };
 
 /*
- * The answer: page_begin's line, a line per item, page_end's line (more = false, no clock
- * promise otherwise).
+ * The answer: page_begin's line, a line per item (page_end.brief: per item that was not applied), page_end's line
+ * (more = false, no clock promise otherwise).
  */
 void push_answer_encode(const struct push_answer *a, struct buf *out); /* with the line's end */
 

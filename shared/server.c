@@ -182,6 +182,8 @@ static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const cha
 		q->accept = value;
 	} else if (strcasecmp(name, "Accept-Encoding") == 0) {
 		q->accept_encoding = value;
+	} else if (strcasecmp(name, "Prefer") == 0) {
+		q->prefer = value;
 	} else if (strcasecmp(name, "Host") == 0) {
 		h->hosts++;
 		q->host = value;

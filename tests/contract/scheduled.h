@@ -84,6 +84,7 @@ static inline void feed_counted(void *ctx, struct http_request *q, struct http_r
 static inline void apply_counted(void *ctx, struct http_request *q, struct http_reply *r)
 {
 	arrived++;
+	assert_true(http_prefers_minimal(q)); /* a push's answers are wanted in brief */
 	apply_post(ctx, q, r);
 }
 

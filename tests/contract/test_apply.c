@@ -22,6 +22,8 @@ int __wrap_sqlite3_step(struct sqlite3_stmt *s)
 	return __real_sqlite3_step(s);
 }
 
+static const char *prefer = ""; /* of the next requests */
+
 static void post(struct site *s, const char *target, struct span body, struct http_reply *r)
 {
 	struct local l = {.replica = s->r, .writer = writer_new(s->r)};
@@ -31,6 +33,7 @@ static void post(struct site *s, const char *target, struct span body, struct ht
 		.body = body,
 		.content_type = span_of("application/json"),
 		.host = span_of("127.0.0.1"),
+		.prefer = span_of(prefer),
 		.loopback = true};
 
 	*r = (struct http_reply){0};
@@ -125,6 +128,49 @@ static void a_push_is_answered_line_by_line(void **state)
 	buf_done(&body);
 }
 
+/* For who prefers it what was applied is only counted; whatever else became of a line is told as ever. */
+static void a_push_may_be_answered_in_brief(void **state)
+{
+	struct site *s = *state;
+	const struct push_request basis = basis_of(s);
+	struct buf body = {0};
+	struct http_reply r;
+	struct push_answers a;
+
+	site_put(s, "b", "2");
+	add_item(&body, "a", 1, (struct hash){{0, 0}});
+	add_item(&body, "b", 2, (struct hash){{0, 0}}); /* over the local's own */
+	buf_text(&body, "{\"id\":\"d\",\"owner\":\"site-b\"}\nrubbish\n");
+	add_item(&body, "e", 3, (struct hash){{0, 0}});
+	prefer = "return=minimal";
+	push(s, &basis, buf_span(&body), &r);
+	prefer = "";
+	assert_int_equal(r.status, 200);
+	assert_true(seal_holds(buf_span(&r.body)));
+	ASSERT_OK(push_answers_decode(&a, buf_span(&r.body), span_of("site-a"), &why));
+	assert_true(a.end.brief);
+	assert_int_equal(a.end.applied, 2);
+	assert_int_equal(a.n, 3);
+	assert_int_equal(a.answers[0].result, PUSH_CONFLICT);
+	assert_true(a.answers[0].has_record && span_is(a.answers[0].record.id, "b"));
+	assert_int_equal(a.answers[1].result, PUSH_REJECTED);
+	assert_true(span_is(a.answers[1].id, "d"));
+	assert_int_equal(a.answers[1].line, 0); /* the id says it */
+	assert_int_equal(a.answers[2].result, PUSH_REJECTED);
+	assert_int_equal(a.answers[2].id.len, 0);
+	assert_int_equal(a.answers[2].line, 4);
+	assert_int_equal(a.end.to.seq, 3);
+	push_answers_done(&a);
+	http_reply_done(&r);
+	push(s, &basis, buf_span(&body), &r); /* and who does not prefer it has a line for each */
+	ASSERT_OK(push_answers_decode(&a, buf_span(&r.body), span_of("site-a"), &why));
+	assert_false(a.end.brief);
+	assert_int_equal(a.n, 5);
+	push_answers_done(&a);
+	http_reply_done(&r);
+	buf_done(&body);
+}
+
 /* Where the log stands, and no more. */
 static void an_empty_push_only_asks(void **state)
 {
@@ -180,6 +226,43 @@ static void a_long_push_is_answered_in_its_order(void **state)
 }
 
 /* Nothing of it is wanted any more, and nobody waits for the rest to be decoded. */
+/* New ones go in many at a time: up to one that is there already, and from the next on again. */
+static void a_long_push_may_hold_what_is_there(void **state)
+{
+	static const unsigned there[] = {0, 1, 40, 41, 47, 48, 63, 64, 200, 999};
+	struct site *s = *state;
+	struct push_request basis;
+	struct buf body = {0};
+	struct http_reply r;
+	struct push_answers a;
+	char id[16];
+	size_t k = 0;
+
+	for (unsigned i = 0; i < sizeof there / sizeof *there; i++) {
+		snprintf(id, sizeof id, "m%04u", there[i]);
+		site_put(s, id, "2");
+	}
+	basis = basis_of(s);
+	add_many(&body, 1000);
+	push(s, &basis, buf_span(&body), &r);
+	ASSERT_OK(push_answers_decode(&a, buf_span(&r.body), span_of("site-a"), &why));
+	assert_int_equal(a.n, 1000);
+	for (unsigned i = 0; i < a.n; i++) {
+		bool was_there = i == there[k];
+
+		snprintf(id, sizeof id, "m%04u", i);
+		assert_true(span_is(a.answers[i].id, id));
+		assert_int_equal(a.answers[i].result, was_there ? PUSH_CONFLICT : PUSH_APPLIED);
+		k += was_there && k + 1 < sizeof there / sizeof *there;
+	}
+	assert_int_equal(a.end.to.seq, 1000);
+	assert_int_equal(a.end.digest.count, 1000);
+	assert_true(position_equal(a.end.to, site_status(s).head));
+	push_answers_done(&a);
+	http_reply_done(&r);
+	buf_done(&body);
+}
+
 static void a_long_push_on_another_basis_writes_nothing(void **state)
 {
 	struct site *s = *state;
@@ -360,6 +443,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_MEMORY(a_push_is_answered_line_by_line),
+		IN_MEMORY(a_push_may_be_answered_in_brief),
+		IN_MEMORY(a_long_push_may_hold_what_is_there),
 		IN_MEMORY(an_empty_push_only_asks),
 		IN_MEMORY(a_long_push_is_answered_in_its_order),
 		IN_MEMORY(a_long_push_on_another_basis_writes_nothing),

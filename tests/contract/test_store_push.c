@@ -293,6 +293,83 @@ STAGE_TEST(answers_to_something_else_are_invalid)
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 }
 
+/* Without lines for what was applied: only what adds up, and says of each line which it is, is an answer. */
+STAGE_TEST(a_brief_answer_leaves_out_what_was_applied)
+{
+	struct push_page sent;
+	struct push_answers answers;
+	struct push_answer lines[4];
+	struct push_apply p;
+	const char *before;
+
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	far_put(f, "b", "\"its own\"");
+	stage_put(g, "site-a", "a", "1");
+	stage_put(g, "site-a", "b", "2");
+	stage_put(g, "site-a", "c", "3");
+	stage_put(g, "site-a", "d", "4");
+	before = stage_dump(g);
+	sent = page_of(g, "site-a", 10, 1 << 20);
+	far_answer(f, sent.items, sent.n, &answers);
+	memcpy(lines, answers.answers, sizeof(lines));
+	answers.end.brief = true;
+	answers.end.applied = 3;
+	answers.n = 0;
+	assert_int_equal(apply(g, &sent, &answers, &p), INVALID); /* of one nothing is said */
+	answers.end.applied = 4;
+	answers.n = 1;
+	answers.answers[0] = lines[1];
+	assert_int_equal(apply(g, &sent, &answers, &p), INVALID);
+	answers.end.applied = UINT64_MAX; /* and one more than all there are */
+	answers.n = 5;
+	assert_int_equal(apply(g, &sent, &answers, &p), INVALID);
+	answers.end.applied = 3;
+	answers.n = 1;
+	for (size_t line = 0; line <= 5; line += 5) { /* of no line that was sent */
+		answers.answers[0] = (struct push_answer){.result = PUSH_REJECTED, .line = line};
+		assert_int_equal(apply(g, &sent, &answers, &p), INVALID);
+	}
+	answers.end.applied = 2;
+	answers.n = 2;
+	answers.answers[0] = lines[1];
+	answers.answers[1] =
+		(struct push_answer){.result = PUSH_REJECTED, .line = 2}; /* of one that has an answer */
+	assert_int_equal(apply(g, &sent, &answers, &p), INVALID);
+	assert_string_equal(stage_dump(g), before);
+	answers.end.applied = 3;
+	answers.n = 1;
+	assert_int_equal(apply(g, &sent, &answers, &p), OK);
+	assert_int_equal(p.applied, 3);
+	assert_int_equal(p.refused, 1);
+	push_page_done(&sent);
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+}
+
+STAGE_TEST(what_is_rejected_without_an_id_is_known_by_its_line)
+{
+	struct push_page sent;
+	struct push_answers answers;
+	struct push_apply p;
+
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	stage_put(g, "site-a", "a", "1");
+	stage_put(g, "site-a", "b", "2");
+	sent = page_of(g, "site-a", 10, 1 << 20);
+	far_answer(f, sent.items, 1, &answers); /* the second never came */
+	answers.end.brief = true;
+	answers.end.applied = 1;
+	answers.n = 1;
+	answers.answers[0] =
+		(struct push_answer){.result = PUSH_REJECTED, .line = 2, .reason = span_of("no such type")};
+	assert_int_equal(apply(g, &sent, &answers, &p), OK);
+	assert_int_equal(p.applied, 1);
+	assert_int_equal(p.rejected, 1);
+	push_page_done(&sent);
+	sent = page_of(g, "site-a", 10, 1 << 20);
+	assert_int_equal(sent.n, 0); /* not offered again */
+	push_page_done(&sent);
+}
+
 STAGE_TEST(a_local_that_holds_nothing_gets_it_again)
 {
 	struct push_apply p;
@@ -552,6 +629,8 @@ int main(void)
 		cmocka_unit_test(opening_offers_what_was_rejected_once_more),
 		cmocka_unit_test(the_same_answers_twice_change_nothing),
 		cmocka_unit_test(answers_to_something_else_are_invalid),
+		cmocka_unit_test(a_brief_answer_leaves_out_what_was_applied),
+		cmocka_unit_test(what_is_rejected_without_an_id_is_known_by_its_line),
 		cmocka_unit_test(a_local_that_holds_nothing_gets_it_again),
 		cmocka_unit_test(a_rejected_record_waits_for_its_next_change),
 		cmocka_unit_test(a_rejection_during_the_sweep_does_not_claim_equality),

@@ -36,6 +36,17 @@ static struct decoder *start(const struct buf *body)
 	return d;
 }
 
+static const struct push_item *item_at(struct decoder *d, size_t i)
+{
+	size_t n = 77;
+	const struct push_item *item = decoder_items(d, i, &n);
+
+	assert_true(item ? n > 0 : n == 0);
+	if (item) /* the last of those that are there is there indeed */
+		assert_ptr_equal(decoder_items(d, i + n - 1, &(size_t){0}), &item[n - 1]);
+	return item;
+}
+
 /* Some of them by a thread, some without. */
 static const unsigned sizes[] = {0, 1, 256, 257, 1000, 5000};
 
@@ -51,12 +62,12 @@ static void gives_all_in_order(void **unused)
 		for (unsigned i = 0; i < sizes[k]; i++)
 			add_line(&body, i);
 		struct decoder *d = start(&body);
-		for (; (item = decoder_item(d, n)); n++) {
+		for (; (item = item_at(d, n)); n++) {
 			snprintf(id, sizeof id, "r%05zu", n);
 			assert_true(span_is(item->record.id, id));
 		}
 		assert_int_equal(n, sizes[k]);
-		assert_null(decoder_item(d, n));
+		assert_null(item_at(d, n));
 		assert_int_equal(decoder_push(d)->n, n);
 		assert_int_equal(decoder_push(d)->lines, n);
 		decoder_free(d);
@@ -77,7 +88,7 @@ static void tells_lines_that_are_no_records_by_their_number(void **unused)
 			add_line(&body, i);
 	}
 	struct decoder *d = start(&body);
-	while (decoder_item(d, n))
+	while (item_at(d, n))
 		n++;
 	assert_int_equal(n, 2997);
 	const struct push *p = decoder_push(d);
@@ -101,7 +112,7 @@ static void may_be_given_up_at_any_time(void **unused)
 		struct decoder *d = start(&body);
 
 		if (taken > 0)
-			assert_non_null(decoder_item(d, taken - 1));
+			assert_non_null(item_at(d, taken - 1));
 		decoder_free(d);
 	}
 	buf_done(&body);

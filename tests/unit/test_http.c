@@ -272,6 +272,35 @@ static void test_cookies(void **state)
 	}
 }
 
+static void test_preferences(void **state)
+{
+	static const struct {
+		const char *text;
+		bool minimal;
+	} rows[] = {
+		{"", false},
+		{"return=minimal", true},
+		{"Return = \"Minimal\"", true},
+		{"respond-async, return=minimal; foo=bar", true},
+		{"wait=5 ,\treturn=minimal", true},
+		{"return=representation", false},
+		{"return=representation, return=minimal", false}, /* the first counts */
+		{"return", false},
+		{"return=", false},
+		{"return=minimally", false},
+		{"handling=lenient;return=minimal", false}, /* a parameter of another */
+		{",;=,", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct http_request q = {.prefer = span_of(rows[i].text)};
+
+		if (http_prefers_minimal(&q) != rows[i].minimal)
+			fail_msg("%s", rows[i].text);
+	}
+}
+
 static void test_bearers(void **state)
 {
 	(void)state;
@@ -299,6 +328,7 @@ int main(void)
 		cmocka_unit_test(test_a_problem_after_the_write_says_that_it_is_done),
 		cmocka_unit_test(test_cookies),
 		cmocka_unit_test(test_bearers),
+		cmocka_unit_test(test_preferences),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
