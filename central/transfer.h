@@ -26,7 +26,7 @@
 #include "shared/coding.h"
 #include "shared/tls.h"
 
-#define TRANSFER_LANES 128
+#define TRANSFER_LANES 64
 #define TRANSFER_NAME_MS 6000
 #define TRANSFER_FREE_BYTES \
 	8192 /* of an answer: they always come, so that small ones are never in anybody's way */
@@ -34,6 +34,7 @@
 
 struct transfer;
 struct transfer_handle;
+struct transfer_running;
 struct transfer_call;
 typedef void transfer_done_fn(struct transfer_call *call);
 
@@ -86,17 +87,19 @@ struct transfer_call {
 		bool running;                 /* with libcurl; else waiting for its name */
 		enum address_verdict verdict; /* of the last address that was to be connected to */
 		size_t head_bytes;
-		bool head_over;   /* its last line came */
-		bool crowded_out; /* of the budget */
-		size_t charged;   /* on it */
-		bool *broken;     /* some call is to be ended for what it brought: the transfer's */
-		struct transfer_call **peers; /* those with libcurl */
-		bool packs;                   /* packed answers are welcome */
+		bool head_over;                 /* its last line came */
+		bool crowded_out;               /* of the budget */
+		size_t charged;                 /* on it */
+		struct transfer_running *among; /* those with libcurl */
+		bool packs;                     /* packed answers are welcome */
 		bool flooded;        /* more came than an answer of max_bytes takes, in whatever part of it */
 		int socket;          /* -1: libcurl has not waited for it yet */
 		bool begun;          /* it was looked at: */
 		uint64_t wire_begin; /* what had come over it before, but for what libcurl reads at once */
 		int64_t start_us;    /* monotonic; while waiting for its name: of that */
+		int64_t due_us,
+			connect_due_us; /* monotonic: when it is late; to have a connection, 0 = it has */
+		bool carried; /* the last one came to an end over a connection, which is still open, as a rule */
 		struct transfer_call *next, **at;
 		struct transfer_loop *loop;
 		const struct networks *allowed;

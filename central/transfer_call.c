@@ -19,6 +19,7 @@
  */
 #define BUFFER_SMALL 1024L
 #define BUFFER_PAGE 65536L
+#define CONNECT_TIMEOUT_MS 3000
 
 /* --- what libcurl calls --- */
 
@@ -48,6 +49,37 @@ static size_t take_head(char *at, size_t size, size_t n, void *ctx)
 	return call->own.head_bytes > TRANSFER_HEAD_BYTES ? CURL_WRITEFUNC_ERROR : size * n;
 }
 
+/* --- how long it may take --- */
+
+/* Up to a 32nd later, at a moment of many: those that are late are looked for among all. */
+static int64_t due_us(int64_t ms)
+{
+	int64_t step_us = 1;
+	while (step_us * 64 <= ms * 1000)
+		step_us *= 2;
+	return (clock_mono_us() + ms * 1000) / step_us * step_us + step_us;
+}
+
+static int64_t first_due_us(const struct transfer_call *call)
+{
+	int64_t connect_us = call->own.connect_due_us;
+	return connect_us > 0 && connect_us < call->own.due_us ? connect_us : call->own.due_us;
+}
+
+bool transfer_call_is_late(const struct transfer_call *call, int64_t now_us)
+{
+	return first_due_us(call) <= now_us;
+}
+
+void transfer_running_mind(struct transfer_running *r, const struct transfer_call *call)
+{
+	int64_t due = first_due_us(call);
+	if (r->due_us < 0 || due < r->due_us)
+		r->due_us = due;
+}
+
+/* --- what libcurl asks before it sends --- */
+
 static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *a)
 {
 	struct transfer_call *call = ctx;
@@ -59,6 +91,10 @@ static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_so
 	if (call->own.plain && !networks_allow_plain(call->own.allowed, &a->addr)) {
 		call->own.in_the_clear = true;
 		return CURL_SOCKET_BAD;
+	}
+	if (call->own.connect_due_us == 0) {
+		call->own.connect_due_us = due_us(CONNECT_TIMEOUT_MS);
+		transfer_running_mind(call->own.among, call);
 	}
 	int s = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 	if (s >= 0)
@@ -114,7 +150,7 @@ void transfer_call_look(struct transfer_call *call)
 	uint64_t came = all > call->own.wire_begin ? all - call->own.wire_begin : 0;
 	call->own.flooded = came > 2 * (call->max_bytes + TRANSFER_HEAD_BYTES);
 	if (call->own.flooded || (!call->own.head_over && !take_head_so_far(call, came)))
-		*call->own.broken = true;
+		call->own.among->broken = true;
 }
 
 bool transfer_call_is_broken(const struct transfer_call *call)
@@ -129,6 +165,7 @@ static int may_send(void *ctx, char *to, char *from, int to_port, int from_port)
 	(void)from;
 	(void)to_port;
 	(void)from_port;
+	call->own.connect_due_us = 0;
 	call->own.verdict = networks_judge_text(call->own.allowed, to);
 	call->own.in_the_clear = call->own.plain && !networks_allow_plain_text(call->own.allowed, to);
 	if (call->own.verdict == ADDRESS_ALLOWED && !call->own.in_the_clear)
@@ -164,13 +201,13 @@ static enum poll_result connect_result(const struct transfer_call *call, struct 
 	return os_errno == ECONNREFUSED ? POLL_REFUSED : os_errno == ETIMEDOUT ? POLL_TIMEOUT : POLL_NETWORK;
 }
 
-/* The connection was made, and the time was over before TLS was. */
+/* The connection was made, and the time was over before TLS was.  libcurl tells no time of a connection before all of it is done. */
 static bool is_handshake(const struct transfer_call *call)
 {
-	curl_off_t connected_us = 0, secured_us = 0;
-	curl_easy_getinfo(call->own.handle->easy, CURLINFO_CONNECT_TIME_T, &connected_us);
-	curl_easy_getinfo(call->own.handle->easy, CURLINFO_APPCONNECT_TIME_T, &secured_us);
-	return !call->own.plain && connected_us > 0 && secured_us == 0;
+	struct sockaddr_storage other;
+	socklen_t size = sizeof other;
+	return !call->own.plain && call->own.connect_due_us > 0 && call->own.socket >= 0 &&
+	       getpeername(call->own.socket, (struct sockaddr *)(void *)&other, &size) == 0;
 }
 
 static enum poll_result tls_result(CURLcode code, const struct transfer_call *call, struct reason *why)
@@ -296,7 +333,9 @@ void transfer_call_prepare(struct transfer_call *call, const struct addresses *f
 {
 	CURL *easy = call->own.handle->easy;
 	set_callbacks(easy, call);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
+	/* libcurl divides it among several addresses. */
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+		call->own.name && !call->own.carried ? (long)CONNECT_TIMEOUT_MS : 0L);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, call->kept_bytes > 0 ? BUFFER_PAGE : BUFFER_SMALL);
 	call->own.packs = may_be_packed(call, found);
 	set_url(easy, call);
@@ -319,6 +358,10 @@ void transfer_call_prepare(struct transfer_call *call, const struct addresses *f
 		add_header(call, "Authorization: Bearer ", call->token);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, (struct curl_slist *)call->own.headers);
 	call->own.start_us = clock_mono_us();
+	call->own.due_us = due_us(call->timeout_ms);
+	call->own.connect_due_us = 0;
+	call->own.carried = false;
+	transfer_running_mind(call->own.among, call);
 	call->answer.t_sent_us = clock_wall_us();
 }
 
@@ -328,6 +371,7 @@ void transfer_call_judge(struct transfer_call *call, CURLcode code)
 	curl_off_t connected_us = 0, secured_us = 0;
 	struct reason why;
 	enum poll_result r = classify(code, call, &why);
+	call->own.carried = code == CURLE_OK;
 	if (r != POLL_OK)
 		transfer_call_refuse(call, r, &why);
 	curl_easy_getinfo(call->own.handle->easy, CURLINFO_RESPONSE_CODE, &status);

@@ -35,7 +35,22 @@ void transfer_handles_return(struct transfer_handles *hs, struct transfer_call *
 void transfer_handles_done(struct transfer_handles *hs);
 void transfer_handle_free(struct transfer_handle *h);
 
+/* The calls that are with libcurl. */
+struct transfer_running {
+	struct transfer_call *first;
+	bool broken;    /* some of them is to be ended for what it brought */
+	int64_t due_us; /* monotonic: none is late before; -1 = there is none */
+};
+
 /* --- one call (transfer_call.c) --- */
+
+/*
+ * When a call is over for having taken too long is looked for here, not by libcurl: its timers cost each request several walks in a
+ * tree, and a parked one a wake-up when it has long been connected.
+ */
+bool transfer_call_is_late(const struct transfer_call *call, int64_t now_us);
+/* That call may be the first to be late. */
+void transfer_running_mind(struct transfer_running *r, const struct transfer_call *call);
 
 /* Makes the request; `found` are the addresses of its name, where it has one. */
 void transfer_call_prepare(struct transfer_call *call, const struct addresses *found);
