@@ -70,7 +70,6 @@ static void call_run(struct transfer *t, struct transfer_call *call, const struc
 	list_add(&t->running.first, call);
 	call->own.running = true;
 	call->own.among = &t->running;
-	call->own.loop = &t->loop;
 	transfer_handles_lend(&t->handles, call);
 	transfer_call_prepare(call, found);
 	transfer_loop_add(&t->loop, call);
@@ -245,6 +244,7 @@ enum err transfer_open(struct transfer **ret, const struct networks *allowed, st
 		free(t);
 		return e;
 	}
+	t->running.loop = t->handles.loop = &t->loop;
 	t->resolver = resolver_new(on_name, t);
 	pthread_mutex_init(&t->lock, NULL);
 	int r = pthread_create(&t->thread, NULL, transfer_run, t);

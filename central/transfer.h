@@ -101,7 +101,6 @@ struct transfer_call {
 			connect_due_us; /* monotonic: when it is late; to have a connection, 0 = it has */
 		bool carried; /* the last one came to an end over a connection, which is still open, as a rule */
 		struct transfer_call *next, **at;
-		struct transfer_loop *loop;
 		const struct networks *allowed;
 		const struct tls *tls;
 		bool plain;        /* no TLS */

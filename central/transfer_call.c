@@ -23,9 +23,14 @@
 
 /* --- what libcurl calls --- */
 
+static struct transfer_call *call_of(void *handle)
+{
+	return ((struct transfer_handle *)handle)->call;
+}
+
 static size_t take_bytes(char *at, size_t size, size_t n, void *ctx)
 {
-	struct transfer_call *call = ctx;
+	struct transfer_call *call = call_of(ctx);
 	size_t len = size * n;
 	if (call->reply.len + len > call->max_bytes) {
 		call->too_large = true;
@@ -42,7 +47,7 @@ static size_t take_bytes(char *at, size_t size, size_t n, void *ctx)
 /* Each whole line of a head.  libcurl itself ends one that grows past 100 KiB, as if memory had run out. */
 static size_t take_head(char *at, size_t size, size_t n, void *ctx)
 {
-	struct transfer_call *call = ctx;
+	struct transfer_call *call = call_of(ctx);
 	if (call->reply.len == 0) /* else it is a trailer's */
 		call->own.head_over = size * n == 2 && at[0] == '\r';
 	call->own.head_bytes += size * n;
@@ -82,7 +87,7 @@ void transfer_running_mind(struct transfer_running *r, const struct transfer_cal
 
 static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *a)
 {
-	struct transfer_call *call = ctx;
+	struct transfer_call *call = call_of(ctx);
 	(void)purpose;
 	call->own.socket = -1; /* another connection, perhaps under the number of the one before */
 	call->own.verdict = networks_judge(call->own.allowed, &a->addr);
@@ -98,7 +103,7 @@ static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_so
 	}
 	int s = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 	if (s >= 0)
-		transfer_loop_opened(call->own.loop, s, call->own.plain);
+		transfer_loop_opened(call->own.among->loop, s, call->own.plain);
 	return s;
 }
 
@@ -161,7 +166,7 @@ bool transfer_call_is_broken(const struct transfer_call *call)
 /* Of the connection that the request will go over, which may be one from before the networks changed. */
 static int may_send(void *ctx, char *to, char *from, int to_port, int from_port)
 {
-	struct transfer_call *call = ctx;
+	struct transfer_call *call = call_of(ctx);
 	(void)from;
 	(void)to_port;
 	(void)from_port;
@@ -302,19 +307,47 @@ static bool may_be_packed(const struct transfer_call *call, const struct address
 	return call->own.name ? !addresses_are_loopback(found->text) : !node_url_is_loopback(call->url.at);
 }
 
-static void set_callbacks(CURL *easy, struct transfer_call *call)
+void transfer_call_set_callbacks(struct transfer_handle *h, struct transfer_loop *l)
 {
+	CURL *easy = h->easy;
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_bytes);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, h);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_head);
-	curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, h);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, call);
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, h);
 	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
-	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, call->own.loop);
+	curl_easy_setopt(
+		easy, CURLOPT_CLOSESOCKETDATA, l); /* which may close it when the handle is elsewhere */
 	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, may_send);
-	curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
-	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
+	curl_easy_setopt(easy, CURLOPT_PREREQDATA, h);
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, h);
+}
+
+static void set_long(struct transfer_handle *h, long *known, CURLoption o, long value)
+{
+	if (*known != value)
+		curl_easy_setopt(h->easy, o, value);
+	*known = value;
+}
+
+static void set_get(struct transfer_handle *h)
+{
+	if (h->posts)
+		curl_easy_setopt(h->easy, CURLOPT_HTTPGET, 1L);
+	h->posts = false;
+}
+
+static void set_post(struct transfer_handle *h, struct transfer_call *call)
+{
+	curl_easy_setopt(h->easy, CURLOPT_POST, 1L);
+	curl_easy_setopt(h->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
+	curl_easy_setopt(h->easy, CURLOPT_POSTFIELDS, call->body.len ? call->body.at : "");
+	add_header(call, "Content-Type: ", call->content_type);
+	add_header(call, "Expect:", "");
+	if (call->body_coding != CODING_NONE)
+		add_header(call, "Content-Encoding: ", coding_name(call->body_coding));
+	h->posts = true;
 }
 
 /* libcurl has copies of its own, five of what it takes apart as an URL, as long as a request is parked: so that is its origin alone. */
@@ -331,32 +364,25 @@ static void set_url(CURL *easy, struct transfer_call *call)
 
 void transfer_call_prepare(struct transfer_call *call, const struct addresses *found)
 {
-	CURL *easy = call->own.handle->easy;
-	set_callbacks(easy, call);
-	/* libcurl divides it among several addresses. */
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-		call->own.name && !call->own.carried ? (long)CONNECT_TIMEOUT_MS : 0L);
-	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, call->kept_bytes > 0 ? BUFFER_PAGE : BUFFER_SMALL);
+	struct transfer_handle *h = call->own.handle;
+	/* Of a new connection libcurl divides its time among several addresses. */
+	set_long(h, &h->connect_ms, CURLOPT_CONNECTTIMEOUT_MS,
+		call->own.name && !call->own.carried ? CONNECT_TIMEOUT_MS : 0);
+	set_long(h, &h->buffer_bytes, CURLOPT_BUFFERSIZE, call->kept_bytes > 0 ? BUFFER_PAGE : BUFFER_SMALL);
 	call->own.packs = may_be_packed(call, found);
-	set_url(easy, call);
+	set_url(h->easy, call);
 	if (call->own.name)
-		set_addresses(easy, call, found);
-	if (call->method == HTTP_POST) {
-		curl_easy_setopt(easy, CURLOPT_POST, 1L);
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body.len ? call->body.at : "");
-		add_header(call, "Content-Type: ", call->content_type);
-		add_header(call, "Expect:", "");
-		if (call->body_coding != CODING_NONE)
-			add_header(call, "Content-Encoding: ", coding_name(call->body_coding));
-	} else {
-		curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
-	}
+		set_addresses(h->easy, call, found);
+	if (call->method == HTTP_POST)
+		set_post(h, call);
+	else
+		set_get(h);
 	if (call->own.packs)
 		add_header(call, "Accept-Encoding: ", CODING_ACCEPTED);
 	if (call->token[0])
 		add_header(call, "Authorization: Bearer ", call->token);
-	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, (struct curl_slist *)call->own.headers);
+	if (call->own.headers)
+		curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, (struct curl_slist *)call->own.headers);
 	call->own.start_us = clock_mono_us();
 	call->own.due_us = due_us(call->timeout_ms);
 	call->own.connect_due_us = 0;

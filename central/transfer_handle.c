@@ -46,9 +46,12 @@ static void set_limits(CURL *easy)
 	curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, -1L); /* else its table is walked after each call */
 }
 
-static void set_up(struct transfer_handle *h)
+static void set_up(struct transfer_handle *h, struct transfer_loop *l)
 {
+	h->posts = false;
+	h->buffer_bytes = h->connect_ms = -1;
 	set_limits(h->easy);
+	transfer_call_set_callbacks(h, l);
 	if (h->secure) {
 		set_tls(h->easy, h->tls);
 		curl_easy_setopt(h->easy, CURLOPT_ERRORBUFFER, &h->words[0]);
@@ -58,14 +61,14 @@ static void set_up(struct transfer_handle *h)
 	}
 }
 
-static struct transfer_handle *handle_new(bool secure, const struct tls *tls)
+static struct transfer_handle *handle_new(bool secure, const struct tls *tls, struct transfer_loop *l)
 {
 	struct transfer_handle *h = calloc(1, sizeof *h + (secure ? CURL_ERROR_SIZE : 1));
 	CURL *easy = curl_easy_init();
 	if (!h || !easy)
 		err_out_of_memory();
 	*h = (struct transfer_handle){.easy = easy, .secure = secure, .tls = tls};
-	set_up(h);
+	set_up(h, l);
 	return h;
 }
 
@@ -80,10 +83,10 @@ static bool is_worn(const struct transfer_handle *h)
 	return connections > 0;
 }
 
-static void renew(struct transfer_handle *h)
+static void renew(struct transfer_handle *h, struct transfer_loop *l)
 {
 	curl_easy_reset(h->easy);
-	set_up(h);
+	set_up(h, l);
 	h->worn = false;
 }
 
@@ -99,6 +102,7 @@ static void release(struct transfer_handles *hs, struct transfer_call *call)
 {
 	struct transfer_handle *h = call->own.handle;
 	call->own.handle = NULL;
+	h->call = NULL;
 	if (h->secure || hs->n == IDLE_MOST) {
 		transfer_handle_free(h);
 		return;
@@ -122,11 +126,12 @@ void transfer_handles_lend(struct transfer_handles *hs, struct transfer_call *ca
 		hs->n--;
 	}
 	if (!h)
-		h = handle_new(secure, secure ? call->own.tls : NULL);
+		h = handle_new(secure, secure ? call->own.tls : NULL, hs->loop);
 	if (h->worn)
-		renew(h);
+		renew(h, hs->loop);
 	if (secure)
 		h->words[0] = 0;
+	h->call = call;
 	call->own.handle = h;
 }
 

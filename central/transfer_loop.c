@@ -96,10 +96,12 @@ static void unwatch(struct transfer_loop *l, int socket)
 static int on_socket(CURL *easy, curl_socket_t s, int what, void *ctx, void *known)
 {
 	struct transfer_lane *lane = ctx;
-	struct transfer_call *call = NULL;
+	struct transfer_handle *h = NULL;
 	(void)known;
-	if (what != CURL_POLL_REMOVE &&
-		curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&call) == CURLE_OK && call)
+	if (what != CURL_POLL_REMOVE && curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&h) != CURLE_OK)
+		h = NULL; /* libcurl's own */
+	struct transfer_call *call = h ? h->call : NULL;
+	if (call)
 		transfer_call_waits(call, s);
 	watch_of(lane->loop, s)->call = call;
 	if (what != CURL_POLL_REMOVE)
@@ -272,12 +274,12 @@ static struct transfer_call *lane_ended(struct transfer_lane *lane, CURLcode *re
 	CURLMsg *m;
 	int left;
 	while ((m = curl_multi_info_read(lane->multi, &left))) {
-		struct transfer_call *call = NULL;
+		struct transfer_handle *h = NULL;
 		if (m->msg != CURLMSG_DONE)
 			continue;
 		*ret = m->data.result;
-		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&call);
-		return call;
+		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&h);
+		return h->call;
 	}
 	lane->stirred = false;
 	return NULL;

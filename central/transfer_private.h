@@ -20,11 +20,15 @@
 struct transfer_handle {
 	CURL *easy;
 	struct transfer_handle *next; /* of those that wait */
+	struct transfer_call *call;   /* it is lent to: what libcurl's callbacks are for */
 	bool secure, worn;
+	bool posts; /* as it was set last, as are: */
+	long buffer_bytes, connect_ms;
 	const struct tls *tls; /* what it was set up with */
 	char words[];          /* libcurl's, of TLS; empty without it */
 };
 struct transfer_handles {
+	struct transfer_loop *loop; /* all their calls are in it */
 	struct transfer_handle *idle;
 	size_t n;
 };
@@ -37,6 +41,7 @@ void transfer_handle_free(struct transfer_handle *h);
 
 /* The calls that are with libcurl. */
 struct transfer_running {
+	struct transfer_loop *loop;
 	struct transfer_call *first;
 	bool broken;    /* some of them is to be ended for what it brought */
 	int64_t due_us; /* monotonic: none is late before; -1 = there is none */
@@ -52,6 +57,8 @@ bool transfer_call_is_late(const struct transfer_call *call, int64_t now_us);
 /* That call may be the first to be late. */
 void transfer_running_mind(struct transfer_running *r, const struct transfer_call *call);
 
+/* What libcurl calls, for whatever call the handle is lent to; and that it has all its defaults. */
+void transfer_call_set_callbacks(struct transfer_handle *h, struct transfer_loop *l);
 /* Makes the request; `found` are the addresses of its name, where it has one. */
 void transfer_call_prepare(struct transfer_call *call, const struct addresses *found);
 /* libcurl waits for this socket for its sake. */
