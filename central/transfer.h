@@ -10,7 +10,8 @@
  * TRANSFER_NAME_MS before its own time begins.  libcurl walks tables that grow with its hosts, so they are
  * spread over TRANSFER_LANES multi handles, all driven by one epoll on the one thread.
  *
- * transfer_call.c makes one request of a call and judges its end; transfer_loop.c drives them; transfer_budget.c bounds them together;
+ * transfer_call.c makes one request of a call and reads what came of it, transfer_result.c what libcurl says of it; transfer_loop.c drives
+ * them; transfer_budget.c bounds them together;
  * transfer_unpack.c undoes what packs an answer, when it is whole: what waits for the rest of itself waits packed.
  *
  * A call belongs to its owner until transfer_start(), then to the transfer until `done` is called (exactly

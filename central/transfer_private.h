@@ -73,6 +73,8 @@ void transfer_call_judge(struct transfer_call *call, CURLcode code);
  * (transfer_unpack.c).
  */
 void transfer_call_unpack(struct transfer_call *call);
+/* What libcurl's code means; *why unless it is POLL_OK (transfer_result.c). */
+enum poll_result transfer_classify(const struct transfer_call *call, CURLcode code, struct reason *why);
 /* Why, when the budget gave it up. */
 void transfer_say_crowded_out(struct reason *why);
 /* Ends without an answer, or with none that counts. */
