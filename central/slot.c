@@ -38,7 +38,8 @@ void slot_free(struct slot *s)
 int64_t slot_turn_ms(const struct slot *s, int64_t now_us, int64_t period_ms)
 {
 	int64_t period_us = period_ms * 1000;
-	int64_t turn_us = period_us * s->turn / SLOT_TURNS;
+	int64_t turns = period_ms < SLOT_LONG_MS ? SLOT_TURNS : SLOT_TURNS / 2;
+	int64_t turn_us = s->turn * turns / SLOT_TURNS * period_us / turns;
 	int64_t left_us = (turn_us - now_us % period_us + period_us) % period_us;
 	return left_us / 1000 + 1;
 }

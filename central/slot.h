@@ -90,6 +90,8 @@ void slot_free(struct slot *s); /* not in transfer */
  * caches, costs more than to ask it.
  */
 #define SLOT_TURNS TRANSFER_LANES
+/* Nobody minds when in a long period he is asked: half as many turns, of twice as many nodes. */
+#define SLOT_LONG_MS 10000
 /* How long until the node's turn in a period that all nodes share: 1 … period_ms. */
 int64_t slot_turn_ms(const struct slot *s, int64_t now_us, int64_t period_ms);
 /* How long a pull that may be parked for a period is parked: until its turn, or for all of it where its turn is

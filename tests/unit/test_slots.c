@@ -137,6 +137,30 @@ static void test_those_of_one_turn_come_back_together(void **state)
 	}
 }
 
+static unsigned moments_of(const struct slots *s, int64_t period_ms)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < N; i++) {
+		int64_t turn_ms = slot_turn_ms(s->at[i], 0, period_ms);
+		bool seen = false;
+
+		assert_in_range(turn_ms, 1, period_ms);
+		for (unsigned k = 0; k < i && !seen; k++)
+			seen = slot_turn_ms(s->at[k], 0, period_ms) == turn_ms;
+		n += !seen;
+	}
+	return n;
+}
+
+static void test_a_long_period_has_half_as_many_turns(void **state)
+{
+	struct slots *s = &((struct table *)*state)->slots;
+
+	assert_in_range(moments_of(s, SLOT_LONG_MS - 1), SLOT_TURNS / 2 + 1, SLOT_TURNS);
+	assert_in_range(moments_of(s, SLOT_LONG_MS), SLOT_TURNS / 4, SLOT_TURNS / 2);
+}
+
 /* What brings nothing is gathered, but not for long, and never held back once somebody works anyway. */
 static void test_those_in_no_hurry_are_gathered(void **state)
 {
@@ -293,6 +317,7 @@ int main(void)
 		TEST(test_nodes_that_could_be_asked_at_once_are_spread),
 		TEST(test_a_turn_comes_once_a_period),
 		TEST(test_those_of_one_turn_come_back_together),
+		TEST(test_a_long_period_has_half_as_many_turns),
 		TEST(test_those_in_no_hurry_are_gathered),
 		TEST(test_small_answers_are_gathered_until_their_time),
 		TEST(test_those_that_are_held_come_when_there_is_room),
