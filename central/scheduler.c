@@ -10,7 +10,7 @@
 #define REREAD_US 1000000
 #define ROOM_LOOK_US 500000
 #define SPARE_LOOKS_US 1000000
-#define START_TOGETHER 16 /* requests for which the transfer's thread is woken once */
+#define START_TOGETHER 64 /* requests for which the transfer's thread is woken once */
 /* A few records: as many such answers as one transaction takes may wait for each other. */
 #define LITTLE_BYTES 8192
 

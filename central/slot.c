@@ -13,8 +13,8 @@ struct slot *slot_new(const struct node *n, int64_t interval_ms)
 	if (!s)
 		err_out_of_memory();
 	memcpy(s->name, n->name, sizeof s->name);
-	s->spread = hash_of(span_of(s->name));
-	s->call.lane = (unsigned)s->spread.half[1];
+	s->turn = (unsigned)(hash_of(span_of(s->name)).half[0] % SLOT_TURNS);
+	s->call.lane = s->turn;
 	s->node = *n;
 	s->run.oldest_us = -1;
 	s->run.last_ms = -1;
@@ -38,7 +38,8 @@ void slot_free(struct slot *s)
 int64_t slot_turn_ms(const struct slot *s, int64_t now_us, int64_t period_ms)
 {
 	int64_t period_us = period_ms * 1000;
-	int64_t turn_us = (int64_t)(s->spread.half[0] % (uint64_t)period_us);
+	int64_t turns = period_ms < SLOT_LONG_MS ? SLOT_TURNS : SLOT_TURNS / 2;
+	int64_t turn_us = s->turn * turns / SLOT_TURNS * period_us / turns;
 	int64_t left_us = (turn_us - now_us % period_us + period_us) % period_us;
 	return left_us / 1000 + 1;
 }

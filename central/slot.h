@@ -38,7 +38,8 @@ enum slot_place { SLOT_IDLE, SLOT_WAITING, SLOT_READY, SLOT_WORKING, SLOT_HELD, 
 
 struct slot {
 	char name[RECORD_OWNER_MAX + 1];
-	struct hash spread; /* of the name: nodes are spread by it, over time and over libcurl's handles */
+	unsigned
+		turn; /* of SLOT_TURNS, by a hash of its name: when it is asked, and where its connection is */
 	enum slot_place place;
 	struct slot *next; /* in the ready or the held list */
 	int64_t due_us;    /* waiting: monotonic */
@@ -83,8 +84,15 @@ struct slot {
 struct slot *slot_new(const struct node *n, int64_t interval_ms);
 void slot_free(struct slot *s); /* not in transfer */
 
-/* How long until the node's turn in a period that all nodes share, each with its place by the hash of its name:
- * 1 … period_ms. */
+/*
+ * A period has so many turns.  Nodes are spread over them; those of one turn are asked together, come back together unless
+ * they have news, and share a lane of the transfer.  To wake up for each of them, and to find nothing of it in the processor's
+ * caches, costs more than to ask it.
+ */
+#define SLOT_TURNS TRANSFER_LANES
+/* Nobody minds when in a long period he is asked: half as many turns, of twice as many nodes. */
+#define SLOT_LONG_MS 10000
+/* How long until the node's turn in a period that all nodes share: 1 … period_ms. */
 int64_t slot_turn_ms(const struct slot *s, int64_t now_us, int64_t period_ms);
 /* How long a pull that may be parked for a period is parked: until its turn, or for all of it where its turn is
  * near, since it may have come back a little early. */

@@ -45,7 +45,7 @@ void slots_make_ready(struct slots *s, struct slot *slot);
  * SLOTS_QUIET_MOST_US: at thousands of nodes most answers bring nothing, and to wake up for each costs more than to look at it.
  */
 void slots_make_ready_soon(struct slots *s, struct slot *slot, int64_t now_us);
-#define SLOTS_QUIET_US 5000
+#define SLOTS_QUIET_US 3000
 #define SLOTS_QUIET_MOST_US 50000
 /* Ready within the least `wait_us` of them, or when they are `most`: their answers go into one transaction (gather.h). */
 void slots_gather(struct slots *s, struct slot *slot, int64_t now_us, int64_t wait_us, size_t most);

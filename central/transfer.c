@@ -22,8 +22,8 @@ struct transfer {
 	atomic_bool news;    /* a name was looked up */
 	atomic_uint_fast64_t turns;
 	/* the thread's own: */
-	struct transfer_call *running, *naming; /* with libcurl; waiting for their names */
-	bool broken;                            /* some of `running` is given up */
+	struct transfer_running running;
+	struct transfer_call *naming; /* those that wait for their names */
 	struct transfer_handles handles;
 	int64_t name_due_us; /* the first of these has waited long enough; -1 = there is none */
 };
@@ -67,11 +67,9 @@ static void call_cancel(struct transfer *t, struct transfer_call *call)
 static void call_run(struct transfer *t, struct transfer_call *call, const struct addresses *found)
 {
 	list_remove(call);
-	list_add(&t->running, call);
+	list_add(&t->running.first, call);
 	call->own.running = true;
-	call->own.peers = &t->running;
-	call->own.broken = &t->broken;
-	call->own.loop = &t->loop;
+	call->own.among = &t->running;
 	transfer_handles_lend(&t->handles, call);
 	transfer_call_prepare(call, found);
 	transfer_loop_add(&t->loop, call);
@@ -136,7 +134,7 @@ static void start_incoming(struct transfer *t, struct transfer_call *in)
 
 static void cancel_wanted(struct transfer *t, bool all)
 {
-	struct transfer_call *const lists[] = {t->running, t->naming};
+	struct transfer_call *const lists[] = {t->running.first, t->naming};
 	struct transfer_call *next;
 	for (unsigned i = 0; i < 2; i++)
 		for (struct transfer_call *c = lists[i]; c; c = next) {
@@ -150,11 +148,24 @@ static void cancel_wanted(struct transfer *t, bool all)
 static void end_broken(struct transfer *t)
 {
 	struct transfer_call *next;
-	t->broken = false;
-	for (struct transfer_call *c = t->running; c; c = next) {
+	t->running.broken = false;
+	for (struct transfer_call *c = t->running.first; c; c = next) {
 		next = c->own.next;
 		if (transfer_call_is_broken(c))
 			call_finished(t, c, CURLE_ABORTED_BY_CALLBACK);
+	}
+}
+
+static void end_late(struct transfer *t, int64_t now_us)
+{
+	struct transfer_call *next;
+	t->running.due_us = -1;
+	for (struct transfer_call *c = t->running.first; c; c = next) {
+		next = c->own.next;
+		if (transfer_call_is_late(c, now_us))
+			call_finished(t, c, CURLE_OPERATION_TIMEDOUT);
+		else
+			transfer_running_mind(&t->running, c);
 	}
 }
 
@@ -166,6 +177,11 @@ static void name_waiting(struct transfer *t)
 		next = c->own.next;
 		call_name(t, c);
 	}
+}
+
+static bool is_due(int64_t due_us)
+{
+	return due_us >= 0 && due_us <= clock_mono_us();
 }
 
 static bool take_orders(struct transfer *t, struct transfer_call **ret)
@@ -191,14 +207,17 @@ static void *transfer_run(void *ctx)
 			cancel_wanted(t, stop);
 		if (stop)
 			return NULL;
-		bool late = t->name_due_us >= 0 && t->name_due_us <= clock_mono_us();
-		if (atomic_exchange(&t->news, false) || late)
+		if (atomic_exchange(&t->news, false) || is_due(t->name_due_us))
 			name_waiting(t);
-		transfer_loop_turn(&t->loop, t->name_due_us);
+		bool names = t->name_due_us >= 0 &&
+			     !(t->running.due_us >= 0 && t->running.due_us < t->name_due_us);
+		transfer_loop_turn(&t->loop, names ? t->name_due_us : t->running.due_us);
 		while ((call = transfer_loop_ended(&t->loop, &code)))
 			call_finished(t, call, code);
-		if (t->broken)
+		if (t->running.broken)
 			end_broken(t);
+		if (is_due(t->running.due_us))
+			end_late(t, clock_mono_us());
 	}
 }
 
@@ -219,12 +238,13 @@ enum err transfer_open(struct transfer **ret, const struct networks *allowed, st
 	if (!t)
 		err_out_of_memory();
 	t->allowed = allowed;
-	t->name_due_us = -1;
+	t->name_due_us = t->running.due_us = -1;
 	enum err e = transfer_loop_open(&t->loop, why);
 	if (e != OK) {
 		free(t);
 		return e;
 	}
+	t->running.loop = t->handles.loop = &t->loop;
 	t->resolver = resolver_new(on_name, t);
 	pthread_mutex_init(&t->lock, NULL);
 	int r = pthread_create(&t->thread, NULL, transfer_run, t);
@@ -248,7 +268,7 @@ void transfer_close(struct transfer *t)
 	pthread_mutex_unlock(&t->lock);
 	transfer_loop_wake(&t->loop);
 	pthread_join(t->thread, NULL);
-	assert(!t->incoming && !t->running && !t->naming);
+	assert(!t->incoming && !t->running.first && !t->naming);
 	resolver_free(t->resolver);
 	transfer_handles_done(&t->handles);
 	transfer_loop_close(&t->loop);

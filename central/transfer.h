@@ -10,7 +10,8 @@
  * TRANSFER_NAME_MS before its own time begins.  libcurl walks tables that grow with its hosts, so they are
  * spread over TRANSFER_LANES multi handles, all driven by one epoll on the one thread.
  *
- * transfer_call.c makes one request of a call and judges its end; transfer_loop.c drives them; transfer_budget.c bounds them together;
+ * transfer_call.c makes one request of a call and reads what came of it, transfer_result.c what libcurl says of it; transfer_loop.c drives
+ * them; transfer_budget.c bounds them together;
  * transfer_unpack.c undoes what packs an answer, when it is whole: what waits for the rest of itself waits packed.
  *
  * A call belongs to its owner until transfer_start(), then to the transfer until `done` is called (exactly
@@ -26,7 +27,7 @@
 #include "shared/coding.h"
 #include "shared/tls.h"
 
-#define TRANSFER_LANES 128
+#define TRANSFER_LANES 64
 #define TRANSFER_NAME_MS 6000
 #define TRANSFER_FREE_BYTES \
 	8192 /* of an answer: they always come, so that small ones are never in anybody's way */
@@ -34,6 +35,7 @@
 
 struct transfer;
 struct transfer_handle;
+struct transfer_running;
 struct transfer_call;
 typedef void transfer_done_fn(struct transfer_call *call);
 
@@ -87,19 +89,20 @@ struct transfer_call {
 		bool running;                 /* with libcurl; else waiting for its name */
 		enum address_verdict verdict; /* of the last address that was to be connected to */
 		size_t head_bytes;
-		bool head_over;   /* its last line came */
-		bool crowded_out; /* of the budget */
-		size_t charged;   /* on it */
-		bool *broken;     /* some call is to be ended for what it brought: the transfer's */
-		struct transfer_call **peers; /* those with libcurl */
-		bool packs;                   /* packed answers are welcome */
+		bool head_over;                 /* its last line came */
+		bool crowded_out;               /* of the budget */
+		size_t charged;                 /* on it */
+		struct transfer_running *among; /* those with libcurl */
+		bool packs;                     /* packed answers are welcome */
 		bool flooded;        /* more came than an answer of max_bytes takes, in whatever part of it */
 		int socket;          /* -1: libcurl has not waited for it yet */
 		bool begun;          /* it was looked at: */
 		uint64_t wire_begin; /* what had come over it before, but for what libcurl reads at once */
 		int64_t start_us;    /* monotonic; while waiting for its name: of that */
+		int64_t due_us,
+			connect_due_us; /* monotonic: when it is late; to have a connection, 0 = it has */
+		bool carried; /* the last one came to an end over a connection, which is still open, as a rule */
 		struct transfer_call *next, **at;
-		struct transfer_loop *loop;
 		const struct networks *allowed;
 		const struct tls *tls;
 		bool plain;        /* no TLS */

@@ -30,7 +30,7 @@ void transfer_call_drop(struct transfer_call *call)
 static struct transfer_call *largest_beside(struct transfer_call *call)
 {
 	struct transfer_call *found = call;
-	for (struct transfer_call *c = *call->own.peers; c; c = c->own.next)
+	for (struct transfer_call *c = call->own.among->first; c; c = c->own.next)
 		if (c->budget == call->budget && c->own.charged > found->own.charged)
 			found = c;
 	return found;
@@ -49,7 +49,7 @@ bool transfer_budget_take(struct transfer_call *call, size_t held)
 		assert(largest->own.charged > 0);
 		largest->own.crowded_out = true;
 		transfer_call_drop(largest);
-		*call->own.broken = true;
+		call->own.among->broken = true;
 	}
 	return !call->own.crowded_out;
 }

@@ -2,8 +2,6 @@
 
 #include "shared/clock.h"
 
-#include <assert.h>
-#include <errno.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdarg.h>
@@ -19,12 +17,18 @@
  */
 #define BUFFER_SMALL 1024L
 #define BUFFER_PAGE 65536L
+#define CONNECT_TIMEOUT_MS 3000
 
 /* --- what libcurl calls --- */
 
+static struct transfer_call *call_of(void *handle)
+{
+	return ((struct transfer_handle *)handle)->call;
+}
+
 static size_t take_bytes(char *at, size_t size, size_t n, void *ctx)
 {
-	struct transfer_call *call = ctx;
+	struct transfer_call *call = call_of(ctx);
 	size_t len = size * n;
 	if (call->reply.len + len > call->max_bytes) {
 		call->too_large = true;
@@ -41,16 +45,47 @@ static size_t take_bytes(char *at, size_t size, size_t n, void *ctx)
 /* Each whole line of a head.  libcurl itself ends one that grows past 100 KiB, as if memory had run out. */
 static size_t take_head(char *at, size_t size, size_t n, void *ctx)
 {
-	struct transfer_call *call = ctx;
+	struct transfer_call *call = call_of(ctx);
 	if (call->reply.len == 0) /* else it is a trailer's */
 		call->own.head_over = size * n == 2 && at[0] == '\r';
 	call->own.head_bytes += size * n;
 	return call->own.head_bytes > TRANSFER_HEAD_BYTES ? CURL_WRITEFUNC_ERROR : size * n;
 }
 
+/* --- how long it may take --- */
+
+/* Up to a 32nd later, at a moment of many: those that are late are looked for among all. */
+static int64_t due_us(int64_t ms)
+{
+	int64_t step_us = 1;
+	while (step_us * 64 <= ms * 1000)
+		step_us *= 2;
+	return (clock_mono_us() + ms * 1000) / step_us * step_us + step_us;
+}
+
+static int64_t first_due_us(const struct transfer_call *call)
+{
+	int64_t connect_us = call->own.connect_due_us;
+	return connect_us > 0 && connect_us < call->own.due_us ? connect_us : call->own.due_us;
+}
+
+bool transfer_call_is_late(const struct transfer_call *call, int64_t now_us)
+{
+	return first_due_us(call) <= now_us;
+}
+
+void transfer_running_mind(struct transfer_running *r, const struct transfer_call *call)
+{
+	int64_t due = first_due_us(call);
+	if (r->due_us < 0 || due < r->due_us)
+		r->due_us = due;
+}
+
+/* --- what libcurl asks before it sends --- */
+
 static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *a)
 {
-	struct transfer_call *call = ctx;
+	struct transfer_call *call = call_of(ctx);
 	(void)purpose;
 	call->own.socket = -1; /* another connection, perhaps under the number of the one before */
 	call->own.verdict = networks_judge(call->own.allowed, &a->addr);
@@ -60,9 +95,13 @@ static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_so
 		call->own.in_the_clear = true;
 		return CURL_SOCKET_BAD;
 	}
+	if (call->own.connect_due_us == 0) {
+		call->own.connect_due_us = due_us(CONNECT_TIMEOUT_MS);
+		transfer_running_mind(call->own.among, call);
+	}
 	int s = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 	if (s >= 0)
-		transfer_loop_opened(call->own.loop, s, call->own.plain);
+		transfer_loop_opened(call->own.among->loop, s, call->own.plain);
 	return s;
 }
 
@@ -114,7 +153,7 @@ void transfer_call_look(struct transfer_call *call)
 	uint64_t came = all > call->own.wire_begin ? all - call->own.wire_begin : 0;
 	call->own.flooded = came > 2 * (call->max_bytes + TRANSFER_HEAD_BYTES);
 	if (call->own.flooded || (!call->own.head_over && !take_head_so_far(call, came)))
-		*call->own.broken = true;
+		call->own.among->broken = true;
 }
 
 bool transfer_call_is_broken(const struct transfer_call *call)
@@ -125,111 +164,16 @@ bool transfer_call_is_broken(const struct transfer_call *call)
 /* Of the connection that the request will go over, which may be one from before the networks changed. */
 static int may_send(void *ctx, char *to, char *from, int to_port, int from_port)
 {
-	struct transfer_call *call = ctx;
+	struct transfer_call *call = call_of(ctx);
 	(void)from;
 	(void)to_port;
 	(void)from_port;
+	call->own.connect_due_us = 0;
 	call->own.verdict = networks_judge_text(call->own.allowed, to);
 	call->own.in_the_clear = call->own.plain && !networks_allow_plain_text(call->own.allowed, to);
 	if (call->own.verdict == ADDRESS_ALLOWED && !call->own.in_the_clear)
 		return CURL_PREREQFUNC_OK;
 	return CURL_PREREQFUNC_ABORT;
-}
-
-/* --- classification: the one place --- */
-
-static void PRINTF(2, 3) say(struct reason *why, const char *fmt, ...)
-{
-	va_list args;
-	va_start(args, fmt);
-	vsnprintf(why->text, sizeof why->text, fmt, args);
-	va_end(args);
-}
-
-static enum poll_result connect_result(const struct transfer_call *call, struct reason *why)
-{
-	long os_errno = 0;
-	curl_easy_getinfo(call->own.handle->easy, CURLINFO_OS_ERRNO, &os_errno);
-	if (call->own.verdict != ADDRESS_ALLOWED) {
-		say(why, "its address %s", address_words(call->own.verdict));
-		return POLL_NETWORK;
-	}
-	if (call->own.in_the_clear) {
-		say(why, "its token would travel in the clear: give it an https:// URL, or start the centre "
-			 "with "
-			 "--allow-plain-http");
-		return POLL_TLS;
-	}
-	say(why, "%s", os_errno ? strerror((int)os_errno) : "no connection");
-	return os_errno == ECONNREFUSED ? POLL_REFUSED : os_errno == ETIMEDOUT ? POLL_TIMEOUT : POLL_NETWORK;
-}
-
-/* The connection was made, and the time was over before TLS was. */
-static bool is_handshake(const struct transfer_call *call)
-{
-	curl_off_t connected_us = 0, secured_us = 0;
-	curl_easy_getinfo(call->own.handle->easy, CURLINFO_CONNECT_TIME_T, &connected_us);
-	curl_easy_getinfo(call->own.handle->easy, CURLINFO_APPCONNECT_TIME_T, &secured_us);
-	return !call->own.plain && connected_us > 0 && secured_us == 0;
-}
-
-static enum poll_result tls_result(CURLcode code, const struct transfer_call *call, struct reason *why)
-{
-	long verdict = 0;
-	curl_easy_getinfo(call->own.handle->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
-	tls_fault(why, code == CURLE_PEER_FAILED_VERIFICATION, verdict, call->own.handle->words);
-	return POLL_TLS;
-}
-
-void transfer_say_crowded_out(struct reason *why)
-{
-	say(why, "the centre had no room for its answer: too many came at once, and this was the largest");
-}
-
-static enum poll_result classify(CURLcode code, const struct transfer_call *call, struct reason *why)
-{
-	if (call->own.crowded_out) {
-		transfer_say_crowded_out(why);
-		return POLL_NETWORK;
-	}
-	if (code == CURLE_OK)
-		return POLL_OK;
-	say(why, "%s", curl_easy_strerror(code));
-	if (call->too_large || call->own.flooded) {
-		say(why, "the answer is larger than %zu bytes", call->max_bytes);
-		return POLL_BAD_BODY;
-	}
-	if (call->own.head_bytes > TRANSFER_HEAD_BYTES || code == CURLE_OUT_OF_MEMORY) {
-		say(why, "the head of its answer is larger than %d bytes", TRANSFER_HEAD_BYTES);
-		return POLL_BAD_BODY;
-	}
-	switch ((int)code) {
-	case CURLE_ABORTED_BY_CALLBACK:
-	case CURLE_COULDNT_CONNECT:
-		return connect_result(call, why);
-	case CURLE_OPERATION_TIMEDOUT:
-		say(why, "no answer in time%s", is_handshake(call) ? " to the TLS handshake" : "");
-		return POLL_TIMEOUT;
-	case CURLE_SSL_CONNECT_ERROR:
-	case CURLE_SSL_CERTPROBLEM:
-	case CURLE_SSL_CIPHER:
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CACERT_BADFILE:
-	case CURLE_SSL_ISSUER_ERROR:
-	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-	case CURLE_SSL_INVALIDCERTSTATUS:
-		return tls_result(code, call, why);
-	case CURLE_RECV_ERROR:
-	case CURLE_SEND_ERROR:
-		return tls_alerted(call->own.handle->words) ? tls_result(code, call, why) : POLL_NETWORK;
-	case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9: something answers, but not in HTTP */
-	case CURLE_WEIRD_SERVER_REPLY:
-	case CURLE_BAD_CONTENT_ENCODING:
-		say(why, "what answers there does not speak HTTP/1.1");
-		return POLL_NOT_TIDEMARK;
-	default: /* libcurl's codes, not ours: reset, cut short, out of descriptors … */
-		return POLL_NETWORK;
-	}
 }
 
 /* --- one call --- */
@@ -265,19 +209,49 @@ static bool may_be_packed(const struct transfer_call *call, const struct address
 	return call->own.name ? !addresses_are_loopback(found->text) : !node_url_is_loopback(call->url.at);
 }
 
-static void set_callbacks(CURL *easy, struct transfer_call *call)
+void transfer_call_set_callbacks(struct transfer_handle *h, struct transfer_loop *l)
 {
+	CURL *easy = h->easy;
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_bytes);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, h);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_head);
-	curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, h);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, call);
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, h);
 	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
-	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, call->own.loop);
+	curl_easy_setopt(
+		easy, CURLOPT_CLOSESOCKETDATA, l); /* which may close it when the handle is elsewhere */
 	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, may_send);
-	curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
-	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
+	curl_easy_setopt(easy, CURLOPT_PREREQDATA, h);
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, h);
+}
+
+static void set_long(struct transfer_handle *h, long *known, CURLoption o, long value)
+{
+	if (*known != value)
+		curl_easy_setopt(h->easy, o, value);
+	*known = value;
+}
+
+static void set_get(struct transfer_handle *h)
+{
+	if (h->posts)
+		curl_easy_setopt(h->easy, CURLOPT_HTTPGET, 1L);
+	h->posts = false;
+}
+
+static void set_post(struct transfer_handle *h, struct transfer_call *call)
+{
+	curl_easy_setopt(h->easy, CURLOPT_POST, 1L);
+	curl_easy_setopt(h->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
+	curl_easy_setopt(h->easy, CURLOPT_POSTFIELDS, call->body.len ? call->body.at : "");
+	add_header(call, "Content-Type: ", call->content_type);
+	add_header(call, "Expect:", "");
+	if (call->body_coding != CODING_NONE)
+		add_header(call, "Content-Encoding: ", coding_name(call->body_coding));
+	if (call->minimal)
+		add_header(call, "Prefer: ", HTTP_PREFER_MINIMAL);
+	h->posts = true;
 }
 
 /* libcurl has copies of its own, five of what it takes apart as an URL, as long as a request is parked: so that is its origin alone. */
@@ -294,33 +268,30 @@ static void set_url(CURL *easy, struct transfer_call *call)
 
 void transfer_call_prepare(struct transfer_call *call, const struct addresses *found)
 {
-	CURL *easy = call->own.handle->easy;
-	set_callbacks(easy, call);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
-	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, call->kept_bytes > 0 ? BUFFER_PAGE : BUFFER_SMALL);
+	struct transfer_handle *h = call->own.handle;
+	/* Of a new connection libcurl divides its time among several addresses. */
+	set_long(h, &h->connect_ms, CURLOPT_CONNECTTIMEOUT_MS,
+		call->own.name && !call->own.carried ? CONNECT_TIMEOUT_MS : 0);
+	set_long(h, &h->buffer_bytes, CURLOPT_BUFFERSIZE, call->kept_bytes > 0 ? BUFFER_PAGE : BUFFER_SMALL);
 	call->own.packs = may_be_packed(call, found);
-	set_url(easy, call);
+	set_url(h->easy, call);
 	if (call->own.name)
-		set_addresses(easy, call, found);
-	if (call->method == HTTP_POST) {
-		curl_easy_setopt(easy, CURLOPT_POST, 1L);
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body.len ? call->body.at : "");
-		add_header(call, "Content-Type: ", call->content_type);
-		add_header(call, "Expect:", "");
-		if (call->body_coding != CODING_NONE)
-			add_header(call, "Content-Encoding: ", coding_name(call->body_coding));
-		if (call->minimal)
-			add_header(call, "Prefer: ", HTTP_PREFER_MINIMAL);
-	} else {
-		curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
-	}
+		set_addresses(h->easy, call, found);
+	if (call->method == HTTP_POST)
+		set_post(h, call);
+	else
+		set_get(h);
 	if (call->own.packs)
 		add_header(call, "Accept-Encoding: ", CODING_ACCEPTED);
 	if (call->token[0])
 		add_header(call, "Authorization: Bearer ", call->token);
-	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, (struct curl_slist *)call->own.headers);
+	if (call->own.headers)
+		curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, (struct curl_slist *)call->own.headers);
 	call->own.start_us = clock_mono_us();
+	call->own.due_us = due_us(call->timeout_ms);
+	call->own.connect_due_us = 0;
+	call->own.carried = false;
+	transfer_running_mind(call->own.among, call);
 	call->answer.t_sent_us = clock_wall_us();
 }
 
@@ -329,7 +300,8 @@ void transfer_call_judge(struct transfer_call *call, CURLcode code)
 	long status = 0;
 	curl_off_t connected_us = 0, secured_us = 0;
 	struct reason why;
-	enum poll_result r = classify(code, call, &why);
+	enum poll_result r = transfer_classify(call, code, &why);
+	call->own.carried = code == CURLE_OK;
 	if (r != POLL_OK)
 		transfer_call_refuse(call, r, &why);
 	curl_easy_getinfo(call->own.handle->easy, CURLINFO_RESPONSE_CODE, &status);

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CONNECT_TIMEOUT_MS 3000
 /* So many wait for their next request; what thousands of parked ones needed at once is not kept. */
 #define IDLE_MOST 256
 
@@ -43,14 +42,16 @@ static void set_limits(CURL *easy)
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, -1L); /* else its table is walked after each call */
 }
 
-static void set_up(struct transfer_handle *h)
+static void set_up(struct transfer_handle *h, struct transfer_loop *l)
 {
+	h->posts = false;
+	h->buffer_bytes = h->connect_ms = -1;
 	set_limits(h->easy);
+	transfer_call_set_callbacks(h, l);
 	if (h->secure) {
 		set_tls(h->easy, h->tls);
 		curl_easy_setopt(h->easy, CURLOPT_ERRORBUFFER, &h->words[0]);
@@ -60,14 +61,14 @@ static void set_up(struct transfer_handle *h)
 	}
 }
 
-static struct transfer_handle *handle_new(bool secure, const struct tls *tls)
+static struct transfer_handle *handle_new(bool secure, const struct tls *tls, struct transfer_loop *l)
 {
 	struct transfer_handle *h = calloc(1, sizeof *h + (secure ? CURL_ERROR_SIZE : 1));
 	CURL *easy = curl_easy_init();
 	if (!h || !easy)
 		err_out_of_memory();
 	*h = (struct transfer_handle){.easy = easy, .secure = secure, .tls = tls};
-	set_up(h);
+	set_up(h, l);
 	return h;
 }
 
@@ -82,10 +83,10 @@ static bool is_worn(const struct transfer_handle *h)
 	return connections > 0;
 }
 
-static void renew(struct transfer_handle *h)
+static void renew(struct transfer_handle *h, struct transfer_loop *l)
 {
 	curl_easy_reset(h->easy);
-	set_up(h);
+	set_up(h, l);
 	h->worn = false;
 }
 
@@ -101,6 +102,7 @@ static void release(struct transfer_handles *hs, struct transfer_call *call)
 {
 	struct transfer_handle *h = call->own.handle;
 	call->own.handle = NULL;
+	h->call = NULL;
 	if (h->secure || hs->n == IDLE_MOST) {
 		transfer_handle_free(h);
 		return;
@@ -124,11 +126,12 @@ void transfer_handles_lend(struct transfer_handles *hs, struct transfer_call *ca
 		hs->n--;
 	}
 	if (!h)
-		h = handle_new(secure, secure ? call->own.tls : NULL);
+		h = handle_new(secure, secure ? call->own.tls : NULL, hs->loop);
 	if (h->worn)
-		renew(h);
+		renew(h, hs->loop);
 	if (secure)
 		h->words[0] = 0;
+	h->call = call;
 	call->own.handle = h;
 }
 

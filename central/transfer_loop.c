@@ -96,10 +96,12 @@ static void unwatch(struct transfer_loop *l, int socket)
 static int on_socket(CURL *easy, curl_socket_t s, int what, void *ctx, void *known)
 {
 	struct transfer_lane *lane = ctx;
-	struct transfer_call *call = NULL;
+	struct transfer_handle *h = NULL;
 	(void)known;
-	if (what != CURL_POLL_REMOVE &&
-		curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&call) == CURLE_OK && call)
+	if (what != CURL_POLL_REMOVE && curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&h) != CURLE_OK)
+		h = NULL; /* libcurl's own */
+	struct transfer_call *call = h ? h->call : NULL;
+	if (call)
 		transfer_call_waits(call, s);
 	watch_of(lane->loop, s)->call = call;
 	if (what != CURL_POLL_REMOVE)
@@ -222,7 +224,8 @@ static void on_event(struct transfer_loop *l, const struct epoll_event *ev)
 	(void)n;
 }
 
-static int wait_ms(const struct transfer_loop *l, int64_t until_us)
+/* -1: nothing is to be done by itself. */
+static int64_t left_us(const struct transfer_loop *l, int64_t until_us)
 {
 	int64_t first = until_us;
 	for (unsigned i = 0; i < TRANSFER_LANES; i++) {
@@ -230,8 +233,10 @@ static int wait_ms(const struct transfer_loop *l, int64_t until_us)
 		if (due >= 0 && (first < 0 || due < first))
 			first = due;
 	}
-	int64_t left_us = first - clock_mono_us();
-	return first < 0 ? -1 : left_us <= 0 ? 0 : (int)((left_us + 999) / 1000);
+	if (first < 0)
+		return -1;
+	int64_t left = first - clock_mono_us();
+	return left > 0 ? left : 0;
 }
 
 /* So that what comes of thousands is looked at together: to go to sleep and wake up for each costs as much as to look at it. */
@@ -244,10 +249,13 @@ static void gather(void)
 void transfer_loop_turn(struct transfer_loop *l, int64_t until_us)
 {
 	struct epoll_event evs[EVENTS];
-	if (l->busy && l->calls >= GATHER_CALLS)
+	int64_t left = left_us(l, until_us);
+	if (l->busy && l->calls >= GATHER_CALLS && left != 0) {
 		gather();
+		left = left_us(l, until_us);
+	}
 	int64_t begun = clock_mono_us();
-	int n = epoll_wait(l->epoll, evs, EVENTS, wait_ms(l, until_us));
+	int n = epoll_wait(l->epoll, evs, EVENTS, left < 0 ? -1 : (int)((left + 999) / 1000));
 	l->busy = n > 0 && clock_mono_us() - begun < GATHER_US;
 	for (int i = 0; i < n; i++)
 		on_event(l, &evs[i]);
@@ -266,12 +274,12 @@ static struct transfer_call *lane_ended(struct transfer_lane *lane, CURLcode *re
 	CURLMsg *m;
 	int left;
 	while ((m = curl_multi_info_read(lane->multi, &left))) {
-		struct transfer_call *call = NULL;
+		struct transfer_handle *h = NULL;
 		if (m->msg != CURLMSG_DONE)
 			continue;
 		*ret = m->data.result;
-		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&call);
-		return call;
+		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&h);
+		return h->call;
 	}
 	lane->stirred = false;
 	return NULL;

@@ -21,11 +21,15 @@
 struct transfer_handle {
 	CURL *easy;
 	struct transfer_handle *next; /* of those that wait */
+	struct transfer_call *call;   /* it is lent to: what libcurl's callbacks are for */
 	bool secure, worn;
+	bool posts; /* as it was set last, as are: */
+	long buffer_bytes, connect_ms;
 	const struct tls *tls; /* what it was set up with */
 	char words[];          /* libcurl's, of TLS; empty without it */
 };
 struct transfer_handles {
+	struct transfer_loop *loop; /* all their calls are in it */
 	struct transfer_handle *idle;
 	size_t n;
 };
@@ -36,8 +40,26 @@ void transfer_handles_return(struct transfer_handles *hs, struct transfer_call *
 void transfer_handles_done(struct transfer_handles *hs);
 void transfer_handle_free(struct transfer_handle *h);
 
+/* The calls that are with libcurl. */
+struct transfer_running {
+	struct transfer_loop *loop;
+	struct transfer_call *first;
+	bool broken;    /* some of them is to be ended for what it brought */
+	int64_t due_us; /* monotonic: none is late before; -1 = there is none */
+};
+
 /* --- one call (transfer_call.c) --- */
 
+/*
+ * When a call is over for having taken too long is looked for here, not by libcurl: its timers cost each request several walks in a
+ * tree, and a parked one a wake-up when it has long been connected.
+ */
+bool transfer_call_is_late(const struct transfer_call *call, int64_t now_us);
+/* That call may be the first to be late. */
+void transfer_running_mind(struct transfer_running *r, const struct transfer_call *call);
+
+/* What libcurl calls, for whatever call the handle is lent to; and that it has all its defaults. */
+void transfer_call_set_callbacks(struct transfer_handle *h, struct transfer_loop *l);
 /* Makes the request; `found` are the addresses of its name, where it has one. */
 void transfer_call_prepare(struct transfer_call *call, const struct addresses *found);
 /* libcurl waits for this socket for its sake. */
@@ -52,6 +74,8 @@ void transfer_call_judge(struct transfer_call *call, CURLcode code);
  * (transfer_unpack.c).
  */
 void transfer_call_unpack(struct transfer_call *call);
+/* What libcurl's code means; *why unless it is POLL_OK (transfer_result.c). */
+enum poll_result transfer_classify(const struct transfer_call *call, CURLcode code, struct reason *why);
 /* Why, when the budget gave it up. */
 void transfer_say_crowded_out(struct reason *why);
 /* Ends without an answer, or with none that counts. */

@@ -530,6 +530,77 @@ static void test_silence_ends_at_the_deadline_and_holds_nobody_up(void **state)
 	transfer_call_done(&quick);
 }
 
+static int listen_to(int backlog, int *port)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof a;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(fd >= 0 && bind(fd, (struct sockaddr *)(void *)&a, sizeof a) == 0 &&
+		    listen(fd, backlog) == 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)(void *)&a, &len), 0);
+	*port = ntohs(a.sin_port);
+	return fd;
+}
+
+/* Takes the only place in the line of a listener: nobody else gets a connection any more. */
+static int cram(int port)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(fd >= 0 && connect(fd, (struct sockaddr *)(void *)&a, sizeof a) == 0);
+	return fd;
+}
+
+static void answer_one_and_hang_up(int listener)
+{
+	char request[4096] = "";
+	int fd = accept(listener, NULL, NULL);
+	assert_true(fd >= 0);
+	for (size_t n = 0; !strstr(request, "\r\n\r\n");) {
+		ssize_t came = recv(fd, request + n, sizeof request - 1 - n, 0);
+		assert_true(came > 0);
+		n += (size_t)came;
+	}
+	put(fd, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+	close(fd);
+}
+
+/* Also where the one before was kept, and has gone; and where it is the handshake that does not come. */
+static void test_a_connection_that_is_not_made_ends_the_call_soon(void **state)
+{
+	struct fixture *f = *state;
+	struct transfer_call c = {.timeout_ms = 60000}, secure = {.timeout_ms = 60000, .lane = 1};
+	int peer_port = f->peer.port, mute_port;
+	int listener = listen_to(0, &f->peer.port), mute = listen_to(1, &mute_port);
+	start(f, &c, "/ok");
+	answer_one_and_hang_up(listener);
+	assert_true(gate_wait(&f->finished, 1));
+	assert_int_equal(c.answer.result, POLL_OK);
+	int other = cram(f->peer.port);
+	start(f, &c, "/ok");
+	buf_printf(&secure.url, "https://127.0.0.1:%d/ok", mute_port);
+	secure.done = on_done;
+	secure.ctx = &f->finished;
+	secure.max_bytes = MAX_BYTES;
+	transfer_start(f->transfer, &secure);
+	assert_true(gate_wait(&f->finished, 3));
+	assert_int_equal(c.answer.result, POLL_TIMEOUT);
+	assert_true(c.answer.took_us >= 2900000 && c.answer.took_us < 9000000);
+	assert_int_equal(secure.answer.result, POLL_TIMEOUT);
+	assert_string_equal(secure.answer.why, "no answer in time to the TLS handshake");
+	assert_true(secure.answer.took_us >= 2900000 && secure.answer.took_us < 9000000);
+	close(other);
+	close(listener);
+	close(mute);
+	f->peer.port = peer_port;
+	run(f, &c, "/ok");
+	assert_int_equal(c.answer.result, POLL_OK);
+	transfer_call_done(&c);
+	transfer_call_done(&secure);
+}
+
 static void test_a_cancelled_call_ends_at_once(void **state)
 {
 	struct fixture *f = *state;
@@ -731,6 +802,7 @@ int main(void)
 		TEST(test_nobody_listens),
 		TEST(test_nothing_of_one_call_is_the_next_ones),
 		TEST(test_silence_ends_at_the_deadline_and_holds_nobody_up),
+		TEST(test_a_connection_that_is_not_made_ends_the_call_soon),
 		TEST(test_a_cancelled_call_ends_at_once),
 		TEST(test_addresses_outside_the_networks_are_refused),
 		TEST(test_a_named_host_is_reached_by_its_name),

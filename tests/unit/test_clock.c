@@ -2,6 +2,7 @@
 #include "shared/clock.h"
 #include "shared/entropy.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -247,6 +248,37 @@ static void ids_do_not_run_over(void **state)
 	}
 }
 
+#define IDS 1000
+#define THREADS 3
+
+static void *take_ids(void *at)
+{
+	char(*ids)[33] = at;
+	for (unsigned i = 0; i < IDS; i++)
+		entropy_hex(ids[i]);
+	return NULL;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+/* The kernel is asked for many at a time, by each thread. */
+static void no_two_ids_are_equal(void **state)
+{
+	static char ids[THREADS * IDS][33];
+	pthread_t threads[THREADS];
+	(void)state;
+	for (unsigned i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, take_ids, ids[i * IDS]), 0);
+	for (unsigned i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	qsort(ids, THREADS * IDS, sizeof *ids, by_text);
+	for (unsigned i = 0; i + 1 < THREADS * IDS; i++)
+		assert_true(strlen(ids[i]) == 32 && strncmp(ids[i], ids[i + 1], 16) != 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +292,7 @@ int main(void)
 		cmocka_unit_test(ids_are_well_formed),
 		cmocka_unit_test(ids_of_a_moment_rise_by_chance),
 		cmocka_unit_test(ids_do_not_run_over),
+		cmocka_unit_test(no_two_ids_are_equal),
 	};
 	return cmocka_run_group_tests_name("clock", tests, NULL, NULL);
 }

@@ -109,6 +109,58 @@ static void test_a_turn_comes_once_a_period(void **state)
 	}
 }
 
+/* Whenever they were asked, those of one turn are parked until the same moment, and each turn has a lane of its own. */
+static void test_those_of_one_turn_come_back_together(void **state)
+{
+	struct slots *s = &((struct table *)*state)->slots;
+	unsigned members[SLOT_TURNS] = {0}, lanes[SLOT_TURNS];
+	int64_t back[SLOT_TURNS], now = 123456789;
+
+	for (unsigned i = 0; i < N; i++) {
+		const struct slot *slot = s->at[i];
+		int64_t asked = now + (int64_t)entropy_below(PERIOD_MS * 10);
+		int64_t until = asked + slot_turn_ms(slot, asked, PERIOD_MS) * 1000;
+
+		if (slot_turn_ms(slot, asked, PERIOD_MS) < 20) /* it may be the turn before */
+			continue;
+		if (members[slot->turn]++ == 0) {
+			back[slot->turn] = until;
+			lanes[slot->turn] = slot->call.lane % TRANSFER_LANES;
+		}
+		assert_in_range(until - back[slot->turn] + 1000, 0, 2000);
+		assert_int_equal(slot->call.lane % TRANSFER_LANES, lanes[slot->turn]);
+	}
+	for (unsigned i = 0; i < SLOT_TURNS; i++) {
+		assert_in_range(members[i], 0, 5 * (N / SLOT_TURNS + 1));
+		for (unsigned k = 0; k < i && members[i] > 0; k++)
+			assert_true(members[k] == 0 || lanes[i] != lanes[k]);
+	}
+}
+
+static unsigned moments_of(const struct slots *s, int64_t period_ms)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < N; i++) {
+		int64_t turn_ms = slot_turn_ms(s->at[i], 0, period_ms);
+		bool seen = false;
+
+		assert_in_range(turn_ms, 1, period_ms);
+		for (unsigned k = 0; k < i && !seen; k++)
+			seen = slot_turn_ms(s->at[k], 0, period_ms) == turn_ms;
+		n += !seen;
+	}
+	return n;
+}
+
+static void test_a_long_period_has_half_as_many_turns(void **state)
+{
+	struct slots *s = &((struct table *)*state)->slots;
+
+	assert_in_range(moments_of(s, SLOT_LONG_MS - 1), SLOT_TURNS / 2 + 1, SLOT_TURNS);
+	assert_in_range(moments_of(s, SLOT_LONG_MS), SLOT_TURNS / 4, SLOT_TURNS / 2);
+}
+
 /* What brings nothing is gathered, but not for long, and never held back once somebody works anyway. */
 static void test_those_in_no_hurry_are_gathered(void **state)
 {
@@ -283,6 +335,8 @@ int main(void)
 		TEST(test_those_that_wait_come_in_order),
 		TEST(test_nodes_that_could_be_asked_at_once_are_spread),
 		TEST(test_a_turn_comes_once_a_period),
+		TEST(test_those_of_one_turn_come_back_together),
+		TEST(test_a_long_period_has_half_as_many_turns),
 		TEST(test_those_in_no_hurry_are_gathered),
 		TEST(test_small_answers_are_gathered_until_their_time),
 		TEST(test_those_in_no_hurry_go_with_small_answers),
