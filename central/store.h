@@ -62,6 +62,10 @@ struct store_config {
  */
 enum err store_open(struct store **ret, const struct store_config *c, struct reason *why) MUST_USE;
 void store_close(struct store *st); /* NULL is allowed */
+/* The embedded store: has it written since it was last asked, or does it now? */
+bool store_wrote(struct store *st);
+/* Gives back the memory of what it keeps of the file, which is of most use to who writes. */
+void store_rest(struct store *st);
 /* Other values of the configuration's three, from the next transaction on. */
 void store_retune(struct store *st, enum merge_policy policy, uint64_t events_kept, uint64_t audit_kept);
 const char *store_kind(const struct store *st); /* "sqlite", "postgresql" */
