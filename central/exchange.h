@@ -39,13 +39,15 @@ struct exchange {
 	struct buf target; /* "/v1/changes?…" */
 	struct buf body;
 	int64_t parked_ms; /* how long the local may hold it: added to the time allowed */
-	struct push_page sent;
-	struct { /* DIGEST, FETCH */
-		struct apart_limits limits;
-		unsigned bits, failures;
-		uint16_t *buckets; /* FETCH: what fetched.buckets lists */
-		struct fetched fetched;
-	} compare;
+	union {
+		struct push_page sent; /* PUSH */
+		struct {               /* DIGEST, FETCH */
+			struct apart_limits limits;
+			unsigned bits, failures;
+			uint16_t *buckets; /* FETCH: what fetched.buckets lists */
+			struct fetched fetched;
+		} compare;
+	};
 	uint64_t poll; /* which of the node's it is: run.polls_begun, noted by whoever sends it */
 };
 void exchange_done(struct exchange *x); /* again is harmless */

@@ -129,7 +129,7 @@ void node_run_calm(struct node_run *run)
 {
 	const struct node_trouble *t = node_trouble(run);
 	if (!t->last_reason.text[0] && run->push_failures == 0 && !t->apart.what.bits_known &&
-		t->apart.failures == 0 && t->unwell.kinds == 0 && !t->rejected.any)
+		t->apart.failures == 0 && t->unwell.kinds == 0 && !t->rejected.any && !t->damaged[0])
 		node_run_done(run);
 }
 
@@ -270,20 +270,20 @@ static void say_proven(int64_t age_s, struct reason *ret)
 static enum node_state state_of_proof(
 	const struct node_sync *s, const struct node_run *run, int64_t age_s, struct reason *why)
 {
-	const struct page_damage *d = &run->counted.damage;
+	const char *damaged = node_trouble(run)->damaged;
 	const char *records = run->proof.digest.count == 1 ? "record" : "records";
 	struct reason proven;
 
 	if (!why) /* thousands are asked for their word alone */
 		return NODE_IN_SYNC;
 	say_proven(age_s, &proven);
-	if (d->known && d->records > 0)
+	if (run->counted.known && run->counted.damaged > 0)
 		return SAY(NODE_IN_SYNC, why,
 			"both ends name the same %" PRIu64 " %s, %s, but at the node the bytes of %" PRIu64
 			" are damaged, one is %s: wipe its database (the centre refills it), or write each "
 			"anew there",
-			run->proof.digest.count, records, proven.text, d->records,
-			d->first[0] ? d->first : "without an id");
+			run->proof.digest.count, records, proven.text, run->counted.damaged,
+			damaged[0] ? damaged : "without an id");
 	if (s->quarantined > 0)
 		return SAY(NODE_IN_SYNC, why,
 			"both ends hold the same, %s, but for %" PRIu64 " in quarantine", proven.text,

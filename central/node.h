@@ -76,15 +76,20 @@ struct node_sync {
 	uint64_t proven;
 };
 
-/* A row of the store. */
 struct node {
 	char name[RECORD_OWNER_MAX + 1];
-	char title[256];
-	char url[512];
+	bool there; /* else it was removed */
 	bool paused;
 	uint64_t rotation; /* of its token */
 	int64_t added_at_us;
 	struct node_sync sync;
+};
+
+/* A row of the store: how it is called and where it is stands apart, since most of what looks at a node wants neither. */
+struct node_row {
+	struct node node;
+	char title[256];
+	char url[512]; /* "" where it was removed */
 };
 
 /* Did anything the request was built on move since? */
@@ -125,7 +130,8 @@ struct node_trouble {
 		struct apart what;
 		unsigned failures; /* of comparing, in a row */
 	} apart;
-	struct ailments unwell; /* as the local last told of itself */
+	struct ailments unwell;          /* as the local last told of itself */
+	char damaged[RECORD_ID_MAX + 1]; /* with counted.damaged; "": its id cannot be read either */
 	/* The last push of which it could not hold something; until a proof is judged. */
 	struct {
 		bool any;
@@ -164,11 +170,13 @@ struct node_run {
 		struct digest digest;
 		uint64_t poll; /* which of polls_begun gave it */
 	} proof;
-	/* When the local last summed its rows and hashed their bytes; !damage.known: not in this run. */
+	/* When the local last summed its rows and hashed their bytes, if it did in this run. */
 	struct {
-		struct page_damage damage;
-		int64_t at_us; /* wall */
-		uint64_t poll; /* which of polls_begun */
+		bool known;
+		uint64_t
+			damaged; /* records that no longer give their hash: trouble->damaged is one of them */
+		int64_t at_us;   /* wall */
+		uint64_t poll;   /* which of polls_begun */
 	} counted;
 	struct {
 		struct offset measured; /* against the centre's */

@@ -4,7 +4,7 @@
 
 static bool is_damaged(const struct node_run *run)
 {
-	return run->counted.damage.known && run->counted.damage.records > 0;
+	return run->counted.known && run->counted.damaged > 0;
 }
 
 /* A bit where it holds. */
@@ -37,12 +37,12 @@ unsigned outlook_ailing(const struct node *n, const struct node_run *run, int64_
 
 static void say_damaged(const struct node_run *run, struct buf *out)
 {
-	const struct page_damage *d = &run->counted.damage;
+	const char *damaged = node_trouble(run)->damaged;
 
 	if (is_damaged(run))
 		buf_printf(out, "the bytes of %llu of its records no longer give their hash, one is %s",
-			(unsigned long long)d->records,
-			d->first[0] ? d->first : "without an id that can be read");
+			(unsigned long long)run->counted.damaged,
+			damaged[0] ? damaged : "without an id that can be read");
 	else
 		buf_text(out, node_trouble(run)->unwell.text[AILMENT_DAMAGED]);
 }

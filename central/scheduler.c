@@ -14,9 +14,9 @@
 /* A few records: as many such answers as one transaction takes may wait for each other. */
 #define LITTLE_BYTES 8192
 
-struct slot *scheduler_insert(struct scheduler *s, const struct node *n)
+struct slot *scheduler_insert(struct scheduler *s, const struct node_row *row)
 {
-	struct slot *slot = slot_new(n, s->applier.interval_ms);
+	struct slot *slot = slot_new(row, s->applier.interval_ms);
 	slots_insert(&s->slots, slot);
 	return slot;
 }

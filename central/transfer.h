@@ -58,7 +58,7 @@ struct transfer_call {
 	enum coding body_coding; /* of `body`: see transfer_call_takes() */
 	size_t content_bytes;    /* what `body` holds; for its owner */
 	const char *content_type;
-	char token[65];     /* "" = none */
+	char *token;        /* NULL = none; transfer_call_show(); wiped and freed once the request is made */
 	int64_t timeout_ms; /* of the whole; connecting has less */
 	size_t max_bytes;   /* of the answer's body, as its content and as it comes */
 	enum coding_use
@@ -109,6 +109,8 @@ struct transfer_call {
 	} own;
 };
 void transfer_call_done(struct transfer_call *call); /* only an idle one */
+/* The next request shows this token, of which it keeps a copy; "" = none. */
+void transfer_call_show(struct transfer_call *call, const char *token);
 /* How the next body is best sent to where the last one went, over the same line. */
 enum coding transfer_call_takes(const struct transfer_call *call);
 /* The answer is no longer needed: frees `reply`, why there is none, and what it took of the budget.  Only of an idle one. */

@@ -19,7 +19,8 @@ static void test_success(void **state)
 	assert_int_equal(s.run.heard_mono_us, NOW);
 	assert_int_equal(s.run.counted.poll, s.x.poll);
 	assert_int_equal(s.run.counted.at_us, 2000000);
-	assert_string_equal(s.run.counted.damage.first, "r7");
+	assert_int_equal(s.run.counted.damaged, 2);
+	assert_string_equal(node_trouble(&s.run)->damaged, "r7");
 	assert_false(s.run.asked);
 	assert_int_equal(s.run.failures, 0);
 	assert_int_equal(s.run.last_result, POLL_OK);
