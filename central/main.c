@@ -324,13 +324,13 @@ static enum err run(struct program *p, struct reason *why)
 }
 
 /* Pages of some MiB come and go by the hundred: what one took stays for the next instead of being given back, zeroed and
- * asked for again.  The peak stays the same.  No thread of a connection keeps a heap of its own: else what a crowd once took
- * would stay, in pieces. */
+ * asked for again.  The peak stays the same.  No thread keeps a heap of its own: what a crowd once took would stay there, in
+ * pieces, and at its end for good, where malloc_trim() does not look. */
 static void keep_memory(void)
 {
 	(void)mallopt(M_MMAP_THRESHOLD, 2 * PAGE_BYTES_DEFAULT);
 	(void)mallopt(M_TRIM_THRESHOLD, 4 * PAGE_BYTES_DEFAULT);
-	(void)mallopt(M_ARENA_MAX, 2);
+	(void)mallopt(M_ARENA_MAX, 1);
 }
 
 int main(int argc, char **argv)
