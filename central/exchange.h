@@ -31,11 +31,11 @@ struct exchange_limits {
 
 struct exchange {
 	enum plan_step kind; /* PULL, PUSH, RENAME, PROBE, DIGEST or FETCH */
+	enum http_method method;
 	char node[RECORD_OWNER_MAX + 1];
 	struct node_sync basis;
 	struct epoch request;
 	/* what to send: */
-	enum http_method method;
 	struct buf target; /* "/v1/changes?…" */
 	struct buf body;
 	int64_t parked_ms; /* how long the local may hold it: added to the time allowed */

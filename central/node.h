@@ -146,10 +146,12 @@ struct node_run {
 	int64_t heard_at_us, heard_mono_us; /* wall, to show; monotonic, to age */
 	unsigned failures;                  /* in a row, pushes apart */
 	enum poll_result last_result;
-	uint64_t failed_poll; /* which of polls_begun was the last that failed */
-	bool at_head;         /* the last pull ended at the head, and nothing but our pushes came after it */
-	bool to_push;         /* something differs, or the sweep has not ended */
-	bool fruitless;       /* the last push moved nothing */
+	uint64_t failed_poll;  /* which of polls_begun was the last that failed */
+	bool at_head;          /* the last pull ended at the head, and nothing but our pushes came after it */
+	bool to_push;          /* something differs, or the sweep has not ended */
+	bool fruitless;        /* the last push moved nothing */
+	bool asked;            /* somebody wants it now */
+	enum node_token token; /* that it took last */
 	/* How often both ends had to begin anew, of either kind of reset: no accident happens again and again. */
 	struct {
 		unsigned in_a_row; /* without a proof between */
@@ -185,11 +187,9 @@ struct node_run {
 		struct chrony chrony;
 		int64_t told_us; /* monotonic: when */
 	} clock;
-	char version[32];      /* of the local's program; "" = not known */
-	enum node_token token; /* that it took last */
+	char version[32]; /* of the local's program; "" = not known */
 	uint64_t polls_begun, polls_ok, polls_failed, pulled, pushed;
 	int64_t last_ms;
-	bool asked;              /* somebody wants it now */
 	int64_t next_attempt_us; /* monotonic; not after now = not waiting */
 	unsigned store_failures; /* answers in a row that our own store did not take */
 	unsigned push_failures;  /* in a row, whatever pulls did between them */

@@ -59,14 +59,14 @@ struct slot {
 	bool asked;   /* somebody wants it now */
 	bool edited;  /* a record of it was changed at the centre */
 
+	unsigned shrink; /* pages are halved this often: the line is slow */
 	struct exchange exchange;
 	struct transfer_call call;
 	struct token_memory token; /* as exchange and call */
 	struct ahead ahead;        /* the next page of a refill; `busy` under the lock */
-	bool answered;             /* call holds an answer to apply */
 	struct room_ticket room;   /* for the answer that is on its way or being applied */
+	bool answered;             /* call holds an answer to apply */
 	bool refused, untold;      /* our own store did not take its last answer, its last event (health.h) */
-	unsigned shrink;           /* pages are halved this often: the line is slow */
 	int64_t sent_us;           /* monotonic: when its last request was */
 	int64_t cancelled_us;      /* monotonic: when a parked pull was last cancelled; 0 = never */
 
