@@ -15,7 +15,7 @@ static void note_clock(struct node_run *run, const struct answer *a, const struc
 	offset_add(&run->clock.measured, &stamps, now_us);
 	run->clock.told = true;
 	run->clock.error_us = e->clock_error_us;
-	run->clock.chrony = e->chrony;
+	node_hear_chrony(run, &e->chrony);
 	run->clock.told_us = now_us;
 }
 

@@ -273,7 +273,7 @@ static void give_back_memory(struct store *st, int64_t *due_us)
 	if (!store_wrote(st))
 		store_rest(st);
 	if (mallinfo2().fordblks > MEMORY_FREE_MOST)
-		(void)malloc_trim(MEMORY_FREE_MOST / 4);
+		(void)malloc_trim(0);
 }
 
 /* Until it is to stop; INTERNAL: the store is not what its name names any more, also when nobody writes. */

@@ -183,9 +183,10 @@ struct node_run {
 	struct {
 		struct offset measured; /* against the centre's */
 		bool told;              /* the rest is valid: what the node last said of its own clock */
+		enum chrony_state kept; /* by whom */
+		struct chrony *chrony;  /* NULL: there is no more to say of that; node_chrony() */
 		int64_t error_us;       /* -1: it is not synchronised */
-		struct chrony chrony;
-		int64_t told_us; /* monotonic: when */
+		int64_t told_us;        /* monotonic: when */
 	} clock;
 	char version[32]; /* of the local's program; "" = not known */
 	uint64_t polls_begun, polls_ok, polls_failed, pulled, pushed;
@@ -202,7 +203,7 @@ const struct node_trouble *node_trouble(const struct node_run *run);
 struct node_trouble *node_troubled(struct node_run *run);
 /* Where it says nothing any more it is freed. */
 void node_run_calm(struct node_run *run);
-void node_run_done(struct node_run *run); /* frees it, whatever it says */
+void node_run_done(struct node_run *run); /* frees it, whatever it says, and what is said of the clock */
 
 /*
  * So often is no accident: it claims to be another database, or to hold other records, each time it is asked.  It
@@ -214,6 +215,9 @@ bool node_is_restless(const struct node_run *run);
 /* Is there a proof that was unequal, and not yet one that ends the matter? */
 bool node_sync_doubts(const struct node_sync *s);
 
+/* What keeps the node's clock, as it last said. */
+struct chrony node_chrony(const struct node_run *run);
+void node_hear_chrony(struct node_run *run, const struct chrony *c);
 /* What the node last said of its own clock. */
 struct offset_claim node_clock_claim(const struct node_run *run);
 

@@ -16,7 +16,7 @@ static unsigned bit(enum ailment a, bool has)
 /* A local that was just started has not yet asked who keeps its clock. */
 static bool is_free(const struct node_run *run)
 {
-	return run->clock.told && run->clock.error_us < 0 && run->clock.chrony.state != CHRONY_UNKNOWN;
+	return run->clock.told && run->clock.error_us < 0 && run->clock.kept != CHRONY_UNKNOWN;
 }
 
 unsigned outlook_ailing(const struct node *n, const struct node_run *run, int64_t now_us,
@@ -93,8 +93,7 @@ void outlook_say_ailment(const struct outlook_seen *s, enum ailment a, struct bu
 		say_clock(s, out);
 		return;
 	case AILMENT_CLOCK_FREE:
-		buf_printf(
-			out, "nothing keeps its clock: %s", chrony_state_words(s->run->clock.chrony.state));
+		buf_printf(out, "nothing keeps its clock: %s", chrony_state_words(s->run->clock.kept));
 		return;
 	}
 }

@@ -65,6 +65,7 @@ struct node_view {
 	char title[sizeof((struct node_row *)0)->title], url[sizeof((struct node_row *)0)->url];
 	struct node_run run;
 	struct node_trouble trouble; /* run.trouble, where there is any */
+	struct chrony chrony;        /* run.clock.chrony, likewise */
 	enum node_state state;
 	int64_t since_us; /* wall; the state's beginning in this run */
 	struct reason reason;

@@ -37,6 +37,9 @@ static void view_slot(struct scheduler *s, struct slot *slot, struct node_view *
 	(void)snprintf(ret->url, sizeof ret->url, "%s", slot->url);
 	if (ret->run.trouble)
 		ret->run.trouble = &ret->trouble;
+	ret->chrony = node_chrony(&slot->run);
+	if (ret->run.clock.chrony)
+		ret->run.clock.chrony = &ret->chrony;
 	ret->next.plan.apart = ret->next.then.apart = NULL; /* the slot's */
 	if (slot->ailing.now)
 		memcpy(ret->ailing_since_us, slot->ailing.since_us, sizeof ret->ailing_since_us);

@@ -104,7 +104,7 @@ static void settle_ailing(struct slot *s, const struct slot_moment *m)
 {
 	struct slot_ailing *a = &s->ailing;
 	unsigned now = outlook_ailing(&s->node, &s->run, m->mono_us, &m->own);
-	if (s->run.clock.chrony.state == CHRONY_UNKNOWN &&
+	if (s->run.clock.kept == CHRONY_UNKNOWN &&
 		s->run.clock.error_us < 0) /* started anew: soon known again */
 		now |= a->now & AILMENT_BIT(AILMENT_CLOCK_FREE);
 	note_begun(a, now & ~a->now);
@@ -113,7 +113,7 @@ static void settle_ailing(struct slot *s, const struct slot_moment *m)
 		free(a->since_us);
 		a->since_us = NULL;
 	}
-	if (a->clock_heard || !s->run.clock.told || s->run.clock.chrony.state == CHRONY_UNKNOWN)
+	if (a->clock_heard || !s->run.clock.told || s->run.clock.kept == CHRONY_UNKNOWN)
 		return;
 	a->clock_heard = true;
 	a->told |= now & AILMENT_BIT(AILMENT_CLOCK_FREE);

@@ -280,7 +280,7 @@ static void told_clock(struct scene *s, int64_t error_us, enum chrony_state chro
 {
 	s->run.clock.told = true;
 	s->run.clock.error_us = error_us;
-	s->run.clock.chrony.state = chrony;
+	s->run.clock.kept = chrony;
 }
 static void old_token(struct scene *s)
 {

@@ -129,7 +129,7 @@ static void test_its_row_is_followed(void **state)
 static void test_a_node_takes_little(void **state)
 {
 	(void)state;
-	assert_in_range(sizeof(struct slot), 1, 3200);
+	assert_in_range(sizeof(struct slot), 1, 3000);
 }
 
 int main(void)
