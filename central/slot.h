@@ -77,9 +77,9 @@ struct slot {
 	struct slot_ailing ailing;
 	struct { /* a node that is up and down all the time tells its last word of it in a while */
 		struct ratelimit words, lines; /* of states and ailments; of the log's lines about answers */
-		bool held;                     /* words are, since some were told; */
-		uint64_t changes;              /* of the state since then */
-		uint64_t lines_held;           /* since one was written */
+		unsigned changes;              /* of the state since words were told */
+		unsigned lines_held;           /* since one was written */
+		bool held;                     /* words are, since then */
 	} telling;
 	uint32_t results[POLL_RESULTS];
 	struct slot_flow *flow; /* NULL: nothing moves, as at most nodes */
