@@ -73,8 +73,8 @@ void api_edit_add(void *ctx, struct http_request *q, struct http_reply *r)
 	if (!d)
 		return;
 	if (centre_read_text(d, "name", RECORD_OWNER_MAX, &name, r) &&
-		centre_read_text(d, "url", sizeof((struct node *)0)->url - 1, &url, r) &&
-		centre_read_text(d, "title", sizeof((struct node *)0)->title - 1, &title, r)) {
+		centre_read_text(d, "url", sizeof((struct node_row *)0)->url - 1, &url, r) &&
+		centre_read_text(d, "title", sizeof((struct node_row *)0)->title - 1, &title, r)) {
 		if (!name || !url)
 			http_problem(r, "bad_request", "wanted: {\"name\", \"url\", \"title\"?}");
 		else if (!record_owner_ok(span_of(name)))
@@ -117,8 +117,8 @@ void api_edit_change(void *ctx, struct http_request *q, struct http_reply *r)
 	struct json_doc *d = centre_read_body(q, r);
 	if (!d)
 		return;
-	if (centre_read_text(d, "url", sizeof((struct node *)0)->url - 1, &url, r) &&
-		centre_read_text(d, "title", sizeof((struct node *)0)->title - 1, &title, r) &&
+	if (centre_read_text(d, "url", sizeof((struct node_row *)0)->url - 1, &url, r) &&
+		centre_read_text(d, "title", sizeof((struct node_row *)0)->title - 1, &title, r) &&
 		(!url || url_ok(c, url, r)))
 		change(c, &by, name, url, title, r);
 	json_doc_free(d);

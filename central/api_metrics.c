@@ -150,7 +150,7 @@ struct row {
 	char name[RECORD_OWNER_MAX + 1];
 	enum node_state state;
 	unsigned ailing;
-	uint64_t results[POLL_RESULTS];
+	uint32_t results[POLL_RESULTS];
 	double figures[FIGURES]; /* NAN = not known */
 	struct backlog_way pull, push;
 	bool counts_push; /* the store is to count what waits */

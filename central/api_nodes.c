@@ -26,9 +26,9 @@ static void put_identity(struct buf *out, const struct node_view *v)
 {
 	const struct node *n = &v->node;
 	buf_printf(out, "{\"name\":\"%s\",\"title\":", n->name);
-	buf_json_text(out, span_of(n->title));
+	buf_json_text(out, span_of(v->title));
 	buf_text(out, ",\"url\":");
-	buf_json_text(out, span_of(n->url));
+	buf_json_text(out, span_of(v->url));
 	buf_printf(out, ",\"state\":\"%s\",\"since\":", node_state_name(v->state));
 	centre_put_time(out, v->since_us);
 	buf_text(out, ",\"reason\":");
@@ -76,15 +76,15 @@ static void put_proof(struct buf *out, const struct node_run *run)
 
 static void put_counted(struct buf *out, const struct node_run *run)
 {
-	const struct page_damage *d = &run->counted.damage;
+	bool known = run->counted.known;
 	buf_text(out, ",\"counted\":{\"at\":");
-	centre_put_time(out, d->known ? run->counted.at_us : -1);
+	centre_put_time(out, known ? run->counted.at_us : -1);
 	buf_text(out, ",\"poll\":");
-	centre_put_known(out, d->known, (int64_t)run->counted.poll);
+	centre_put_known(out, known, (int64_t)run->counted.poll);
 	buf_text(out, ",\"damaged\":");
-	centre_put_known(out, d->known, (int64_t)d->records);
+	centre_put_known(out, known, (int64_t)run->counted.damaged);
 	buf_text(out, ",\"first\":");
-	centre_put_text(out, d->known ? d->first : "");
+	centre_put_text(out, known ? node_trouble(run)->damaged : "");
 	buf_char(out, '}');
 }
 
@@ -200,6 +200,7 @@ void api_nodes_answer(struct centre *c, const char *name, int status, const char
 		return;
 	}
 	put_node(&st, &v, &(struct beside){&h, HISTORY_MAX, NULL}, &r->body);
+	history_done(&h);
 	buf_text(&r->body, extra);
 	buf_text(&r->body, "}\n");
 	r->status = status;
@@ -264,7 +265,7 @@ static bool is_wanted(const struct list_wish *w, const struct node_glance *g, in
 		return false;
 	if (r < w->rank || (r == w->rank && strcmp(g->node->name, w->name) <= 0))
 		return false;
-	return has_word(g->node->name, w->q) || has_word(g->node->title, w->q);
+	return has_word(g->node->name, w->q) || has_word(g->title, w->q);
 }
 
 /* One of the list, and what is counted of it: for all of a page at once, since a query a node would make it slow. */
@@ -350,6 +351,7 @@ static void put_list(struct centre *c, const struct list_wish *w, struct arena *
 		buf_text(out, comma);
 		comma = ",";
 		put_node(&st, &v, &(struct beside){&h, w->polls, &picks[i].counts}, out);
+		history_done(&h);
 		buf_char(out, '}');
 	}
 	buf_text(out, "],\"next\":");

@@ -67,13 +67,11 @@ void applier_note(
 		s->changed = true;
 	rate_add(&a->pulled, out->taken, now);
 	rate_add(&a->pushed, out->pushed, now);
-	rate_add(&s->pulled, out->taken, now);
-	rate_add(&s->pushed, out->pushed, now);
-	if (out->pulled && s->exchange.kind == PLAN_PULL) { /* also what was known already */
-		uint64_t read = out->end.to.seq - s->exchange.basis.cursor;
-		rate_add(&a->read, read, now);
-		rate_add(&s->read, read, now);
-	}
+	bool pulls = out->pulled && s->exchange.kind == PLAN_PULL;
+	uint64_t read =
+		pulls ? out->end.to.seq - s->exchange.basis.cursor : 0; /* also what was known already */
+	rate_add(&a->read, read, now);
+	slot_moved(s, out->taken, out->pushed, read, now);
 	history_add(&s->history, (struct poll_seen){.at_us = clock_wall_us(),
 					 .ms = answer->took_us / 1000,
 					 .result = out->result,
@@ -90,7 +88,7 @@ struct outcome applier_store_outcome(const struct reason *why)
 static void log_refusal(const struct slot *s, enum err e, const struct outcome *out)
 {
 	if (e != OK && !health_concerns(e))
-		log_event(LOG_ERROR, "store.refused", "node", s->name, "error", err_name(e), "reason",
+		log_event(LOG_ERROR, "store.refused", "node", s->node.name, "error", err_name(e), "reason",
 			out->why.text, NULL);
 }
 

@@ -44,7 +44,7 @@ static bool store_may_be_asked(struct applier *a, struct slot *s, int64_t *ret_d
 /* Reads the node's row again if somebody said that it changed. */
 static enum err reread(struct applier *a, struct slot *s, struct reason *why)
 {
-	struct node n;
+	struct node_row row;
 	pthread_mutex_lock(a->lock);
 	bool changed = s->changed;
 	s->changed = false;
@@ -53,11 +53,11 @@ static enum err reread(struct applier *a, struct slot *s, struct reason *why)
 		return OK;
 	/* Perhaps it is another end by now, which has not said how bodies may come. */
 	s->call.takes = CODING_NONE;
-	enum err e = store_node(a->store, s->name, &n, why);
+	enum err e = store_node_row(a->store, s->node.name, &row, why);
 	pthread_mutex_lock(a->lock);
 	health_read(&a->health, e == OK || e == GONE || !health_concerns(e), why, clock_mono_us());
 	if (e == OK)
-		s->node = n;
+		slot_take_row(s, &row);
 	else if (e != GONE)
 		s->changed = true;
 	if ((e == OK || e == GONE) && !s->changed) /* else somebody knows better */
@@ -81,8 +81,8 @@ static void stop_restless(struct applier *a, struct slot *s)
 	if (!stop)
 		return;
 	exchange_decide_restless(&sync, &change, &ev);
-	ev.node = s->name;
-	enum err e = store_move_node(a->store, s->name, &sync, &change, &ev, &why);
+	ev.node = s->node.name;
+	enum err e = store_move_node(a->store, s->node.name, &sync, &change, &ev, &why);
 	pthread_mutex_lock(a->lock);
 	if (e == OK) {
 		s->node.sync = change.to;
@@ -92,7 +92,7 @@ static void stop_restless(struct applier *a, struct slot *s)
 	}
 	pthread_mutex_unlock(a->lock);
 	if (e == OK)
-		log_event(LOG_ERROR, "DIVERGED", "node", s->name, "text", ev.text.text, NULL);
+		log_event(LOG_ERROR, "DIVERGED", "node", s->node.name, "text", ev.text.text, NULL);
 }
 
 /* How long a pull is parked that may be parked for `most_ms`. */
@@ -236,18 +236,38 @@ static void pack_body(struct transfer_call *c, struct exchange *x)
 	c->body_coding = coding_pack_smaller(coding, &x->body) ? coding : CODING_NONE;
 }
 
+/* An operator may give it another at any time. */
+static void put_url(struct applier *a, struct slot *s)
+{
+	struct buf *url = &s->call.url;
+	buf_clear(url);
+	pthread_mutex_lock(a->lock);
+	size_t len = strlen(s->url);
+	while (len > 0 && s->url[len - 1] == '/')
+		len--;
+	buf_add(url, s->url, len);
+	pthread_mutex_unlock(a->lock);
+	buf_put(url, buf_span(&s->exchange.target));
+	buf_done(&s->exchange.target);
+}
+
+static void choose_token(struct applier *a, struct slot *s, const struct node *n)
+{
+	struct tokens tokens;
+	char chosen[65];
+	tokens_of_node(a->secret, n, &tokens);
+	token_choose(&tokens, clock_mono_us(), token_again_us(a->interval_ms), &s->token, chosen);
+	transfer_call_show(&s->call, chosen);
+	explicit_bzero(&tokens, sizeof tokens);
+	explicit_bzero(chosen, sizeof chosen);
+}
+
 static void prepare_call(
 	struct applier *a, struct slot *s, const struct node *n, const struct exchange_limits *l)
 {
 	struct transfer_call *c = &s->call;
 	struct exchange *x = &s->exchange;
-	size_t url_len = strlen(n->url);
-	while (url_len > 0 && n->url[url_len - 1] == '/')
-		url_len--;
-	buf_clear(&c->url);
-	buf_add(&c->url, n->url, url_len);
-	buf_put(&c->url, buf_span(&x->target));
-	buf_done(&x->target);
+	put_url(a, s);
 	c->method = x->method;
 	pack_body(c, x);
 	c->body = buf_span(&x->body);
@@ -261,10 +281,7 @@ static void prepare_call(
 		c->max_bytes = x->sent.n * RECORD_LINE_MAX + ANSWER_EXTRA_BYTES;
 	if (x->kind == PLAN_DIGEST)
 		c->max_bytes = ((size_t)BUCKET_LINE_MAX << x->compare.bits) + APPLIER_SMALL_BYTES;
-	struct tokens tokens;
-	tokens_of_node(a->secret, n, &tokens);
-	token_choose(&tokens, clock_mono_us(), token_again_us(a->interval_ms), &s->token, c->token);
-	explicit_bzero(&tokens, sizeof tokens);
+	choose_token(a, s, n);
 }
 
 static void nothing_to_push(struct applier *a, struct slot *s)
@@ -374,7 +391,7 @@ static enum applier_next applier_turn(struct applier *a, struct slot *s, int64_t
 
 void applier_read_ahead(struct applier *a, struct slot *s)
 {
-	ahead_read(&s->ahead, a->store, s->name);
+	ahead_read(&s->ahead, a->store, s->node.name);
 	pthread_mutex_lock(a->lock);
 	s->ahead.busy = false;
 	pthread_cond_broadcast(&a->read_ahead);

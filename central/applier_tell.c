@@ -176,14 +176,14 @@ static bool take_words(struct applier *a, struct slot *s, struct telling *t, str
 static void log_words(const struct slot *s, const struct words *w)
 {
 	if (w->now != w->told)
-		log_event(state_level(w->now), "node.state", "node", s->name, "state",
+		log_event(state_level(w->now), "node.state", "node", s->node.name, "state",
 			node_state_name(w->now), "was", node_state_name(w->told), "reason", w->state.text,
 			NULL);
 	for (int i = 0; i < AILMENTS; i++) {
 		bool has = w->ailing & AILMENT_BIT(i);
 		if (has != !!(w->ailing_told & AILMENT_BIT(i)))
 			log_event(has ? ailment_level((enum ailment)i) : LOG_INFO,
-				has ? "node.unwell" : "node.recovered", "node", s->name, "text",
+				has ? "node.unwell" : "node.recovered", "node", s->node.name, "text",
 				w->ailment[i].text, NULL);
 	}
 }
@@ -192,7 +192,8 @@ static void add_events(struct telling *t, const struct slot *s, const struct wor
 {
 	if (w->now != w->stored) {
 		struct event *ev = place_for_event(t);
-		*ev = (struct event){.level = state_level(w->now), .kind = "node.state", .node = s->name};
+		*ev = (struct event){
+			.level = state_level(w->now), .kind = "node.state", .node = s->node.name};
 		node_change_text(w->now, w->stored, &w->state, &ev->text);
 	}
 	for (int i = 0; i < AILMENTS; i++) {
@@ -201,7 +202,7 @@ static void add_events(struct telling *t, const struct slot *s, const struct wor
 			continue;
 		*place_for_event(t) = (struct event){.level = has ? ailment_level((enum ailment)i) : LOG_INFO,
 			.kind = has ? "node.unwell" : "node.recovered",
-			.node = s->name,
+			.node = s->node.name,
 			.text = w->ailment[i]};
 	}
 }
@@ -274,10 +275,10 @@ static void log_told(struct slot *s, const struct event *ev)
 		return;
 	}
 	if (s->telling.lines_held > 0)
-		log_event(ev->level, ev->kind, "node", s->name, "text", ev->text.text, "not_told_before",
+		log_event(ev->level, ev->kind, "node", s->node.name, "text", ev->text.text, "not_told_before",
 			LOG_I64((int64_t)s->telling.lines_held), NULL);
 	else
-		log_event(ev->level, ev->kind, "node", s->name, "text", ev->text.text, NULL);
+		log_event(ev->level, ev->kind, "node", s->node.name, "text", ev->text.text, NULL);
 	s->telling.lines_held = 0;
 }
 
@@ -287,8 +288,8 @@ void applier_log_outcome(struct slot *s, const struct outcome *out)
 	if (ev->kind && !is_routine(ev))
 		log_told(s, ev);
 	else if (ev->kind)
-		log_event(LOG_DEBUG, ev->kind, "node", s->name, "text", ev->text.text, NULL);
+		log_event(LOG_DEBUG, ev->kind, "node", s->node.name, "text", ev->text.text, NULL);
 	else if (out->result != POLL_OK)
-		log_event(LOG_DEBUG, "poll.failed", "node", s->name, "result", poll_result_name(out->result),
-			"reason", out->why.text, NULL);
+		log_event(LOG_DEBUG, "poll.failed", "node", s->node.name, "result",
+			poll_result_name(out->result), "reason", out->why.text, NULL);
 }

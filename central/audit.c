@@ -49,7 +49,7 @@ void audit_end(struct buf *end)
 	buf_text(end, end->len ? "}" : "{}");
 }
 
-static void put_node(struct buf *end, const struct node *n, const struct node *other)
+static void put_node(struct buf *end, const struct node_row *n, const struct node_row *other)
 {
 	if (!n)
 		return;
@@ -57,13 +57,13 @@ static void put_node(struct buf *end, const struct node *n, const struct node *o
 		audit_text(end, "url", span_of(n->url));
 	if (!other || strcmp(n->title, other->title) != 0)
 		audit_text(end, "title", span_of(n->title));
-	if (!other || n->paused != other->paused)
-		audit_word(end, "paused", n->paused);
+	if (!other || n->node.paused != other->node.paused)
+		audit_word(end, "paused", n->node.paused);
 	if (end->len)
 		audit_end(end);
 }
 
-bool audit_node(struct audit *a, const struct node *before, const struct node *after)
+bool audit_node(struct audit *a, const struct node_row *before, const struct node_row *after)
 {
 	put_node(&a->before, before, after);
 	put_node(&a->after, after, before);

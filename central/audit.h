@@ -24,7 +24,7 @@ struct audit {
 void audit_done(struct audit *a);
 
 /* {"url", "title", "paused"}: of a node that came or went (NULL) all, else what is another.  False: nothing is. */
-bool audit_node(struct audit *a, const struct node *before, const struct node *after);
+bool audit_node(struct audit *a, const struct node_row *before, const struct node_row *after);
 /* {"id", "type", "hash"}, and "deleted" of a tombstone.  NULL: no such record. */
 void audit_record(struct audit *a, const struct record *before, const struct record *after);
 /* Another member, with a text, number or word of each end; an end that has none (NULL) is left alone. */

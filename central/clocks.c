@@ -42,7 +42,7 @@ static void put_measure(struct buf *out, const struct offset_reading *m)
 /* What the node says of its clock; chronyd's word grows older here too. */
 static void put_keeper(struct buf *out, const struct node_run *run, const struct offset_claim *node)
 {
-	struct chrony c = run->clock.chrony;
+	struct chrony c = node_chrony(run);
 	struct reason words = {"not told yet"};
 	const char *source = NULL;
 	bool told = run->clock.told;

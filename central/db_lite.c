@@ -34,6 +34,16 @@ static void close_lite(struct db *db)
 	free(db);
 }
 
+bool db_lite_wrote(struct db *db)
+{
+	return lite_wrote(lite_of(db));
+}
+
+void db_lite_rest(struct db *db)
+{
+	lite_rest(lite_of(db));
+}
+
 static void begin(struct db *db)
 {
 	lite_begin(lite_of(db));

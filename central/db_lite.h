@@ -8,5 +8,7 @@
 
 /* The one writer creates and migrates; open it first.  Errors: lite_open(). */
 enum err db_lite_open(struct db **ret, const char *path, bool writer, struct reason *why) MUST_USE;
+bool db_lite_wrote(struct db *db); /* lite_wrote() */
+void db_lite_rest(struct db *db);  /* lite_rest() */
 
 #endif

@@ -10,10 +10,13 @@ void exchange_done(struct exchange *x)
 {
 	buf_done(&x->target);
 	buf_done(&x->body);
-	push_page_done(&x->sent);
-	x->sent = (struct push_page){0};
-	free(x->compare.buckets);
-	x->compare.buckets = NULL;
+	if (x->kind == PLAN_PUSH) {
+		push_page_done(&x->sent);
+		x->sent = (struct push_page){0};
+	} else if (exchange_compares(x)) {
+		free(x->compare.buckets);
+		x->compare.buckets = NULL;
+	}
 }
 
 static enum err begin(struct exchange *x, struct store *st, struct plan plan,

@@ -31,22 +31,24 @@ struct exchange_limits {
 
 struct exchange {
 	enum plan_step kind; /* PULL, PUSH, RENAME, PROBE, DIGEST or FETCH */
+	enum http_method method;
 	char node[RECORD_OWNER_MAX + 1];
 	struct node_sync basis;
 	struct epoch request;
 	/* what to send: */
-	enum http_method method;
 	struct buf target; /* "/v1/changes?…" */
 	struct buf body;
 	bool minimal;      /* the least answer is enough: HTTP_PREFER_MINIMAL, for who knows of it */
 	int64_t parked_ms; /* how long the local may hold it: added to the time allowed */
-	struct push_page sent;
-	struct { /* DIGEST, FETCH */
-		struct apart_limits limits;
-		unsigned bits, failures;
-		uint16_t *buckets; /* FETCH: what fetched.buckets lists */
-		struct fetched fetched;
-	} compare;
+	union {
+		struct push_page sent; /* PUSH */
+		struct {               /* DIGEST, FETCH */
+			struct apart_limits limits;
+			unsigned bits, failures;
+			uint16_t *buckets; /* FETCH: what fetched.buckets lists */
+			struct fetched fetched;
+		} compare;
+	};
 	uint64_t poll; /* which of the node's it is: run.polls_begun, noted by whoever sends it */
 };
 void exchange_done(struct exchange *x); /* again is harmless */

@@ -1,6 +1,7 @@
 #include "central/exchange_private.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "shared/backoff.h"
 
@@ -14,7 +15,7 @@ static void note_clock(struct node_run *run, const struct answer *a, const struc
 	offset_add(&run->clock.measured, &stamps, now_us);
 	run->clock.told = true;
 	run->clock.error_us = e->clock_error_us;
-	run->clock.chrony = e->chrony;
+	node_hear_chrony(run, &e->chrony);
 	run->clock.told_us = now_us;
 }
 
@@ -56,6 +57,12 @@ static void note_proof(struct node_run *run, const struct exchange *x, const str
 	run->proof.poll = x->poll;
 }
 
+static void note_damaged(struct node_run *run, const struct page_damage *d)
+{
+	if (run->trouble || d->records > 0)
+		memcpy(node_troubled(run)->damaged, d->first, sizeof d->first);
+}
+
 static void note_page(struct node_run *run, const struct exchange *x, const struct answer *a,
 	const struct outcome *out, int64_t now_us)
 {
@@ -75,9 +82,11 @@ static void note_page(struct node_run *run, const struct exchange *x, const stru
 	run->pulled += out->taken;
 	note_proof(run, x, a, out, now_us);
 	if (end->damage.known) {
-		run->counted.damage = end->damage;
+		run->counted.known = true;
+		run->counted.damaged = end->damage.records;
 		run->counted.at_us = a->t_done_us;
 		run->counted.poll = x->poll;
+		note_damaged(run, &end->damage);
 	}
 	if (run->trouble || end->unwell.kinds != 0)
 		node_troubled(run)->unwell = end->unwell;
@@ -242,8 +251,9 @@ static void note_success(struct node_run *run, const struct exchange *x, const s
 	if (out->sync_known &&
 		!epoch_equal(&out->sync.epoch, &x->basis.epoch)) { /* said of another database */
 		run->proof.known = false;
-		run->counted.damage.known = false;
+		run->counted.known = false;
 		if (run->trouble) {
+			run->trouble->damaged[0] = 0;
 			run->trouble->unwell.kinds = 0;
 			run->trouble->rejected.any = false;
 		}

@@ -22,7 +22,7 @@
 #define STORE_WAIT_MS 250
 #define STORE_WATCH_MS 1000
 #define MEMORY_EVERY_US 10000000
-#define MEMORY_FREE_MOST ((size_t)4 * 1024 * 1024)
+#define MEMORY_FREE_MOST ((size_t)1024 * 1024)
 #define STORE_START_MS 60000 /* how long a supervisor is asked to wait on, while the store is waited for */
 #define PROBE_MS 1000
 /* While some of them decode a page or wait for a commit, the server works on those of the others. */
@@ -127,6 +127,8 @@ static enum err open_data(struct program *p, struct reason *why)
 		e = reload_nodes(&p->centre, settings(p), NULL, why);
 	if (e == OK)
 		e = open_notifier(p, why);
+	if (e == OK)
+		store_rest(p->centre.store); /* what adding thousands of nodes took is room for them */
 	return refused(e);
 }
 
@@ -262,14 +264,16 @@ static void reload(struct program *p)
  * What thousands of nodes took while all were asked for the first time lies free between what stays, where nobody gives it back by
  * itself.  What a pull takes again and again is not worth it.
  */
-static void give_back_memory(int64_t *due_us)
+static void give_back_memory(struct store *st, int64_t *due_us)
 {
 	int64_t now = clock_mono_us();
 	if (now < *due_us)
 		return;
 	*due_us = now + MEMORY_EVERY_US;
+	if (!store_wrote(st))
+		store_rest(st);
 	if (mallinfo2().fordblks > MEMORY_FREE_MOST)
-		(void)malloc_trim(MEMORY_FREE_MOST / 4);
+		(void)malloc_trim(0);
 }
 
 /* Until it is to stop; INTERNAL: the store is not what its name names any more, also when nobody writes. */
@@ -279,7 +283,7 @@ static enum err watch(struct program *p, struct reason *why)
 	int64_t wait_ms = alive_ms >= 0 && alive_ms < STORE_WATCH_MS ? alive_ms : STORE_WATCH_MS;
 	int64_t memory_due_us = 0;
 	while (!stop_wait(wait_ms)) {
-		give_back_memory(&memory_due_us);
+		give_back_memory(p->centre.store, &memory_due_us);
 		if (stop_take_reload())
 			reload(p);
 		tell_status(p);
@@ -320,13 +324,13 @@ static enum err run(struct program *p, struct reason *why)
 }
 
 /* Pages of some MiB come and go by the hundred: what one took stays for the next instead of being given back, zeroed and
- * asked for again.  The peak stays the same.  No thread of a connection keeps a heap of its own: else what a crowd once took
- * would stay, in pieces. */
+ * asked for again.  The peak stays the same.  No thread keeps a heap of its own: what a crowd once took would stay there, in
+ * pieces, and at its end for good, where malloc_trim() does not look. */
 static void keep_memory(void)
 {
 	(void)mallopt(M_MMAP_THRESHOLD, 2 * PAGE_BYTES_DEFAULT);
 	(void)mallopt(M_TRIM_THRESHOLD, 4 * PAGE_BYTES_DEFAULT);
-	(void)mallopt(M_ARENA_MAX, 2);
+	(void)mallopt(M_ARENA_MAX, 1);
 }
 
 int main(int argc, char **argv)

@@ -1,6 +1,8 @@
 #include "central/meter.h"
 
 #include <assert.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* What came within less says little of the pace. */
 #define PACE_LEAST_US 250000
@@ -72,14 +74,54 @@ static uint64_t at_most(uint64_t n, uint64_t most)
 	return n < most ? n : most;
 }
 
-void history_add(struct history *h, struct poll_seen p)
+/* --- the last polls --- */
+
+/* Two of them are at most three times this apart, whatever the clock does, and so told by the lower halves of their times. */
+#define HISTORY_SPAN_US (INT64_C(8) * 86400 * 1000000)
+
+static struct history_moved *moved_new(void)
 {
-	unsigned i = h->n++ % HISTORY_MAX;
-	h->at[i].at_us = p.at_us;
-	h->at[i].ms = (uint32_t)at_most(p.ms < 0 ? 0 : (uint64_t)p.ms, (1U << 28) - 1) & ((1U << 28) - 1);
-	h->at[i].result = p.result & 15U;
-	h->at[i].pulled = (uint16_t)at_most(p.pulled, UINT16_MAX);
-	h->at[i].pushed = (uint16_t)at_most(p.pushed, UINT16_MAX);
+	struct history_moved *m = calloc(HISTORY_MAX, sizeof *m);
+	if (!m)
+		err_out_of_memory();
+	return m;
+}
+
+static bool moved_nothing(const struct history_moved *m)
+{
+	for (unsigned i = 0; i < HISTORY_MAX; i++)
+		if (m[i].pulled > 0 || m[i].pushed > 0)
+			return false;
+	return true;
+}
+
+static void add_moved(struct history *h, unsigned i, const struct poll_seen *p)
+{
+	if (!h->moved && p->pulled == 0 && p->pushed == 0)
+		return;
+	if (!h->moved)
+		h->moved = moved_new();
+	h->moved[i].pulled = (uint16_t)at_most(p->pulled, UINT16_MAX);
+	h->moved[i].pushed = (uint16_t)at_most(p->pushed, UINT16_MAX);
+	if (!moved_nothing(h->moved))
+		return;
+	free(h->moved);
+	h->moved = NULL;
+}
+
+void history_copy(const struct history *h, struct history *ret)
+{
+	*ret = *h;
+	if (!h->moved)
+		return;
+	ret->moved = moved_new();
+	memcpy(ret->moved, h->moved, HISTORY_MAX * sizeof *h->moved);
+}
+
+void history_done(struct history *h)
+{
+	free(h->moved);
+	*h = (struct history){.n = 0};
 }
 
 unsigned history_count(const struct history *h)
@@ -91,9 +133,24 @@ struct poll_seen history_get(const struct history *h, unsigned i)
 {
 	assert(i < history_count(h));
 	unsigned k = (h->n - history_count(h) + i) % HISTORY_MAX;
-	return (struct poll_seen){.at_us = h->at[k].at_us,
+	struct history_moved none = {0, 0}, moved = h->moved ? h->moved[k] : none;
+	int64_t newest_ms = h->newest_us / 1000;
+	int32_t before_ms = (int32_t)((uint32_t)newest_ms - h->at[k].at_ms);
+	return (struct poll_seen){.at_us = (newest_ms - before_ms) * 1000,
 		.ms = h->at[k].ms,
 		.result = (enum poll_result)h->at[k].result,
-		.pulled = h->at[k].pulled,
-		.pushed = h->at[k].pushed};
+		.pulled = moved.pulled,
+		.pushed = moved.pushed};
+}
+
+void history_add(struct history *h, struct poll_seen p)
+{
+	if (h->n > 0 && llabs(p.at_us - history_get(h, 0).at_us) > HISTORY_SPAN_US)
+		history_done(h);
+	unsigned i = h->n++ % HISTORY_MAX;
+	h->newest_us = p.at_us;
+	h->at[i].at_ms = (uint32_t)(p.at_us / 1000);
+	h->at[i].ms = (uint32_t)at_most(p.ms < 0 ? 0 : (uint64_t)p.ms, (1U << 28) - 1) & ((1U << 28) - 1);
+	h->at[i].result = p.result & 15U;
+	add_moved(h, i, &p);
 }

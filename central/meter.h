@@ -41,17 +41,26 @@ struct poll_seen {
 	uint64_t pulled, pushed;
 };
 #define HISTORY_MAX 60
-struct history { /* each node has one, so they are packed; what does not fit is as much as does */
+/*
+ * Each node has one, so they are small: times are of milliseconds, what does not fit is as much as does, and what polls moved has a
+ * place only where one of them moved something.  A zeroed struct is an empty one.
+ */
+struct history {
 	struct {
-		int64_t at_us;
+		uint32_t at_ms; /* wall, the lower half */
 		uint32_t ms : 28;
 		unsigned result : 4;
-		uint16_t pulled, pushed;
 	} at[HISTORY_MAX];
-	uint64_t n; /* ever; the newest is at[(n - 1) % HISTORY_MAX] */
+	struct history_moved {
+		uint16_t pulled, pushed;
+	} * moved;         /* HISTORY_MAX of them, or NULL */
+	uint64_t n;        /* the newest is at[(n - 1) % HISTORY_MAX] */
+	int64_t newest_us; /* wall */
 };
 _Static_assert(POLL_RESULTS <= 16, "a result fits into a history");
 void history_add(struct history *h, struct poll_seen p);
+void history_copy(const struct history *h, struct history *ret); /* ret is to be done with */
+void history_done(struct history *h);
 unsigned history_count(const struct history *h);
 struct poll_seen history_get(const struct history *h, unsigned i); /* 0 = the oldest kept */
 

@@ -110,6 +110,29 @@ struct offset_claim node_clock_claim(const struct node_run *run)
 	return (struct offset_claim){OFFSET_SYNCHRONISED, run->clock.error_us};
 }
 
+struct chrony node_chrony(const struct node_run *run)
+{
+	return run->clock.chrony ? *run->clock.chrony : (struct chrony){.state = run->clock.kept};
+}
+
+/* Of a clock that follows nothing only that is known. */
+void node_hear_chrony(struct node_run *run, const struct chrony *c)
+{
+	bool follows = c->state == CHRONY_SYNCHRONISED || c->state == CHRONY_ALONE;
+
+	run->clock.kept = c->state;
+	if (!follows) {
+		free(run->clock.chrony);
+		run->clock.chrony = NULL;
+		return;
+	}
+	if (!run->clock.chrony)
+		run->clock.chrony = malloc(sizeof *run->clock.chrony);
+	if (!run->clock.chrony)
+		err_out_of_memory();
+	*run->clock.chrony = *c;
+}
+
 const struct node_trouble *node_trouble(const struct node_run *run)
 {
 	static const struct node_trouble none;
@@ -125,18 +148,25 @@ struct node_trouble *node_troubled(struct node_run *run)
 	return run->trouble;
 }
 
+static void drop_trouble(struct node_run *run)
+{
+	free(run->trouble);
+	run->trouble = NULL;
+}
+
 void node_run_calm(struct node_run *run)
 {
 	const struct node_trouble *t = node_trouble(run);
 	if (!t->last_reason.text[0] && run->push_failures == 0 && !t->apart.what.bits_known &&
-		t->apart.failures == 0 && t->unwell.kinds == 0 && !t->rejected.any)
-		node_run_done(run);
+		t->apart.failures == 0 && t->unwell.kinds == 0 && !t->rejected.any && !t->damaged[0])
+		drop_trouble(run);
 }
 
 void node_run_done(struct node_run *run)
 {
-	free(run->trouble);
-	run->trouble = NULL;
+	drop_trouble(run);
+	free(run->clock.chrony);
+	run->clock.chrony = NULL;
 }
 
 /* Sets the reason as fail() does, if there is one, and gives the state. */
@@ -270,20 +300,20 @@ static void say_proven(int64_t age_s, struct reason *ret)
 static enum node_state state_of_proof(
 	const struct node_sync *s, const struct node_run *run, int64_t age_s, struct reason *why)
 {
-	const struct page_damage *d = &run->counted.damage;
+	const char *damaged = node_trouble(run)->damaged;
 	const char *records = run->proof.digest.count == 1 ? "record" : "records";
 	struct reason proven;
 
 	if (!why) /* thousands are asked for their word alone */
 		return NODE_IN_SYNC;
 	say_proven(age_s, &proven);
-	if (d->known && d->records > 0)
+	if (run->counted.known && run->counted.damaged > 0)
 		return SAY(NODE_IN_SYNC, why,
 			"both ends name the same %" PRIu64 " %s, %s, but at the node the bytes of %" PRIu64
 			" are damaged, one is %s: wipe its database (the centre refills it), or write each "
 			"anew there",
-			run->proof.digest.count, records, proven.text, d->records,
-			d->first[0] ? d->first : "without an id");
+			run->proof.digest.count, records, proven.text, run->counted.damaged,
+			damaged[0] ? damaged : "without an id");
 	if (s->quarantined > 0)
 		return SAY(NODE_IN_SYNC, why,
 			"both ends hold the same, %s, but for %" PRIu64 " in quarantine", proven.text,

@@ -76,15 +76,20 @@ struct node_sync {
 	uint64_t proven;
 };
 
-/* A row of the store. */
 struct node {
 	char name[RECORD_OWNER_MAX + 1];
-	char title[256];
-	char url[512];
+	bool there; /* else it was removed */
 	bool paused;
 	uint64_t rotation; /* of its token */
 	int64_t added_at_us;
 	struct node_sync sync;
+};
+
+/* A row of the store: how it is called and where it is stands apart, since most of what looks at a node wants neither. */
+struct node_row {
+	struct node node;
+	char title[256];
+	char url[512]; /* "" where it was removed */
 };
 
 /* Did anything the request was built on move since? */
@@ -125,7 +130,8 @@ struct node_trouble {
 		struct apart what;
 		unsigned failures; /* of comparing, in a row */
 	} apart;
-	struct ailments unwell; /* as the local last told of itself */
+	struct ailments unwell;          /* as the local last told of itself */
+	char damaged[RECORD_ID_MAX + 1]; /* with counted.damaged; "": its id cannot be read either */
 	/* The last push of which it could not hold something; until a proof is judged. */
 	struct {
 		bool any;
@@ -140,10 +146,12 @@ struct node_run {
 	int64_t heard_at_us, heard_mono_us; /* wall, to show; monotonic, to age */
 	unsigned failures;                  /* in a row, pushes apart */
 	enum poll_result last_result;
-	uint64_t failed_poll; /* which of polls_begun was the last that failed */
-	bool at_head;         /* the last pull ended at the head, and nothing but our pushes came after it */
-	bool to_push;         /* something differs, or the sweep has not ended */
-	bool fruitless;       /* the last push moved nothing */
+	uint64_t failed_poll;  /* which of polls_begun was the last that failed */
+	bool at_head;          /* the last pull ended at the head, and nothing but our pushes came after it */
+	bool to_push;          /* something differs, or the sweep has not ended */
+	bool fruitless;        /* the last push moved nothing */
+	bool asked;            /* somebody wants it now */
+	enum node_token token; /* that it took last */
 	/* How often both ends had to begin anew, of either kind of reset: no accident happens again and again. */
 	struct {
 		unsigned in_a_row; /* without a proof between */
@@ -164,24 +172,25 @@ struct node_run {
 		struct digest digest;
 		uint64_t poll; /* which of polls_begun gave it */
 	} proof;
-	/* When the local last summed its rows and hashed their bytes; !damage.known: not in this run. */
+	/* When the local last summed its rows and hashed their bytes, if it did in this run. */
 	struct {
-		struct page_damage damage;
-		int64_t at_us; /* wall */
-		uint64_t poll; /* which of polls_begun */
+		bool known;
+		uint64_t
+			damaged; /* records that no longer give their hash: trouble->damaged is one of them */
+		int64_t at_us;   /* wall */
+		uint64_t poll;   /* which of polls_begun */
 	} counted;
 	struct {
 		struct offset measured; /* against the centre's */
 		bool told;              /* the rest is valid: what the node last said of its own clock */
+		enum chrony_state kept; /* by whom */
+		struct chrony *chrony;  /* NULL: there is no more to say of that; node_chrony() */
 		int64_t error_us;       /* -1: it is not synchronised */
-		struct chrony chrony;
-		int64_t told_us; /* monotonic: when */
+		int64_t told_us;        /* monotonic: when */
 	} clock;
-	char version[32];      /* of the local's program; "" = not known */
-	enum node_token token; /* that it took last */
+	char version[32]; /* of the local's program; "" = not known */
 	uint64_t polls_begun, polls_ok, polls_failed, pulled, pushed;
 	int64_t last_ms;
-	bool asked;              /* somebody wants it now */
 	int64_t next_attempt_us; /* monotonic; not after now = not waiting */
 	unsigned store_failures; /* answers in a row that our own store did not take */
 	unsigned push_failures;  /* in a row, whatever pulls did between them */
@@ -194,7 +203,7 @@ const struct node_trouble *node_trouble(const struct node_run *run);
 struct node_trouble *node_troubled(struct node_run *run);
 /* Where it says nothing any more it is freed. */
 void node_run_calm(struct node_run *run);
-void node_run_done(struct node_run *run); /* frees it, whatever it says */
+void node_run_done(struct node_run *run); /* frees it, whatever it says, and what is said of the clock */
 
 /*
  * So often is no accident: it claims to be another database, or to hold other records, each time it is asked.  It
@@ -206,6 +215,9 @@ bool node_is_restless(const struct node_run *run);
 /* Is there a proof that was unequal, and not yet one that ends the matter? */
 bool node_sync_doubts(const struct node_sync *s);
 
+/* What keeps the node's clock, as it last said. */
+struct chrony node_chrony(const struct node_run *run);
+void node_hear_chrony(struct node_run *run, const struct chrony *c);
 /* What the node last said of its own clock. */
 struct offset_claim node_clock_claim(const struct node_run *run);
 

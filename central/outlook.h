@@ -27,8 +27,9 @@ struct outlook_count {
 
 struct outlook_seen {
 	const struct node *node;
+	const char *url;
 	const struct node_run *run;
-	const uint64_t *results; /* POLL_RESULTS of them: how often, in this run */
+	const uint32_t *results; /* POLL_RESULTS of them: how often, in this run */
 	enum node_state state;
 	enum outlook_turn turn;
 	struct plan plan, then; /* then: after a WAIT */

@@ -4,7 +4,7 @@
 
 static bool is_damaged(const struct node_run *run)
 {
-	return run->counted.damage.known && run->counted.damage.records > 0;
+	return run->counted.known && run->counted.damaged > 0;
 }
 
 /* A bit where it holds. */
@@ -16,7 +16,7 @@ static unsigned bit(enum ailment a, bool has)
 /* A local that was just started has not yet asked who keeps its clock. */
 static bool is_free(const struct node_run *run)
 {
-	return run->clock.told && run->clock.error_us < 0 && run->clock.chrony.state != CHRONY_UNKNOWN;
+	return run->clock.told && run->clock.error_us < 0 && run->clock.kept != CHRONY_UNKNOWN;
 }
 
 unsigned outlook_ailing(const struct node *n, const struct node_run *run, int64_t now_us,
@@ -37,12 +37,12 @@ unsigned outlook_ailing(const struct node *n, const struct node_run *run, int64_
 
 static void say_damaged(const struct node_run *run, struct buf *out)
 {
-	const struct page_damage *d = &run->counted.damage;
+	const char *damaged = node_trouble(run)->damaged;
 
 	if (is_damaged(run))
 		buf_printf(out, "the bytes of %llu of its records no longer give their hash, one is %s",
-			(unsigned long long)d->records,
-			d->first[0] ? d->first : "without an id that can be read");
+			(unsigned long long)run->counted.damaged,
+			damaged[0] ? damaged : "without an id that can be read");
 	else
 		buf_text(out, node_trouble(run)->unwell.text[AILMENT_DAMAGED]);
 }
@@ -93,8 +93,7 @@ void outlook_say_ailment(const struct outlook_seen *s, enum ailment a, struct bu
 		say_clock(s, out);
 		return;
 	case AILMENT_CLOCK_FREE:
-		buf_printf(
-			out, "nothing keeps its clock: %s", chrony_state_words(s->run->clock.chrony.state));
+		buf_printf(out, "nothing keeps its clock: %s", chrony_state_words(s->run->clock.kept));
 		return;
 	}
 }

@@ -112,16 +112,16 @@ static void say_proof(const struct outlook_seen *s, struct buf *out)
 
 static void say_damaged(const struct outlook_seen *s, struct buf *out)
 {
-	const struct page_damage *d = &s->run->counted.damage;
+	const char *damaged = node_trouble(s->run)->damaged;
 
-	if (d->known && d->records > 0)
-		buf_printf(out,
-			"the bytes of %llu of its records no longer give their hash at the node, one is %s; "
-			"found when "
-			"its rows were last summed, ",
-			llu(d->records), d->first[0] ? d->first : "without an id that can be read");
-	if (d->known && d->records > 0)
-		buf_time(out, s->run->counted.at_us);
+	if (!s->run->counted.known || s->run->counted.damaged == 0)
+		return;
+	buf_printf(out,
+		"the bytes of %llu of its records no longer give their hash at the node, one is %s; "
+		"found when "
+		"its rows were last summed, ",
+		llu(s->run->counted.damaged), damaged[0] ? damaged : "without an id that can be read");
+	buf_time(out, s->run->counted.at_us);
 }
 
 static void say_repair(const struct outlook_seen *s, struct buf *out)
@@ -198,7 +198,7 @@ static void say_unwell(const struct outlook_seen *s, struct buf *out)
 {
 	unsigned kinds = node_trouble(s->run)->unwell.kinds;
 
-	if (s->run->counted.damage.records > 0) /* say_damaged() says more */
+	if (s->run->counted.damaged > 0) /* say_damaged() says more */
 		kinds &= ~AILMENT_BIT(AILMENT_DAMAGED);
 	for (int a = 0; a < AILMENTS_TOLD; a++) {
 		if (!(kinds & AILMENT_BIT(a)))

@@ -94,7 +94,7 @@ static void put_remedy(const struct outlook_seen *s, const char *text, struct bu
 {
 	for (const char *open; (open = strchr(text, '{')); text = strchr(open, '}') + 1) {
 		buf_add(out, text, (size_t)(open - text));
-		buf_text(out, open[1] == 'n' ? s->node->name : s->node->url);
+		buf_text(out, open[1] == 'n' ? s->node->name : s->url);
 	}
 	buf_text(out, text);
 }

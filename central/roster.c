@@ -23,7 +23,7 @@ static int by_url(const void *a, const void *b)
 
 static int by_name(const void *name, const void *node)
 {
-	return strcmp(name, ((const struct node *)node)->name);
+	return strcmp(name, ((const struct node_row *)node)->node.name);
 }
 
 /* *ret is whoever has that URL already, or `h` itself. */
@@ -44,7 +44,7 @@ static void leave_alone(void *holder)
 static enum err plan_one(struct roster *r, const struct node_wanted *w, struct holder *own,
 	enum roster_step *ret, struct reason *why)
 {
-	const struct node *is =
+	const struct node_row *is =
 		r->now->n ? bsearch(w->name, r->now->at, r->now->n, sizeof(*is), by_name) : NULL;
 	const struct holder *other;
 
@@ -78,7 +78,7 @@ enum err roster_plan(const struct nodes *now, const struct node_wanted *wanted, 
 	if (!r.holders)
 		err_out_of_memory();
 	for (size_t i = 0; i < now->n; i++) {
-		r.holders[i] = (struct holder){now->at[i].url, now->at[i].name};
+		r.holders[i] = (struct holder){now->at[i].url, now->at[i].node.name};
 		hold(&r, &r.holders[i], &other);
 	}
 	for (size_t i = 0; e == OK && i < n; i++)

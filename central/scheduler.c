@@ -10,13 +10,15 @@
 #define REREAD_US 1000000
 #define ROOM_LOOK_US 500000
 #define SPARE_LOOKS_US 1000000
+/* Answers that bring nothing: each takes 7 KB while it is looked at, and needs no transaction of its own. */
+#define QUIET_TOGETHER 64
 #define START_TOGETHER 64 /* requests for which the transfer's thread is woken once */
 /* A few records: as many such answers as one transaction takes may wait for each other. */
 #define LITTLE_BYTES 8192
 
-struct slot *scheduler_insert(struct scheduler *s, const struct node *n)
+struct slot *scheduler_insert(struct scheduler *s, const struct node_row *row)
 {
-	struct slot *slot = slot_new(n, s->applier.interval_ms);
+	struct slot *slot = slot_new(row, s->applier.interval_ms);
 	slots_insert(&s->slots, slot);
 	return slot;
 }
@@ -172,8 +174,10 @@ static bool dispatch(
  */
 static size_t take_batch(struct scheduler *s, struct slot **batch)
 {
-	size_t n = 0, bytes = 0;
-	for (struct slot *first; (first = s->slots.ready.first) && n < APPLIER_BATCH_MAX; n++) {
+	size_t n = 0, bytes = 0, most = APPLIER_BATCH_MAX;
+	if (s->slots.ready.first && brings_nothing(s->slots.ready.first))
+		most = QUIET_TOGETHER;
+	for (struct slot *first; (first = s->slots.ready.first) && n < most; n++) {
 		bytes += first->answered ? first->call.reply.len : 0;
 		if (n > 0 && (!slot_shares(first) || !slot_shares(batch[0]) || bytes > APPLIER_BATCH_BYTES))
 			break;

@@ -62,8 +62,10 @@ void scheduler_edited(struct scheduler *s, const char *name);
 /* A node as it is shown. */
 struct node_view {
 	struct node node;
+	char title[sizeof((struct node_row *)0)->title], url[sizeof((struct node_row *)0)->url];
 	struct node_run run;
 	struct node_trouble trouble; /* run.trouble, where there is any */
+	struct chrony chrony;        /* run.clock.chrony, likewise */
 	enum node_state state;
 	int64_t since_us; /* wall; the state's beginning in this run */
 	struct reason reason;
@@ -73,17 +75,18 @@ struct node_view {
 	int64_t ailing_since_us[AILMENTS]; /* wall */
 	double pull_s, push_s;             /* records a second, over the last RATE_WINDOW_S */
 	double pull_pace, push_pace;       /* while they move: rate_pace() */
-	uint64_t results[POLL_RESULTS];
+	uint32_t results[POLL_RESULTS];
 };
-/* `history` may be NULL.  False: no such node. */
+/* `history` may be NULL; else it is to be done with.  False: no such node. */
 bool scheduler_view(
 	struct scheduler *s, const char *name, struct node_view *ret, struct history *history) MUST_USE;
 
 /* A node in passing: the scheduler's own, while it is looked at. */
 struct node_glance {
 	const struct node *node;
+	const char *title;
 	const struct node_run *run;
-	const uint64_t *results; /* POLL_RESULTS of them */
+	const uint32_t *results; /* POLL_RESULTS of them */
 	enum node_state state;
 	unsigned ailing; /* AILMENT_BIT() of each */
 };

@@ -37,7 +37,7 @@ struct scheduler {
 };
 
 /* A node that is not there yet.  Under the lock. */
-struct slot *scheduler_insert(struct scheduler *s, const struct node *n);
+struct slot *scheduler_insert(struct scheduler *s, const struct node_row *row);
 /* Somebody set a flag of the slot: see that it is looked at soon.  Under the lock. */
 void scheduler_nudge(struct scheduler *s, struct slot *slot, bool interrupt);
 

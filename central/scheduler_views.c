@@ -1,6 +1,7 @@
 /* How nodes are seen from outside: one whole, or all in passing. */
 #include "central/scheduler_private.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -17,6 +18,7 @@ static void view_slot(struct scheduler *s, struct slot *slot, struct node_view *
 {
 	int64_t now = clock_mono_us(), wait = slot->due_us - now;
 	struct reason why;
+	struct slot_flow none = {.read.begun = 0}, *flow = slot->flow ? slot->flow : &none;
 	slot_settle(slot, s->applier.interval_ms, &why);
 	*ret = (struct node_view){.node = slot->node,
 		.run = slot->run,
@@ -27,14 +29,20 @@ static void view_slot(struct scheduler *s, struct slot *slot, struct node_view *
 		.next_attempt_us = -1,
 		.next = slot_plan(slot, now, s->applier.interval_ms),
 		.ailing = slot->ailing.now,
-		.pull_s = rate_per_s(&slot->pulled, now),
-		.push_s = rate_per_s(&slot->pushed, now),
-		.pull_pace = rate_pace(&slot->read, now),
-		.push_pace = rate_pace(&slot->pushed, now)};
+		.pull_s = rate_per_s(&flow->pulled, now),
+		.push_s = rate_per_s(&flow->pushed, now),
+		.pull_pace = rate_pace(&flow->read, now),
+		.push_pace = rate_pace(&flow->pushed, now)};
+	(void)snprintf(ret->title, sizeof ret->title, "%s", slot->title);
+	(void)snprintf(ret->url, sizeof ret->url, "%s", slot->url);
 	if (ret->run.trouble)
 		ret->run.trouble = &ret->trouble;
+	ret->chrony = node_chrony(&slot->run);
+	if (ret->run.clock.chrony)
+		ret->run.clock.chrony = &ret->chrony;
 	ret->next.plan.apart = ret->next.then.apart = NULL; /* the slot's */
-	memcpy(ret->ailing_since_us, slot->ailing.since_us, sizeof ret->ailing_since_us);
+	if (slot->ailing.now)
+		memcpy(ret->ailing_since_us, slot->ailing.since_us, sizeof ret->ailing_since_us);
 	if (s->applier.health.lost > 0 && ret->next.turn != OUTLOOK_UNDER_WAY)
 		ret->next.turn = OUTLOOK_STORE;
 	if (slot->place == SLOT_WAITING && wait > 0)
@@ -50,7 +58,7 @@ bool scheduler_view(struct scheduler *s, const char *name, struct node_view *ret
 	if (found) {
 		view_slot(s, slot, ret);
 		if (history)
-			*history = slot->history;
+			history_copy(&slot->history, history);
 	}
 	pthread_mutex_unlock(&s->lock);
 	return found;
@@ -69,11 +77,11 @@ static bool look_at_some(
 		if (slot->gone)
 			continue;
 		slot_settle_word(slot, &now);
-		look(ctx, &(struct node_glance){
-				  &slot->node, &slot->run, slot->results, slot->state, slot->ailing.now});
+		look(ctx, &(struct node_glance){&slot->node, slot->title, &slot->run, slot->results,
+				  slot->state, slot->ailing.now});
 	}
 	if (n > 0)
-		memcpy(name, s->slots.at[first + n - 1]->name, RECORD_OWNER_MAX + 1);
+		memcpy(name, s->slots.at[first + n - 1]->node.name, RECORD_OWNER_MAX + 1);
 	pthread_mutex_unlock(&s->lock);
 	return left > n;
 }

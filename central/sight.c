@@ -47,6 +47,7 @@ void sight_of(
 	b.pull.pace = v->pull_pace;
 	*ret = (struct sight){.view = v, .backlog = b};
 	ret->seen = (struct outlook_seen){.node = &v->node,
+		.url = v->url,
 		.run = &v->run,
 		.results = v->results,
 		.state = v->state,

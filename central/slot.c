@@ -7,15 +7,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct slot *slot_new(const struct node *n, int64_t interval_ms)
+void slot_take_row(struct slot *s, const struct node_row *row)
+{
+	size_t url = strlen(row->url) + 1, title = strlen(row->title) + 1;
+	s->node = row->node;
+	free(s->url);
+	s->url = malloc(url + title);
+	if (!s->url)
+		err_out_of_memory();
+	s->title = s->url + url;
+	memcpy(s->url, row->url, url);
+	memcpy(s->title, row->title, title);
+}
+
+struct slot *slot_new(const struct node_row *row, int64_t interval_ms)
 {
 	struct slot *s = calloc(1, sizeof *s);
 	if (!s)
 		err_out_of_memory();
-	memcpy(s->name, n->name, sizeof s->name);
-	s->turn = (unsigned)(hash_of(span_of(s->name)).half[0] % SLOT_TURNS);
+	slot_take_row(s, row);
+	s->turn = (unsigned)(hash_of(span_of(s->node.name)).half[0] % SLOT_TURNS);
 	s->call.lane = s->turn;
-	s->node = *n;
 	s->run.oldest_us = -1;
 	s->run.last_ms = -1;
 	s->state = node_state(&s->node, &s->run, clock_mono_us(), interval_ms, NULL);
@@ -32,6 +44,10 @@ void slot_free(struct slot *s)
 	ahead_done(&s->ahead);
 	transfer_call_done(&s->call);
 	explicit_bzero(&s->token, sizeof s->token);
+	free(s->flow);
+	free(s->ailing.since_us);
+	history_done(&s->history);
+	free(s->url);
 	free(s);
 }
 
@@ -50,19 +66,54 @@ int64_t slot_park_ms(const struct slot *s, int64_t now_us, int64_t period_ms)
 	return turn_ms <= period_ms / 8 ? period_ms : turn_ms;
 }
 
+static bool is_over(struct rate *r, int64_t now_us)
+{
+	return rate_pace(r, now_us) == 0;
+}
+
+void slot_moved(struct slot *s, uint64_t pulled, uint64_t pushed, uint64_t read, int64_t now_us)
+{
+	struct slot_flow *f = s->flow;
+	if (!f && pulled == 0 && pushed == 0 && read == 0)
+		return;
+	if (!f)
+		f = s->flow = calloc(1, sizeof *f);
+	if (!f)
+		err_out_of_memory();
+	rate_add(&f->pulled, pulled, now_us);
+	rate_add(&f->pushed, pushed, now_us);
+	rate_add(&f->read, read, now_us);
+	if (!is_over(&f->pulled, now_us) || !is_over(&f->pushed, now_us) || !is_over(&f->read, now_us))
+		return;
+	free(f);
+	s->flow = NULL;
+}
+
+static void note_begun(struct slot_ailing *a, unsigned begun)
+{
+	if (begun && !a->since_us)
+		a->since_us = calloc(AILMENTS, sizeof *a->since_us);
+	if (begun && !a->since_us)
+		err_out_of_memory();
+	for (int i = 0; begun && i < AILMENTS; i++)
+		if (begun & AILMENT_BIT(i))
+			a->since_us[i] = clock_wall_us();
+}
+
 static void settle_ailing(struct slot *s, const struct slot_moment *m)
 {
 	struct slot_ailing *a = &s->ailing;
 	unsigned now = outlook_ailing(&s->node, &s->run, m->mono_us, &m->own);
-	if (s->run.clock.chrony.state == CHRONY_UNKNOWN &&
+	if (s->run.clock.kept == CHRONY_UNKNOWN &&
 		s->run.clock.error_us < 0) /* started anew: soon known again */
 		now |= a->now & AILMENT_BIT(AILMENT_CLOCK_FREE);
-	unsigned begun = now & ~a->now;
-	for (int i = 0; begun && i < AILMENTS; i++)
-		if (begun & AILMENT_BIT(i))
-			a->since_us[i] = clock_wall_us();
+	note_begun(a, now & ~a->now);
 	a->now = now;
-	if (a->clock_heard || !s->run.clock.told || s->run.clock.chrony.state == CHRONY_UNKNOWN)
+	if (now == 0) {
+		free(a->since_us);
+		a->since_us = NULL;
+	}
+	if (a->clock_heard || !s->run.clock.told || s->run.clock.kept == CHRONY_UNKNOWN)
 		return;
 	a->clock_heard = true;
 	a->told |= now & AILMENT_BIT(AILMENT_CLOCK_FREE);

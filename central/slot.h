@@ -29,7 +29,12 @@
 struct slot_ailing {
 	unsigned now, told, stored; /* AILMENT_BIT(): as it is; as last logged; of the last events stored */
 	bool clock_heard;           /* a clock that nobody kept from the start is no news */
-	int64_t since_us[AILMENTS]; /* wall; of those in `now` */
+	int64_t *since_us;          /* AILMENTS of them, wall; of those in `now`: NULL where there is none */
+};
+
+/* What moved lately. */
+struct slot_flow {
+	struct rate pulled, pushed, read; /* records; places of its log */
 };
 
 #define SLOT_TELLS ((struct rate_rule){20, INT64_C(10000000)})
@@ -37,7 +42,6 @@ struct slot_ailing {
 enum slot_place { SLOT_IDLE, SLOT_WAITING, SLOT_READY, SLOT_WORKING, SLOT_HELD, SLOT_TRANSFER };
 
 struct slot {
-	char name[RECORD_OWNER_MAX + 1];
 	unsigned
 		turn; /* of SLOT_TURNS, by a hash of its name: when it is asked, and where its connection is */
 	enum slot_place place;
@@ -46,6 +50,7 @@ struct slot {
 	size_t heap_at;    /* waiting: its place among those that wait */
 
 	struct node node;
+	char *url, *title; /* of its row, both in one piece of memory */
 	struct node_run run;
 
 	/* What came in meanwhile; seen before the next request goes out. */
@@ -54,14 +59,14 @@ struct slot {
 	bool asked;   /* somebody wants it now */
 	bool edited;  /* a record of it was changed at the centre */
 
+	unsigned shrink; /* pages are halved this often: the line is slow */
 	struct exchange exchange;
 	struct transfer_call call;
 	struct token_memory token; /* as exchange and call */
 	struct ahead ahead;        /* the next page of a refill; `busy` under the lock */
-	bool answered;             /* call holds an answer to apply */
 	struct room_ticket room;   /* for the answer that is on its way or being applied */
+	bool answered;             /* call holds an answer to apply */
 	bool refused, untold;      /* our own store did not take its last answer, its last event (health.h) */
-	unsigned shrink;           /* pages are halved this often: the line is slow */
 	int64_t sent_us;           /* monotonic: when its last request was */
 	int64_t cancelled_us;      /* monotonic: when a parked pull was last cancelled; 0 = never */
 
@@ -72,17 +77,22 @@ struct slot {
 	struct slot_ailing ailing;
 	struct { /* a node that is up and down all the time tells its last word of it in a while */
 		struct ratelimit words, lines; /* of states and ailments; of the log's lines about answers */
-		bool held;                     /* words are, since some were told; */
-		uint64_t changes;              /* of the state since then */
-		uint64_t lines_held;           /* since one was written */
+		unsigned changes;              /* of the state since words were told */
+		unsigned lines_held;           /* since one was written */
+		bool held;                     /* words are, since then */
 	} telling;
-	uint64_t results[POLL_RESULTS];
-	struct rate pulled, pushed, read; /* records; places of its log */
+	uint32_t results[POLL_RESULTS];
+	struct slot_flow *flow; /* NULL: nothing moves, as at most nodes */
 	struct history history;
 };
 
-struct slot *slot_new(const struct node *n, int64_t interval_ms);
+struct slot *slot_new(const struct node_row *row, int64_t interval_ms);
+/* Follows what the store has of it. */
+void slot_take_row(struct slot *s, const struct node_row *row);
 void slot_free(struct slot *s); /* not in transfer */
+
+/* So much moved just now, perhaps nothing. */
+void slot_moved(struct slot *s, uint64_t pulled, uint64_t pushed, uint64_t read, int64_t now_us);
 
 /*
  * A period has so many turns.  Nodes are spread over them; those of one turn are asked together, come back together unless

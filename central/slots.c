@@ -55,7 +55,7 @@ static size_t place_of(const struct slots *s, const char *name)
 	size_t low = 0, high = s->n;
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
-		if (strcmp(s->at[mid]->name, name) < 0)
+		if (strcmp(s->at[mid]->node.name, name) < 0)
 			low = mid + 1;
 		else
 			high = mid;
@@ -66,18 +66,18 @@ static size_t place_of(const struct slots *s, const char *name)
 struct slot *slots_find(const struct slots *s, const char *name)
 {
 	size_t i = place_of(s, name);
-	return i < s->n && !strcmp(s->at[i]->name, name) ? s->at[i] : NULL;
+	return i < s->n && !strcmp(s->at[i]->node.name, name) ? s->at[i] : NULL;
 }
 
 size_t slots_after(const struct slots *s, const char *name)
 {
 	size_t i = place_of(s, name);
-	return i < s->n && !strcmp(s->at[i]->name, name) ? i + 1 : i;
+	return i < s->n && !strcmp(s->at[i]->node.name, name) ? i + 1 : i;
 }
 
 void slots_insert(struct slots *s, struct slot *slot)
 {
-	size_t i = place_of(s, slot->name);
+	size_t i = place_of(s, slot->node.name);
 	if (s->n == s->cap) {
 		s->cap = s->cap ? 2 * s->cap : 16;
 		s->at = realloc(s->at, s->cap * sizeof *s->at);
@@ -92,7 +92,7 @@ void slots_insert(struct slots *s, struct slot *slot)
 
 void slots_forget(struct slots *s, struct slot *slot)
 {
-	size_t i = place_of(s, slot->name);
+	size_t i = place_of(s, slot->node.name);
 	assert(i < s->n && s->at[i] == slot);
 	memmove(s->at + i, s->at + i + 1, (s->n - i - 1) * sizeof *s->at);
 	s->n--;

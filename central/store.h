@@ -62,6 +62,10 @@ struct store_config {
  */
 enum err store_open(struct store **ret, const struct store_config *c, struct reason *why) MUST_USE;
 void store_close(struct store *st); /* NULL is allowed */
+/* The embedded store: has it written since it was last asked, or does it now? */
+bool store_wrote(struct store *st);
+/* Gives back the memory of what it keeps of the file, which is of most use to who writes. */
+void store_rest(struct store *st);
 /* Other values of the configuration's three, from the next transaction on. */
 void store_retune(struct store *st, enum merge_policy policy, uint64_t events_kept, uint64_t audit_kept);
 const char *store_kind(const struct store *st); /* "sqlite", "postgresql" */
@@ -80,13 +84,15 @@ struct epoch store_centre_id(const struct store *st);
 /* --- nodes --- */
 
 struct nodes {
-	struct node *at; /* by name */
+	struct node_row *at; /* by name */
 	size_t n;
 };
 void nodes_done(struct nodes *ns);
 enum err store_nodes(struct store *st, struct nodes *ret, struct reason *why) MUST_USE;
 /* GONE: never added, or removed. */
 enum err store_node(struct store *st, const char *name, struct node *ret, struct reason *why) MUST_USE;
+enum err store_node_row(
+	struct store *st, const char *name, struct node_row *ret, struct reason *why) MUST_USE;
 #define STORE_NODES_MAX 20000
 /* CONFLICT: the name or URL is taken, or there are STORE_NODES_MAX.  A removed node continues where it was. */
 enum err store_node_add(struct store *st, const struct author *by, const char *name, const char *url,

@@ -76,6 +76,38 @@ static void pool_return(struct pool *p, struct db *db)
 	pthread_mutex_unlock(&p->lock);
 }
 
+/* --- the embedded store's memory --- */
+
+bool store_wrote(struct store *st)
+{
+	struct pool *p = &st->writers;
+	bool wrote;
+
+	if (st->postgres)
+		return false;
+	pthread_mutex_lock(&p->lock);
+	wrote = p->n_free == 0 || db_lite_wrote(p->free[0]);
+	pthread_mutex_unlock(&p->lock);
+	return wrote;
+}
+
+/* Those that are in use are not at rest. */
+static void pool_rest(struct pool *p)
+{
+	pthread_mutex_lock(&p->lock);
+	for (unsigned i = 0; i < p->n_free; i++)
+		db_lite_rest(p->free[i]);
+	pthread_mutex_unlock(&p->lock);
+}
+
+void store_rest(struct store *st)
+{
+	if (st->postgres)
+		return;
+	pool_rest(&st->writers);
+	pool_rest(&st->readers);
+}
+
 /* --- transactions --- */
 
 static void fresh_actor(struct store *st)

@@ -36,7 +36,7 @@ static enum err editing_owner(struct editing *ed, struct span owner, struct reas
 	if (ed->owner_known && span_is(owner, ed->owner.name))
 		return OK;
 	editing_flush(ed);
-	ed->owner_known = store_load_node(ed->st, ed->db, owner, &ed->owner) && ed->owner.url[0];
+	ed->owner_known = store_load_node(ed->st, ed->db, owner, &ed->owner) && ed->owner.there;
 	if (!ed->owner_known)
 		return fail(GONE, why, "no node %.*s", (int)owner.len, owner.at);
 	return OK;

@@ -36,7 +36,7 @@ static enum err move_node(struct store *st, struct db *db, const char *name, con
 	struct node n;
 
 	store_lock_owner(st, db, span_of(name));
-	if (!store_load_node(st, db, span_of(name), &n) || !n.url[0])
+	if (!store_load_node(st, db, span_of(name), &n) || !n.there)
 		return fail(GONE, why, "no node %s", name);
 	if (!node_sync_same_basis(&n.sync, basis))
 		return fail(CONFLICT, why, "node %s has moved on", name);

@@ -74,13 +74,32 @@ void store_read_node(struct store *st, struct stmt q, int col, struct node *n)
 {
 	memset(n, 0, sizeof(*n));
 	COPY_TEXT(n->name, stmt_col_text(q, col));
-	COPY_TEXT(n->title, stmt_col_text(q, col + 1));
-	COPY_TEXT(n->url, stmt_col_text(q, col + 2));
+	n->there = stmt_col_text(q, col + 2).len > 0;
 	n->paused = stmt_col_i64(q, col + 3);
 	n->rotation = stmt_col_u64(q, col + 4);
 	n->added_at_us = stmt_col_i64(q, col + 5);
 	read_sync(q, col + 6, &n->sync);
 	n->sync.life = atomic_load(&st->life);
+}
+
+static void read_row(struct store *st, struct stmt q, int col, struct node_row *r)
+{
+	store_read_node(st, q, col, &r->node);
+	COPY_TEXT(r->title, stmt_col_text(q, col + 1));
+	COPY_TEXT(r->url, stmt_col_text(q, col + 2));
+}
+
+bool store_load_row(struct store *st, struct db *db, struct span name, struct node_row *ret)
+{
+	struct stmt q = stmt_begin(db, SQL_CENTRAL_NODE_GET);
+	bool found;
+
+	stmt_text(q, 1, name);
+	found = stmt_step(q);
+	if (found)
+		read_row(st, q, 0, ret);
+	stmt_done(q);
+	return found;
 }
 
 bool store_load_node(struct store *st, struct db *db, struct span name, struct node *ret)
@@ -99,7 +118,7 @@ bool store_load_node(struct store *st, struct db *db, struct span name, struct n
 enum err store_check_basis(struct store *st, struct db *db, const char *name, const struct node_sync *basis,
 	struct node *n, struct reason *why)
 {
-	if (!store_load_node(st, db, span_of(name), n) || !n->url[0] || n->paused)
+	if (!store_load_node(st, db, span_of(name), n) || !n->there || n->paused)
 		return fail(CONFLICT, why, "node %s was removed or paused", name);
 	if (!node_sync_same_basis(&n->sync, basis))
 		return fail(CONFLICT, why, "node %s has moved on", name);
@@ -166,7 +185,7 @@ enum err store_nodes(struct store *st, struct nodes *ret, struct reason *why)
 			if (!ns.at)
 				err_out_of_memory();
 		}
-		store_read_node(st, q, 0, &ns.at[ns.n++]);
+		read_row(st, q, 0, &ns.at[ns.n++]);
 	}
 	stmt_done(q);
 	e = store_read_end(st, db, OK, why);
@@ -179,15 +198,25 @@ enum err store_nodes(struct store *st, struct nodes *ret, struct reason *why)
 
 enum err store_node(struct store *st, const char *name, struct node *ret, struct reason *why)
 {
+	struct node_row r;
+	enum err e = store_node_row(st, name, &r, why);
+
+	if (e == OK)
+		*ret = r.node;
+	return e;
+}
+
+enum err store_node_row(struct store *st, const char *name, struct node_row *ret, struct reason *why)
+{
 	struct db *db = store_read_begin(st);
-	struct node n;
-	bool there = store_load_node(st, db, span_of(name), &n) && n.url[0];
+	struct node_row r;
+	bool there = store_load_row(st, db, span_of(name), &r) && r.node.there;
 	enum err e = store_read_end(st, db, OK, why);
 
 	if (e != OK)
 		return e;
 	if (!there)
 		return fail(GONE, why, "no node %s", name);
-	*ret = n;
+	*ret = r;
 	return OK;
 }

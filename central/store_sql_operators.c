@@ -10,7 +10,7 @@
 #include "shared/clock.h"
 
 /* The part of a row that operators decide. */
-static void save_settings(struct db *db, const struct node *n)
+static void save_settings(struct db *db, const struct node_row *n)
 {
 	struct stmt q = stmt_begin(db, SQL_CENTRAL_NODE_SETTINGS);
 
@@ -19,23 +19,23 @@ static void save_settings(struct db *db, const struct node *n)
 		stmt_text(q, 2, span_of(n->url));
 	else
 		stmt_null(q, 2);
-	stmt_i64(q, 3, n->paused);
-	stmt_u64(q, 4, n->rotation);
-	stmt_i64(q, 5, n->added_at_us);
-	stmt_text(q, 6, span_of(n->name));
+	stmt_i64(q, 3, n->node.paused);
+	stmt_u64(q, 4, n->node.rotation);
+	stmt_i64(q, 5, n->node.added_at_us);
+	stmt_text(q, 6, span_of(n->node.name));
 	stmt_run(q);
 }
 
-static void insert_node(struct db *db, const struct node *n)
+static void insert_node(struct db *db, const struct node_row *n)
 {
 	struct stmt q = stmt_begin(db, SQL_CENTRAL_NODE_ADD);
 
-	stmt_text(q, 1, span_of(n->name));
+	stmt_text(q, 1, span_of(n->node.name));
 	stmt_text(q, 2, span_of(n->title));
 	stmt_text(q, 3, span_of(n->url));
-	stmt_i64(q, 4, n->paused);
-	stmt_u64(q, 5, n->rotation);
-	stmt_i64(q, 6, n->added_at_us);
+	stmt_i64(q, 4, n->node.paused);
+	stmt_u64(q, 5, n->node.rotation);
+	stmt_i64(q, 6, n->node.added_at_us);
 	stmt_run(q);
 }
 
@@ -66,12 +66,13 @@ static enum err check_room(struct db *db, struct reason *why)
 	return e;
 }
 
-static enum err set_texts(struct node *n, const char *url, const char *title, struct reason *why)
+static enum err set_texts(struct node_row *n, const char *url, const char *title, struct reason *why)
 {
 	if ((url && (!*url || strlen(url) >= sizeof(n->url))) || (title && strlen(title) >= sizeof(n->title)))
-		return fail(INVALID, why, "the URL or the title of node %s is too long", n->name);
+		return fail(INVALID, why, "the URL or the title of node %s is too long", n->node.name);
 	if (url)
 		memcpy(n->url, url, strlen(url) + 1);
+	n->node.there = n->url[0];
 	if (title)
 		memcpy(n->title, title, strlen(title) + 1);
 	return OK;
@@ -88,7 +89,7 @@ static void tell_node(struct store *st, struct db *db, const struct author *by, 
 
 /* What happened, by whom and to which node; as it was and is (NULL: it is not there). */
 static void tell_node_change(struct store *st, struct db *db, const struct event *what,
-	const struct node *before, const struct node *after, const char *text)
+	const struct node_row *before, const struct node_row *after, const char *text)
 {
 	struct audit change = {0};
 
@@ -97,23 +98,23 @@ static void tell_node_change(struct store *st, struct db *db, const struct event
 	audit_done(&change);
 }
 
-static enum err add_node(struct store *st, struct db *db, const struct author *by, struct node *n,
+static enum err add_node(struct store *st, struct db *db, const struct author *by, struct node_row *n,
 	const char *url, const char *title, struct reason *why)
 {
-	struct node before;
+	struct node_row before;
 	bool known;
 	enum err e;
 
-	store_lock_owner(st, db, span_of(n->name));
-	known = store_load_node(st, db, span_of(n->name), &before);
-	if (known && before.url[0])
-		return fail(CONFLICT, why, "node %s exists", n->name);
+	store_lock_owner(st, db, span_of(n->node.name));
+	known = store_load_row(st, db, span_of(n->node.name), &before);
+	if (known && before.node.there)
+		return fail(CONFLICT, why, "node %s exists", n->node.name);
 	if (known) {
 		*n = before;
-		n->paused = false;
+		n->node.paused = false;
 	}
-	n->added_at_us = clock_wall_us();
-	e = check_url_free(db, url, n->name, why);
+	n->node.added_at_us = clock_wall_us();
+	e = check_url_free(db, url, n->node.name, why);
 	if (e == OK)
 		e = check_room(db, why);
 	if (e == OK)
@@ -124,27 +125,27 @@ static enum err add_node(struct store *st, struct db *db, const struct author *b
 		save_settings(db, n);
 	else
 		insert_node(db, n);
-	tell_node_change(st, db, &(struct event){.kind = "node.added", .node = n->name, .by = by}, NULL, n,
-		known ? "the node was added again and continues where it was" : "the node was added");
+	tell_node_change(st, db, &(struct event){.kind = "node.added", .node = n->node.name, .by = by}, NULL,
+		n, known ? "the node was added again and continues where it was" : "the node was added");
 	return OK;
 }
 
 enum err store_node_add(struct store *st, const struct author *by, const char *name, const char *url,
 	const char *title, struct reason *why)
 {
-	struct node n = {.paused = false};
+	struct node_row n = {.node.paused = false};
 	struct db *db;
 
 	if (!record_owner_ok(span_of(name)))
 		return fail(INVALID, why, "%s is not a node's name", name);
-	memcpy(n.name, name, strlen(name));
+	memcpy(n.node.name, name, strlen(name));
 	db = store_write_begin(st);
 	return store_write_end(st, db, add_node(st, db, by, &n, url, title, why), why);
 }
 
 /* --- many at once --- */
 
-static void insert_nodes(struct db *db, const struct node *ns, size_t n, int64_t now_us)
+static void insert_nodes(struct db *db, const struct node_row *ns, size_t n, int64_t now_us)
 {
 	struct buf names = {0}, urls = {0};
 	struct stmt q = stmt_begin(db, SQL_POSTGRES_MANY_NODES_ADD);
@@ -152,7 +153,7 @@ static void insert_nodes(struct db *db, const struct node *ns, size_t n, int64_t
 	binary_array(&names, BINARY_TEXT, n);
 	binary_array(&urls, BINARY_TEXT, n);
 	for (size_t i = 0; i < n; i++) {
-		binary_put_bytes(&names, span_of(ns[i].name));
+		binary_put_bytes(&names, span_of(ns[i].node.name));
 		binary_put_bytes(&urls, span_of(ns[i].url));
 	}
 	stmt_i64(q, 1, now_us);
@@ -166,7 +167,7 @@ static void insert_nodes(struct db *db, const struct node *ns, size_t n, int64_t
 }
 
 static void tell_added(
-	struct store *st, struct db *db, const struct author *by, const struct node *ns, size_t n)
+	struct store *st, struct db *db, const struct author *by, const struct node_row *ns, size_t n)
 {
 	struct arena a = {0};
 	struct event *evs = arena_alloc(&a, (n + 1) * sizeof(*evs));
@@ -176,7 +177,7 @@ static void tell_added(
 		(void)audit_node(&changes[i], NULL, &ns[i]);
 		evs[i] = (struct event){.level = LOG_INFO,
 			.kind = "node.added",
-			.node = ns[i].name,
+			.node = ns[i].node.name,
 			.text = {"the node was added"},
 			.by = by,
 			.audit = &changes[i]};
@@ -189,27 +190,28 @@ static void tell_added(
 
 /* Those of which the store knows nothing are the first *ret of `ns`. */
 static enum err take_unknown(struct store *st, struct db *db, struct node_wanted *nodes, size_t n,
-	struct node *ns, size_t *ret, struct reason *why)
+	struct node_row *ns, size_t *ret, struct reason *why)
 {
 	struct arena a = {0};
 	const char **names = arena_alloc(&a, (n + 1) * sizeof(*names));
+	struct node *known = arena_alloc(&a, (n + 1) * sizeof(*known));
 	int64_t now_us = clock_wall_us();
 	enum err e = OK;
 
 	for (size_t i = 0; i < n; i++)
 		names[i] = nodes[i].name;
-	store_load_nodes(st, db, names, n, ns, NULL);
+	store_load_nodes(st, db, names, n, known, NULL);
 	*ret = 0;
 	for (size_t i = 0; e == OK && i < n; i++) {
-		struct node *to = &ns[*ret];
+		struct node_row *to = &ns[*ret];
 
-		nodes[i].added = !ns[i].name[0];
+		nodes[i].added = !known[i].name[0];
 		if (!nodes[i].added)
 			continue;
-		*to = (struct node){.added_at_us = now_us};
-		(void)snprintf(to->name, sizeof(to->name), "%s", nodes[i].name);
+		*to = (struct node_row){.node.added_at_us = now_us};
+		(void)snprintf(to->node.name, sizeof(to->node.name), "%s", nodes[i].name);
 		e = set_texts(to, nodes[i].url, NULL, why);
-		store_touch_owner(st, span_of(to->name));
+		store_touch_owner(st, span_of(to->node.name));
 		++*ret;
 	}
 	arena_done(&a);
@@ -219,7 +221,7 @@ static enum err take_unknown(struct store *st, struct db *db, struct node_wanted
 enum err store_nodes_add(
 	struct store *st, const struct author *by, struct node_wanted *nodes, size_t n, struct reason *why)
 {
-	struct node *ns = calloc(n + 1, sizeof(*ns));
+	struct node_row *ns = calloc(n + 1, sizeof(*ns));
 	struct db *db;
 	size_t unknown;
 	enum err e;
@@ -230,7 +232,7 @@ enum err store_nodes_add(
 	e = take_unknown(st, db, nodes, n, ns, &unknown, why);
 	if (e == OK && unknown > 0) {
 		if (st->postgres)
-			insert_nodes(db, ns, unknown, ns[0].added_at_us);
+			insert_nodes(db, ns, unknown, ns[0].node.added_at_us);
 		for (size_t i = 0; !st->postgres && i < unknown; i++)
 			insert_node(db, &ns[i]);
 		tell_added(st, db, by, ns, unknown);
@@ -242,16 +244,16 @@ enum err store_nodes_add(
 
 /* Loads a node that is there, else fails. */
 static enum err get_node(
-	struct store *st, struct db *db, const char *name, struct node *n, struct reason *why)
+	struct store *st, struct db *db, const char *name, struct node_row *n, struct reason *why)
 {
 	store_lock_owner(st, db, span_of(name));
-	if (!store_load_node(st, db, span_of(name), n) || !n->url[0])
+	if (!store_load_row(st, db, span_of(name), n) || !n->node.there)
 		return fail(GONE, why, "no node %s", name);
 	return OK;
 }
 
 /* A URL, too, may be longer than a reason: both whole are in what the event says of before and after. */
-static void say_edit(const struct node *before, const struct node *now, struct reason *ret)
+static void say_edit(const struct node_row *before, const struct node_row *now, struct reason *ret)
 {
 	bool url = strcmp(before->url, now->url) != 0, title = strcmp(before->title, now->title) != 0;
 	struct buf text = {0};
@@ -266,9 +268,9 @@ static void say_edit(const struct node *before, const struct node *now, struct r
 }
 
 static enum err edit_texts(
-	struct db *db, struct node *n, const char *url, const char *title, struct reason *why)
+	struct db *db, struct node_row *n, const char *url, const char *title, struct reason *why)
 {
-	enum err e = url ? check_url_free(db, url, n->name, why) : OK;
+	enum err e = url ? check_url_free(db, url, n->node.name, why) : OK;
 
 	return e == OK ? set_texts(n, url, title, why) : e;
 }
@@ -278,7 +280,7 @@ enum err store_node_edit(struct store *st, const struct author *by, const char *
 {
 	struct db *db = store_write_begin(st);
 	struct reason told = {""};
-	struct node n, before;
+	struct node_row n, before;
 	enum err e = get_node(st, db, name, &n, why);
 
 	before = n;
@@ -288,8 +290,9 @@ enum err store_node_edit(struct store *st, const struct author *by, const char *
 		say_edit(&before, &n, &told);
 	if (told.text[0]) {
 		save_settings(db, &n);
-		tell_node_change(st, db, &(struct event){.kind = "node.changed", .node = n.name, .by = by},
-			&before, &n, told.text);
+		tell_node_change(st, db,
+			&(struct event){.kind = "node.changed", .node = n.node.name, .by = by}, &before, &n,
+			told.text);
 	}
 	e = store_write_end(st, db, e, why);
 	if (e == OK && ret_told)
@@ -300,7 +303,7 @@ enum err store_node_edit(struct store *st, const struct author *by, const char *
 enum err store_node_remove(struct store *st, const struct author *by, const char *name, struct reason *why)
 {
 	struct db *db = store_write_begin(st);
-	struct node n, before;
+	struct node_row n, before;
 	enum err e = get_node(st, db, name, &n, why);
 
 	if (e == OK) {
@@ -308,8 +311,8 @@ enum err store_node_remove(struct store *st, const struct author *by, const char
 		n.url[0] = '\0';
 		save_settings(db, &n);
 		tell_node_change(st, db,
-			&(struct event){.kind = "node.removed", .node = before.name, .by = by}, &before, NULL,
-			"the node was removed; its records stay");
+			&(struct event){.kind = "node.removed", .node = before.node.name, .by = by}, &before,
+			NULL, "the node was removed; its records stay");
 	}
 	return store_write_end(st, db, e, why);
 }
@@ -318,16 +321,17 @@ enum err store_node_pause(
 	struct store *st, const struct author *by, const char *name, bool paused, struct reason *why)
 {
 	struct db *db = store_write_begin(st);
-	struct node n, before;
+	struct node_row n, before;
 	enum err e = get_node(st, db, name, &n, why);
 
-	if (e == OK && n.paused != paused) {
+	if (e == OK && n.node.paused != paused) {
 		before = n;
-		n.paused = paused;
+		n.node.paused = paused;
 		save_settings(db, &n);
 		tell_node_change(st, db,
-			&(struct event){
-				.kind = paused ? "node.paused" : "node.resumed", .node = n.name, .by = by},
+			&(struct event){.kind = paused ? "node.paused" : "node.resumed",
+				.node = n.node.name,
+				.by = by},
 			&before, &n, paused ? "an operator paused the node" : "an operator resumed the node");
 	}
 	return store_write_end(st, db, e, why);
@@ -350,16 +354,16 @@ enum err store_node_rotate(struct store *st, const struct author *by, const char
 	uint64_t *ret_rotation, struct reason *why)
 {
 	struct db *db = store_write_begin(st);
-	struct node n = {0};
+	struct node_row n = {0};
 	enum err e = get_node(st, db, name, &n, why);
 
 	if (e == OK) {
-		n.rotation++;
+		n.node.rotation++;
 		save_settings(db, &n);
-		tell_rotated(st, db, by, name, n.rotation);
+		tell_rotated(st, db, by, name, n.node.rotation);
 	}
 	e = store_write_end(st, db, e, why);
 	if (e == OK)
-		*ret_rotation = n.rotation;
+		*ret_rotation = n.node.rotation;
 	return e;
 }

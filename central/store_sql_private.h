@@ -90,9 +90,10 @@ void store_note_proven(struct store *st, struct pull_apply *p);
 
 /* --- nodes and events (store_sql_nodes.c, store_sql_operators.c, store_sql_events.c) --- */
 
-/* False: never added (or the read failed).  A removed node is given with an empty URL. */
+/* False: never added (or the read failed).  A removed node is given as well. */
 bool store_load_node(struct store *st, struct db *db, struct span name, struct node *ret);
-/* The columns of a node's row, from `col` on. */
+bool store_load_row(struct store *st, struct db *db, struct span name, struct node_row *ret);
+/* The columns of a node's row, from `col` on, but for the texts. */
 void store_read_node(struct store *st, struct stmt q, int col, struct node *n);
 /* The node of an exchange, if the basis still stands; else CONFLICT. */
 enum err store_check_basis(struct store *st, struct db *db, const char *name, const struct node_sync *basis,

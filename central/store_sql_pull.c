@@ -160,7 +160,7 @@ static enum proof_verdict judge(struct db *db, struct pull_apply *p, const struc
 /* False: the page is stale. */
 static bool may_land(struct pull_apply *p, const struct node *n)
 {
-	if (!n->name[0] || !n->url[0] || n->paused)
+	if (!n->name[0] || !n->there || n->paused)
 		p->result = fail(CONFLICT, &p->why, "node %s was removed or paused", p->node);
 	else if (!node_sync_same_basis(&n->sync, p->basis))
 		p->result = fail(CONFLICT, &p->why, "node %s has moved on", p->node);

@@ -178,7 +178,7 @@ enum err store_quarantine_drop(struct store *st, const struct author *by, uint64
 
 	if (!open_kept(&m, id, &k, &n)) {
 		e = fail(GONE, why, "nothing in quarantine has the number %llu", (unsigned long long)id);
-	} else if (n.url[0] && k.generation == n.sync.generation) {
+	} else if (n.there && k.generation == n.sync.generation) {
 		e = fail(CONFLICT, why,
 			"%s still holds this version of %.*s, and would bring it again: write the record "
 			"anew there",

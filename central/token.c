@@ -33,11 +33,26 @@ void token_of_node(const char *secrets, const struct node *n, char ret[65])
 		derive(secret, n->name, n->rotation, ret);
 }
 
+static bool is_marked(const char *token, const struct token_mark *m)
+{
+	return strncmp(token, m->hex, sizeof m->hex - 1) == 0;
+}
+
+static void mark(const char *token, struct token_mark *ret)
+{
+	memcpy(ret->hex, token, sizeof ret->hex - 1);
+}
+
+static bool mark_equal(const struct token_mark *a, const struct token_mark *b)
+{
+	return strcmp(a->hex, b->hex) == 0;
+}
+
 /* The place of the one that is known to be taken; 0 also for: none is, as nothing older is to be preferred then. */
 static unsigned known_place(const struct tokens *t, const struct token_memory *m)
 {
 	for (unsigned i = 1; i < t->n; i++)
-		if (strcmp(t->at[i], m->taken) == 0)
+		if (is_marked(t->at[i], &m->taken))
 			return i;
 	return 0;
 }
@@ -45,7 +60,7 @@ static unsigned known_place(const struct tokens *t, const struct token_memory *m
 /* After the first of an attempt was refused. */
 static unsigned other_place(const struct tokens *t, struct token_memory *m, unsigned known)
 {
-	if (strcmp(m->shown, t->at[0]) != 0)
+	if (!is_marked(t->at[0], &m->shown))
 		return 0;
 	return known > 0 ? known : 1 + m->tried++ % (t->n - 1);
 }
@@ -60,12 +75,12 @@ void token_choose(
 	const struct tokens *t, int64_t now_us, int64_t again_us, struct token_memory *m, char ret[65])
 {
 	unsigned known = known_place(t, m), place = 0;
-	bool is_new = t->n == 0 || strcmp(m->newest, t->at[0]) != 0;
+	bool is_new = t->n == 0 || !is_marked(t->at[0], &m->newest);
 	m->second = m->again && !is_new && t->n > 1;
 	m->again = m->other = false;
 	ret[0] = 0;
 	if (t->n == 0) {
-		m->shown[0] = 0;
+		m->shown.hex[0] = 0;
 		return;
 	}
 	if (m->second)
@@ -73,30 +88,30 @@ void token_choose(
 	else if (!is_new && now_us - m->newest_us < again_us)
 		place = known;
 	/* Who took the newest needs no other. */
-	m->other = !m->second && t->n > 1 && strcmp(m->taken, t->at[0]) != 0;
+	m->other = !m->second && t->n > 1 && !is_marked(t->at[0], &m->taken);
 	memcpy(ret, t->at[place], sizeof t->at[place]);
-	memcpy(m->shown, ret, sizeof m->shown);
+	mark(ret, &m->shown);
 	if (place > 0)
 		return;
-	memcpy(m->newest, ret, sizeof m->newest);
+	mark(ret, &m->newest);
 	m->newest_us = now_us;
 }
 
 bool token_refused(struct token_memory *m)
 {
 	/* Taken until now, and the newest was not a moment ago: so the node is being given that one just now. */
-	bool moved = m->second && strcmp(m->shown, m->taken) == 0 && strcmp(m->shown, m->newest) != 0;
+	bool moved = m->second && mark_equal(&m->shown, &m->taken) && !mark_equal(&m->shown, &m->newest);
 	m->again = m->other || moved;
 	if (m->second) /* what was known is no longer so */
-		m->taken[0] = 0;
+		m->taken.hex[0] = 0;
 	return m->again;
 }
 
 enum node_token token_taken(struct token_memory *m)
 {
-	memcpy(m->taken, m->shown, sizeof m->taken);
+	m->taken = m->shown;
 	m->tried = 0;
-	if (!m->taken[0])
+	if (!m->taken.hex[0])
 		return NODE_TOKEN_UNKNOWN;
-	return strcmp(m->shown, m->newest) == 0 ? NODE_TOKEN_NEWEST : NODE_TOKEN_BEFORE;
+	return mark_equal(&m->shown, &m->newest) ? NODE_TOKEN_NEWEST : NODE_TOKEN_BEFORE;
 }

@@ -30,15 +30,20 @@ void tokens_of_node(const char *secrets, const struct node *n, struct tokens *re
 /* The newest; "" when there is no secret. */
 void token_of_node(const char *secrets, const struct node *n, char ret[65]);
 
+/* A token's beginning, which tells it from others and is of no use to anybody.  "" = none. */
+struct token_mark {
+	char hex[17];
+};
+
 /* What this run knows of a node's tokens.  A zeroed struct knows nothing. */
 struct token_memory {
-	char taken[65];     /* the one that it took last; "" = not known */
-	char newest[65];    /* as it was when last shown */
-	char shown[65];     /* now */
-	int64_t newest_us;  /* monotonic: when it was shown last */
-	unsigned tried;     /* of the older ones, while none is known to be taken */
-	bool second, other; /* this is the attempt's second; there is another to try */
-	bool again;         /* the next is the second */
+	struct token_mark taken;  /* the one that it took last; "" = not known */
+	struct token_mark newest; /* as it was when last shown */
+	struct token_mark shown;  /* now */
+	int64_t newest_us;        /* monotonic: when it was shown last */
+	unsigned tried;           /* of the older ones, while none is known to be taken */
+	bool second, other;       /* this is the attempt's second; there is another to try */
+	bool again;               /* the next is the second */
 };
 /* How long a node that takes an older one is not asked whether it takes the newest: ten intervals, from a second to a minute. */
 int64_t token_again_us(int64_t interval_ms);

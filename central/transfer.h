@@ -56,15 +56,15 @@ struct transfer_call {
 	unsigned lane;    /* any number, always the same for the same node: its connections are found there */
 	struct span body; /* NDJSON for a POST; borrowed until done */
 	enum coding body_coding; /* of `body`: see transfer_call_takes() */
-	size_t content_bytes;    /* what `body` holds; for its owner */
+	enum coding_use
+		packing; /* of answers; CODING_AUTO: not over loopback, where it costs more than it saves */
+	size_t content_bytes; /* what `body` holds; for its owner */
 	const char *content_type;
 	bool minimal;       /* the least answer is enough: HTTP_PREFER_MINIMAL */
-	char token[65];     /* "" = none */
+	char *token;        /* NULL = none; transfer_call_show(); wiped and freed once the request is made */
 	int64_t timeout_ms; /* of the whole; connecting has less */
 	size_t max_bytes;   /* of the answer's body, as its content and as it comes */
-	enum coding_use
-		packing;   /* of answers; CODING_AUTO: not over loopback, where it costs more than it saves */
-	size_t kept_bytes; /* of these so many are none of the budget's */
+	size_t kept_bytes;  /* of these so many are none of the budget's */
 	struct transfer_budget *budget; /* NULL: it takes of none; outlives the call, which keeps to one */
 	transfer_done_fn *done;
 	void *ctx;
@@ -73,9 +73,9 @@ struct transfer_call {
 		answer; /* .body is a span of `reply`; both, and .why, until it is dropped or starts again */
 	struct buf reply;
 	size_t wire_bytes; /* of the body as it came */
-	bool packed;       /* it came packed */
 	/* How the other end says that bodies may come; of the last answer.  Its owner forgets it where the next call goes elsewhere. */
 	enum coding takes;
+	bool packed; /* it came packed */
 	bool cancelled;
 	bool too_large; /* more than max_bytes came */
 
@@ -85,31 +85,34 @@ struct transfer_call {
 		void *headers, *addresses;
 		char *name; /* to be looked up; NULL: its URL has an address */
 		unsigned port;
-		atomic_bool cancel;
-		bool running;                 /* with libcurl; else waiting for its name */
 		enum address_verdict verdict; /* of the last address that was to be connected to */
+		int socket;                   /* -1: libcurl has not waited for it yet */
+		atomic_bool cancel;
+		bool running;      /* with libcurl; else waiting for its name */
+		bool head_over;    /* its last line came */
+		bool crowded_out;  /* of the budget */
+		bool flooded;      /* more came than an answer of max_bytes takes, in whatever part of it */
+		bool packs;        /* packed answers are welcome */
+		bool plain;        /* no TLS */
+		bool in_the_clear; /* blocked for that */
+		bool carried; /* the last one came to an end over a connection, which is still open, as a rule */
+		bool begun; /* it was looked at */
 		size_t head_bytes;
-		bool head_over;                 /* its last line came */
-		bool crowded_out;               /* of the budget */
-		size_t charged;                 /* on it */
+		size_t charged;                 /* on the budget */
 		struct transfer_running *among; /* those with libcurl */
-		bool packs;                     /* packed answers are welcome */
-		bool flooded;        /* more came than an answer of max_bytes takes, in whatever part of it */
-		int socket;          /* -1: libcurl has not waited for it yet */
-		bool begun;          /* it was looked at: */
-		uint64_t wire_begin; /* what had come over it before, but for what libcurl reads at once */
-		int64_t start_us;    /* monotonic; while waiting for its name: of that */
+		uint64_t
+			wire_begin; /* begun: what had come over it before, but for what libcurl reads at once */
+		int64_t start_us; /* monotonic; while waiting for its name: of that */
 		int64_t due_us,
 			connect_due_us; /* monotonic: when it is late; to have a connection, 0 = it has */
-		bool carried; /* the last one came to an end over a connection, which is still open, as a rule */
 		struct transfer_call *next, **at;
 		const struct networks *allowed;
 		const struct tls *tls;
-		bool plain;        /* no TLS */
-		bool in_the_clear; /* blocked for that */
 	} own;
 };
 void transfer_call_done(struct transfer_call *call); /* only an idle one */
+/* The next request shows this token, of which it keeps a copy; "" = none. */
+void transfer_call_show(struct transfer_call *call, const char *token);
 /* How the next body is best sent to where the last one went, over the same line. */
 enum coding transfer_call_takes(const struct transfer_call *call);
 /* The answer is no longer needed: frees `reply`, why there is none, and what it took of the budget.  Only of an idle one. */

@@ -190,6 +190,24 @@ static void add_header(struct transfer_call *call, const char *name, const char 
 	buf_done(&line);
 }
 
+static void forget_token(struct transfer_call *call)
+{
+	if (call->token)
+		explicit_bzero(call->token, strlen(call->token));
+	free(call->token);
+	call->token = NULL;
+}
+
+void transfer_call_show(struct transfer_call *call, const char *token)
+{
+	forget_token(call);
+	if (!token[0])
+		return;
+	call->token = strdup(token);
+	if (!call->token)
+		err_out_of_memory();
+}
+
 /* Certificate and Host stay the name's; libcurl finds the name in its table and asks nobody. */
 static void set_addresses(CURL *easy, struct transfer_call *call, const struct addresses *found)
 {
@@ -283,8 +301,9 @@ void transfer_call_prepare(struct transfer_call *call, const struct addresses *f
 		set_get(h);
 	if (call->own.packs)
 		add_header(call, "Accept-Encoding: ", CODING_ACCEPTED);
-	if (call->token[0])
+	if (call->token)
 		add_header(call, "Authorization: Bearer ", call->token);
+	forget_token(call);
 	if (call->own.headers)
 		curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, (struct curl_slist *)call->own.headers);
 	call->own.start_us = clock_mono_us();
@@ -350,6 +369,7 @@ void transfer_call_close(struct transfer_call *call)
 	call->answer.t_done_us = clock_wall_us();
 	call->answer.took_us = clock_mono_us() - call->own.start_us;
 	call->answer.body = buf_span(&call->reply);
+	forget_token(call); /* if no request was made */
 	drop_list(call, CURLOPT_HTTPHEADER, &call->own.headers);
 	drop_list(call, CURLOPT_RESOLVE, &call->own.addresses);
 }
@@ -359,6 +379,7 @@ void transfer_call_done(struct transfer_call *call)
 	transfer_handle_free(call->own.handle);
 	buf_done(&call->url);
 	free(call->own.name);
+	forget_token(call);
 	transfer_call_drop(call);
 	explicit_bzero(call, sizeof *call);
 }

@@ -43,7 +43,8 @@ static void set_limits(CURL *easy)
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, -1L); /* else its table is walked after each call */
+	curl_easy_setopt(
+		easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L); /* connections are kept, addresses need not be */
 }
 
 static void set_up(struct transfer_handle *h, struct transfer_loop *l)

@@ -32,6 +32,9 @@ struct lite_config {
  * changed. */
 enum err lite_open(struct lite **ret, const struct lite_config *c, struct reason *why) MUST_USE;
 void lite_close(struct lite *l);
+/* Between transactions. */
+bool lite_wrote(struct lite *l); /* since it was last asked, or opened */
+void lite_rest(struct lite *l);  /* gives back the memory of the pages that are kept of the file */
 
 /* Takes FILE.lock for this process until lite_unlock(); DENIED when another holds it.  -1 for an in-memory
  * URI. */

@@ -317,6 +317,18 @@ enum err lite_open(struct lite **ret, const struct lite_config *c, struct reason
 	return OK;
 }
 
+bool lite_wrote(struct lite *l)
+{
+	int64_t before = l->written;
+	l->written = sqlite3_total_changes64(l->db);
+	return l->written != before;
+}
+
+void lite_rest(struct lite *l)
+{
+	(void)sqlite3_db_release_memory(l->db);
+}
+
 void lite_close(struct lite *l)
 {
 	if (!l)

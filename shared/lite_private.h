@@ -32,7 +32,8 @@ struct lite {
 	const struct statements *queries;
 	sqlite3_stmt **stmt; /* one a query */
 	sqlite3_stmt *control[LITE_CONTROLS];
-	int depth; /* of savepoints, 0 = none */
+	int64_t written; /* rows, when it was last asked whether it wrote */
+	int depth;       /* of savepoints, 0 = none */
 	enum err failed;
 	int failed_depth; /* where the failure arose */
 	struct reason why;

@@ -376,7 +376,9 @@ static enum err read_all(
 	size_t n = argc > 0 ? (size_t)argc : 1;
 	*r = (struct reading){.o = o, .todo = OPTIONS_RUN, .config = from_environment(o, "config")};
 	state.source = arena_alloc(&state.texts, (o->n + 1) * sizeof *state.source);
-	r->given = arena_alloc(&state.texts, n * sizeof *r->given);
+	r->given = calloc(n, sizeof *r->given);
+	if (!r->given)
+		err_out_of_memory();
 	r->args.at = arena_alloc(&state.texts, n * sizeof *r->args.at);
 
 	enum err e = take_arguments(r, argc, argv, why);
@@ -391,6 +393,8 @@ static enum err read_all(
 		if (e == OK)
 			e = set_from_flags(r, why);
 	}
+	free(r->given); /* of thousands of nodes it is not little */
+	r->given = NULL;
 	return e;
 }
 

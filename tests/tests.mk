@@ -20,7 +20,7 @@ $(B)/tests/contract/test_store_quarantine: LDFLAGS += -Wl,--wrap=store_meet,--wr
 $(B)/tests/contract/test_store_bulk: LDFLAGS += -Wl,--wrap=store_heap_remove
 $(B)/tests/contract/test_api_away: LDFLAGS += -Wl,--wrap=store_record,--wrap=store_ping,--wrap=store_counts,--wrap=store_node_add
 $(B)/tests/contract/test_reload_nodes: LDFLAGS += -Wl,--wrap=db_begin,--wrap=stmt_begin
-$(filter $(B)/tests/contract/test_scheduler%,$(UNIT)): LDFLAGS += -Wl,--wrap=store_node,--wrap=store_apply_pages,--wrap=store_events_add,--wrap=log_event
+$(filter $(B)/tests/contract/test_scheduler%,$(UNIT)): LDFLAGS += -Wl,--wrap=store_node_row,--wrap=store_apply_pages,--wrap=store_events_add,--wrap=log_event
 $(B)/tests/contract/test_scheduler: LDFLAGS += -Wl,--wrap=transfer_start_soon
 $(B)/tests/contract/test_refill_four: LDFLAGS += -Wl,--wrap=store_push_page,--wrap=store_push_ahead
 $(B)/tests/contract/test_resolver: LDFLAGS += -Wl,--wrap=getaddrinfo,--wrap=freeaddrinfo,--wrap=clock_mono_us

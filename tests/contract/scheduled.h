@@ -44,7 +44,7 @@ struct lab {
 	struct scheduler *scheduler;
 };
 
-/* Called once, between a store_node() that found nobody and what its caller makes of that. */
+/* Called once, between a store_node_row() that found nobody and what its caller makes of that. */
 static struct {
 	_Atomic bool in_worker, in_test;
 	pthread_t test;
@@ -269,12 +269,12 @@ static inline void add_again(struct lab *l)
 	add(l, server_url(l->server));
 }
 
-enum err __real_store_node(struct store *st, const char *name, struct node *ret, struct reason *why);
-enum err __wrap_store_node(struct store *st, const char *name, struct node *ret, struct reason *why);
-enum err __wrap_store_node(struct store *st, const char *name, struct node *ret, struct reason *why)
+enum err __real_store_node_row(struct store *st, const char *name, struct node_row *ret, struct reason *why);
+enum err __wrap_store_node_row(struct store *st, const char *name, struct node_row *ret, struct reason *why);
+enum err __wrap_store_node_row(struct store *st, const char *name, struct node_row *ret, struct reason *why)
 {
 	enum err e = trouble.reads;
-	e = e == OK ? __real_store_node(st, name, ret, why) : refuse(e, why);
+	e = e == OK ? __real_store_node_row(st, name, ret, why) : refuse(e, why);
 	if (e != GONE)
 		return e;
 	bool test = pthread_equal(pthread_self(), overtaken.test);

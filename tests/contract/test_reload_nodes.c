@@ -84,7 +84,7 @@ STAGE_TEST(many_are_added_in_one_transaction_and_found_again_by_one_read)
 		assert_true(statements <= 20); /* SQLite's are no round trips */
 	assert_int_equal(nodes_of(g), 1 + NODES);
 	assert_int_equal(stage_events(g, "node.added"), 1 + NODES);
-	assert_string_equal(stage_node(g, "n0899").url, "http://127.0.0.1:10899");
+	assert_string_equal(stage_row(g, "n0899").url, "http://127.0.0.1:10899");
 	assert_int_equal(
 		store_events(g->store, &(struct event_query){.least_level = -1, .node = "n0899", .limit = 9},
 			&audit, &g->why),
@@ -103,7 +103,7 @@ STAGE_TEST(many_are_added_in_one_transaction_and_found_again_by_one_read)
 STAGE_TEST(one_that_does_not_go_is_named_and_changes_nothing)
 {
 	struct option_list l = list(g, 20), with_bad = list(g, 20);
-	struct node a = stage_node(g, "site-a");
+	struct node_row a = stage_row(g, "site-a");
 	char bad[80 + sizeof(a.url)], said[80 + sizeof(a.url)];
 	struct hash before = backstage_mark(g), after;
 
@@ -131,8 +131,8 @@ STAGE_TEST(what_was_removed_or_has_moved_is_set_too)
 	l = list(g, 25);
 	assert_int_equal(take(g, &l, NULL), OK);
 	assert_int_equal(nodes_of(g), 1 + 25);
-	assert_string_equal(stage_node(g, "n0003").url, "http://127.0.0.1:10003");
-	assert_string_equal(stage_node(g, "n0004").url, "http://127.0.0.1:10004");
+	assert_string_equal(stage_row(g, "n0003").url, "http://127.0.0.1:10003");
+	assert_string_equal(stage_row(g, "n0004").url, "http://127.0.0.1:10004");
 	assert_int_equal(stage_events(g, "node.added"), 1 + 25 + 1);
 	assert_int_equal(stage_events(g, "node.changed"), 1 + 1);
 }

@@ -100,12 +100,12 @@ static void test_another_title_leaves_the_parked_pull_alone(void **state)
 	for (int i = 0; i < 50; i++) {
 		MUST(store_node_edit(l->store, NULL, NODE, NULL, i % 2 ? "odd" : "even", NULL, &l->why));
 		scheduler_renamed(l->scheduler, NODE);
-		assert_string_equal(view(l).node.title, i % 2 ? "odd" : "even");
+		assert_string_equal(view(l).title, i % 2 ? "odd" : "even");
 	}
 	put_at_local(l, "meanwhile");
 	AWAIT(holds_one);
 	assert_int_equal(view(l).results[POLL_CANCELLED], 0);
-	assert_string_equal(view(l).node.title, "odd");
+	assert_string_equal(view(l).title, "odd");
 }
 
 static bool paused(struct lab *l, const struct node_view *v)

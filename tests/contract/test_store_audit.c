@@ -101,7 +101,7 @@ STAGE_TEST(no_event_without_a_change)
 	char owner[RECORD_OWNER_MAX + 1];
 
 	GOOD(store_node_pause(g->store, &ann, f->name, false, &g->why));
-	GOOD(store_node_edit(g->store, &ann, f->name, stage_node(g, f->name).url, "", &said, &g->why));
+	GOOD(store_node_edit(g->store, &ann, f->name, stage_row(g, f->name).url, "", &said, &g->why));
 	assert_string_equal(said.text, "");
 	assert_int_equal(store_node_add(g->store, &ann, f->name, "http://new/", "", &g->why), CONFLICT);
 	assert_int_equal(store_node_remove(g->store, &ann, "nobody", &g->why), GONE);

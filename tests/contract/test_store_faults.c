@@ -231,7 +231,8 @@ static struct stage *prepare_poison(enum stage_kind kind, struct far *f, bool ag
 /* The stored state without what chance and time put into a version made again. */
 static uint64_t state_of(struct stage *g)
 {
-	struct node n = stage_node(g, "site-a");
+	struct node_row r = stage_row(g, "site-a");
+	struct node n = r.node;
 	uint64_t records;
 	int64_t oldest;
 	struct keys ks = {0};
@@ -244,7 +245,7 @@ static uint64_t state_of(struct stage *g)
 	if (store_push_backlog(g->store, "site-a", &records, &oldest, &g->why) != OK)
 		return 0;
 	return n.sync.digest.count * 1000003 + n.sync.cursor * 10007 + n.sync.witness.seq * 1009 +
-	       n.paused * 17 + (n.title[0] != 0) * 23 + n.sync.quarantined * 19 + keys * 29 +
+	       n.paused * 17 + (r.title[0] != 0) * 23 + n.sync.quarantined * 19 + keys * 29 +
 	       stage_conflicts(g, NULL) * 101 + stage_events(g, "conflict") * 7 +
 	       stage_events(g, "pulled") * 11 + stage_events(g, "pushed") * 13 + records * 1000033;
 }

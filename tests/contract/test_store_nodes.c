@@ -13,14 +13,12 @@
 
 STAGE_TEST(a_node_has_a_name_and_a_url_of_its_own)
 {
-	struct node n = stage_node(g, "site-a");
-	char url[512];
+	struct node_row a = stage_row(g, "site-a");
 	struct nodes ns;
 
 	(void)f;
-	memcpy(url, n.url, sizeof(url));
 	assert_int_equal(store_node_add(g->store, NULL, "site-a", "http://other/", "", &g->why), CONFLICT);
-	assert_int_equal(store_node_add(g->store, NULL, "site-b", url, "", &g->why), CONFLICT);
+	assert_int_equal(store_node_add(g->store, NULL, "site-b", a.url, "", &g->why), CONFLICT);
 	assert_int_equal(store_node_add(g->store, NULL, "Site", "http://other/", "", &g->why), INVALID);
 	assert_int_equal(store_node_add(g->store, NULL, "site-c", "http://c/", "Grüße", &g->why), OK);
 	assert_int_equal(store_node_add(g->store, NULL, "site-b", "http://b/", NULL, &g->why), OK);
@@ -31,7 +29,7 @@ STAGE_TEST(a_node_has_a_name_and_a_url_of_its_own)
 	assert_int_equal(store_node_edit(g->store, NULL, "nobody", "http://b3/", NULL, NULL, &g->why), GONE);
 	assert_int_equal(store_nodes(g->store, &ns, &g->why), OK);
 	assert_int_equal(ns.n, 3);
-	assert_string_equal(ns.at[1].name, "site-b");
+	assert_string_equal(ns.at[1].node.name, "site-b");
 	assert_string_equal(ns.at[1].url, "http://b2/");
 	assert_string_equal(ns.at[1].title, "B");
 	assert_string_equal(ns.at[2].title, "Grüße");

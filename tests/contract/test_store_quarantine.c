@@ -209,7 +209,7 @@ STAGE_TEST(of_a_removed_node_it_can_be_dropped)
 	far_put(f, "r0001", "1");
 	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
 	assert_int_equal(drop(g, first_entry(g)), CONFLICT);
-	memcpy(url, stage_node(g, "site-a").url, sizeof(url));
+	memcpy(url, stage_row(g, "site-a").url, sizeof(url));
 	assert_int_equal(store_node_remove(g->store, NULL, "site-a", &g->why), OK);
 	assert_int_equal(drop(g, first_entry(g)), OK);
 	assert_int_equal(store_node_add(g->store, NULL, "site-a", url, "", &g->why), OK);

@@ -337,10 +337,10 @@ static void test_what_comes_behind_an_answer_is_not_the_next_one(void **state)
 static void test_a_post_carries_body_token_and_type(void **state)
 {
 	struct fixture *f = *state;
-	struct transfer_call c = {.method = HTTP_POST,
-		.body = span_of("{\"a\":1}\n"),
-		.content_type = "application/x-ndjson",
-		.token = "geheim"};
+	struct transfer_call c = {
+		.method = HTTP_POST, .body = span_of("{\"a\":1}\n"), .content_type = "application/x-ndjson"};
+	transfer_call_show(&c, "vergessen");
+	transfer_call_show(&c, "geheim");
 	run(f, &c, "/ok");
 	assert_int_equal(c.answer.result, POLL_OK);
 	assert_int_equal(peer_seen(&f->peer).requests, 1);
@@ -487,11 +487,11 @@ static void test_nothing_of_one_call_is_the_next_ones(void **state)
 	struct transfer_call first = {.method = HTTP_POST,
 		.body = span_of("{\"a\":1}\n"),
 		.content_type = "application/x-ndjson",
-		.token = "geheim",
 		.packing = CODING_ALWAYS};
 	struct transfer_call next = {.packing = CODING_ALWAYS}, refused = next;
 	struct peer gone;
 	int port = f->peer.port;
+	transfer_call_show(&first, "geheim");
 	run(f, &first, "/packs?all");
 	assert_int_equal(first.answer.result, POLL_OK);
 	assert_int_equal(transfer_call_takes(&first), CODING_ZSTD);

@@ -23,8 +23,8 @@ static void dump(struct buf *out)
 
 	MUST(store_nodes(d.centre.store, &ns, &why) == OK);
 	for (size_t i = 0; i < ns.n; i++)
-		buf_printf(
-			out, "%s %s %s %d\n", ns.at[i].name, ns.at[i].url, ns.at[i].title, ns.at[i].paused);
+		buf_printf(out, "%s %s %s %d\n", ns.at[i].node.name, ns.at[i].url, ns.at[i].title,
+			ns.at[i].node.paused);
 	nodes_done(&ns);
 	MUST(store_records(d.centre.store, &records, out, &why) == OK);
 	MUST(store_conflicts(d.centre.store, &(struct conflict_query){.limit = 1000}, out, &why) == OK);

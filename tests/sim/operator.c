@@ -45,10 +45,11 @@ void operator_unpause(struct world *w, struct site *s)
 
 void operator_add_again(struct world *w, struct site *s)
 {
-	struct node n = node_of(w, s);
+	struct node_row r;
 	struct reason why;
 
 	trace_line("%s removed and added again", s->name);
+	look(w, s, store_node_row(w->store, s->name, &r, &why), &why);
 	look(w, s, store_node_remove(w->store, NULL, s->name, &why), &why);
-	look(w, s, store_node_add(w->store, NULL, s->name, n.url, n.title, &why), &why);
+	look(w, s, store_node_add(w->store, NULL, s->name, r.url, r.title, &why), &why);
 }

@@ -81,11 +81,12 @@ void stage_each(enum merge_policy policy, stage_text *text)
 
 /* --- what is there --- */
 
-static void dump_node(struct buf *b, const struct node *n)
+static void dump_node(struct buf *b, const struct node_row *r)
 {
+	const struct node *n = &r->node;
 	const struct node_sync *s = &n->sync;
 
-	buf_printf(b, "%s '%s' %s paused %d rotation %llu\n", n->name, n->title, n->url, n->paused,
+	buf_printf(b, "%s '%s' %s paused %d rotation %llu\n", n->name, r->title, r->url, n->paused,
 		(unsigned long long)n->rotation);
 	buf_printf(b, " %s %llu ", s->epoch.hex, (unsigned long long)s->cursor);
 	position_encode(s->witness, b);
@@ -129,7 +130,7 @@ const char *stage_dump(struct stage *g)
 	MUST(store_nodes(g->store, &ns, &g->why));
 	for (size_t i = 0; i < ns.n; i++) {
 		dump_node(&b, &ns.at[i]);
-		dump_to_push(g, &b, &ns.at[i]);
+		dump_to_push(g, &b, &ns.at[i].node);
 	}
 	nodes_done(&ns);
 	MUST(store_records(g->store, &rq, &b, &g->why));
@@ -185,12 +186,17 @@ unsigned stage_events(struct stage *g, const char *kind)
 	return n;
 }
 
+struct node_row stage_row(struct stage *g, const char *name)
+{
+	struct node_row r;
+
+	MUST(store_node_row(g->store, name, &r, &g->why));
+	return r;
+}
+
 struct node stage_node(struct stage *g, const char *name)
 {
-	struct node n;
-
-	MUST(store_node(g->store, name, &n, &g->why));
-	return n;
+	return stage_row(g, name).node;
 }
 
 /* --- exchanges --- */

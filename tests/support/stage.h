@@ -54,6 +54,7 @@ void stage_meet(struct stage *g, struct far *f);
 void stage_reset(struct stage *g, const struct far *f); /* to its present epoch */
 void far_put_many(struct far *f, unsigned n);           /* r0000, r0001, … */
 struct node stage_node(struct stage *g, const char *name);
+struct node_row stage_row(struct stage *g, const char *name);
 
 /* One exchange each.  `ret` may be NULL. */
 enum err stage_pull(struct stage *g, const struct far *f, unsigned limit, struct pull_apply *ret);

@@ -19,7 +19,8 @@ static void test_success(void **state)
 	assert_int_equal(s.run.heard_mono_us, NOW);
 	assert_int_equal(s.run.counted.poll, s.x.poll);
 	assert_int_equal(s.run.counted.at_us, 2000000);
-	assert_string_equal(s.run.counted.damage.first, "r7");
+	assert_int_equal(s.run.counted.damaged, 2);
+	assert_string_equal(node_trouble(&s.run)->damaged, "r7");
 	assert_false(s.run.asked);
 	assert_int_equal(s.run.failures, 0);
 	assert_int_equal(s.run.last_result, POLL_OK);
@@ -399,7 +400,7 @@ static void test_clock(void **state)
 	assert_int_equal(measured(&s, NOW).error_us, 100);
 	assert_true(s.run.clock.told);
 	assert_int_equal(s.run.clock.error_us, 50);
-	assert_int_equal(s.run.clock.chrony.stratum, 3);
+	assert_int_equal(node_chrony(&s.run).stratum, 3);
 	/* the newest word of it counts, though it measured worse */
 	s.a.t_done_us += 50000;
 	s.out.end.clock_error_us = -1;
@@ -407,7 +408,8 @@ static void test_clock(void **state)
 	note(&s);
 	assert_int_equal(measured(&s, NOW).offset_us, 7000000);
 	assert_int_equal(s.run.clock.error_us, -1);
-	assert_int_equal(s.run.clock.chrony.state, CHRONY_SILENT);
+	assert_int_equal(node_chrony(&s.run).state, CHRONY_SILENT);
+	assert_null(s.run.clock.chrony);
 }
 
 /* Nonsense is not shown, and harms nobody. */

@@ -1,4 +1,5 @@
 /* SQLite's door: kinds and versions of files, sticky failures, savepoints, locks. */
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -469,6 +470,34 @@ static void a_file_taken_away_is_noticed(void **state)
 	lite_close(l);
 }
 
+/* As the heap counts it; a sanitizer's counts nothing. */
+static size_t in_use(void)
+{
+	return mallinfo2().uordblks;
+}
+
+static void at_rest_no_page_is_kept(void **state)
+{
+	struct place *p = *state;
+	struct lite *l = open_ok(p->file, true);
+	char kibibyte[1025];
+	memset(kibibyte, 'x', 1024);
+	kibibyte[1024] = 0;
+	lite_begin(l);
+	for (int64_t k = 0; k < 1000; k++)
+		put(l, k, kibibyte);
+	assert_int_equal(lite_commit(l, NULL), OK);
+	size_t full = in_use();
+	assert_true(lite_wrote(l));
+	assert_false(lite_wrote(l));
+	lite_rest(l);
+	assert_true(full == 0 || in_use() + 500000 < full);
+	lite_begin(l);
+	assert_int_equal(count(l), 1000);
+	lite_rollback(l, NULL);
+	lite_close(l);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -489,6 +518,7 @@ int main(void)
 		TEST(memory_is_shared_by_name),
 		TEST(one_process_holds_the_lock),
 		TEST(a_file_taken_away_is_noticed),
+		TEST(at_rest_no_page_is_kept),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

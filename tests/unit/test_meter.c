@@ -58,14 +58,57 @@ static void test_buckets_hold_what_is_not_above_them(void **state)
 
 static void test_the_ring_keeps_the_last(void **state)
 {
-	struct history h = {0};
+	struct history h = {.n = 0};
 	(void)state;
 	assert_int_equal(history_count(&h), 0);
 	for (int i = 0; i < HISTORY_MAX + 5; i++)
-		history_add(&h, (struct poll_seen){.at_us = i});
+		history_add(&h, (struct poll_seen){.at_us = i * S, .ms = i, .result = POLL_HTTP});
 	assert_int_equal(history_count(&h), HISTORY_MAX);
-	assert_int_equal(history_get(&h, 0).at_us, 5);
-	assert_int_equal(history_get(&h, HISTORY_MAX - 1).at_us, HISTORY_MAX + 4);
+	assert_int_equal(history_get(&h, 0).at_us, 5 * S);
+	assert_int_equal(history_get(&h, HISTORY_MAX - 1).at_us, (HISTORY_MAX + 4) * S);
+	assert_int_equal(history_get(&h, HISTORY_MAX - 1).ms, HISTORY_MAX + 4);
+	assert_int_equal(history_get(&h, HISTORY_MAX - 1).result, POLL_HTTP);
+	history_done(&h);
+	assert_int_equal(history_count(&h), 0);
+}
+
+/* Also over the place where the lower half of the milliseconds begins anew, and where somebody sets the clock back. */
+static void test_times_are_whole(void **state)
+{
+	const int64_t turn_us = (INT64_C(400) << 32) * 1000, days[] = {0, 8, -8, 0, 8};
+	struct history h = {.n = 0};
+	(void)state;
+	for (size_t i = 0; i < sizeof days / sizeof *days; i++)
+		history_add(&h, (struct poll_seen){.at_us = turn_us + days[i] * 86400 * S});
+	for (unsigned i = 0; i < 5; i++)
+		assert_true(history_get(&h, i).at_us == turn_us + days[i] * 86400 * S);
+	/* what is too far away is forgotten */
+	history_add(&h, (struct poll_seen){.at_us = turn_us + 9 * 86400 * S});
+	assert_int_equal(history_count(&h), 1);
+	assert_true(history_get(&h, 0).at_us == turn_us + 9 * 86400 * S);
+	history_add(&h, (struct poll_seen){.at_us = turn_us});
+	assert_int_equal(history_count(&h), 1);
+	history_done(&h);
+}
+
+static void test_what_was_moved_has_a_place_while_something_was(void **state)
+{
+	struct history h = {.n = 0}, copy;
+	(void)state;
+	history_add(&h, (struct poll_seen){.at_us = S});
+	assert_null(h.moved);
+	history_add(&h, (struct poll_seen){.at_us = 2 * S, .pulled = 7, .pushed = 70000});
+	assert_int_equal(history_get(&h, 0).pulled, 0);
+	assert_int_equal(history_get(&h, 1).pulled, 7);
+	assert_int_equal(history_get(&h, 1).pushed, UINT16_MAX); /* as much as fits */
+	history_copy(&h, &copy);
+	for (int i = 0; i < HISTORY_MAX; i++)
+		history_add(&h, (struct poll_seen){.at_us = (3 + i) * S});
+	assert_null(h.moved);
+	assert_int_equal(history_get(&h, HISTORY_MAX - 1).pulled, 0);
+	assert_int_equal(history_get(&copy, 1).pulled, 7);
+	history_done(&copy);
+	history_done(&h);
 }
 
 int main(void)
@@ -75,6 +118,8 @@ int main(void)
 		cmocka_unit_test(test_a_pace_is_that_since_it_began_to_move),
 		cmocka_unit_test(test_buckets_hold_what_is_not_above_them),
 		cmocka_unit_test(test_the_ring_keeps_the_last),
+		cmocka_unit_test(test_times_are_whole),
+		cmocka_unit_test(test_what_was_moved_has_a_place_while_something_was),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -218,12 +218,14 @@ static void stale_answer(struct node *n, struct node_run *run)
 static void damaged(struct node *n, struct node_run *run)
 {
 	(void)n;
-	run->counted.damage = (struct page_damage){.known = true, .records = 2, .first = "r7"};
+	run->counted.known = true;
+	run->counted.damaged = 2;
+	strcpy(node_troubled(run)->damaged, "r7");
 }
 static void counted_whole(struct node *n, struct node_run *run)
 {
 	(void)n;
-	run->counted.damage.known = true;
+	run->counted.known = true;
 }
 static void quarantined(struct node *n, struct node_run *run)
 {

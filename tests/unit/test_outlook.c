@@ -22,7 +22,7 @@ static const struct epoch e2 = {"22222222222222222222222222222222"};
 struct scene {
 	struct node node;
 	struct node_run run;
-	uint64_t results[POLL_RESULTS];
+	uint32_t results[POLL_RESULTS];
 	struct outlook_seen seen;
 	struct outlook_question question;
 };
@@ -32,7 +32,6 @@ static void begin(struct scene *s)
 {
 	*s = (struct scene){
 		.node = {.name = "a",
-			.url = "http://a:1",
 			.sync = {.epoch = e1, .cursor = 5, .witness = {.seq = 5}, .swept = true}}};
 	s->run = (struct node_run){.heard = true,
 		.heard_at_us = WALL - 2 * SECOND,
@@ -48,7 +47,8 @@ static void begin(struct scene *s)
 	s->run.proof.seq = 5;
 	s->run.proof.poll = 9;
 	s->run.proof.digest.count = 12;
-	s->seen = (struct outlook_seen){.turn = OUTLOOK_PLANNED,
+	s->seen = (struct outlook_seen){.url = "http://a:1",
+		.turn = OUTLOOK_PLANNED,
 		.now_us = NOW,
 		.wall_us = WALL,
 		.due_us = -1,
@@ -247,7 +247,9 @@ static void quarantined(struct scene *s)
 }
 static void damaged(struct scene *s)
 {
-	s->run.counted.damage = (struct page_damage){.known = true, .records = 3, .first = "r7"};
+	s->run.counted.known = true;
+	s->run.counted.damaged = 3;
+	strcpy(node_troubled(&s->run)->damaged, "r7");
 	s->run.counted.at_us = WALL - SECOND;
 }
 static void told_damage(struct scene *s)
@@ -278,7 +280,7 @@ static void told_clock(struct scene *s, int64_t error_us, enum chrony_state chro
 {
 	s->run.clock.told = true;
 	s->run.clock.error_us = error_us;
-	s->run.clock.chrony.state = chrony;
+	s->run.clock.kept = chrony;
 }
 static void old_token(struct scene *s)
 {
@@ -318,7 +320,7 @@ static void clock_disagrees(struct scene *s)
 }
 static void counted_whole(struct scene *s)
 {
-	s->run.counted.damage.known = true;
+	s->run.counted.known = true;
 }
 static void quarantine_unknown(struct scene *s)
 {

@@ -41,9 +41,9 @@ static const struct {
 		"node b: u2 is the URL of node a"},
 };
 
-static void fill(struct node *to, const struct pair *p)
+static void fill(struct node_row *to, const struct pair *p)
 {
-	(void)snprintf(to->name, sizeof(to->name), "%s", p->name);
+	(void)snprintf(to->node.name, sizeof(to->node.name), "%s", p->name);
 	(void)snprintf(to->url, sizeof(to->url), "%s", p->url);
 }
 
@@ -51,7 +51,7 @@ static void test_by_table(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct node at[MOST] = {0};
+		struct node_row at[MOST] = {0};
 		struct nodes now = {.at = at};
 		struct node_wanted wanted[MOST] = {0};
 		enum roster_step steps[MOST];
@@ -87,7 +87,7 @@ static void test_there_is_a_most(void **state)
 	now.at = calloc(now.n, sizeof(*now.at));
 	assert_non_null(now.at);
 	for (size_t i = 0; i < now.n; i++) {
-		(void)snprintf(now.at[i].name, sizeof(now.at[i].name), "n%05zu", i);
+		(void)snprintf(now.at[i].node.name, sizeof(now.at[i].node.name), "n%05zu", i);
 		(void)snprintf(now.at[i].url, sizeof(now.at[i].url), "http://n%zu", i);
 	}
 	assert_int_equal(roster_plan(&now, wanted, 1, steps, &why), OK);

@@ -77,11 +77,70 @@ static void test_who_holds_room_for_long_gives_way(void **state)
 	}
 }
 
+static void test_what_moves_is_kept_while_it_does(void **state)
+{
+	struct slot s = {.shrink = 0};
+	(void)state;
+	slot_moved(&s, 0, 0, 0, 1000 * S);
+	assert_null(s.flow);
+	slot_moved(&s, 10, 0, 12, 1000 * S);
+	slot_moved(&s, 0, 5, 0, 1001 * S);
+	assert_true(rate_per_s(&s.flow->pulled, 1002 * S) == 5);
+	assert_true(rate_per_s(&s.flow->pushed, 1002 * S) == 5);
+	assert_true(rate_per_s(&s.flow->read, 1002 * S) == 6);
+	slot_moved(&s, 0, 0, 0, 1011 * S);
+	assert_non_null(s.flow); /* the push is not yet ten seconds ago */
+	slot_moved(&s, 0, 0, 0, 1012 * S);
+	assert_null(s.flow);
+}
+
+static void test_what_is_wrong_has_its_time_while_it_is(void **state)
+{
+	struct slot s = {.node.sync.quarantined = 1};
+	struct slot_moment now = {.mono_us = 1000 * S, .interval_ms = 1000};
+	(void)state;
+	slot_settle_word(&s, &now);
+	assert_int_equal(s.ailing.now, AILMENT_BIT(AILMENT_QUARANTINED));
+	int64_t since_us = s.ailing.since_us[AILMENT_QUARANTINED];
+	assert_true(since_us > 0);
+	slot_settle_word(&s, &now);
+	assert_true(s.ailing.since_us[AILMENT_QUARANTINED] == since_us);
+	s.node.sync.quarantined = 0;
+	slot_settle_word(&s, &now);
+	assert_null(s.ailing.since_us);
+}
+
+static void test_its_row_is_followed(void **state)
+{
+	const struct node_row a = {{.name = "a"}, "A", "http://a:1"},
+			      b = {{.name = "a", .paused = true}, "", "http://b"};
+	struct slot *s = slot_new(&a, 1000);
+	(void)state;
+	assert_string_equal(s->url, "http://a:1");
+	assert_string_equal(s->title, "A");
+	slot_take_row(s, &b);
+	assert_string_equal(s->url, "http://b");
+	assert_string_equal(s->title, "");
+	assert_true(s->node.paused);
+	slot_free(s);
+}
+
+/* There are thousands: what most of them do not need stands apart, and is there where it is needed. */
+static void test_a_node_takes_little(void **state)
+{
+	(void)state;
+	assert_in_range(sizeof(struct slot), 1, 3000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pages_follow_what_came_of_them),
 		cmocka_unit_test(test_who_holds_room_for_long_gives_way),
+		cmocka_unit_test(test_what_moves_is_kept_while_it_does),
+		cmocka_unit_test(test_what_is_wrong_has_its_time_while_it_is),
+		cmocka_unit_test(test_its_row_is_followed),
+		cmocka_unit_test(test_a_node_takes_little),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,9 +26,9 @@ static int set_up(void **state)
 	pthread_cond_init(&t.news, NULL);
 	slots_init(&t.slots, &t.news);
 	for (unsigned i = 0; i < N; i++) {
-		struct node n = {.name = ""};
+		struct node_row n = {.url = "http://n"};
 
-		snprintf(n.name, sizeof n.name, "n%u", i);
+		snprintf(n.node.name, sizeof n.node.name, "n%u", i);
 		slots_insert(&t.slots, slot_new(&n, PERIOD_MS));
 	}
 	*state = &t;

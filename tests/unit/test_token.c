@@ -120,7 +120,7 @@ static void test_a_node_that_changes_between_two_requests_gets_a_third(void **st
 	struct tokens t;
 	char shown[65];
 	tokens_of_node("a", &n, &t);
-	memcpy(m.taken, t.at[1], sizeof m.taken);
+	memcpy(m.taken.hex, t.at[1], sizeof m.taken.hex - 1);
 	token_choose(&t, 0, AGAIN_US, &m, shown);
 	assert_string_equal(name_of(shown), "a1");
 	assert_true(token_refused(&m)); /* then the node is given it */
