@@ -1,15 +1,20 @@
 /*
  * SQLite's way to the files of a database, with fewer calls to the kernel.
  *
- * SQLite writes each page of a write-ahead log by two calls, and reads and writes a page at a time where it moves them
- * into the database: half of what durable writing costs.  Here what is written one behind the other goes by one call, and so does what
- * is read one behind the other.  All that SQLite counts on stays:
+ * SQLite writes each page of a write-ahead log by two calls, and reads a page at a time: half of what durable writing costs.
+ * Here what is written to the log one behind the other goes by one call, and what is read one behind the other is read ahead, of the log
+ * and of the database.  All that SQLite counts on stays:
  *
- * - What was gathered is written before anything else is done to that file, above all before it is flushed to the disk.  With
+ * - What was gathered is written before anything else is done to the log, above all before it is flushed to the disk.  With
  *   synchronous=FULL SQLite does that before it says, in the log's index, that it is there: so nobody else looks for it before.
+ * - It is written before the lock of writers is given back, too (after a rollback some may be left): later it would fall on what another
+ *   has committed.
+ * - A write that could not be done is told by the next call, which may be a read that its caller takes lightly: so the log fails
+ *   from then on, until the lock of writers is given back.  Nobody can commit over the gap.
+ * - A database is written at once.  At the end of a checkpoint that others' readers cut short SQLite calls nobody before it says in the
+ *   index how far the log was moved: what was still gathered then would be missed, and if it could not be written, lost.
  * - What was read ahead is forgotten with each lock that is taken or given back, and SQLite reads nothing outside of locks.  As
  *   long as it has them, what it may read of a file is the same: its own cache of pages rests on that as well.
- * - A write that could not be done is told by the next call to the same file: the flush, at the latest.
  *
  * Of a file's handle there is one user at a time, as of the connection.
  */
@@ -24,15 +29,19 @@
 #define ROOM (64 * 1024)
 /* What lies between the pages of a log. */
 #define FRAME_HEAD 24
+/* Its place among the locks of the index, which is part of the format (WAL_WRITE_LOCK). */
+#define WRITERS_LOCK 0
 
 struct file {
 	sqlite3_file base;
 	struct file *database; /* that it belongs to; it may be that itself */
+	struct file *log;      /* of a database, while it is open */
 	uint64_t locks;        /* of a database: how often one was taken or given back */
 	char *bytes;           /* ROOM; NULL: not wanted yet.  They hold: */
 	sqlite3_int64 at;
 	int n; /* of the file from `at` on; */
 	bool unwritten;
+	int failed;             /* of a log: what a write was told, while that transaction lasts */
 	uint64_t read_locks;    /* else they were read when there had been so many of `locks` */
 	sqlite3_int64 read_end; /* of the last read */
 };
@@ -66,19 +75,27 @@ static bool has_bytes(struct file *f)
 	return f->bytes != NULL; /* without them it goes as ever */
 }
 
+/* Of a log; a database has nothing unwritten. */
 static int write_out(sqlite3_file *p)
 {
 	struct file *f = file_of(p);
 	int n = f->n;
 
-	if (!f->unwritten)
-		return SQLITE_OK;
+	if (!f->unwritten || f->failed != SQLITE_OK)
+		return f->failed;
 	f->unwritten = false;
 	f->n = 0;
-	return io(p)->xWrite(under(p), f->bytes, n, f->at);
+	f->failed = io(p)->xWrite(under(p), f->bytes, n, f->at);
+	return f->failed;
 }
 
-static int file_write(sqlite3_file *p, const void *from, int n, sqlite3_int64 at)
+static int database_write(sqlite3_file *p, const void *from, int n, sqlite3_int64 at)
+{
+	file_of(p)->n = 0;
+	return io(p)->xWrite(under(p), from, n, at);
+}
+
+static int log_write(sqlite3_file *p, const void *from, int n, sqlite3_int64 at)
 {
 	struct file *f = file_of(p);
 	bool follows = f->unwritten && at == f->at + f->n && n <= ROOM - f->n;
@@ -96,6 +113,13 @@ static int file_write(sqlite3_file *p, const void *from, int n, sqlite3_int64 at
 	f->n += n;
 	f->unwritten = true;
 	return SQLITE_OK;
+}
+
+static int file_write(sqlite3_file *p, const void *from, int n, sqlite3_int64 at)
+{
+	bool database = file_of(p)->database == file_of(p);
+
+	return database ? database_write(p, from, n, at) : log_write(p, from, n, at);
 }
 
 static bool holds(const struct file *f, int n, sqlite3_int64 at)
@@ -164,9 +188,12 @@ static int file_size(sqlite3_file *p, sqlite3_int64 *ret)
 
 static int file_close(sqlite3_file *p)
 {
+	struct file *f = file_of(p);
 	int rc = write_out(p), closed = io(p)->xClose(under(p));
 
-	free(file_of(p)->bytes);
+	if (f->database->log == f)
+		f->database->log = NULL;
+	free(f->bytes);
 	return rc == SQLITE_OK ? closed : rc;
 }
 
@@ -187,24 +214,16 @@ static int file_characteristics(sqlite3_file *p)
 
 /* --- locks --- */
 
-static int turn(sqlite3_file *p)
-{
-	file_of(p)->locks++;
-	return write_out(p);
-}
-
 static int file_lock(sqlite3_file *p, int level)
 {
-	int rc = turn(p);
-
-	return rc == SQLITE_OK ? io(p)->xLock(under(p), level) : rc;
+	file_of(p)->locks++;
+	return io(p)->xLock(under(p), level);
 }
 
 static int file_unlock(sqlite3_file *p, int level)
 {
-	int rc = turn(p), unlocked = io(p)->xUnlock(under(p), level);
-
-	return rc == SQLITE_OK ? unlocked : rc;
+	file_of(p)->locks++;
+	return io(p)->xUnlock(under(p), level);
 }
 
 static int file_is_reserved(sqlite3_file *p, int *ret)
@@ -217,14 +236,21 @@ static int index_map(sqlite3_file *p, int region, int size, int extend, void vol
 	return io(p)->xShmMap(under(p), region, size, extend, ret);
 }
 
+/* What a commit needs was flushed.  The rest was rolled back: nobody misses it, and the next transaction writes there. */
+static void end_writing(struct file *log)
+{
+	(void)write_out(&log->base);
+	log->failed = SQLITE_OK;
+}
+
 static int index_lock(sqlite3_file *p, int at, int n, int flags)
 {
-	int rc = turn(p);
+	struct file *f = file_of(p);
 
-	if (rc != SQLITE_OK && flags & SQLITE_SHM_LOCK)
-		return rc;
-	int locked = io(p)->xShmLock(under(p), at, n, flags);
-	return rc == SQLITE_OK ? locked : rc;
+	f->locks++;
+	if (flags & SQLITE_SHM_UNLOCK && at == WRITERS_LOCK && f->log)
+		end_writing(f->log);
+	return io(p)->xShmLock(under(p), at, n, flags);
 }
 
 static void index_barrier(sqlite3_file *p)
@@ -275,8 +301,10 @@ static int open_file(sqlite3_vfs *unused, const char *name, sqlite3_file *p, int
 		return rc;
 	assert(io(p)->iVersion >= 2);
 	f->base.pMethods = &methods;
-	if (flags & SQLITE_OPEN_WAL)
+	if (flags & SQLITE_OPEN_WAL) {
 		f->database = file_of(sqlite3_database_file_object(name));
+		f->database->log = f;
+	}
 	return SQLITE_OK;
 }
 

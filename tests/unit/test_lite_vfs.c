@@ -1,4 +1,5 @@
 /* SQLite's way to its files: in few calls, and with all that others write or the disk refuses. */
+#include <limits.h>
 #include <setjmp.h>
 #include <sqlite3.h>
 #include <stdarg.h>
@@ -10,116 +11,13 @@
 #include <unistd.h>
 
 #include "shared/lite.h" /* before cmocka.h, which makes fail a macro */
+#include "tests/support/lite_under.h"
 
 #include <cmocka.h>
 
 #define ROWS 2000
 #define BODY 300
 #define TIMES 10 /* more than a log takes before it is moved into the database */
-
-/* --- what lies under it: the system's own, that counts, and refuses when it is told to --- */
-
-struct watched {
-	sqlite3_file base;
-	int flags;
-};
-
-static struct {
-	sqlite3_vfs *system, counting;
-	sqlite3_io_methods methods;
-	unsigned reads, writes, syncs,
-		unsynced; /* of databases and their logs; written since the last flush */
-	size_t written;
-	int refuses; /* what a write of a log is told instead */
-} under;
-
-static sqlite3_file *system_of(sqlite3_file *p)
-{
-	return (sqlite3_file *)(void *)((struct watched *)(void *)p + 1);
-}
-
-static int count_read(sqlite3_file *p, void *to, int n, sqlite3_int64 at)
-{
-	under.reads++;
-	return system_of(p)->pMethods->xRead(system_of(p), to, n, at);
-}
-
-static int count_write(sqlite3_file *p, const void *from, int n, sqlite3_int64 at)
-{
-	under.writes++;
-	under.unsynced++;
-	under.written += (size_t)n;
-	if (under.refuses && ((struct watched *)(void *)p)->flags & SQLITE_OPEN_WAL)
-		return under.refuses;
-	return system_of(p)->pMethods->xWrite(system_of(p), from, n, at);
-}
-
-static int count_sync(sqlite3_file *p, int flags)
-{
-	under.syncs++;
-	under.unsynced = 0;
-	return system_of(p)->pMethods->xSync(system_of(p), flags);
-}
-
-#define PASS(member, parameters, ...)                                             \
-	static int pass_##member parameters                                       \
-	{                                                                         \
-		return system_of(p)->pMethods->member(system_of(p), __VA_ARGS__); \
-	}
-PASS(xTruncate, (sqlite3_file * p, sqlite3_int64 n), n)
-PASS(xFileSize, (sqlite3_file * p, sqlite3_int64 *n), n)
-PASS(xLock, (sqlite3_file * p, int l), l)
-PASS(xUnlock, (sqlite3_file * p, int l), l)
-PASS(xCheckReservedLock, (sqlite3_file * p, int *l), l)
-PASS(xFileControl, (sqlite3_file * p, int op, void *arg), op, arg)
-PASS(xShmMap, (sqlite3_file * p, int r, int n, int extend, void volatile **to), r, n, extend, to)
-PASS(xShmLock, (sqlite3_file * p, int at, int n, int flags), at, n, flags)
-PASS(xShmUnmap, (sqlite3_file * p, int del), del)
-
-static int pass_xClose(sqlite3_file *p)
-{
-	return system_of(p)->pMethods->xClose(system_of(p));
-}
-
-static int pass_xSectorSize(sqlite3_file *p)
-{
-	return system_of(p)->pMethods->xSectorSize(system_of(p));
-}
-
-static int pass_xDeviceCharacteristics(sqlite3_file *p)
-{
-	return system_of(p)->pMethods->xDeviceCharacteristics(system_of(p));
-}
-
-static void pass_xShmBarrier(sqlite3_file *p)
-{
-	system_of(p)->pMethods->xShmBarrier(system_of(p));
-}
-
-static int open_counted(sqlite3_vfs *unused, const char *name, sqlite3_file *p, int flags, int *ret)
-{
-	int rc = under.system->xOpen(under.system, name, system_of(p), flags, ret);
-
-	(void)unused;
-	((struct watched *)(void *)p)->flags = flags;
-	p->pMethods = rc == SQLITE_OK ? &under.methods : NULL;
-	return rc;
-}
-
-static void make_counting(void)
-{
-	under.system = sqlite3_vfs_find(NULL);
-	under.counting = *under.system;
-	under.counting.zName = "counting";
-	under.counting.pNext = NULL;
-	under.counting.szOsFile += (int)sizeof(struct watched);
-	under.counting.xOpen = open_counted;
-	under.methods = (sqlite3_io_methods){2, pass_xClose, count_read, count_write, pass_xTruncate,
-		count_sync, pass_xFileSize, pass_xLock, pass_xUnlock, pass_xCheckReservedLock,
-		pass_xFileControl, pass_xSectorSize, pass_xDeviceCharacteristics, pass_xShmMap, pass_xShmLock,
-		pass_xShmBarrier, pass_xShmUnmap, NULL, NULL};
-	assert_int_equal(sqlite3_vfs_register(&under.counting, 1), SQLITE_OK);
-}
 
 /* --- databases --- */
 
@@ -134,32 +32,7 @@ static const char *const steps[] = {"CREATE TABLE t (k INTEGER PRIMARY KEY, v TE
 static const char *const step_names[] = {"one"};
 static const struct statements migrations = {steps, step_names, 1};
 
-struct place {
-	char dir[64], file[96];
-};
-
-static int set_up(void **state)
-{
-	static struct place p;
-
-	snprintf(p.dir, sizeof p.dir, "%s/vfs.XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-	if (!mkdtemp(p.dir))
-		return -1;
-	snprintf(p.file, sizeof p.file, "%s/a.db", p.dir);
-	*state = &p;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct place *p = *state;
-	char command[128];
-
-	snprintf(command, sizeof command, "rm -rf '%s'", p->dir);
-	return system(command);
-}
-
-static struct lite *open_it(const struct place *p, bool writer)
+static struct lite *open_it(const struct lite_place *p, bool writer)
 {
 	struct lite_config c = {
 		.path = p->file, .writer = writer, .queries = &queries, .migrations = &migrations};
@@ -172,12 +45,12 @@ static struct lite *open_it(const struct place *p, bool writer)
 }
 
 /* As whoever else has SQLite opens it. */
-static sqlite3 *open_plainly(const struct place *p)
+static sqlite3 *open_plainly(const struct lite_place *p)
 {
 	sqlite3 *db;
 
 	assert_int_equal(
-		sqlite3_open_v2(p->file, &db, SQLITE_OPEN_READWRITE, under.system->zName), SQLITE_OK);
+		sqlite3_open_v2(p->file, &db, SQLITE_OPEN_READWRITE, lite_under.system->zName), SQLITE_OK);
 	sqlite3_busy_timeout(db, 5000);
 	return db;
 }
@@ -248,25 +121,24 @@ static void run(sqlite3 *db, const char *sql)
 		fail_msg("%s: %s", sql, why);
 }
 
-/* A page at a time it would be two calls for each, and two more where they move into the database. */
+/* A page at a time it would be two calls for each. */
 static void what_is_in_a_row_goes_by_few_calls(void **state)
 {
-	struct place *p = *state;
+	struct lite_place *p = *state;
 	struct lite *l = open_it(p, true), *reader;
 	sqlite3 *other = open_plainly(p);
 
-	under.writes = 0;
-	under.written = 0;
+	lite_under.log_writes = 0;
+	lite_under.log_written = 0;
 	for (int i = 0; i < TIMES; i++)
 		assert_int_equal(put_many(l, i * ROWS, 'a'), OK);
-	assert_true(under.written >
-		    (size_t)TIMES * ROWS * BODY * 3 / 2); /* into the log and from there into the database */
-	assert_in_range(under.writes, 1, under.written / 20000);
-	assert_int_equal(under.unsynced, 0);
+	assert_true(lite_under.log_written > (size_t)TIMES * ROWS * BODY);
+	assert_in_range(lite_under.log_writes, 1, lite_under.log_written / 20000);
+	assert_int_equal(lite_under.unsynced, 0);
 	reader = open_it(p, false);
-	under.reads = 0;
+	lite_under.reads = 0;
 	assert_true(read_all(reader) == read_plainly(other));
-	assert_in_range(under.reads, 1, TIMES * ROWS * BODY / 20000);
+	assert_in_range(lite_under.reads, 1, TIMES * ROWS * BODY / 20000);
 	lite_close(reader);
 	sqlite3_close(other);
 	lite_close(l);
@@ -279,7 +151,7 @@ static void what_another_wrote_is_read(void **state)
 		"PRAGMA wal_checkpoint(TRUNCATE)", "UPDATE t SET v = upper(v) WHERE k % 7 = 0",
 		"UPDATE t SET v = v || 'x' WHERE k % 50 = 3", "DELETE FROM t WHERE k % 11 = 5",
 		"UPDATE t SET v = lower(v)", "VACUUM"};
-	struct place *p = *state;
+	struct lite_place *p = *state;
 	struct lite *l = open_it(p, true), *reader = open_it(p, false);
 	sqlite3 *other = open_plainly(p);
 	unsigned chance = 1;
@@ -305,7 +177,7 @@ static void what_another_wrote_is_read(void **state)
 static void a_commit_that_cannot_be_written_is_told(void **state)
 {
 	static const int refusals[] = {SQLITE_FULL, SQLITE_IOERR_WRITE};
-	struct place *p = *state;
+	struct lite_place *p = *state;
 	struct lite *l = open_it(p, true);
 	sqlite3 *other = open_plainly(p);
 
@@ -314,12 +186,12 @@ static void a_commit_that_cannot_be_written_is_told(void **state)
 	for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
 		struct reason why;
 
-		under.refuses = refusals[i];
+		lite_under_refuse(refusals[i], SQLITE_OPEN_WAL, 0, UINT_MAX);
 		lite_begin(l);
 		put(l, 1, 'b', BODY);
 		assert_int_not_equal(lite_commit(l, &why), OK);
 		assert_int_not_equal(put_many(l, 0, 'c'), OK);
-		under.refuses = 0;
+		lite_under_allow();
 		assert_true(read_plainly(other) == before);
 		assert_true(read_all(l) == before);
 	}
@@ -330,7 +202,7 @@ static void a_commit_that_cannot_be_written_is_told(void **state)
 	lite_close(l);
 }
 
-#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define TEST(test) cmocka_unit_test_setup_teardown(test, lite_under_place, lite_under_no_place)
 
 int main(void)
 {
@@ -340,6 +212,6 @@ int main(void)
 		TEST(a_commit_that_cannot_be_written_is_told),
 	};
 
-	make_counting(); /* before the first database is opened, which asks for what is the system's own */
+	lite_under_begin(); /* before the first database is opened, which asks for what is the system's own */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
