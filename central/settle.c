@@ -347,7 +347,7 @@ unsigned settle_push_events(
 		TELL(next_event(ret, &n, p->node, "pushed", LOG_INFO), "pushed %llu record%s",
 			(unsigned long long)moved, plural(moved));
 	if (p->rejected > 0) {
-		struct span id = rejection ? rejection->id : span_of("?");
+		struct span id = rejection && rejection->id.len > 0 ? rejection->id : span_of("?");
 		struct span cause = rejection ? short_text(rejection->reason, 80) : span_of("unreadable");
 
 		TELL(next_event(ret, &n, p->node, "rejected", LOG_WARN),

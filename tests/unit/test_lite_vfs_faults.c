@@ -1,4 +1,4 @@
-/* SQLite's way to its files, when not all is written that should be: nothing that was committed is lost, nothing else is there. */
+/* SQLite's way to its files, when not all is written that should be, or a process ends at any moment: nothing that was committed is lost, nothing else is there. */
 #include <limits.h>
 #include <setjmp.h>
 #include <sqlite3.h>
@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "shared/lite.h" /* before cmocka.h, which makes fail a macro */
 #include "tests/support/lite_under.h"
@@ -45,12 +48,12 @@ static sqlite3 *open_by(const char *file, const char *vfs)
 	sqlite3 *db;
 
 	assert_int_equal(sqlite3_open_v2(file, &db, SQLITE_OPEN_READWRITE, vfs), SQLITE_OK);
+	sqlite3_busy_timeout(db, 10000);
 	assert_int_equal(sqlite3_exec(db,
 				 "PRAGMA cache_size = 10; PRAGMA synchronous = FULL;"
 				 "PRAGMA wal_autocheckpoint = 0",
 				 NULL, NULL, NULL),
 		SQLITE_OK);
-	sqlite3_busy_timeout(db, 100);
 	return db;
 }
 
@@ -319,6 +322,108 @@ static void a_transaction_with_a_gap_is_none(void **state)
 	sqlite3_close(ours);
 }
 
+/* --- two processes, which are killed --- */
+
+#define ROUNDS 12
+#define STEPS_MAX 40 /* of both, before they are killed */
+
+/* All rows alike: each transaction that is committed leaves them so. */
+static bool alike(sqlite3 *db)
+{
+	struct model m;
+
+	if (read_model(db, &m) != SQLITE_DONE)
+		return false;
+	for (int g = 1; g < GROUPS; g++)
+		if (m.letter[g] != m.letter[0])
+			return false;
+	return true;
+}
+
+/* False: it is not as it must be.  The other one may be at it. */
+static bool step(sqlite3 *db, unsigned chance)
+{
+	static const char *const moves[] = {"PRAGMA wal_checkpoint(PASSIVE)",
+		"PRAGMA wal_checkpoint(RESTART)", "PRAGMA wal_checkpoint(TRUNCATE)"};
+
+	if (chance % 4 == 0)
+		(void)sqlite3_exec(db, moves[chance / 4 % 3], NULL, NULL, NULL);
+	if (chance % 4 == 1)
+		return alike(db);
+	if (chance % 4 < 2 || sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+		return true;
+	bool done = alike(db);
+	for (int g = 0; g < GROUPS; g++)
+		done = update(db, g, (char)('a' + chance / 4 % 26)) == SQLITE_OK && done;
+	const char *end = chance / 128 % 3 ? "COMMIT" : "ROLLBACK";
+	return sqlite3_exec(db, end, NULL, NULL, NULL) == SQLITE_OK && done;
+}
+
+/* Until it is killed; says each step. */
+static void go_on(const char *file, const char *vfs, unsigned seed, int tells)
+{
+	sqlite3 *db = open_by(file, vfs);
+	char said = '.';
+
+	while (said == '.') {
+		seed = seed * 1103515245 + 12345;
+		said = step(db, seed >> 8) ? '.' : '!';
+		if (write(tells, &said, 1) != 1)
+			break;
+	}
+	_exit(1);
+}
+
+static pid_t start(const char *file, const char *vfs, unsigned seed, int tells)
+{
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		alarm(60); /* should the test end before it */
+		go_on(file, vfs, seed, tells);
+	}
+	return child;
+}
+
+static void end(pid_t child)
+{
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+static void one_by_the_systems_own_and_one_by_ours(void **state)
+{
+	struct lite_place *p = *state;
+	struct model m;
+
+	know_ours(p);
+	sqlite3 *first = open_by(p->file, OURS);
+	fill(first, &m);
+	sqlite3_close(first);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		int tells[2];
+		char said;
+
+		assert_int_equal(pipe(tells), 0);
+		pid_t ours = start(p->file, OURS, 2 * i + 1, tells[1]),
+		      other = start(p->file, i % 3 ? lite_under.system->zName : OURS, 2 * i + 2, tells[1]);
+		close(tells[1]);
+		for (unsigned steps = 0; steps < 1 + i * 7919 % STEPS_MAX; steps++) {
+			assert_int_equal(read(tells[0], &said, 1), 1);
+			assert_int_equal(said, '.');
+		}
+		end(ours);
+		end(other);
+		close(tells[0]);
+		sqlite3 *db = open_by(p->file, lite_under.system->zName);
+		assert_int_equal(read_model(db, &m), SQLITE_DONE);
+		assert_true(alike(db));
+		must_be_for_all(p, &m);
+		sqlite3_close(db);
+	}
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, lite_under_place, lite_under_no_place)
 
 int main(void)
@@ -327,6 +432,7 @@ int main(void)
 		TEST(what_was_rolled_back_never_comes),
 		TEST(what_a_checkpoint_could_not_move_stays_in_the_log),
 		TEST(a_transaction_with_a_gap_is_none),
+		TEST(one_by_the_systems_own_and_one_by_ours),
 	};
 
 	lite_under_begin(); /* before the first database is opened */

@@ -212,6 +212,10 @@ static void a_rejection_is_told_whole_and_never_cut_within_a_letter(void **state
 	assert_int_equal(strlen(told), strlen("the local rejected 1 record, first r1: ") + 78);
 	assert_int_equal(told[strlen(told) - 1], 'x');
 	assert_string_equal(rejection_told(NULL, events), "the local rejected 1 record, first ?: unreadable");
+	const struct push_answer nameless = {
+		.result = PUSH_REJECTED, .reason = span_of("no such type"), .line = 1};
+	assert_string_equal(
+		rejection_told(&nameless, events), "the local rejected 1 record, first ?: no such type");
 }
 
 static void a_restored_centre_is_told_of_one_record_and_of_many(void **state)
