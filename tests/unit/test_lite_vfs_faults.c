@@ -330,7 +330,7 @@ static void a_transaction_with_a_gap_is_none(void **state)
 /* All rows alike: each transaction that is committed leaves them so. */
 static bool alike(sqlite3 *db)
 {
-	struct model m;
+	struct model m = {{0}};
 
 	if (read_model(db, &m) != SQLITE_DONE)
 		return false;
