@@ -169,6 +169,89 @@ STAGE_TEST(very_many_changed_records_are_put_anew)
 	assert_equal_ends(g, f);
 }
 
+/* What was removed to be put anew stands again, as it was, where its new version is refused. */
+STAGE_TEST(one_that_is_refused_among_very_many_stays_as_it_was)
+{
+	struct pull_apply p;
+
+	put_range(f, 0, MANY, "1");
+	(void)pull_all(g, f);
+	backstage_forbid(g, g->kind == STAGE_POSTGRES ? "body::text = '3'" : "body = '3'");
+	put_range(f, 0, MANY + 1, "2");
+	far_put(f, "r0700", "3");
+	p = pull_all(g, f);
+	assert_int_equal(p.taken, MANY);
+	assert_int_equal(p.quarantine.in, 1);
+	assert_string_equal(stage_body(g, "site-a", "r0699"), "2");
+	assert_string_equal(stage_body(g, "site-a", "r0700"), "1");
+	assert_string_equal(stage_body(g, "site-a", "r0701"), "2");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	backstage_allow(g);
+	put_range(f, 700, 701, "4");
+	assert_equal_ends(g, f);
+}
+
+/* Leaves one record out without a word, as a trigger may. */
+static void leave_out(struct stage *g, const char *id)
+{
+	static const char *const at[] = {"INSERT", "UPDATE"};
+	char sql[512];
+
+	if (g->kind == STAGE_POSTGRES) {
+		snprintf(sql, sizeof(sql),
+			"CREATE FUNCTION leave_out() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.id = '%s' "
+			"THEN RETURN NULL; END IF; RETURN NEW; END $$; CREATE TRIGGER leave_out BEFORE INSERT OR "
+			"UPDATE ON records FOR EACH ROW EXECUTE FUNCTION leave_out()",
+			id);
+		backstage_run(g, sql);
+		return;
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		snprintf(sql, sizeof(sql),
+			"CREATE TRIGGER leave_out_%s BEFORE %s ON records WHEN NEW.id = '%s' BEGIN SELECT "
+			"RAISE(IGNORE); END",
+			at[i], at[i], id);
+		backstage_run(g, sql);
+	}
+	assert_int_equal(store_ping(g->store, &g->why), OK); /* notices that the schema is another */
+}
+
+/* Neither lost nor counted as if it were there. */
+STAGE_TEST(a_changed_record_that_is_left_out_is_told)
+{
+	struct pull_apply p;
+
+	put_range(f, 0, MANY, "1");
+	(void)pull_all(g, f);
+	leave_out(g, "r0700");
+	put_range(f, 0, MANY, "2");
+	p = pull_all(g, f);
+	assert_int_equal(p.taken, MANY - 1);
+	assert_int_equal(p.quarantine.in, 1);
+	assert_true(stage_quarantines(g, "leaves record r0700 out"));
+	assert_string_equal(stage_body(g, "site-a", "r0700"), "1");
+	assert_string_equal(stage_body(g, "site-a", "r0701"), "2");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+}
+
+STAGE_TEST(a_new_record_that_is_left_out_is_told)
+{
+	struct pull_apply p;
+
+	leave_out(g, "r0007");
+	put_range(f, 0, 20, "1"); /* few, which go in with others' */
+	p = pull_all(g, f);
+	assert_int_equal(p.taken, 19);
+	assert_int_equal(p.quarantine.in, 1);
+	put_range(f, 20, MANY, "1");
+	put_range(f, 7, 8, "2");
+	p = pull_all(g, f);
+	assert_int_equal(p.taken, MANY - 20);
+	assert_int_equal(p.quarantine.in, 1);
+	assert_string_equal(stage_body(g, "site-a", "r0007"), "");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+}
+
 STAGE_TEST(many_records_read_again_change_nothing_but_what_is_known)
 {
 	struct pull_apply p;
@@ -292,6 +375,9 @@ int main(void)
 		cmocka_unit_test(many_records_go_in_whole),
 		cmocka_unit_test(a_page_may_hold_everything_at_once),
 		cmocka_unit_test(very_many_changed_records_are_put_anew),
+		cmocka_unit_test(one_that_is_refused_among_very_many_stays_as_it_was),
+		cmocka_unit_test(a_changed_record_that_is_left_out_is_told),
+		cmocka_unit_test(a_new_record_that_is_left_out_is_told),
 		cmocka_unit_test(many_records_read_again_change_nothing_but_what_is_known),
 		cmocka_unit_test(a_wiped_local_of_many_is_refilled),
 		cmocka_unit_test(a_record_may_stand_twice_in_a_page),
