@@ -199,8 +199,10 @@ static void leave_out(struct stage *g, const char *id)
 
 	if (g->kind == STAGE_POSTGRES) {
 		snprintf(sql, sizeof(sql),
-			"CREATE FUNCTION leave_out() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.id = '%s' "
-			"THEN RETURN NULL; END IF; RETURN NEW; END $$; CREATE TRIGGER leave_out BEFORE INSERT OR "
+			"CREATE FUNCTION leave_out() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.id "
+			"= '%s' "
+			"THEN RETURN NULL; END IF; RETURN NEW; END $$; CREATE TRIGGER leave_out BEFORE "
+			"INSERT OR "
 			"UPDATE ON records FOR EACH ROW EXECUTE FUNCTION leave_out()",
 			id);
 		backstage_run(g, sql);
