@@ -162,7 +162,8 @@ bool store_load_record(struct db *db, struct span owner, struct span id, struct 
 bool store_insert_record(struct db *db, const struct record *r, const struct known *k);
 /* INVALID sticks where no row is changed: the digest would count what is not there. */
 void store_replace_record(struct db *db, const struct record *r, const struct known *k);
-void store_record_left_out(struct db *db, const struct record *r); /* the same, of one that was to be inserted */
+/* The same, of one that was to be inserted. */
+void store_record_left_out(struct db *db, const struct record *r);
 /* Writes nothing where the row is gone or says so already. */
 void store_note_known(struct db *db, const struct record *r, const struct known *k, bool refused);
 /* False: this version is archived already. */
