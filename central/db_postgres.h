@@ -30,11 +30,12 @@ struct db *db_postgres_new(struct postgres *p, bool writer);
 /*
  * Rows into a table, within a transaction of a writer: copy_begin(), then per row copy_row() with its fields
  * put into `copy.row` (postgres_binary.h) and copy_row_end(), at last copy_end(), always.  A failure sticks to
- * the connection; CONFLICT: a row with that key is there already.
+ * the connection; CONFLICT: a row with that key is there already, or a trigger left rows out.
  */
 struct copy {
 	struct db *db;
 	struct buf row;
+	uint64_t rows;
 	uint64_t
 		failed_row; /* after copy_end(): the one (from 1) that the server names as refused; 0 = none known */
 };

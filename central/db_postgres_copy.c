@@ -53,6 +53,7 @@ static void copy_send(struct copy *copy)
 
 void copy_row(struct copy *copy, unsigned fields)
 {
+	copy->rows++;
 	binary_u16(&copy->row, (uint16_t)fields);
 }
 
@@ -73,7 +74,17 @@ static uint64_t row_of(const PGresult *r)
 	return at ? strtoull(at, NULL, 10) : 0;
 }
 
-static void copy_finish(struct connection *c, uint64_t *failed_row)
+/* A trigger may leave a row out without a word. */
+static void must_be_all(struct copy *copy, PGresult *r)
+{
+	uint64_t went_in = strtoull(PQcmdTuples(r), NULL, 10);
+
+	if (went_in != copy->rows)
+		db_fail(copy->db, CONFLICT, "copy: the database took %llu of %llu rows",
+			(unsigned long long)went_in, (unsigned long long)copy->rows);
+}
+
+static void copy_finish(struct connection *c, struct copy *copy)
 {
 	bool gone = false;
 	PGresult *r;
@@ -88,10 +99,11 @@ static void copy_finish(struct connection *c, uint64_t *failed_row)
 	}
 	while (c->conn && (r = postgres_result(c->conn, POSTGRES_SILENCE_MS, &gone)) != NULL) {
 		if (PQresultStatus(r) == PGRES_COMMAND_OK) {
+			must_be_all(copy, r);
 			PQclear(r);
 			continue;
 		}
-		*failed_row = row_of(r);
+		copy->failed_row = row_of(r);
 		connection_fail(c, r, "copy");
 	}
 	if (gone && c->conn)
@@ -107,6 +119,6 @@ void copy_end(struct copy *copy)
 		copy_send(copy);
 	}
 	if (c->failed == OK)
-		copy_finish(c, &copy->failed_row);
+		copy_finish(c, copy);
 	buf_done(&copy->row);
 }

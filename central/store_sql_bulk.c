@@ -159,16 +159,9 @@ static void refuse_twice(struct sorting *s)
 	}
 }
 
-/*
- * Rows put anew take half of what an UPDATE does, which joins each with its new version and carries that through thirteen arrays.  But
- * they leave their places, and their entries in the index, to a vacuum, where an UPDATE of some rows again and again
- * mostly finds room beside them (HOT); so only of as many as a node brings that catches up.
- */
-#define PUT_ANEW 1000
-
 static void enter(struct sorting *s)
 {
-	if (s->taken.n < PUT_ANEW) {
+	if (!store_heap_is_put_anew(&s->taken)) {
 		store_heap_insert(s->m, &s->absent);
 		store_heap_replace(s->m, &s->taken, s->places);
 		return;

@@ -76,8 +76,8 @@ static void write_version(struct editing *ed, struct record *content, const stru
 		known = store_known(&s.known, &s.record, &ed->owner.sync);
 		digest_drop(&ed->owner.sync.digest, s.record.hash);
 		store_replace_record(ed->db, content, &known);
-	} else {
-		(void)store_insert_record(ed->db, content, &(struct known){.held = false});
+	} else if (!store_insert_record(ed->db, content, &(struct known){.held = false})) {
+		store_record_left_out(ed->db, content);
 	}
 	digest_add(&ed->owner.sync.digest, content->hash);
 	ed->digest_moved = true;

@@ -278,6 +278,13 @@ void store_heap_replace(struct meeting *m, const struct heap *h, const struct ro
 	count_taken(m, h);
 }
 
+#define PUT_ANEW 1000
+
+bool store_heap_is_put_anew(const struct heap *h)
+{
+	return h->n >= PUT_ANEW;
+}
+
 void store_heap_remove(struct meeting *m, const struct heap *h, const struct row_place *places)
 {
 	struct stmt q;

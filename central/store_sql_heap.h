@@ -21,6 +21,12 @@ struct heap store_heap_part(const struct heap *h, size_t from);
 void store_heap_insert(struct meeting *m, const struct heap *h);
 /* Rows of which it was seen in this transaction where they are. */
 void store_heap_replace(struct meeting *m, const struct heap *h, const struct row_place *places);
+/*
+ * Are so many rather removed, and inserted?  Rows put anew take half of what an UPDATE does, which joins each with its new version and
+ * carries that through thirteen arrays.  But they leave their places, and their entries in the index, to a vacuum, where an
+ * UPDATE of some rows again and again mostly finds room beside them (HOT); so only of as many as a node brings that catches up.
+ */
+bool store_heap_is_put_anew(const struct heap *h);
 void store_heap_remove(struct meeting *m, const struct heap *h, const struct row_place *places);
 /* The owner is known to hold these versions. */
 void store_heap_note(struct meeting *m, const struct heap *h);

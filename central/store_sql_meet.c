@@ -123,6 +123,6 @@ void store_meet(struct meeting *m, const struct record *l)
 	m->look_first = s.present;
 	if (s.present)
 		store_meet_present(m, l, &s);
-	else if (db_failed(m->db, NULL) == OK)
-		insert(m, l);
+	else if (db_failed(m->db, NULL) == OK && !insert(m, l))
+		store_record_left_out(m->db, l);
 }

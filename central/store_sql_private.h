@@ -160,7 +160,10 @@ bool store_load_record(struct db *db, struct span owner, struct span id, struct 
 
 /* False: there is a row already, and it stays as it is. */
 bool store_insert_record(struct db *db, const struct record *r, const struct known *k);
+/* INVALID sticks where no row is changed: the digest would count what is not there. */
 void store_replace_record(struct db *db, const struct record *r, const struct known *k);
+/* The same, of one that was to be inserted. */
+void store_record_left_out(struct db *db, const struct record *r);
 /* Writes nothing where the row is gone or says so already. */
 void store_note_known(struct db *db, const struct record *r, const struct known *k, bool refused);
 /* False: this version is archived already. */

@@ -227,6 +227,12 @@ bool store_insert_record(struct db *db, const struct record *r, const struct kno
 	return stmt_changes(q) > 0;
 }
 
+void store_record_left_out(struct db *db, const struct record *r)
+{
+	db_fail(db, INVALID, "the database leaves record %.*s out and says nothing: has a table a trigger?",
+		(int)r->id.len, r->id.at);
+}
+
 void store_replace_record(struct db *db, const struct record *r, const struct known *k)
 {
 	struct stmt q = stmt_begin(db, SQL_CENTRAL_RECORD_REPLACE);
@@ -236,6 +242,8 @@ void store_replace_record(struct db *db, const struct record *r, const struct kn
 	bind_known(q, 12, k);
 	bind_key(q, 15, r);
 	stmt_run(q);
+	if (stmt_changes(q) == 0)
+		store_record_left_out(db, r);
 }
 
 void store_note_known(struct db *db, const struct record *r, const struct known *k, bool refused)

@@ -34,7 +34,7 @@ $(B)/tests/unit/test_log: LDFLAGS += -Wl,--wrap=write
 # The whole system in one process: its own clock and chance stand in for shared/clock.o and entropy.o,
 # and it decides what becomes of commits and of log lines.
 $(B)/tests/sim/sim: $(call objects,$(wildcard tests/sim/*.c)) $(CENTRAL) $(LOCAL) $(SHARED)
-	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=lite_commit,--wrap=postgres_run,--wrap=log_event -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=lite_commit,--wrap=postgres_run,--wrap=log_event,--wrap=store_is_small,--wrap=store_heap_is_put_anew -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
 
 # Many locals in one process.
 $(B)/tests/crowd/crowd: $(call objects,$(wildcard tests/crowd/*.c)) $(SHARED)

@@ -42,14 +42,21 @@ static void assert_equal_ends(struct stage *g, struct far *f)
 	assert_true(digest_equal(n.sync.digest, sum));
 }
 
-/* How many rows were put anew, in PostgreSQL. */
+/* How many rows were put anew, in PostgreSQL; and what somebody else does just before, once. */
 static size_t anew;
+static void (*before_anew)(struct stage *g);
+static struct stage *before_anew_on;
 
 void __real_store_heap_remove(struct meeting *m, const struct heap *h, const struct row_place *places);
 void __wrap_store_heap_remove(struct meeting *m, const struct heap *h, const struct row_place *places);
 void __wrap_store_heap_remove(struct meeting *m, const struct heap *h, const struct row_place *places)
 {
+	void (*happens)(struct stage * g) = before_anew;
+
 	anew += h->n;
+	before_anew = NULL;
+	if (happens)
+		happens(before_anew_on);
 	__real_store_heap_remove(m, h, places);
 }
 
@@ -169,6 +176,113 @@ STAGE_TEST(very_many_changed_records_are_put_anew)
 	assert_equal_ends(g, f);
 }
 
+/* What was removed to be put anew stands again, as it was, where its new version is refused. */
+STAGE_TEST(one_that_is_refused_among_very_many_stays_as_it_was)
+{
+	struct pull_apply p;
+
+	put_range(f, 0, MANY, "1");
+	(void)pull_all(g, f);
+	backstage_forbid(g, g->kind == STAGE_POSTGRES ? "body::text = '3'" : "body = '3'");
+	put_range(f, 0, MANY + 1, "2");
+	far_put(f, "r0700", "3");
+	p = pull_all(g, f);
+	assert_int_equal(p.taken, MANY);
+	assert_int_equal(p.quarantine.in, 1);
+	assert_string_equal(stage_body(g, "site-a", "r0699"), "2");
+	assert_string_equal(stage_body(g, "site-a", "r0700"), "1");
+	assert_string_equal(stage_body(g, "site-a", "r0701"), "2");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+	backstage_allow(g);
+	put_range(f, 700, 701, "4");
+	assert_equal_ends(g, f);
+}
+
+/* Leaves one record out without a word, as a trigger may. */
+static void leave_out(struct stage *g, const char *id)
+{
+	static const char *const at[] = {"INSERT", "UPDATE"};
+	char sql[512];
+
+	if (g->kind == STAGE_POSTGRES) {
+		snprintf(sql, sizeof(sql),
+			"CREATE FUNCTION leave_out() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.id "
+			"= '%s' "
+			"THEN RETURN NULL; END IF; RETURN NEW; END $$; CREATE TRIGGER leave_out BEFORE "
+			"INSERT OR "
+			"UPDATE ON records FOR EACH ROW EXECUTE FUNCTION leave_out()",
+			id);
+		backstage_run(g, sql);
+		return;
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		snprintf(sql, sizeof(sql),
+			"CREATE TRIGGER leave_out_%s BEFORE %s ON records WHEN NEW.id = '%s' BEGIN SELECT "
+			"RAISE(IGNORE); END",
+			at[i], at[i], id);
+		backstage_run(g, sql);
+	}
+	assert_int_equal(store_ping(g->store, &g->why), OK); /* notices that the schema is another */
+}
+
+/* Neither lost nor counted as if it were there. */
+STAGE_TEST(a_changed_record_that_is_left_out_is_told)
+{
+	struct pull_apply p;
+
+	put_range(f, 0, MANY, "1");
+	(void)pull_all(g, f);
+	leave_out(g, "r0700");
+	put_range(f, 0, MANY, "2");
+	p = pull_all(g, f);
+	assert_int_equal(p.taken, MANY - 1);
+	assert_int_equal(p.quarantine.in, 1);
+	assert_true(stage_quarantines(g, "leaves record r0700 out"));
+	assert_string_equal(stage_body(g, "site-a", "r0700"), "1");
+	assert_string_equal(stage_body(g, "site-a", "r0701"), "2");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+}
+
+STAGE_TEST(a_new_record_that_is_left_out_is_told)
+{
+	struct pull_apply p;
+
+	leave_out(g, "r0007");
+	put_range(f, 0, 20, "1"); /* few, which go in with others' */
+	p = pull_all(g, f);
+	assert_int_equal(p.taken, 19);
+	assert_int_equal(p.quarantine.in, 1);
+	put_range(f, 20, MANY, "1");
+	put_range(f, 7, 8, "2");
+	p = pull_all(g, f);
+	assert_int_equal(p.taken, MANY - 20);
+	assert_int_equal(p.quarantine.in, 1);
+	assert_string_equal(stage_body(g, "site-a", "r0007"), "");
+	assert_int_equal(stage_settle(g, f), PROOF_EQUAL);
+}
+
+/* By hand, as it must not be. */
+static void move_a_row(struct stage *g)
+{
+	backstage_run(g, "UPDATE records SET type = 'by hand' WHERE id = 'r0700'");
+}
+
+STAGE_TEST(rows_that_moved_since_they_were_looked_at_are_read_again)
+{
+	if (g->kind != STAGE_POSTGRES)
+		return;
+	put_range(f, 0, MANY, "1");
+	(void)pull_all(g, f);
+	put_range(f, 0, MANY, "2");
+	anew = 0;
+	before_anew = move_a_row;
+	before_anew_on = g;
+	assert_int_equal(pull_all(g, f).taken, MANY);
+	assert_int_equal(anew, MANY); /* then one by one */
+	assert_same_records(g, f);
+	assert_equal_ends(g, f);
+}
+
 STAGE_TEST(many_records_read_again_change_nothing_but_what_is_known)
 {
 	struct pull_apply p;
@@ -238,6 +352,76 @@ STAGE_TEST(a_record_may_stand_twice_in_a_page)
 }
 
 /* With the same ids, as nodes may have: what is staged for one must not reach the other. */
+/* Applies the page in which what stands at `at` stands again, changed once more, at its end. */
+static struct pull_apply apply_with_another(
+	struct stage *g, struct far *f, size_t at, void (*change)(struct far *f))
+{
+	struct node n = stage_node(g, "site-a");
+	struct page page;
+	struct record *records;
+	struct pull_apply p = {.node = f->name, .basis = &n.sync, .page = &page};
+
+	far_page(f, n.sync.cursor, 10000, &page);
+	records = arena_alloc(&g->arena, (page.n + 1) * sizeof(*records));
+	memcpy(records, page.records, page.n * sizeof(*records));
+	change(f);
+	far_page(f, n.sync.cursor + page.n, 10, &page);
+	assert_int_equal(page.n, 1);
+	far_page(f, n.sync.cursor, 10000, &page);
+	assert_true(span_equal(records[at].id, page.records[page.n - 1].id));
+	records[page.n] = page.records[page.n - 1];
+	page.records = records;
+	page.n++;
+	if (store_apply_pages(g->store, &p, 1, &g->why) != OK || p.result != OK)
+		fail_msg("%s", g->why.text);
+	return p;
+}
+
+static void change_r0700(struct far *f)
+{
+	far_put(f, "r0700", "3");
+}
+
+STAGE_TEST(a_record_may_stand_twice_among_very_many)
+{
+	put_range(f, 0, MANY, "1");
+	(void)pull_all(g, f);
+	put_range(f, 0, MANY, "2");
+	anew = 0;
+	assert_int_equal(apply_with_another(g, f, 700, change_r0700).taken, MANY + 1);
+	assert_true(g->kind != STAGE_POSTGRES || anew > 0);
+	assert_int_equal(stage_conflicts(g, NULL), 0);
+	assert_same_records(g, f);
+	assert_equal_ends(g, f);
+}
+
+/* Each version meets what the one before it made of the store's. */
+static struct record edited;
+
+static void change_edited(struct far *f)
+{
+	far_hold(f, &edited); /* as if it had been pushed: what follows knows it */
+	far_put(f, "r0700", "3");
+}
+
+STAGE_TEST(a_record_may_stand_twice_where_it_was_edited)
+{
+	struct pull_apply p;
+
+	put_range(f, 0, MANY, "1");
+	(void)pull_all(g, f);
+	stage_put(g, "site-a", "r0700", "\"centre\"");
+	assert_int_equal(
+		store_record(g->store, span_of("site-a"), span_of("r0700"), &edited, &g->arena, &g->why), OK);
+	put_range(f, 0, MANY, "2");
+	p = apply_with_another(g, f, 700, change_edited);
+	assert_int_equal(p.taken, MANY - 1);
+	assert_int_equal(p.conflicts, 2);
+	assert_int_equal(p.archived, 2);
+	assert_string_equal(stage_body(g, "site-a", "r0700"), "3");
+	assert_equal_ends(g, f);
+}
+
 STAGE_TEST(many_changes_of_two_nodes_in_one_transaction)
 {
 	static struct far other;
@@ -292,9 +476,15 @@ int main(void)
 		cmocka_unit_test(many_records_go_in_whole),
 		cmocka_unit_test(a_page_may_hold_everything_at_once),
 		cmocka_unit_test(very_many_changed_records_are_put_anew),
+		cmocka_unit_test(one_that_is_refused_among_very_many_stays_as_it_was),
+		cmocka_unit_test(a_changed_record_that_is_left_out_is_told),
+		cmocka_unit_test(a_new_record_that_is_left_out_is_told),
+		cmocka_unit_test(rows_that_moved_since_they_were_looked_at_are_read_again),
 		cmocka_unit_test(many_records_read_again_change_nothing_but_what_is_known),
 		cmocka_unit_test(a_wiped_local_of_many_is_refilled),
 		cmocka_unit_test(a_record_may_stand_twice_in_a_page),
+		cmocka_unit_test(a_record_may_stand_twice_among_very_many),
+		cmocka_unit_test(a_record_may_stand_twice_where_it_was_edited),
 		cmocka_unit_test(a_reset_finds_what_is_the_same_changed_and_new),
 		cmocka_unit_test(many_changes_of_two_nodes_in_one_transaction),
 	};
