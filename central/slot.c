@@ -109,7 +109,7 @@ static void settle_ailing(struct slot *s, const struct slot_moment *m)
 		now |= a->now & AILMENT_BIT(AILMENT_CLOCK_FREE);
 	note_begun(a, now & ~a->now);
 	a->now = now;
-	if (now == 0) {
+	if (!(now | a->told | a->stored)) { /* else it is yet to be told how long it was */
 		free(a->since_us);
 		a->since_us = NULL;
 	}

@@ -94,7 +94,7 @@ static void test_what_moves_is_kept_while_it_does(void **state)
 	assert_null(s.flow);
 }
 
-static void test_what_is_wrong_has_its_time_while_it_is(void **state)
+static void test_what_is_wrong_has_its_time_until_its_end_is_told(void **state)
 {
 	struct slot s = {.node.sync.quarantined = 1};
 	struct slot_moment now = {.mono_us = 1000 * S, .interval_ms = 1000};
@@ -105,7 +105,15 @@ static void test_what_is_wrong_has_its_time_while_it_is(void **state)
 	assert_true(since_us > 0);
 	slot_settle_word(&s, &now);
 	assert_true(s.ailing.since_us[AILMENT_QUARANTINED] == since_us);
+	s.ailing.told = s.ailing.stored = s.ailing.now;
 	s.node.sync.quarantined = 0;
+	slot_settle_word(&s, &now);
+	assert_int_equal(s.ailing.now, 0);
+	assert_non_null(s.ailing.since_us); /* that it is over after so long is still to be told */
+	s.ailing.told = 0;
+	slot_settle_word(&s, &now);
+	assert_non_null(s.ailing.since_us); /* and stored */
+	s.ailing.stored = 0;
 	slot_settle_word(&s, &now);
 	assert_null(s.ailing.since_us);
 }
@@ -138,7 +146,7 @@ int main(void)
 		cmocka_unit_test(test_pages_follow_what_came_of_them),
 		cmocka_unit_test(test_who_holds_room_for_long_gives_way),
 		cmocka_unit_test(test_what_moves_is_kept_while_it_does),
-		cmocka_unit_test(test_what_is_wrong_has_its_time_while_it_is),
+		cmocka_unit_test(test_what_is_wrong_has_its_time_until_its_end_is_told),
 		cmocka_unit_test(test_its_row_is_followed),
 		cmocka_unit_test(test_a_node_takes_little),
 	};
