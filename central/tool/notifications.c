@@ -1,7 +1,6 @@
 /* Who is told what happened, what became of it, and a test of it. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "central/tool/commands.h"
 #include "central/tool/list.h"
@@ -165,14 +164,13 @@ static int look(struct tool *t, const struct trial *trial, bool late, bool *ret_
 
 static int await(struct tool *t, const struct trial *trial)
 {
-	const struct timespec moment = {0, 100000000};
 	int64_t patience_ms = t->timeout_ms > 0 ? t->timeout_ms : TEST_PATIENCE_MS;
 	int64_t until_us = clock_mono_us() + patience_ms * 1000;
 	bool ended;
 	int code;
 
 	while (code = look(t, trial, clock_mono_us() >= until_us, &ended), !ended)
-		(void)nanosleep(&moment, NULL);
+		tool_pause_ms(100);
 	return code;
 }
 

@@ -3,7 +3,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
+#include "shared/clock.h"
 #include "shared/json_check.h"
 #include "shared/utf8.h"
 
@@ -125,14 +127,65 @@ int tool_unreachable(const struct tool *t, enum err e, const struct reason *why)
 	return EXIT_UNREACHABLE;
 }
 
+void tool_pause_ms(long ms)
+{
+	struct timespec t = {ms / 1000, ms % 1000 * 1000000L};
+
+	nanosleep(&t, NULL);
+}
+
+void tool_be_patient(struct tool *t, int64_t ms)
+{
+	t->until_us = ms ? clock_mono_us() + ms * 1000 : INT64_MAX;
+}
+
+bool tool_is_late(const struct tool *t)
+{
+	return clock_mono_us() >= t->until_us;
+}
+
+#define ASK_AGAIN_MS 250
+
+/* Says in the centre's words why it is not ready. */
+static void show_not_ready(const struct tool *t, const struct client_reply *reply, struct progress *progress)
+{
+	struct json_doc *d = NULL;
+	char label[400];
+
+	bool said = json_doc_parse(&d, buf_span(&reply->body), NULL) == OK;
+	snprintf(label, sizeof(label), "the centre is not ready: %s", said ? tool_text(d, "detail") : "503");
+	const struct progress_point at = {.label = label};
+	progress_move(t->progress ? t->progress : progress, &at);
+	json_doc_free(d);
+}
+
+/* A request that was answered 503 did nothing, and may be made again. */
+static enum err call_until_ready(struct tool *t, enum http_method m, const char *target, struct span body,
+	struct client_reply *ret, struct reason *why)
+{
+	const char *type = body.at ? "application/json" : NULL;
+	struct progress progress;
+	enum err e;
+
+	progress_begin(&progress, t->quiet || t->json);
+	while ((e = client_call(t->client, m, target, body, type, ret, why)) == OK && ret->status == 503 &&
+		!tool_is_late(t)) {
+		show_not_ready(t, ret, &progress);
+		client_reply_done(ret);
+		*ret = (struct client_reply){0};
+		tool_pause_ms(ASK_AGAIN_MS);
+	}
+	(void)progress_end(&progress);
+	return e;
+}
+
 int tool_call(
 	struct tool *t, enum http_method m, const char *target, struct span body, struct client_reply *ret)
 {
 	struct client_reply reply = {0};
 	struct reason why;
 
-	enum err e =
-		client_call(t->client, m, target, body, body.at ? "application/json" : NULL, &reply, &why);
+	enum err e = call_until_ready(t, m, target, body, &reply, &why);
 	if (e != OK) {
 		client_reply_done(&reply);
 		return tool_unreachable(t, e, &why);
@@ -150,6 +203,10 @@ int tool_call(
 			t->central);
 	else
 		code = tool_complain(t, &reply);
+	if (reply.status == 503 && t->until_us) {
+		fputs("tidemark: timed out before the centre was ready\n", stderr);
+		code = EXIT_TIMEOUT;
+	}
 	client_reply_done(&reply);
 	return code;
 }

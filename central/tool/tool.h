@@ -29,6 +29,7 @@ struct tool {
 
 	struct client *client;
 	struct progress *progress; /* on show; taken away before anything else is said.  NULL: none */
+	int64_t until_us;          /* monotonic: until then a centre that is not ready is asked again.  0: it is not */
 	struct buf token;
 	struct option_list args; /* after the command's own word */
 };
@@ -39,6 +40,12 @@ int tool_usage(const char *fmt, ...) PRINTF(1, 2);
 /* Which of these names (NULL behind the last) was meant by a word that is none of them; NULL = no idea. */
 const char *tool_nearest(const char *word, const char *(*at)(size_t i));
 
+/*
+ * For a command that waits: it has so long in all (0: for ever), and until then a call waits, too, for a centre that is
+ * still being started or has lost its database (503).  Time that is up is EXIT_TIMEOUT.
+ */
+void tool_be_patient(struct tool *t, int64_t ms);
+bool tool_is_late(const struct tool *t); /* the time of a command that waits is up */
 /*
  * One call.  EXIT_OK: `ret` holds a reply of status 2xx (client_reply_done() it).  Otherwise the problem has
  * been printed in the server's words and the code is what to exit with.
@@ -59,6 +66,8 @@ int tool_print_raw(struct tool *t, const char *target);
 
 /* Makes it "/v1/nodes/NAME" and what follows. */
 void tool_node_target(struct buf *target, const char *name, const char *rest);
+
+void tool_pause_ms(long ms);
 
 /* A member's text without its quotes, escapes and all, or its raw JSON; empty when absent. */
 struct span tool_member(struct span object, const char *name);

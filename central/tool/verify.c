@@ -5,13 +5,11 @@
 
 #include "central/tool/commands.h"
 #include "central/tool/wait.h"
-#include "shared/clock.h"
 
 #define NAMED_MOST 100 /* of those that are damaged at the centre */
 
 struct verifying {
 	struct awaited w;
-	int64_t until_us;
 	uint64_t checked, damaged; /* at the centre */
 	struct buf names;          /* the first of those, as JSON texts with commas between */
 	struct buf next;
@@ -61,7 +59,7 @@ static int check_all(struct tool *t, struct verifying *v)
 
 	snprintf(label, sizeof(label), "%s at the centre", v->w.name);
 	tool_progress_begin(t, &progress);
-	while ((code = check_page(t, v)) == EXIT_OK && v->next.len && clock_mono_us() < v->until_us) {
+	while ((code = check_page(t, v)) == EXIT_OK && v->next.len && !tool_is_late(t)) {
 		const struct progress_point at = {.label = label,
 			.counted = PROGRESS_RECORDS,
 			.records = v->checked,
@@ -125,17 +123,17 @@ static int conclude(const struct tool *t, const struct verifying *v)
 
 int command_verify(struct tool *t)
 {
-	struct verifying v = {.w = {.counts = true},
-		.until_us = t->timeout_ms ? clock_mono_us() + t->timeout_ms * 1000 : INT64_MAX};
+	struct verifying v = {.w = {.counts = true}};
 
 	if (t->args.n != 1)
 		return tool_usage("verify takes one NODE");
+	tool_be_patient(t, t->timeout_ms);
 	int code =
 		wait_begin(t, &v.w, t->args.at[0], "/verify"); /* the node counts, while the centre looks */
 	if (code == EXIT_OK)
 		code = check_all(t, &v);
 	if (code == EXIT_OK)
-		code = wait_until_equal(t, &v.w, v.until_us);
+		code = wait_until_equal(t, &v.w);
 	if (code == EXIT_OK)
 		code = conclude(t, &v);
 	else if (code == EXIT_DIFFERS) /* said already; what is damaged may be why */

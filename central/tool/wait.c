@@ -3,22 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "central/tool/commands.h"
 #include "central/tool/list.h"
 #include "central/tool/wait.h"
-#include "shared/clock.h"
 
 #define POLL_EVERY_MS 50
-
-static void pause_ms(long ms)
-{
-	struct timespec t = {ms / 1000, ms % 1000 * 1000000L};
-
-	nanosleep(&t, NULL);
-}
 
 static int refuse_paused(const char *name)
 {
@@ -105,15 +95,15 @@ static int look(struct tool *t, struct awaited *w)
 	return code;
 }
 
-int wait_until_equal(struct tool *t, struct awaited *w, int64_t until_us)
+int wait_until_equal(struct tool *t, struct awaited *w)
 {
 	struct progress progress;
 	int code;
 
 	tool_progress_begin(t, &progress);
 	while ((code = look(t, w)) == EXIT_OK && !w->done && !w->differs && !w->rejected &&
-		clock_mono_us() < until_us)
-		pause_ms(POLL_EVERY_MS);
+		!tool_is_late(t))
+		tool_pause_ms(POLL_EVERY_MS);
 	(void)tool_progress_end(t);
 	if (code != EXIT_OK || w->done)
 		return code;
@@ -139,7 +129,6 @@ int wait_until_equal(struct tool *t, struct awaited *w, int64_t until_us)
 
 static int do_nodes(struct tool *t, const char *const *names, size_t n, const char *verb)
 {
-	int64_t until_us = t->timeout_ms ? clock_mono_us() + t->timeout_ms * 1000 : INT64_MAX;
 	struct awaited *w = calloc(n + 1, sizeof(*w));
 	int code = w ? EXIT_OK : EXIT_FAILED;
 
@@ -149,7 +138,7 @@ static int do_nodes(struct tool *t, const char *const *names, size_t n, const ch
 			snprintf(w[i].which, sizeof(w[i].which), " (%zu of %zu) ", i + 1, n);
 	}
 	for (size_t i = 0; i < n && code == EXIT_OK; i++)
-		code = wait_until_equal(t, &w[i], until_us);
+		code = wait_until_equal(t, &w[i]);
 	if (code == EXIT_OK && t->json)
 		printf("{\"in_sync\":%zu}\n", n);
 	else if (code == EXIT_OK)
@@ -162,6 +151,7 @@ static int one_node(struct tool *t, const char *verb)
 {
 	if (t->args.n != 1)
 		return tool_usage("%s takes one NODE", verb + 1);
+	tool_be_patient(t, t->timeout_ms);
 	return do_nodes(t, t->args.at, 1, verb);
 }
 
@@ -230,6 +220,7 @@ int command_wait(struct tool *t)
 
 	if (!t->in_sync)
 		return tool_usage("wait what for? --in-sync");
+	tool_be_patient(t, t->timeout_ms);
 	if (t->args.n)
 		return do_nodes(t, t->args.at, t->args.n, NULL);
 	int code = all_names(t, &all);

@@ -23,7 +23,7 @@ struct awaited {
  * nothing; with NULL it is only waited for, and that somebody resumes it.
  */
 int wait_begin(struct tool *t, struct awaited *w, const char *name, const char *verb);
-/* Until this node is proven equal anew, differs, or time is up (monotonic): EXIT_OK, EXIT_DIFFERS, EXIT_TIMEOUT, … */
-int wait_until_equal(struct tool *t, struct awaited *w, int64_t until_us);
+/* Until this node is proven equal anew, differs, or the tool's time is up: EXIT_OK, EXIT_DIFFERS, EXIT_TIMEOUT, … */
+int wait_until_equal(struct tool *t, struct awaited *w);
 
 #endif

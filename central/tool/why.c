@@ -2,7 +2,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "central/tool/commands.h"
 #include "shared/clock.h"
@@ -67,13 +66,6 @@ struct question {
 	struct json_doc *d;        /* the same */
 };
 
-static void pause_ms(long ms)
-{
-	struct timespec t = {ms / 1000, ms % 1000 * 1000000L};
-
-	nanosleep(&t, NULL);
-}
-
 static bool says(const struct question *q, const char *member)
 {
 	bool is = false;
@@ -130,7 +122,7 @@ static int settle(struct tool *t, struct question *q)
 		clock_mono_us() < q->until_us) {
 		const struct progress_point at = {.label = tool_text(q->d, "text")};
 		progress_move(t->progress, &at);
-		pause_ms(POLL_EVERY_MS);
+		tool_pause_ms(POLL_EVERY_MS);
 	}
 	buf_done(&target);
 	return code;
@@ -164,7 +156,7 @@ int command_safe(struct tool *t)
 	if (code == EXIT_OK && says(&q, "safe")) {
 		q.again = true;
 		q.position = tool_u64(q.d, "position");
-		pause_ms(SAFE_WATCH_MS);
+		tool_pause_ms(SAFE_WATCH_MS);
 		code = settle(t, &q);
 	}
 	(void)tool_progress_end(t);

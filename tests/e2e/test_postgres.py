@@ -1,6 +1,7 @@
 """A centre on a PostgreSQL that is stopped, killed, frozen and replaced under load: it waits, goes on by itself, and at the
 end both ends hold every acknowledged record once."""
 import concurrent.futures
+import functools
 import os
 import random
 import re
@@ -378,6 +379,21 @@ def check_answers_before_there_is_a_database(url, reason):
     assert lab.call(url + "/v1/nothing").status == 404
 
 
+def check_who_waits_for_a_database(url, reason, created):
+    """Who only asks is told at once; `wait` says what it waits for, until its time is up or there is a database."""
+    tool = [lab.BIN / "tidemark", "--central", url]
+    for args, status in ((["status"], 1), (["wait", "--in-sync", "--timeout", "300ms"], 5), (["pull", "a", "--timeout", "300ms"], 5)):
+        r = subprocess.run([*tool, *args], capture_output=True, text=True, timeout=30)
+        assert r.returncode == status and reason in r.stderr, (args, r)
+        assert ("timed out before the centre was ready" in r.stderr) == (status == 5), (args, r)
+
+    def look(shown):
+        if b"the centre is not ready: " in shown and reason.encode() in shown:
+            created()
+    out, _ = lab.on_terminal(*tool, "wait", "--in-sync", "--timeout", "30s", look=look)
+    assert "in sync, proven equal" in out
+
+
 def test_a_database_that_is_not_there_yet_is_waited_for(site, databases):
     store = databases()
     store.drop()
@@ -386,7 +402,8 @@ def test_a_database_that_is_not_there_yet_is_waited_for(site, databases):
         waiting = lab.wait_until("said what is missing", lambda: re.search(r"waiting.*? url=(\S+)", centre.log_text()))
         assert "store.failed" in centre.log_text() and store.name in centre.log_text()
         check_answers_before_there_is_a_database(waiting.group(1), store.name)
-        pg.sql(store.server, f'CREATE DATABASE "{store.name}"')
+        created = functools.cache(lambda: pg.sql(store.server, f'CREATE DATABASE "{store.name}"'))
+        check_who_waits_for_a_database(waiting.group(1), store.name, created)
         centre.listens()
         assert centre.url == waiting.group(1) and centre.get("/readyz").status == 200
         centre.in_sync()
