@@ -4,6 +4,7 @@
 
 #include "shared/build.h"
 #include "shared/listen.h"
+#include "shared/option_commands.h"
 #include "shared/record.h"
 #include "shared/server.h"
 
@@ -122,6 +123,15 @@ static const struct options o = {
 	.ignored = "to from tls-ca type deleted json quiet " FORMAT_OPTION_NAMES,
 };
 
+static bool command_at(size_t i, struct option_command *ret)
+{
+	static const char *const names[] = {"import", "export"};
+
+	if (i < sizeof(names) / sizeof(*names))
+		*ret = (struct option_command){.name = names[i]};
+	return i < sizeof(names) / sizeof(*names);
+}
+
 /* `import FILE`, `export [FILE]` or nothing. */
 static enum err take_command(const struct option_list *args, struct reason *why)
 {
@@ -139,9 +149,7 @@ static enum err take_command(const struct option_list *args, struct reason *why)
 	if (args->n > 2)
 		return fail(INVALID, why, "\"%.60s\" is too much: one file at a time", args->at[2]);
 	s.path = args->n == 2 ? args->at[1] : "-";
-	if (s.command == COMMAND_IMPORT && from && !to)
-		return fail(INVALID, why, "--from is for export; import goes --to URL");
-	s.url = s.command == COMMAND_EXPORT && from ? from : to;
+	s.url = s.command == COMMAND_EXPORT ? from : to;
 	return OK;
 }
 
@@ -169,6 +177,8 @@ enum err settings_read(struct settings *ret, int argc, char **argv, enum options
 		break;
 	}
 	e = take_command(&rest, why);
+	if (e == OK)
+		e = options_check_command(&o, command_at, &rest, why);
 	if (e == OK && !s.url)
 		e = check_database(&s, why);
 	if (e == OK && s.command == COMMAND_SERVE)

@@ -54,49 +54,7 @@ static const struct option *find_option(const struct options *o, struct span nam
 	return NULL;
 }
 
-static bool is_command(const struct completion *c, struct span name, struct completion_command *ret)
-{
-	for (size_t i = 0; c->command && c->command(i, ret); i++)
-		if (span_is(name, ret->name))
-			return true;
-	return false;
-}
-
-static struct span first_word(const char *text)
-{
-	return (struct span){text, strcspn(text, " ,:;")};
-}
-
-/* "records, node add: of this node; import: for it" belongs to records, node and import. */
-static bool names_command(const char *help, const char *command)
-{
-	for (const char *clause = help; clause; clause = strstr(clause, "; ")) {
-		clause += clause == help ? 0 : 2;
-		const char *end = clause + strcspn(clause, ":;");
-
-		for (const char *item = clause; *end == ':' && item < end; item += strspn(item, ", ")) {
-			if (span_is(first_word(item), command))
-				return true;
-			item += strcspn(item, ",:");
-			if (item >= end)
-				break;
-		}
-	}
-	return false;
-}
-
-/* Whose help does not begin with a command is for all of them. */
-static bool belongs(const struct completion *c, const struct option *opt, const char *command)
-{
-	struct completion_command known;
-	size_t head = strcspn(opt->help, ":;");
-
-	if (opt->help[head] != ':' || !is_command(c, first_word(opt->help), &known))
-		return true;
-	return command && names_command(opt->help, command);
-}
-
-static void add_options(const struct completion *c, const char *command, struct completed *r)
+static void add_options(const struct completion *c, const struct option_list *words, struct completed *r)
 {
 	const struct option *opt;
 
@@ -104,7 +62,7 @@ static void add_options(const struct completion *c, const char *command, struct 
 		struct buf word = {0};
 
 		buf_printf(&word, "--%s", opt->name);
-		if (belongs(c, opt, command))
+		if (option_is_for(opt, c->command, words))
 			completion_add(r, buf_span(&word), opt->help);
 		buf_done(&word);
 	}
@@ -208,7 +166,7 @@ static struct span wanted_behind(const struct options *o, const char **at, const
 	return good ? wanted : (struct span){"", 0};
 }
 
-static void add_arguments(const struct completion *c, const struct completion_command *command,
+static void add_arguments(const struct completion *c, const struct option_command *command,
 	const struct option_list *args, struct completed *r)
 {
 	const char *at = command->usage;
@@ -251,20 +209,20 @@ static struct place look(const struct completion *c, struct completed *r)
 
 static void add_commands(const struct completion *c, struct completed *r)
 {
-	struct completion_command command;
+	struct option_command command;
 
 	for (size_t i = 0; c->command && c->command(i, &command); i++)
 		completion_add(r, span_of(command.name), command.help);
 }
 
 /* A word that begins with "-". */
-static void add_dashed(const struct completion *c, const char *command, struct completed *r)
+static void add_dashed(const struct completion *c, const struct option_list *words, struct completed *r)
 {
 	const char *equals = strchr(r->typed, '=');
 	const struct option *opt;
 
 	if (!equals) {
-		add_options(c, command, r);
+		add_options(c, words, r);
 		return;
 	}
 	opt = strncmp(r->typed, "--", 2) == 0
@@ -277,18 +235,18 @@ static void add_dashed(const struct completion *c, const char *command, struct c
 
 void completion_read(const struct completion *c, const char *line, struct completed *ret)
 {
-	struct completion_command command = {0};
+	struct option_command command = {0};
 	struct place p;
 
 	*ret = (struct completed){0};
 	split(line, ret);
 	p = look(c, ret);
-	bool known = p.args.n && is_command(c, span_of(p.args.at[0]), &command);
+	bool known = p.args.n && option_command_find(c->command, span_of(p.args.at[0]), &command);
 	if (p.option) {
 		ret->n_before--; /* it has no value yet */
 		add_values(p.option, ret);
 	} else if (!p.ended && ret->typed[0] == '-') {
-		add_dashed(c, command.name, ret);
+		add_dashed(c, &p.args, ret);
 	} else if (!p.args.n) {
 		add_commands(c, ret);
 	} else if (known) {

@@ -7,22 +7,15 @@
 #define SHARED_COMPLETION_H
 
 #include "shared/arena.h"
-#include "shared/options.h"
+#include "shared/option_commands.h"
 
 /* A program asked `PROGRAM COMPLETION_WORD LINE` prints what completes LINE, as the shells' scripts read it. */
 #define COMPLETION_WORD "__complete"
 #define COMPLETION_FILES ":files" /* the line by which they are told to look for files themselves */
 
-struct completion_command {
-	/* "drop [--force] NODE… | list | put OWNER/ID FILE|-": alternatives; words in lower case are themselves, the
-	 * others say what is wanted there. */
-	const char *name, *usage, *help;
-};
-
 struct completion {
 	const struct options *options;
-	/* The i-th command; false behind the last.  NULL: the program has none. */
-	bool (*command)(size_t i, struct completion_command *ret);
+	option_commands *command; /* NULL: the program has none */
 };
 
 enum {

@@ -6,6 +6,7 @@
 #include "central/tool/commands.h"
 #include "central/tool/watch.h"
 #include "shared/build.h"
+#include "shared/option_commands.h"
 #include "shared/privilege.h"
 
 static const struct command {
@@ -87,10 +88,10 @@ static int unknown(const char *name)
 	return tool_usage("no command '%s'; did you mean '%s'?", name, near);
 }
 
-static bool command_at(size_t i, struct completion_command *ret)
+static bool command_at(size_t i, struct option_command *ret)
 {
 	if (i < COMMANDS)
-		*ret = (struct completion_command){commands[i].name, commands[i].usage, commands[i].help};
+		*ret = (struct option_command){commands[i].name, commands[i].usage, commands[i].help};
 	return i < COMMANDS;
 }
 
@@ -140,7 +141,8 @@ static const struct option table[] = {
 		"token add: when it ends by itself, such as 90d (never)"},
 	{"audit", OPTION_FLAG, &tool.audit, NULL, 0, 0, NULL, NULL, "events: only what people did"},
 	{"who", OPTION_TEXT, &tool.who, NULL, 0, 0, NULL, "NAME", "events: only what this one did"},
-	{"title", OPTION_TEXT, &tool.title, NULL, 0, 0, NULL, "TEXT", "node add, set: a name for people"},
+	{"title", OPTION_TEXT, &tool.title, NULL, 0, 0, NULL, "TEXT",
+		"node add, node set: a name for people"},
 	{"url", OPTION_TEXT, &tool.url, NULL, 0, 0, NULL, "URL", "node set: where it is from now on"},
 	FORMAT_OPTIONS(&tool.format),
 };
@@ -150,6 +152,7 @@ static enum err take_options(const struct options *o, struct tool *t, int argc, 
 	enum options_do *todo, struct buf *out, struct reason *why)
 {
 	const struct completion completion = {o, command_at};
+	struct option_command known;
 
 	if (argc == 3 && !strcmp(argv[1], COMPLETION_WORD)) {
 		completion_answer(t, &completion, argv[2]);
@@ -157,7 +160,10 @@ static enum err take_options(const struct options *o, struct tool *t, int argc, 
 		return OK;
 	}
 	enum err e = options_read(o, argc, argv, todo, &t->args, why);
-	if (e == OK && *todo == OPTIONS_HELP)
+	if (e == OK && *todo == OPTIONS_RUN && t->args.n &&
+		option_command_find(command_at, span_of(t->args.at[0]), &known))
+		e = options_check_command(o, command_at, &t->args, why);
+	else if (e == OK && *todo == OPTIONS_HELP)
 		options_help(o, out);
 	else if (e == OK && *todo == OPTIONS_VERSION)
 		buf_text(out, "tidemark " TIDEMARK_VERSION "\n");

@@ -101,8 +101,7 @@ int wait_until_equal(struct tool *t, struct awaited *w)
 	int code;
 
 	tool_progress_begin(t, &progress);
-	while ((code = look(t, w)) == EXIT_OK && !w->done && !w->differs && !w->rejected &&
-		!tool_is_late(t))
+	while ((code = look(t, w)) == EXIT_OK && !w->done && !w->differs && !w->rejected && !tool_is_late(t))
 		tool_pause_ms(POLL_EVERY_MS);
 	(void)tool_progress_end(t);
 	if (code != EXIT_OK || w->done)

@@ -42,6 +42,32 @@ def test_wrong_use_exits_2_and_says_what_to_do(site):
             assert r.returncode == 0 and r.stdout and not r.stderr
 
 
+def test_an_option_that_is_not_for_a_command_is_refused(site):
+    """Each command with each option that --help names with commands: refused where it is not among them, and else asked of the centre."""
+    told = run("--help").stdout
+    commands = re.findall(r"^  (\w+)(?:.*\n      .*)", told.partition("Commands:")[2].partition("Options:")[0], re.M)
+    options = re.findall(r"^  --([\w-]+)(?: (\S+))?\s+(.*(?:\n {6,}[^ -].*)*)", told.partition("Options:")[2], re.M)
+    assert len(commands) > 20 and len(options) > 30, told
+    values = {"N": "3", "DURATION": "9s", "ndjson|json|csv": "csv", "id|written": "id", "viewer|operator|admin": "admin", "error|warn|info|debug": "warn"}
+    refused = 0
+    for option, value, text in options:
+        clauses = [c.partition(":")[0].split(", ") if ":" in c else [""] for c in " ".join(text.split()).split("; ")]
+        if clauses[0][0].partition(" ")[0] not in commands:
+            continue
+        heads = {item.partition(" ")[0] for clause in clauses for item in clause}
+        for command in set(commands) - heads:
+            r = run("--central", "http://127.0.0.1:9", command, f"--{option}", *([values.get(value, "x")] if value else []))
+            assert r.returncode == 2 and f"takes no --{option}, which is for " in r.stderr, (command, option, r)
+            refused += 1
+    assert refused > 300
+    for args in (["records", "--owner", "a"], ["node", "set", "a", "--url", "http://h"], ["token", "add", "x", "--role", "admin"], ["events", "-f", "--limit", "3"]):
+        assert run("--central", "http://127.0.0.1:9", *args).returncode == 3, args
+    assert "which is for node set" in run("node", "pause", "a", "--url", "x").stderr
+    assert run("--central", "http://127.0.0.1:9", "nodes", env=dict(os.environ, TIDEMARK_OWNER="a")).returncode == 3
+    local = subprocess.run([lab.BIN / "tidemark-local", "--node", "a", "--db", site.path / "a.db", "--json"], capture_output=True, text=True, timeout=10)
+    assert local.returncode == 2 and "--json, which is for import, export" in local.stderr and not (site.path / "a.db").exists()
+
+
 def test_output_that_cannot_be_written_is_a_failure(site):
     a = site.local("a")
     centre = site.centre(a)

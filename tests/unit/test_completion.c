@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -23,9 +24,9 @@ static const struct options options = {.program = "prog",
 	.n = sizeof table / sizeof *table,
 	.positional = true};
 
-static bool command_at(size_t i, struct completion_command *ret)
+static bool command_at(size_t i, struct option_command *ret)
 {
-	static const struct completion_command commands[] = {
+	static const struct option_command commands[] = {
 		{"show", "show [NODE…]", "a node, or all"},
 		{"list", "list", "all of them"},
 		{"put", "put [--node NODE] OWNER/ID FILE|- | away NODE | up|down [--force] --url URL NODE",
@@ -94,6 +95,47 @@ static void options_of_a_command_and_of_all(void **state)
 			     "--version --help");
 }
 
+static void an_option_is_for_the_commands_that_its_help_begins_with(void **state)
+{
+	static const struct {
+		const char *line, *why; /* NULL: nothing is wrong */
+	} rows[] = {
+		{"show --node a", NULL},
+		{"list --node a --after b --order up --url x", NULL},
+		{"put --force a b", NULL},
+		{"put away --node a", NULL},
+		{"put --node a", NULL},
+		{"--url x --quiet show", NULL},
+		{"put --node a here",
+			"\"put here\" takes no --node, which is for show, put away: of this node; "
+			"list: on it"},
+		{"show --order=up", "\"show\" takes no --order, which is for list: which way"},
+		{"--force show a", "\"show a\" takes no --force, which is for put: all the same"},
+		{"show --no-force", "\"show\" takes no --force, which is for put: all the same"},
+		{"--after x", "without a command there is no --after, which is for list: behind it"},
+	};
+
+	(void)state;
+	setenv("TEST_AFTER", "x", 1); /* says nothing of a command */
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char line[128], program[] = "prog", *argv[16] = {program};
+		int argc = 1;
+		enum options_do todo;
+		struct option_list words;
+		struct reason why = {""};
+
+		snprintf(line, sizeof line, "%s", rows[i].line);
+		for (char *word = strtok(line, " "); word; word = strtok(NULL, " "))
+			argv[argc++] = word;
+		assert_int_equal(options_read(&options, argc, argv, &todo, &words, &why), OK);
+		assert_int_equal(options_check_command(&options, command_at, &words, &why),
+			rows[i].why ? INVALID : OK);
+		assert_string_equal(why.text, rows[i].why ? rows[i].why : "");
+	}
+	unsetenv("TEST_AFTER");
+	options_free();
+}
+
 static void values(void **state)
 {
 	(void)state;
@@ -140,6 +182,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(commands_and_their_arguments),
 		cmocka_unit_test(options_of_a_command_and_of_all),
+		cmocka_unit_test(an_option_is_for_the_commands_that_its_help_begins_with),
 		cmocka_unit_test(values),
 		cmocka_unit_test(words_are_read_as_a_shell_reads_them),
 	};
