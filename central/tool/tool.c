@@ -213,7 +213,7 @@ int tool_call(
 
 int tool_get(struct tool *t, const char *target, struct json_doc **ret)
 {
-	struct client_reply reply;
+	struct client_reply reply = {0};
 	struct reason why;
 	int code = tool_call(t, HTTP_GET, target, (struct span){0}, &reply);
 
@@ -230,7 +230,7 @@ int tool_get(struct tool *t, const char *target, struct json_doc **ret)
 
 int tool_print_raw(struct tool *t, const char *target)
 {
-	struct client_reply reply;
+	struct client_reply reply = {0};
 	int code = tool_call(t, HTTP_GET, target, (struct span){0}, &reply);
 
 	if (code != EXIT_OK)

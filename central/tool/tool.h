@@ -29,7 +29,7 @@ struct tool {
 
 	struct client *client;
 	struct progress *progress; /* on show; taken away before anything else is said.  NULL: none */
-	int64_t until_us;          /* monotonic: until then a centre that is not ready is asked again.  0: it is not */
+	int64_t until_us; /* monotonic: until then a centre that is not ready is asked again.  0: it is not */
 	struct buf token;
 	struct option_list args; /* after the command's own word */
 };
