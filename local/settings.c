@@ -4,7 +4,7 @@
 
 #include "shared/build.h"
 #include "shared/listen.h"
-#include "shared/option_commands.h"
+#include "shared/options_commands.h"
 #include "shared/record.h"
 #include "shared/server.h"
 

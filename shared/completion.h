@@ -7,7 +7,7 @@
 #define SHARED_COMPLETION_H
 
 #include "shared/arena.h"
-#include "shared/option_commands.h"
+#include "shared/options_commands.h"
 
 /* A program asked `PROGRAM COMPLETION_WORD LINE` prints what completes LINE, as the shells' scripts read it. */
 #define COMPLETION_WORD "__complete"

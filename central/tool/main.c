@@ -6,7 +6,7 @@
 #include "central/tool/commands.h"
 #include "central/tool/watch.h"
 #include "shared/build.h"
-#include "shared/option_commands.h"
+#include "shared/options_commands.h"
 #include "shared/privilege.h"
 
 static const struct command {

@@ -1,11 +1,11 @@
 /*
- * option_commands - which options are for which of a program's commands, as their help says.
+ * options_commands - which options are for which of a program's commands, as their help says.
  *
  * A help that begins with commands, "records, node add: of this node; import: for it", is of an option for records, for
  * node where add follows, and for import; any other is of an option for all.  Pure, but for options_check_command().
  */
-#ifndef SHARED_OPTION_COMMANDS_H
-#define SHARED_OPTION_COMMANDS_H
+#ifndef SHARED_OPTIONS_COMMANDS_H
+#define SHARED_OPTIONS_COMMANDS_H
 
 #include "shared/options.h"
 

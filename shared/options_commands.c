@@ -1,4 +1,4 @@
-#include "shared/option_commands.h"
+#include "shared/options_commands.h"
 
 #include <string.h>
 
