@@ -71,7 +71,6 @@ void centre_tell_asked(struct centre *c, struct event *ev, const char *fmt, ...)
 /* --- writing replies --- */
 
 /* Each appends a value. */
-void centre_put_time(struct buf *out, int64_t us);             /* a quoted time; -1 = null */
 void centre_put_seconds(struct buf *out, double s);            /* three digits; negative = null */
 void centre_put_known(struct buf *out, bool known, int64_t n); /* or null */
 void centre_put_text(struct buf *out, const char *text);       /* quoted; "" = null */
