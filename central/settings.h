@@ -7,6 +7,7 @@
 #include "central/address.h"
 #include "central/receiver.h"
 #include "shared/coding.h"
+#include "shared/daemon.h"
 #include "shared/tls.h"
 
 #define SETTINGS_STORE_DEFAULT "sqlite:tidemark-central.db"
@@ -21,9 +22,7 @@ struct settings {
 	enum merge_policy policy;
 	enum coding_use compress;
 	struct receiver_options notify; /* checked */
-	const char *chronyc;
-	bool core_dumps;
-	const char *log_level, *log_format;
+	struct daemon_options daemon;
 };
 
 /* The parts of one of `nodes`. */

@@ -5,6 +5,7 @@
 #define LOCAL_SETTINGS_H
 
 #include "local/generator.h"
+#include "shared/daemon.h"
 #include "shared/format.h"
 #include "shared/tls.h"
 
@@ -21,9 +22,7 @@ struct settings {
 	const char *tls_ca;   /* of import and export: who signed the certificate of the local that runs */
 	bool allow_plain_http;
 	struct generator_config generator;
-	const char *chronyc;
-	bool core_dumps;
-	const char *log_level, *log_format;
+	struct daemon_options daemon;
 };
 
 /*
