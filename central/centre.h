@@ -1,5 +1,8 @@
 /*
- * centre - what the handlers of the centre share.
+ * centre - what the handlers of the centre share: their `ctx` is a struct centre.
+ *
+ * Handlers run on a thread for each connection; what may change meanwhile (reload.h) is atomic, the rest stays as main
+ * has set it, or locks for itself.
  */
 #ifndef CENTRAL_CENTRE_H
 #define CENTRAL_CENTRE_H

@@ -1,5 +1,6 @@
 /*
- * settings - what `tidemark-central` can be told, read once into a const struct.
+ * settings - what `tidemark-central` can be told, by flags, environment and file: read at the start, and again on
+ * SIGHUP (reload.h).  On main's thread; texts and lists live until options_free().
  */
 #ifndef CENTRAL_SETTINGS_H
 #define CENTRAL_SETTINGS_H
