@@ -30,11 +30,11 @@ static void put_identity(struct buf *out, const struct node_view *v)
 	buf_text(out, ",\"url\":");
 	buf_json_text(out, span_of(v->url));
 	buf_printf(out, ",\"state\":\"%s\",\"since\":", node_state_name(v->state));
-	centre_put_time(out, v->since_us);
+	buf_json_time(out, v->since_us);
 	buf_text(out, ",\"reason\":");
 	buf_json_text(out, span_of(v->reason.text));
 	buf_text(out, ",\"next_attempt_at\":");
-	centre_put_time(out, v->next_attempt_us);
+	buf_json_time(out, v->next_attempt_us);
 	buf_printf(out, ",\"paused\":%s,", n->paused ? "true" : "false");
 }
 
@@ -57,7 +57,7 @@ static void put_proof(struct buf *out, const struct node_run *run)
 	buf_text(out, ",\"proof\":{\"equal\":");
 	buf_text(out, !known ? "null" : run->proof.equal ? "true" : "false");
 	buf_text(out, ",\"at\":");
-	centre_put_time(out, known ? run->proof.at_us : -1);
+	buf_json_time(out, known ? run->proof.at_us : -1);
 	buf_text(out, ",\"age_s\":");
 	centre_put_seconds(out, known ? (double)(clock_mono_us() - run->proof.mono_us) / 1e6 : -1);
 	buf_text(out, ",\"seq\":");
@@ -78,7 +78,7 @@ static void put_counted(struct buf *out, const struct node_run *run)
 {
 	bool known = run->counted.known;
 	buf_text(out, ",\"counted\":{\"at\":");
-	centre_put_time(out, known ? run->counted.at_us : -1);
+	buf_json_time(out, known ? run->counted.at_us : -1);
 	buf_text(out, ",\"poll\":");
 	centre_put_known(out, known, (int64_t)run->counted.poll);
 	buf_text(out, ",\"damaged\":");
@@ -95,7 +95,7 @@ static void put_history(struct buf *out, const struct history *h, unsigned most)
 	for (unsigned i = first; i < n; i++) {
 		struct poll_seen p = history_get(h, i);
 		buf_printf(out, "%s{\"at\":", i > first ? "," : "");
-		centre_put_time(out, p.at_us);
+		buf_json_time(out, p.at_us);
 		buf_printf(out, ",\"result\":\"%s\",\"ms\":%lld,\"pulled\":%llu,\"pushed\":%llu}",
 			poll_result_name(p.result), (long long)p.ms, (unsigned long long)p.pulled,
 			(unsigned long long)p.pushed);

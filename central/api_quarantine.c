@@ -33,45 +33,50 @@ static void put_done(struct http_reply *r, uint64_t id, const char *owner, const
 	r->status = 200;
 }
 
+typedef enum err release_fn(struct store *st, const struct author *by, uint64_t id,
+	char ret_owner[RECORD_OWNER_MAX + 1], struct reason *why);
+
+/* False: it stays; the reply is filled in either case. */
+static bool release(struct centre *c, struct http_request *q, release_fn *how, const char *member,
+	char ret_owner[RECORD_OWNER_MAX + 1], struct http_reply *r)
+{
+	const struct author by = centre_author(q);
+	struct reason why;
+	uint64_t id;
+	if (!read_id(q, &id, r))
+		return false;
+	enum err e = how(c->store, &by, id, ret_owner, &why);
+	if (e != OK) {
+		centre_problem(r, e, &why);
+		return false;
+	}
+	log_event(LOG_INFO, "released", "who", by.who, "node", ret_owner, NULL);
+	scheduler_changed(c->scheduler, ret_owner);
+	put_done(r, id, ret_owner, member);
+	return true;
+}
+
+/* Nothing is wrong with a request for what is still refused. */
+static enum err retry(struct store *st, const struct author *by, uint64_t id,
+	char ret_owner[RECORD_OWNER_MAX + 1], struct reason *why)
+{
+	struct reason refusal;
+	enum err e = store_quarantine_retry(st, by, id, ret_owner, &refusal);
+	if (e == INVALID)
+		return fail(CONFLICT, why, "still refused: %s", refusal.text);
+	return e == OK ? OK : fail(e, why, "%s", refusal.text);
+}
+
 void api_quarantine_retry(void *ctx, struct http_request *q, struct http_reply *r)
 {
 	struct centre *c = ctx;
-	const struct author by = centre_author(q);
-	struct reason why;
 	char owner[RECORD_OWNER_MAX + 1];
-	uint64_t id;
-	if (!read_id(q, &id, r))
-		return;
-	enum err e = store_quarantine_retry(c->store, &by, id, owner, &why);
-	if (e == INVALID) { /* nothing is wrong with the request */
-		http_problem(r, "conflict", "still refused: %s", why.text);
-		return;
-	}
-	if (e != OK) {
-		centre_problem(r, e, &why);
-		return;
-	}
-	log_event(LOG_INFO, "released", "who", by.who, "node", owner, NULL);
-	scheduler_changed(c->scheduler, owner);
-	scheduler_edited(c->scheduler, owner);
-	put_done(r, id, owner, "released");
+	if (release(c, q, retry, "released", owner, r))
+		scheduler_edited(c->scheduler, owner);
 }
 
 void api_quarantine_drop(void *ctx, struct http_request *q, struct http_reply *r)
 {
-	struct centre *c = ctx;
-	const struct author by = centre_author(q);
-	struct reason why;
 	char owner[RECORD_OWNER_MAX + 1];
-	uint64_t id;
-	if (!read_id(q, &id, r))
-		return;
-	enum err e = store_quarantine_drop(c->store, &by, id, owner, &why);
-	if (e != OK) {
-		centre_problem(r, e, &why);
-		return;
-	}
-	log_event(LOG_INFO, "released", "who", by.who, "node", owner, NULL);
-	scheduler_changed(c->scheduler, owner);
-	put_done(r, id, owner, "dropped");
+	(void)release(ctx, q, store_quarantine_drop, "dropped", owner, r);
 }

@@ -45,7 +45,7 @@ static void put(struct buf *out, const char *name, enum role role, enum http_pro
 	buf_json_text(out, span_of(name));
 	buf_printf(
 		out, ",\"role\":\"%s\",\"by\":\"%s\",\"expires_at\":", role_name(role), http_proof_name(by));
-	centre_put_time(out, expires_us);
+	buf_json_time(out, expires_us);
 	buf_text(out, "}\n");
 }
 

@@ -2,10 +2,9 @@
 #ifndef CENTRAL_API_SESSION_H
 #define CENTRAL_API_SESSION_H
 
-#include "shared/http.h"
+#include "shared/router.h"
 
-void api_session_get(void *ctx, struct http_request *q, struct http_reply *r);
-void api_session_begin(void *ctx, struct http_request *q, struct http_reply *r); /* POST {"token"} */
-void api_session_end(void *ctx, struct http_request *q, struct http_reply *r);
+route_fn api_session_get, api_session_end;
+route_fn api_session_begin; /* POST {"token"} */
 
 #endif

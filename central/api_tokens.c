@@ -13,14 +13,14 @@
 static void put_key(struct buf *out, const struct key *k)
 {
 	buf_printf(out, "{\"name\":\"%s\",\"role\":\"%s\",\"created_at\":", k->name, role_name(k->role));
-	centre_put_time(out, k->created_us);
+	buf_json_time(out, k->created_us);
 	buf_text(out, ",\"created_by\":");
 	buf_json_text(out, span_of(k->created_by));
 	buf_text(out, ",\"expires_at\":");
-	centre_put_time(out, k->expires_us);
+	buf_json_time(out, k->expires_us);
 	buf_printf(
 		out, ",\"expired\":%s,\"last_used_at\":", key_expired(k, clock_wall_us()) ? "true" : "false");
-	centre_put_time(out, k->used_us);
+	buf_json_time(out, k->used_us);
 }
 
 static void list(const struct keys *ks, const char *after, unsigned limit, struct buf *out)

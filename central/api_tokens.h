@@ -2,10 +2,8 @@
 #ifndef CENTRAL_API_TOKENS_H
 #define CENTRAL_API_TOKENS_H
 
-#include "shared/http.h"
+#include "shared/router.h"
 
-void api_tokens_list(void *ctx, struct http_request *q, struct http_reply *r);
-void api_tokens_add(void *ctx, struct http_request *q, struct http_reply *r);
-void api_tokens_remove(void *ctx, struct http_request *q, struct http_reply *r);
+route_fn api_tokens_list, api_tokens_add, api_tokens_remove;
 
 #endif

@@ -46,11 +46,11 @@ static void put_head(struct buf *out, const struct node_view *v)
 {
 	buf_printf(
 		out, "{\"name\":\"%s\",\"state\":\"%s\",\"since\":", v->node.name, node_state_name(v->state));
-	centre_put_time(out, v->since_us);
+	buf_json_time(out, v->since_us);
 	buf_text(out, ",\"reason\":");
 	buf_json_text(out, span_of(v->reason.text));
 	buf_text(out, ",\"next_attempt_at\":");
-	centre_put_time(out, v->next_attempt_us);
+	buf_json_time(out, v->next_attempt_us);
 }
 
 void api_why_get(void *ctx, struct http_request *q, struct http_reply *r)
@@ -108,7 +108,7 @@ void api_why_safe(void *ctx, struct http_request *q, struct http_reply *r)
 		(unsigned long long)view.run.polls_begun, word_of(v.safety), v.pending ? "true" : "false");
 	centre_put_known(&r->body, is_safe, (int64_t)view.run.proof.seq);
 	buf_text(&r->body, ",\"at\":");
-	centre_put_time(&r->body, is_safe ? view.run.proof.at_us : -1);
+	buf_json_time(&r->body, is_safe ? view.run.proof.at_us : -1);
 	put_sentence(&r->body, "text", true, &text);
 	buf_text(&r->body, "}\n");
 	buf_done(&text);

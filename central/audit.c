@@ -35,13 +35,7 @@ void audit_word(struct buf *end, const char *member, bool value)
 void audit_time(struct buf *end, const char *member, int64_t us)
 {
 	put_member(end, member);
-	if (us < 0) {
-		buf_text(end, "null");
-		return;
-	}
-	buf_char(end, '"');
-	buf_time(end, us);
-	buf_char(end, '"');
+	buf_json_time(end, us);
 }
 
 void audit_end(struct buf *end)

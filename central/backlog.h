@@ -1,4 +1,4 @@
-/* backlog - how much of a node waits to be pulled and pushed, since when, and for how long still.  Unknown is not 0. */
+/* backlog - how much of a node waits to be pulled and pushed, since when, and for how long still.  Unknown is not 0.  Pure. */
 #ifndef CENTRAL_BACKLOG_H
 #define CENTRAL_BACKLOG_H
 

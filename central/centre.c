@@ -124,17 +124,6 @@ void centre_tell_asked(struct centre *c, struct event *ev, const char *fmt, ...)
 		centre_tell(c->store, ev, "%s", ev->text.text);
 }
 
-void centre_put_time(struct buf *out, int64_t us)
-{
-	if (us < 0) {
-		buf_text(out, "null");
-		return;
-	}
-	buf_char(out, '"');
-	buf_time(out, us);
-	buf_char(out, '"');
-}
-
 void centre_put_seconds(struct buf *out, double s)
 {
 	if (s < 0)
@@ -163,7 +152,7 @@ void centre_put_ailment(struct buf *out, enum ailment a, int64_t since_us, struc
 {
 	buf_printf(out, "{\"kind\":\"%s\",\"level\":\"%s\",\"since\":", ailment_name(a),
 		log_level_name(ailment_level(a)));
-	centre_put_time(out, since_us);
+	buf_json_time(out, since_us);
 	buf_text(out, ",\"text\":");
 	buf_json_text(out, text);
 	buf_char(out, '}');

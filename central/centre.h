@@ -1,5 +1,8 @@
 /*
- * centre - what the handlers of the centre share.
+ * centre - what the handlers of the centre share: their `ctx` is a struct centre.
+ *
+ * Handlers run on a thread for each connection; what may change meanwhile (reload.h) is atomic, the rest stays as main
+ * has set it, or locks for itself.
  */
 #ifndef CENTRAL_CENTRE_H
 #define CENTRAL_CENTRE_H
@@ -71,7 +74,6 @@ void centre_tell_asked(struct centre *c, struct event *ev, const char *fmt, ...)
 /* --- writing replies --- */
 
 /* Each appends a value. */
-void centre_put_time(struct buf *out, int64_t us);             /* a quoted time; -1 = null */
 void centre_put_seconds(struct buf *out, double s);            /* three digits; negative = null */
 void centre_put_known(struct buf *out, bool known, int64_t n); /* or null */
 void centre_put_text(struct buf *out, const char *text);       /* quoted; "" = null */

@@ -75,4 +75,11 @@ struct connection {
 /* Sticks a result that is an error, and clears it; NULL: the connection is lost. */
 void connection_fail(struct connection *c, PGresult *r, const char *doing);
 
+/* --- the answer to the running statement (db_postgres_answer.c) --- */
+
+/* To its next row, sending it before the first; false: there is none, or the connection has failed. */
+bool connection_step(struct connection *c) MUST_USE;
+/* Reads what is left of the answer; then none runs. */
+void connection_end_statement(struct connection *c);
+
 #endif

@@ -65,13 +65,7 @@ static void add_json(struct buf *out, const char *key, struct span value)
 static void add_time(struct buf *out, const char *key, int64_t us)
 {
 	buf_text(out, key);
-	if (us < 0) {
-		buf_text(out, "null");
-		return;
-	}
-	buf_char(out, '"');
-	buf_time(out, us);
-	buf_char(out, '"');
+	buf_json_time(out, us);
 }
 
 static void add_head(struct buf *out, uint64_t id, int64_t at_us)

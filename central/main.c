@@ -1,6 +1,5 @@
 /* tidemark-central: builds the parts in order, runs, takes them down in reverse. */
 #include <malloc.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -14,7 +13,6 @@
 #include "shared/clock.h"
 #include "shared/exit_code.h"
 #include "shared/listen.h"
-#include "shared/privilege.h"
 #include "shared/server.h"
 #include "shared/stop.h"
 #include "shared/supervisor.h"
@@ -35,8 +33,7 @@ struct program {
 	struct router_gate gate;
 	struct buf notify_secret;
 	struct server *server;
-	int64_t alive_due_us; /* monotonic */
-	bool stopped;         /* before it could run */
+	bool stopped; /* before it could run */
 };
 
 static const struct settings *settings(const struct program *p)
@@ -47,15 +44,6 @@ static const struct settings *settings(const struct program *p)
 static int exit_code(enum err e)
 {
 	return e == INVALID ? EXIT_USAGE : e == DENIED || e == CONFLICT ? EXIT_REFUSED : EXIT_FAILED;
-}
-
-/* Before there is a log. */
-static int complain(enum err e, const struct reason *why)
-{
-	fprintf(stderr, "tidemark-central: %s\n", why->text);
-	if (e == INVALID)
-		fprintf(stderr, "Try: tidemark-central --help\n");
-	return exit_code(e);
 }
 
 /* Each node takes a descriptor while its pull is parked. */
@@ -245,11 +233,8 @@ static void tell_status(struct program *p)
 /* Only when all that polls has gone round, and the server answers: else silence, and the supervisor starts it anew. */
 static void tell_alive(struct program *p)
 {
-	int64_t every_ms = supervisor_alive_ms(), now = clock_mono_us();
-	if (every_ms < 0 || now < p->alive_due_us)
-		return;
-	p->alive_due_us = now + every_ms * 1000;
-	if (scheduler_turns(p->centre.scheduler) && client_probe(server_url(p->server), PROBE_MS))
+	if (supervisor_wants_alive() && scheduler_turns(p->centre.scheduler) &&
+		client_probe(server_url(p->server), PROBE_MS))
 		supervisor_alive();
 }
 
@@ -279,10 +264,8 @@ static void give_back_memory(struct store *st, int64_t *due_us)
 /* Until it is to stop; INTERNAL: the store is not what its name names any more, also when nobody writes. */
 static enum err watch(struct program *p, struct reason *why)
 {
-	int64_t alive_ms = supervisor_alive_ms();
-	int64_t wait_ms = alive_ms >= 0 && alive_ms < STORE_WATCH_MS ? alive_ms : STORE_WATCH_MS;
 	int64_t memory_due_us = 0;
-	while (!stop_wait(wait_ms)) {
+	while (!stop_wait(supervisor_wait_ms(STORE_WATCH_MS))) {
 		give_back_memory(p->centre.store, &memory_due_us);
 		if (stop_take_reload())
 			reload(p);
@@ -302,13 +285,7 @@ static enum err run(struct program *p, struct reason *why)
 {
 	log_event(LOG_INFO, "listening", "url", server_url(p->server), "store", store_kind(p->centre.store),
 		"version", TIDEMARK_VERSION, NULL);
-	if (settings(p)->allowed.plain_http)
-		log_event(LOG_WARN, "plain_http", "meaning",
-			"tokens and records may travel in the clear beyond this machine: --allow-plain-http",
-			NULL);
-	privilege_tell();
-	const struct chrony_config chrony = {settings(p)->chronyc, CHRONY_EVERY_MS, CHRONY_TIMEOUT_MS};
-	enum err e = chrony_start(&chrony, why);
+	enum err e = daemon_start(&settings(p)->daemon, settings(p)->allowed.plain_http, why);
 	if (e == OK)
 		e = scheduler_start(p->centre.scheduler, why);
 	if (e == OK)
@@ -341,22 +318,16 @@ int main(int argc, char **argv)
 	enum options_do todo;
 	p.reload = (struct reload){argc, argv, &p.centre, &p.router, NULL, generation_new(NULL)};
 	enum err e = settings_read(&p.reload.now->settings, argc, argv, &todo, &out, &why);
-	if (e != OK)
-		return complain(e, &why);
-	if (todo != OPTIONS_RUN) {
-		e = options_write(&out, &why);
-		options_free();
-		return e == OK ? EXIT_OK : (complain(e, &why), EXIT_FAILED);
+	if (e != OK) {
+		daemon_complain("tidemark-central", e, &why);
+		return exit_code(e);
 	}
+	if (todo != OPTIONS_RUN)
+		return daemon_print("tidemark-central", &out);
 	/* a command that is told may be one that gains a right to do it */
-	const struct privilege keep = {
-		settings(&p)->core_dumps, .children = settings(&p)->notify.commands.n > 0};
-	privilege_drop(&keep);
+	daemon_begin(&settings(&p)->daemon, settings(&p)->notify.commands.n > 0);
 	raise_descriptors();
 	keep_memory();
-	stop_init();
-	supervisor_init();
-	log_init(log_level_parse(settings(&p)->log_level), strcmp(settings(&p)->log_format, "json") == 0);
 	e = open_program(&p, &why);
 	if (e == OK)
 		e = run(&p, &why);

@@ -1,5 +1,5 @@
 /*
- * merge - COMPARE (design §4): the one place where two versions of a record meet.  Pure.
+ * merge - COMPARE (PROTOCOL 5): the one place where two versions of a record meet.  Pure.
  *
  *   c absent: take l        l absent: keep c        equal hashes: nothing
  *   only c is covered by l  → take l (l knows a centre's actor further than c: the centre was restored,

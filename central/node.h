@@ -44,7 +44,7 @@ bool node_change_parse(struct span text, enum node_state *ret_now, enum node_sta
 
 enum node_halt { HALT_NONE, HALT_IDENTITY, HALT_DIVERGED };
 
-/* What moves only in the transactions that apply replies (design §3).  Stored. */
+/* What moves only in the transactions that apply replies (PROTOCOL 8).  Stored. */
 struct node_sync {
 	struct epoch epoch; /* none: never exchanged */
 	uint64_t cursor;

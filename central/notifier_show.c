@@ -10,18 +10,6 @@ static struct reception look(struct notifier *n, size_t i)
 	return r;
 }
 
-static void put_time(struct buf *out, const char *key, bool known, int64_t us)
-{
-	buf_printf(out, ",\"%s\":", key);
-	if (!known) {
-		buf_text(out, "null");
-		return;
-	}
-	buf_char(out, '"');
-	buf_time(out, us);
-	buf_char(out, '"');
-}
-
 static void put_receiver(
 	struct notifier *n, const struct target *t, const struct reception *r, struct buf *out)
 {
@@ -35,7 +23,8 @@ static void put_receiver(
 		!r->tried    ? "null"
 		: r->failing ? "false"
 			     : "true");
-	put_time(out, "since", r->tried, r->since_us);
+	buf_text(out, ",\"since\":");
+	buf_json_time(out, r->tried ? r->since_us : -1);
 	buf_text(out, ",\"answer\":");
 	if (r->tried)
 		buf_json_text(out, span_of(r->answer.text));
@@ -48,7 +37,8 @@ static void put_receiver(
 		buf_text(out, ",\"position\":null,\"waiting\":null");
 	buf_printf(out, ",\"attempts\":%llu,\"taken\":%llu,\"failed\":%llu", (unsigned long long)r->attempts,
 		(unsigned long long)r->taken, (unsigned long long)r->failed);
-	put_time(out, "next_attempt_at", r->next_us >= 0, r->next_us);
+	buf_text(out, ",\"next_attempt_at\":");
+	buf_json_time(out, r->next_us);
 	buf_char(out, '}');
 }
 

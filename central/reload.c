@@ -7,7 +7,6 @@
 
 #include "central/roster.h"
 #include "shared/arena.h"
-#include "shared/chrony.h"
 #include "shared/log.h"
 #include "shared/secrets.h"
 #include "shared/utf8.h"
@@ -205,7 +204,7 @@ static void take(struct reload *r, struct generation *g)
 {
 	const struct settings *s = &g->settings, *before = &r->now->settings;
 	struct centre *c = r->centre;
-	log_set(log_level_parse(s->log_level), strcmp(s->log_format, "json") == 0);
+	daemon_retune(&s->daemon, &before->daemon);
 	store_retune(c->store, s->policy, (uint64_t)s->keep_events, (uint64_t)s->keep_audit);
 	if (s->poll_interval_ms != before->poll_interval_ms) {
 		c->interval_ms = s->poll_interval_ms;
@@ -223,8 +222,6 @@ static void take(struct reload *r, struct generation *g)
 		scheduler_set_tls(c->scheduler, g->tls_nodes);
 	if (strcmp(generation_secret(g), generation_secret(r->now)) != 0)
 		use_secret(r, g);
-	if (strcmp(s->chronyc, before->chronyc) != 0)
-		chrony_follow(s->chronyc);
 	r->now = g;
 	settings_adopt();
 }

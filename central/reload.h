@@ -22,7 +22,7 @@ struct generation {
 };
 struct generation *generation_new(struct generation *before);
 void generation_free(struct generation *g); /* and those before it; NULL is allowed */
-/* Reads the secret and the certificates that the settings name. */
+/* Reads the secret and the certificates that the settings name.  INVALID: as option_read_secrets(), tls_read(). */
 enum err generation_read_files(struct generation *g, struct reason *why) MUST_USE;
 const char *generation_secret(const struct generation *g); /* "": none; else as secrets.h has it */
 
@@ -42,6 +42,7 @@ struct reload {
 	struct server *server;
 	struct generation *now; /* replaced when settings are taken */
 };
+/* On SIGHUP.  Everything is told, also why nothing was taken. */
 void reload_settings(struct reload *r);
 
 #endif

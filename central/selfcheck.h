@@ -38,6 +38,7 @@ void selfcheck_done(struct selfcheck *s);
 void selfcheck_look(struct selfcheck *s, const struct selfcheck_seen *seen, struct store *st);
 
 typedef void selfcheck_each_fn(void *ctx, enum ailment a, int64_t since_us, struct span text);
+/* Those there are, the worst first; `each` is called under the lock. */
 void selfcheck_each(struct selfcheck *s, selfcheck_each_fn *each, void *ctx);
 
 #endif

@@ -146,14 +146,8 @@ static const struct option table[] = {
 		"tokens travel in "
 		"the clear"},
 	RECEIVER_OPTIONS(&s.notify),
-	{"chronyc", OPTION_TEXT, &s.chronyc, "chronyc", 0, 0, NULL, "PROGRAM",
-		"what to ask how well this machine's clock is kept; empty: only the kernel"},
-	{"core-dumps", OPTION_FLAG, &s.core_dumps, NULL, 0, 0, NULL, NULL,
-		"a crash may leave a core dump, which holds secrets and records: to find a bug"},
-	{"log-level", OPTION_CHOICE, &s.log_level, "info", 0, 0, "error warn info debug", NULL,
-		"the least to log"},
-	{"log-format", OPTION_CHOICE, &s.log_format, "logfmt", 0, 0, "logfmt json", NULL,
-		"one line an event"},
+	DAEMON_CHRONYC_OPTION(&s.daemon),
+	DAEMON_OPTIONS(&s.daemon),
 };
 
 static const struct options o = {

@@ -1,5 +1,6 @@
 /*
- * settings - what `tidemark-central` can be told, read once into a const struct.
+ * settings - what `tidemark-central` can be told, by flags, environment and file: read at the start, and again on
+ * SIGHUP (reload.h).  On main's thread; texts and lists live until options_free().
  */
 #ifndef CENTRAL_SETTINGS_H
 #define CENTRAL_SETTINGS_H
@@ -7,6 +8,7 @@
 #include "central/address.h"
 #include "central/receiver.h"
 #include "shared/coding.h"
+#include "shared/daemon.h"
 #include "shared/tls.h"
 
 #define SETTINGS_STORE_DEFAULT "sqlite:tidemark-central.db"
@@ -21,9 +23,7 @@ struct settings {
 	enum merge_policy policy;
 	enum coding_use compress;
 	struct receiver_options notify; /* checked */
-	const char *chronyc;
-	bool core_dumps;
-	const char *log_level, *log_format;
+	struct daemon_options daemon;
 };
 
 /* The parts of one of `nodes`. */

@@ -89,13 +89,19 @@ static void read_row(struct store *st, struct stmt q, int col, struct node_row *
 	COPY_TEXT(r->url, stmt_col_text(q, col + 2));
 }
 
+/* False: there is none.  The statement is to be done in either case. */
+static bool find_node(struct db *db, struct span name, struct stmt *ret)
+{
+	*ret = stmt_begin(db, SQL_CENTRAL_NODE_GET);
+	stmt_text(*ret, 1, name);
+	return stmt_step(*ret);
+}
+
 bool store_load_row(struct store *st, struct db *db, struct span name, struct node_row *ret)
 {
-	struct stmt q = stmt_begin(db, SQL_CENTRAL_NODE_GET);
-	bool found;
+	struct stmt q;
+	bool found = find_node(db, name, &q);
 
-	stmt_text(q, 1, name);
-	found = stmt_step(q);
 	if (found)
 		read_row(st, q, 0, ret);
 	stmt_done(q);
@@ -104,11 +110,9 @@ bool store_load_row(struct store *st, struct db *db, struct span name, struct no
 
 bool store_load_node(struct store *st, struct db *db, struct span name, struct node *ret)
 {
-	struct stmt q = stmt_begin(db, SQL_CENTRAL_NODE_GET);
-	bool found;
+	struct stmt q;
+	bool found = find_node(db, name, &q);
 
-	stmt_text(q, 1, name);
-	found = stmt_step(q);
 	if (found)
 		store_read_node(st, q, 0, ret);
 	stmt_done(q);

@@ -2,7 +2,7 @@
  * stream - tells all who follow what happens, as it happens: events as they are stored, nodes whose state changed, the
  * status.
  *
- *   a commit with events ─► stream_told() ─► one thread: what is new, once for all ─► ring.h ─► readers, each on its
+ *   a commit with events ─► store_on_events() ─► one thread: what is new, once for all ─► ring.h ─► readers, each on its
  *   own thread, at its own pace
  *
  * The thread asks nothing while nobody reads.  Events come complete and in the order of their ids: a reader who begins

@@ -6,8 +6,8 @@
 #define LOCAL_APPLY_H
 
 #include "local/local.h"
+#include "shared/router.h"
 
-void apply_post(void *local, struct http_request *q, struct http_reply *r);
-void apply_epoch(void *local, struct http_request *q, struct http_reply *r);
+route_fn apply_post, apply_epoch;
 
 #endif

@@ -5,8 +5,8 @@
 #define LOCAL_BUCKETS_H
 
 #include "local/local.h"
+#include "shared/router.h"
 
-void buckets_get(void *local, struct http_request *q, struct http_reply *r);
-void buckets_fetch(void *local, struct http_request *q, struct http_reply *r);
+route_fn buckets_get, buckets_fetch;
 
 #endif

@@ -5,7 +5,8 @@
 #define LOCAL_FEED_H
 
 #include "local/local.h"
+#include "shared/router.h"
 
-void feed_get(void *local, struct http_request *q, struct http_reply *r);
+route_fn feed_get;
 
 #endif

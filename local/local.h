@@ -1,5 +1,7 @@
 /*
- * local - what the handlers of a local share.
+ * local - what the handlers of a local share: their `ctx` is a struct local.
+ *
+ * Handlers run on a thread for each connection; what may change meanwhile is atomic or main's alone (local_watch()).
  */
 #ifndef LOCAL_LOCAL_H
 #define LOCAL_LOCAL_H

@@ -1,7 +1,5 @@
 /* tidemark-local: builds the parts in order, runs, takes them down in reverse; or carries records in or out. */
 #include <malloc.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "local/files.h"
 #include "local/reload.h"
@@ -25,21 +23,11 @@ static int exit_code(enum err e)
 	return e == INVALID ? EXIT_USAGE : EXIT_REFUSED;
 }
 
-/* Before there is a log. */
-static int complain(enum err e, const struct reason *why)
-{
-	fprintf(stderr, "tidemark-local: %s\n", why->text);
-	if (e == INVALID)
-		fprintf(stderr, "Try: tidemark-local --help\n");
-	return exit_code(e);
-}
-
 struct site {
 	struct reload reload;
 	struct local local;
 	struct router router;
 	struct server *server;
-	int64_t alive_due_us; /* monotonic */
 };
 
 static const struct settings *settings(const struct site *s)
@@ -114,12 +102,8 @@ static void tell_status(struct site *s)
 /* Only when writes go on and the server answers: else silence, and the supervisor starts it anew. */
 static void tell_alive(struct site *s)
 {
-	int64_t every_ms = supervisor_alive_ms(), now = clock_mono_us();
-
-	if (every_ms < 0 || now < s->alive_due_us)
-		return;
-	s->alive_due_us = now + every_ms * 1000;
-	if (writer_turns(s->local.writer) && client_probe(server_url(s->server), PROBE_MS))
+	if (supervisor_wants_alive() && writer_turns(s->local.writer) &&
+		client_probe(server_url(s->server), PROBE_MS))
 		supervisor_alive();
 }
 
@@ -132,10 +116,7 @@ static void reload(struct site *s)
 
 static void watch(struct site *s)
 {
-	int64_t alive_ms = supervisor_alive_ms();
-	int64_t wait_ms = alive_ms >= 0 && alive_ms < LOCAL_WATCH_MS ? alive_ms : LOCAL_WATCH_MS;
-
-	while (!stop_wait(wait_ms)) {
+	while (!stop_wait(supervisor_wait_ms(LOCAL_WATCH_MS))) {
 		if (stop_take_reload())
 			reload(s);
 		tell_status(s);
@@ -147,16 +128,9 @@ static void watch(struct site *s)
 
 static enum err run(struct site *s, struct reason *why)
 {
-	const struct chrony_config chrony = {settings(s)->chronyc, CHRONY_EVERY_MS, CHRONY_TIMEOUT_MS};
-
 	log_event(LOG_INFO, "listening", "url", server_url(s->server), "node", settings(s)->node, "db",
 		settings(s)->db, "version", TIDEMARK_VERSION, NULL);
-	if (settings(s)->allow_plain_http)
-		log_event(LOG_WARN, "plain_http", "meaning",
-			"tokens and records may travel in the clear beyond this machine: --allow-plain-http",
-			NULL);
-	privilege_tell();
-	enum err e = chrony_start(&chrony, why);
+	enum err e = daemon_start(&settings(s)->daemon, settings(s)->allow_plain_http, why);
 	if (e == OK) {
 		tell_status(s);
 		supervisor_ready();
@@ -180,13 +154,9 @@ static void keep_memory(void)
 static int serve(struct site *site)
 {
 	struct reason why = {""};
-	const struct privilege keep = {.core_dumps = settings(site)->core_dumps};
 
-	privilege_drop(&keep);
+	daemon_begin(&settings(site)->daemon, false);
 	keep_memory();
-	stop_init();
-	supervisor_init();
-	log_init(log_level_parse(settings(site)->log_level), strcmp(settings(site)->log_format, "json") == 0);
 	enum err e = site_open(site, &why);
 	if (e == OK)
 		e = tell_database(site, &why);
@@ -213,13 +183,12 @@ int main(int argc, char **argv)
 	site.reload = (struct reload){argc, argv, &site.local, &site.router, NULL, generation_new(NULL)};
 	enum err e = settings_read(&site.reload.now->settings, argc, argv, &todo, &out, &why);
 
-	if (e != OK)
-		return complain(e, &why);
-	if (todo != OPTIONS_RUN) {
-		e = options_write(&out, &why);
-		options_free();
-		return e == OK ? EXIT_OK : (complain(e, &why), EXIT_FAILED);
+	if (e != OK) {
+		daemon_complain("tidemark-local", e, &why);
+		return exit_code(e);
 	}
+	if (todo != OPTIONS_RUN)
+		return daemon_print("tidemark-local", &out);
 	if (settings(&site)->command == COMMAND_SERVE) {
 		code = serve(&site);
 	} else {

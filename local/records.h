@@ -5,12 +5,9 @@
 #define LOCAL_RECORDS_H
 
 #include "local/local.h"
+#include "shared/router.h"
 
-void records_list(void *local, struct http_request *q, struct http_reply *r);
-void records_post(void *local, struct http_request *q, struct http_reply *r);
-void records_get(void *local, struct http_request *q, struct http_reply *r);
-void records_put(void *local, struct http_request *q, struct http_reply *r);
-void records_delete(void *local, struct http_request *q, struct http_reply *r);
-void records_replaced(void *local, struct http_request *q, struct http_reply *r);
+route_fn records_list, records_post, records_get, records_put, records_delete;
+route_fn records_replaced; /* versions that pushes replaced */
 
 #endif

@@ -3,9 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shared/chrony.h"
-#include "shared/log.h"
-
 struct generation *generation_new(struct generation *before)
 {
 	struct generation *g = calloc(1, sizeof *g);
@@ -84,17 +81,14 @@ static void tell(
 static void take(struct reload *r, struct generation *g)
 {
 	const struct settings *s = &g->settings;
-	bool other_clock = strcmp(s->chronyc, r->now->settings.chronyc) != 0;
 
-	log_set(log_level_parse(s->log_level), strcmp(s->log_format, "json") == 0);
+	daemon_retune(&s->daemon, &r->now->settings.daemon);
 	generator_set(r->local->generator, &s->generator);
 	r->router->centre_token = generation_token(&g->token);
 	r->router->app_token = generation_token(&g->app_token);
 	if (!tls_same(g->tls, r->now->tls))
 		server_set_tls(r->server, g->tls);
 	r->local->certificate_ends_us = tls_ends_us(g->tls);
-	if (other_clock)
-		chrony_follow(s->chronyc);
 	r->now = g;
 	settings_adopt();
 }

@@ -74,8 +74,7 @@ static const struct option table[] = {
 		"write RATE sensor-like records a second, to try things out"},
 	{"generate-burst", OPTION_INTEGER, &burst, "0", 0, 1e6, NULL, "N",
 		"with --generate: about once a minute N at once"},
-	{"chronyc", OPTION_TEXT, &s.chronyc, "chronyc", 0, 0, NULL, "PROGRAM",
-		"what to ask how well this machine's clock is kept; empty: only the kernel"},
+	DAEMON_CHRONYC_OPTION(&s.daemon),
 	{"to", OPTION_TEXT, &to, NULL, 0, 0, NULL, "URL",
 		"import: into the local that runs there, not into a database file"},
 	{"from", OPTION_TEXT, &from, NULL, 0, 0, NULL, "URL", "export: from the local that runs there"},
@@ -91,12 +90,7 @@ static const struct option table[] = {
 	{"quiet", OPTION_FLAG, &s.format.quiet, NULL, 0, 0, NULL, NULL,
 		"import, export: do not show how far it is"},
 	FORMAT_OPTIONS(&s.format),
-	{"core-dumps", OPTION_FLAG, &s.core_dumps, NULL, 0, 0, NULL, NULL,
-		"a crash may leave a core dump, which holds secrets and records: to find a bug"},
-	{"log-level", OPTION_CHOICE, &s.log_level, "info", 0, 0, "error warn info debug", NULL,
-		"the least to log"},
-	{"log-format", OPTION_CHOICE, &s.log_format, "logfmt", 0, 0, "logfmt json", NULL,
-		"one line an event"},
+	DAEMON_OPTIONS(&s.daemon),
 };
 
 static const struct options o = {

@@ -1,10 +1,12 @@
 /*
- * settings - what `tidemark-local` can be told, read once into a const struct.
+ * settings - what `tidemark-local` can be told, by flags, environment and file: read at the start, and again on
+ * SIGHUP (reload.h).  On main's thread; texts and lists live until options_free().
  */
 #ifndef LOCAL_SETTINGS_H
 #define LOCAL_SETTINGS_H
 
 #include "local/generator.h"
+#include "shared/daemon.h"
 #include "shared/format.h"
 #include "shared/tls.h"
 
@@ -21,14 +23,12 @@ struct settings {
 	const char *tls_ca;   /* of import and export: who signed the certificate of the local that runs */
 	bool allow_plain_http;
 	struct generator_config generator;
-	const char *chronyc;
-	bool core_dumps;
-	const char *log_level, *log_format;
+	struct daemon_options daemon;
 };
 
 /*
  * Reads flags, environment and file.  OPTIONS_RUN: *ret is whole and checked.  Otherwise the caller prints
- * what was asked for: help and the like has been appended to `out`.
+ * what was asked for: help and the like has been appended to `out`.  INVALID: a usage error; DENIED: not safe.
  */
 enum err settings_read(struct settings *ret, int argc, char **argv, enum options_do *ret_do, struct buf *out,
 	struct reason *why) MUST_USE;

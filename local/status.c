@@ -78,17 +78,6 @@ static bool read_status(struct local *l, struct replica_status *ret, struct http
 	return e == OK;
 }
 
-static void put_time(struct buf *out, int64_t us)
-{
-	if (us < 0) {
-		buf_text(out, "null");
-		return;
-	}
-	buf_char(out, '"');
-	buf_time(out, us);
-	buf_char(out, '"');
-}
-
 /* Seconds since a wall-clock time, with three digits; null when not known. */
 static void put_age(struct buf *out, int64_t us)
 {
@@ -142,7 +131,7 @@ void status_get(void *local, struct http_request *q, struct http_reply *r)
 		(long long)((clock_mono_us() - l->started_us) / 1000000), (unsigned long long)s.head.seq,
 		(unsigned long long)s.digest.count);
 	buf_printf(out, "\"acknowledged\":{\"seq\":%llu,\"at\":", (unsigned long long)s.acknowledged.seq);
-	put_time(out, s.acknowledged_at_us);
+	buf_json_time(out, s.acknowledged_at_us);
 	buf_printf(out,
 		"},\"unacknowledged\":{\"records\":%llu,\"oldest_s\":", (unsigned long long)s.unacknowledged);
 	put_age(out, s.oldest_unacknowledged_us);

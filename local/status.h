@@ -5,12 +5,10 @@
 #define LOCAL_STATUS_H
 
 #include "local/local.h"
+#include "shared/router.h"
 
-void status_healthz(void *local, struct http_request *q, struct http_reply *r); /* touches no database */
-void status_readyz(void *local, struct http_request *q, struct http_reply *r);
-void status_openapi(
-	void *local, struct http_request *q, struct http_reply *r); /* this interface as a document */
-void status_get(void *local, struct http_request *q, struct http_reply *r);
-void status_metrics(void *local, struct http_request *q, struct http_reply *r);
+route_fn status_healthz; /* touches no database */
+route_fn status_readyz, status_get, status_metrics;
+route_fn status_openapi; /* this interface as a document */
 
 #endif

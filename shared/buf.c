@@ -286,6 +286,17 @@ void buf_time(struct buf *b, int64_t us)
 	add(b, text, sizeof text - 1);
 }
 
+void buf_json_time(struct buf *b, int64_t us)
+{
+	if (us < 0) {
+		buf_text(b, "null");
+		return;
+	}
+	buf_char(b, '"');
+	buf_time(b, us);
+	buf_char(b, '"');
+}
+
 void buf_percent(struct buf *b, struct span s)
 {
 	for (size_t i = 0; i < s.len; i++) {

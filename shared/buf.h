@@ -59,6 +59,7 @@ void buf_i64(struct buf *b, int64_t n);
 void buf_hex64(struct buf *b, uint64_t n);        /* 16 lower-case digits */
 void buf_json_text(struct buf *b, struct span s); /* "s" with quotes and escapes; s is valid UTF-8 */
 void buf_time(struct buf *b, int64_t us);         /* 2026-11-21T01:02:03.000004Z, without quotes */
+void buf_json_time(struct buf *b, int64_t us);    /* the same in quotes; null for a negative one */
 void buf_percent(struct buf *b, struct span s); /* percent-encoded for a URL's path segment or query value */
 
 #endif

@@ -45,8 +45,8 @@ struct client_reply {
 enum err client_call(struct client *c, enum http_method m, const char *target, struct span body,
 	const char *content_type, struct client_reply *ret, struct reason *why) MUST_USE;
 void client_reply_done(struct client_reply *r);
-/* Does the server there take a new connection, and answer GET /healthz with 200, in that time? */
-/* Whatever certificate it shows. */
+/* Does the server there take a new connection, and answer GET /healthz with 200, in that time?  Whatever certificate
+ * it shows. */
 bool client_probe(const char *base_url, int64_t timeout_ms);
 
 struct client_request {

@@ -1,6 +1,6 @@
 /*
  * http - a request and a reply as plain structs; the rim (server.c, transfer.c, the simulation) fills and
- * sends them.
+ * sends them.  A request and its reply are one thread's at a time.
  */
 #ifndef SHARED_HTTP_H
 #define SHARED_HTTP_H

@@ -1,5 +1,5 @@
 /*
- * listen - "HOST:PORT" as an address of this machine, and a socket that listens there.
+ * listen - "HOST:PORT" as an address of this machine, and a socket that listens there.  Any thread.
  */
 #ifndef SHARED_LISTEN_H
 #define SHARED_LISTEN_H
@@ -10,7 +10,7 @@
 
 #include "shared/err.h"
 
-/* HOST is an IPv4 or a bracketed IPv6 literal, or `localhost` (127.0.0.1). */
+/* HOST is an IPv4 or a bracketed IPv6 literal, or `localhost` (127.0.0.1).  INVALID: anything else. */
 enum err listen_parse(const char *text, struct sockaddr_storage *ret, struct reason *why) MUST_USE;
 bool listen_is_loopback(const struct sockaddr *a); /* also an IPv4 address mapped into IPv6 */
 /*

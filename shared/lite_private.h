@@ -1,5 +1,5 @@
 /*
- * lite_private - what lite.c (statements, transactions) and lite_open.c (files) share.
+ * lite_private - what lite.c (statements, transactions), lite_open.c (files), lite_copy.c and lite_vfs.c share.
  */
 #ifndef SHARED_LITE_PRIVATE_H
 #define SHARED_LITE_PRIVATE_H

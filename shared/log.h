@@ -14,7 +14,7 @@
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
-void log_init(enum log_level least, int json);    /* before any thread; the only global state */
+void log_init(enum log_level least, int json);    /* before any thread */
 void log_set(enum log_level least, int json);     /* later, from any thread */
 enum log_level log_level_parse(const char *name); /* "error" … "debug" */
 const char *log_level_name(enum log_level level);

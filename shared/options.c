@@ -53,77 +53,6 @@ static size_t find(const struct options *o, struct span name)
 	return i;
 }
 
-#define NAME_MAX_BYTES 40
-
-size_t options_distance(struct span a, struct span b)
-{
-	size_t row[NAME_MAX_BYTES + 1];
-	if (a.len > NAME_MAX_BYTES || b.len > NAME_MAX_BYTES)
-		return NAME_MAX_BYTES;
-	for (size_t j = 0; j <= b.len; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= a.len; i++) {
-		size_t diagonal = row[0];
-		row[0] = i;
-		for (size_t j = 1; j <= b.len; j++) {
-			size_t best = diagonal + (a.at[i - 1] != b.at[j - 1]);
-			best = row[j] + 1 < best ? row[j] + 1 : best;
-			best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
-			diagonal = row[j];
-			row[j] = best;
-		}
-	}
-	return row[b.len];
-}
-
-/* The options that every program has; on the command line only. */
-static const struct {
-	const char *name;
-	enum options_do todo;
-} own[] = {{"help", OPTIONS_HELP}, {"version", OPTIONS_VERSION}, {"check-config", OPTIONS_CHECK},
-	{"print-config", OPTIONS_PRINT}};
-
-/* The i-th name that may stand where this one does; NULL after the last. */
-static const char *candidate(const struct options *o, bool with_own, size_t i)
-{
-	if (i < o->n)
-		return o->at[i].name;
-	i -= o->n;
-	if (!with_own || i > sizeof own / sizeof *own)
-		return NULL;
-	return i ? own[i - 1].name : "config";
-}
-
-/* What was probably meant: the only one that begins so, or else the one that the fewest letters make of it. */
-static const char *nearest(const struct options *o, struct span name, bool with_own)
-{
-	const char *ret = NULL, *begins = NULL, *at;
-	size_t best = name.len < 6 ? name.len / 3 + 2 : 4, beginning = 0; /* what shares little is no slip */
-	for (size_t i = 0; (at = candidate(o, with_own, i)); i++) {
-		size_t d = options_distance(name, span_of(at));
-		if (d < best) {
-			best = d;
-			ret = at;
-		}
-		if (name.len > 1 && !strncmp(at, name.at, name.len)) {
-			beginning++;
-			begins = at;
-		}
-	}
-	return beginning == 1 ? begins : ret;
-}
-
-static enum err unknown(
-	const struct options *o, const char *where, const char *dashes, struct span name, struct reason *why)
-{
-	const char *near = nearest(o, name, *dashes);
-	int shown = name.len > 60 ? 60 : (int)name.len;
-	if (near)
-		return fail(INVALID, why, "%sunknown option \"%s%.*s\"; did you mean \"%s%s\"?", where,
-			dashes, shown, name.at, dashes, near);
-	return fail(INVALID, why, "%sunknown option \"%s%.*s\"", where, dashes, shown, name.at);
-}
-
 /* A value of a higher layer replaces what lower ones gave, a list as a whole. */
 static enum err set(
 	struct reading *r, size_t i, const char *text, enum option_source source, struct reason *why)
@@ -252,7 +181,7 @@ static enum err set_line(struct reading *r, char *line, const char *where, struc
 	const char *key = trim(line);
 	size_t i = find(r->o, span_of(key));
 	if (i == r->o->n)
-		return unknown(r->o, where, "", span_of(key), why);
+		return options_unknown(r->o, where, "", span_of(key), why);
 	char *value = unquote(trim(equals + 1));
 	struct reason cause;
 	if (!value)
@@ -298,6 +227,13 @@ static enum err set_from_flags(struct reading *r, struct reason *why)
 	return e;
 }
 
+/* The options that every program has; on the command line only. */
+static const struct {
+	const char *name;
+	enum options_do todo;
+} own[] = {{"help", OPTIONS_HELP}, {"version", OPTIONS_VERSION}, {"check-config", OPTIONS_CHECK},
+	{"print-config", OPTIONS_PRINT}};
+
 /* False: none of those that every program has. */
 static bool take_own(struct reading *r, struct span name)
 {
@@ -331,7 +267,7 @@ static enum err take_option(struct reading *r, char **argv, int *used, struct re
 		i = negated ? positive : i;
 	}
 	if (!config && i == r->o->n)
-		return unknown(r->o, "", "--", name, why);
+		return options_unknown(r->o, "", "--", name, why);
 	if (!value && !config && r->o->at[i].type == OPTION_FLAG)
 		value = negated ? "false" : "true";
 	if (!value && !argv[1])

@@ -45,6 +45,12 @@ bool option_url_has_password(const char *url);
 void option_show(const struct option *opt, union option_value v, struct buf *out);
 void options_note_change(
 	const struct option *opt, bool reloads, union option_value before, struct option_changes *ret);
+/*
+ * Refuses a name, and says which one was probably meant (options_near.c).  `where` and `dashes` stand before it; with dashes it
+ * may be one that every program has.
+ */
+enum err options_unknown(
+	const struct options *o, const char *where, const char *dashes, struct span name, struct reason *why);
 /* Adds one value as it is, blanks and all. */
 void option_list_add(struct option_list *list, const char *value, size_t len, struct arena *a);
 

@@ -1,6 +1,6 @@
 /*
  * position - where one stands in a local's log: the database's epoch, a seq and the chained head there.
- * Pure; thread-safe.
+ * Pure, but that epoch_new() takes chance; thread-safe.
  */
 #ifndef SHARED_POSITION_H
 #define SHARED_POSITION_H

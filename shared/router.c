@@ -25,7 +25,8 @@ bool router_listed(const char *list, struct span word, bool same(struct span, st
 static bool refuse_framing(const struct http_request *q, struct http_reply *r)
 {
 	unsigned f = q->framing_errors;
-	if (f == 0 || f == HTTP_FRAMING_NO_LENGTH) /* without a length there is no body: see refuse_body() */
+	if (f == 0 ||
+		f == HTTP_FRAMING_NO_LENGTH) /* without a length there is no body: see router_refuse_body() */
 		return false;
 	if (f & HTTP_FRAMING_TWO_LENGTHS)
 		http_problem(r, "bad_request", "two Content-Length headers");

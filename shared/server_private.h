@@ -1,5 +1,5 @@
 /*
- * server_private - what server.c and its answers share.
+ * server_private - what server.c, who is let in (server_accept.c), its answers and its TLS share.
  */
 #ifndef SHARED_SERVER_PRIVATE_H
 #define SHARED_SERVER_PRIVATE_H

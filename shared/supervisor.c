@@ -18,7 +18,8 @@ static struct {
 	int fd;
 	struct sockaddr_un to;
 	socklen_t to_len;
-	int64_t watchdog_us; /* -1: none */
+	int64_t watchdog_us;  /* -1: none */
+	int64_t alive_due_us; /* monotonic */
 	bool owes_ready;
 	char status[STATUS_MAX_BYTES];
 } supervisor = {.fd = -1, .watchdog_us = -1};
@@ -120,6 +121,21 @@ int64_t supervisor_alive_ms(void)
 	if (supervisor.watchdog_us < 0)
 		return -1;
 	return supervisor.watchdog_us < 4000 ? 1 : supervisor.watchdog_us / 4000;
+}
+
+bool supervisor_wants_alive(void)
+{
+	int64_t every_ms = supervisor_alive_ms(), now = clock_mono_us();
+	if (every_ms < 0 || now < supervisor.alive_due_us)
+		return false;
+	supervisor.alive_due_us = now + every_ms * 1000;
+	return true;
+}
+
+int64_t supervisor_wait_ms(int64_t most_ms)
+{
+	int64_t alive_ms = supervisor_alive_ms();
+	return alive_ms >= 0 && alive_ms < most_ms ? alive_ms : most_ms;
 }
 
 void supervisor_alive(void)

@@ -30,6 +30,10 @@ void supervisor_stopping(void);
 
 /* How often supervisor_alive() is wanted, a quarter of the time after which the program is ended for its silence; -1: never. */
 int64_t supervisor_alive_ms(void);
+/* Is it wanted now?  True at most so often. */
+bool supervisor_wants_alive(void);
+/* How long a loop that looks for that each time round may wait: `most_ms`, or less. */
+int64_t supervisor_wait_ms(int64_t most_ms);
 void supervisor_alive(void);
 
 #endif

@@ -24,7 +24,7 @@ $(filter $(B)/tests/contract/test_scheduler%,$(UNIT)): LDFLAGS += -Wl,--wrap=sto
 $(B)/tests/contract/test_scheduler: LDFLAGS += -Wl,--wrap=transfer_start_soon
 $(B)/tests/contract/test_refill_four: LDFLAGS += -Wl,--wrap=store_push_page,--wrap=store_push_ahead
 $(B)/tests/contract/test_resolver: LDFLAGS += -Wl,--wrap=getaddrinfo,--wrap=freeaddrinfo,--wrap=clock_mono_us
-$(B)/tests/contract/test_transfer: LDFLAGS += -Wl,--wrap=getaddrinfo,--wrap=freeaddrinfo
+$(B)/tests/contract/test_transfer_names: LDFLAGS += -Wl,--wrap=getaddrinfo,--wrap=freeaddrinfo
 $(B)/tests/unit/test_coding: LDFLAGS += -Wl,--wrap=ZSTD_decompressStream,--wrap=inflate
 $(B)/tests/unit/test_clock: LDFLAGS += -Wl,--wrap=ntp_adjtime,--wrap=clock_gettime
 $(B)/tests/contract/test_chrony_watch: LDFLAGS += -Wl,--wrap=ntp_adjtime

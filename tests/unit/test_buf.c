@@ -200,6 +200,17 @@ static void writes_times(void **state)
 	buf_done(&b);
 }
 
+static void a_time_of_json_is_quoted_or_null(void **state)
+{
+	(void)state;
+	struct buf b = {0};
+	buf_json_time(&b, 0);
+	check(&b, "\"1970-01-01T00:00:00.000000Z\"");
+	buf_json_time(&b, -1);
+	check(&b, "null");
+	buf_done(&b);
+}
+
 static void percent_encodes(void **state)
 {
 	(void)state;
@@ -278,6 +289,7 @@ int main(void)
 		cmocka_unit_test(writes_numbers),
 		cmocka_unit_test(escapes_json),
 		cmocka_unit_test(writes_times),
+		cmocka_unit_test(a_time_of_json_is_quoted_or_null),
 		cmocka_unit_test(percent_encodes),
 		cmocka_unit_test(measures_characters),
 		cmocka_unit_test(arena_keeps_all_until_done),

@@ -169,6 +169,21 @@ static void the_watchdog_is_fed_in_a_quarter_of_its_time(void **state)
 	assert_int_equal(in_child(tell_alive_ms, "", "200000", NULL), 99);
 }
 
+static void want_alive(void)
+{
+	bool first = supervisor_wants_alive(), again = supervisor_wants_alive();
+	_exit((first ? 1 : 0) + (again ? 2 : 0) + (supervisor_wait_ms(10000) == 5000 ? 4 : 0) +
+		(supervisor_wait_ms(10) == 10 ? 8 : 0));
+}
+
+/* A wait is no longer than until it is wanted again. */
+static void it_is_wanted_once_in_that_time(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(want_alive, name, "20000000", NULL), 1 + 4 + 8);
+	assert_int_equal(in_child(want_alive, name, NULL, NULL), 8);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -177,6 +192,7 @@ int main(void)
 		cmocka_unit_test(that_it_is_ready_is_said_until_it_is_taken),
 		cmocka_unit_test(what_is_no_socket_is_none),
 		cmocka_unit_test(the_watchdog_is_fed_in_a_quarter_of_its_time),
+		cmocka_unit_test(it_is_wanted_once_in_that_time),
 	};
 	return cmocka_run_group_tests_name("supervisor", tests, setup, teardown);
 }
