@@ -4,7 +4,6 @@
 #include <search.h>
 #include <string.h>
 
-#include "shared/build.h"
 #include "shared/listen.h"
 #include "shared/server.h"
 
@@ -189,13 +188,7 @@ enum err settings_read(struct settings *ret, int argc, char **argv, enum options
 	enum err e = options_read(&o, argc, argv, ret_do, &rest, why);
 	if (e != OK)
 		return e;
-	if (*ret_do == OPTIONS_HELP)
-		options_help(&o, out);
-	else if (*ret_do == OPTIONS_VERSION)
-		buf_text(out, "tidemark-central " TIDEMARK_VERSION "\n");
-	else if (*ret_do == OPTIONS_PRINT)
-		options_print(&o, out);
-	if (*ret_do != OPTIONS_RUN && *ret_do != OPTIONS_CHECK)
+	if (options_answer(&o, *ret_do, out))
 		return OK;
 	return judge(ret, why);
 }

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "shared/build.h"
 #include "shared/listen.h"
 #include "shared/options_commands.h"
 #include "shared/record.h"
@@ -156,20 +155,8 @@ enum err settings_read(struct settings *ret, int argc, char **argv, enum options
 	if (e != OK)
 		return e;
 	s.generator.burst = (unsigned)burst;
-	switch (*ret_do) {
-	case OPTIONS_HELP:
-		options_help(&o, out);
+	if (options_answer(&o, *ret_do, out))
 		return OK;
-	case OPTIONS_VERSION:
-		buf_text(out, "tidemark-local " TIDEMARK_VERSION "\n");
-		return OK;
-	case OPTIONS_PRINT:
-		options_print(&o, out);
-		return OK;
-	case OPTIONS_CHECK:
-	case OPTIONS_RUN:
-		break;
-	}
 	e = take_command(&rest, why);
 	if (e == OK)
 		e = options_check_command(&o, command_at, &rest, why);

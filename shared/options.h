@@ -102,6 +102,8 @@ void options_help(const struct options *o, struct buf *out);
 const struct option *options_shown(const struct options *o, size_t i);
 void options_print(
 	const struct options *o, struct buf *out); /* key = value, with where it came from as a comment */
+/* Appends what was asked for alone: help, version or settings.  False: nothing was, the values are to be checked. */
+bool options_answer(const struct options *o, enum options_do todo, struct buf *out);
 /* To standard output, to its end; `out` is done.  RETRY: it could not be written. */
 enum err options_write(struct buf *out, struct reason *why) MUST_USE;
 void options_free(void);

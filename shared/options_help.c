@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shared/build.h"
+
 #define HELP_COLUMN 32
 #define HELP_WIDTH 100
 
@@ -288,6 +290,25 @@ void options_print(const struct options *o, struct buf *out)
 		option_show(opt, option_value(opt), out);
 		buf_printf(out, "  # %s\n", source_name(source));
 	}
+}
+
+bool options_answer(const struct options *o, enum options_do todo, struct buf *out)
+{
+	switch (todo) {
+	case OPTIONS_HELP:
+		options_help(o, out);
+		return true;
+	case OPTIONS_VERSION:
+		buf_printf(out, "%s " TIDEMARK_VERSION "\n", o->program);
+		return true;
+	case OPTIONS_PRINT:
+		options_print(o, out);
+		return true;
+	case OPTIONS_CHECK:
+	case OPTIONS_RUN:
+		break;
+	}
+	return false;
 }
 
 enum err options_write(struct buf *out, struct reason *why)

@@ -5,7 +5,6 @@
 
 #include "central/tool/commands.h"
 #include "central/tool/watch.h"
-#include "shared/build.h"
 #include "shared/options_commands.h"
 #include "shared/privilege.h"
 
@@ -160,15 +159,11 @@ static enum err take_options(const struct options *o, struct tool *t, int argc, 
 		return OK;
 	}
 	enum err e = options_read(o, argc, argv, todo, &t->args, why);
-	if (e == OK && *todo == OPTIONS_RUN && t->args.n &&
+	if (e != OK || options_answer(o, *todo, out))
+		return e;
+	if (*todo == OPTIONS_RUN && t->args.n &&
 		option_command_find(command_at, span_of(t->args.at[0]), &known))
 		e = options_check_command(o, command_at, &t->args, why);
-	else if (e == OK && *todo == OPTIONS_HELP)
-		options_help(o, out);
-	else if (e == OK && *todo == OPTIONS_VERSION)
-		buf_text(out, "tidemark " TIDEMARK_VERSION "\n");
-	else if (e == OK && *todo == OPTIONS_PRINT)
-		options_print(o, out);
 	return e;
 }
 

@@ -331,6 +331,47 @@ static void a_failure_needs_nobody_to_hear_its_reason(void **state)
 	exchange_done(&x);
 }
 
+static void test_node_removed_meanwhile(void **state)
+{
+	struct exchange x = begin("a", PLAN_PULL);
+	struct buf body = {0};
+	struct outcome out;
+
+	(void)state;
+	add_page(&body, &x);
+	st.fails = GONE;
+	assert_int_equal(finish(&x, 200, buf_span(&body), &out), OK);
+	assert_true(out.stale);
+	assert_false(out.sync_known || out.pulled);
+	buf_done(&body);
+	exchange_done(&x);
+}
+
+static void test_store_fails(void **state)
+{
+	static const enum err failures[] = {RETRY, UNCERTAIN, INTERNAL};
+	struct exchange x = begin("a", PLAN_PULL);
+	struct buf page = {0}, wiped = {0};
+	struct outcome out;
+
+	(void)state;
+	add_page(&page, &x);
+	moved(&wiped, "epoch_changed", "a", e2, x.request);
+	for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++) {
+		st.fails = failures[i];
+		assert_int_equal(finish(&x, 200, buf_span(&page), &out), failures[i]);
+		assert_int_equal(out.result, POLL_STORE);
+		assert_false(out.sync_known || out.pulled);
+		assert_int_equal(finish(&x, 409, buf_span(&wiped), &out), failures[i]);
+		assert_int_equal(out.result, POLL_STORE);
+		assert_false(out.sync_known);
+		assert_null(out.event.kind);
+	}
+	buf_done(&page);
+	buf_done(&wiped);
+	exchange_done(&x);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -347,6 +388,8 @@ int main(void)
 		cmocka_unit_test_setup(a_choice_that_stands_is_not_made_again, setup),
 		cmocka_unit_test_setup(a_probe_needs_the_witness_that_was_left_behind, setup),
 		cmocka_unit_test_setup(without_the_store_no_epoch_is_judged, setup),
+		cmocka_unit_test_setup(test_node_removed_meanwhile, setup),
+		cmocka_unit_test_setup(test_store_fails, setup),
 		cmocka_unit_test_setup(a_failure_needs_nobody_to_hear_its_reason, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
