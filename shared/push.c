@@ -53,7 +53,7 @@ static enum err decode_item(
 	struct push_item *ret, struct span line, struct span owner, struct arena *a, struct reason *why)
 {
 	struct expected x = {0};
-	const struct record_decode how = {.owner = owner, .extra = take_extra, .ctx = &x};
+	const struct record_decode how = {.owner = owner, .extra = take_extra, .ctx = &x, .unproven = true};
 	struct push_item item = {0};
 	enum err e = record_decode(&item.record, line, &how, a, why);
 
@@ -135,19 +135,47 @@ enum err push_begin(struct push *ret, struct span body, struct span owner, struc
 	return OK;
 }
 
+/* So many behind the first p->n are decoded: those whose hash fits join them. */
+static void prove(struct push *p, size_t n)
+{
+	struct push_item *items = p->items + p->n;
+	const struct record *records[HASH_LANES] = {NULL};
+	bool fits[HASH_LANES];
+
+	for (size_t i = 0; i < n; i++)
+		records[i] = &items[i].record;
+	record_prove(records, n, fits);
+	for (size_t i = 0; i < n; i++) {
+		struct push_bad bad = {.line = p->n + p->n_bad + 1, .id = items[i].record.id};
+
+		if (fits[i]) {
+			p->items[p->n++] = items[i];
+		} else {
+			(void)fail(INVALID, &bad.why, "hash: " RECORD_HASH_RULE);
+			add_bad(p, &bad);
+		}
+	}
+}
+
 bool push_more(struct push *p, size_t lines)
 {
 	const char *at = p->rest.at, *end = at + p->rest.len;
+	size_t unproven = 0;
 
 	for (size_t i = 0; i < lines && at < end; i++) {
 		struct span text = next_line(&at, end);
 		struct reason wrong;
+		bool good = decode_item(&p->items[p->n + unproven], text, p->owner, &p->arena, &wrong) == OK;
 
-		if (decode_item(&p->items[p->n], text, p->owner, &p->arena, &wrong) == OK)
-			p->n++;
-		else
+		unproven += good;
+		if (good && unproven < HASH_LANES)
+			continue;
+		prove(p, unproven);
+		unproven = 0;
+		if (!good)
 			add_bad(p, &(struct push_bad){p->n + p->n_bad + 1, find_id(text), wrong});
 	}
+	prove(p, unproven);
 	p->rest = (struct span){at, (size_t)(end - at)};
 	return at < end;
 }
