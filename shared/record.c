@@ -212,6 +212,7 @@ enum name {
 	OF_UPDATED,
 	OF_CLOCK_ERROR,
 	OF_SEQ,
+	OF_EXPECTED, /* wanted of a push alone */
 	NAMES,
 };
 
@@ -228,6 +229,7 @@ static const struct span names[NAMES] = {
 	[OF_UPDATED] = MEMBER("updated_at"),
 	[OF_CLOCK_ERROR] = MEMBER("clock_error_us"),
 	[OF_SEQ] = MEMBER("seq"),
+	[OF_EXPECTED] = MEMBER("expected"),
 };
 
 static enum err take_owner(
@@ -384,8 +386,7 @@ enum err record_decode(struct record *ret, struct span line, const struct record
 	struct reason *why)
 {
 	struct json_value values[NAMES] = {0};
-	struct members m = {
-		.names = names, .values = values, .n = NAMES, .extra = how->extra, .ctx = how->ctx};
+	struct members m = {.names = names, .values = values, .n = how->expected ? NAMES : OF_EXPECTED};
 	struct record r = {0};
 	enum err e;
 
@@ -394,6 +395,8 @@ enum err record_decode(struct record *ret, struct span line, const struct record
 		(e = take_version(&m, a, &r, why)) || (e = take_quality(&m, &r, why)) ||
 		(e = take_hash(&m, how->unproven, &r, why)))
 		return e;
+	if (how->expected)
+		*how->expected = values[OF_EXPECTED];
 	*ret = r;
 	return OK;
 }

@@ -63,14 +63,12 @@ void record_encode_open(const struct record *r, struct buf *out);
 /*
  * Reads one such object, strictly, and checks limits and hash.  Unknown fields are passed
  * over, an absent `owner` is taken from `owner`; another owner than `owner` (unless that is
- * empty) is refused.  `extra`, where given, is called for every unknown field.
- * Spans point into `line` or `a`.  INVALID with the cause.
+ * empty) is refused.  * Spans point into `line` or `a`.  INVALID with the cause.
  */
 struct record_decode {
-	struct span owner; /* empty: any */
-	members_extra_fn *extra;
-	void *ctx;
-	bool unproven; /* its hash is read, and left to record_prove() */
+	struct span owner;           /* empty: any */
+	struct json_value *expected; /* out, of a push: raw.at == NULL = absent; else NULL */
+	bool unproven;               /* its hash is read, and left to record_prove() */
 };
 enum err record_decode(struct record *ret, struct span line, const struct record_decode *how, struct arena *a,
 	struct reason *why) MUST_USE;
