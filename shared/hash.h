@@ -31,6 +31,9 @@ void hash_u32(struct hash_state *s, uint32_t n);          /* little-endian */
 void hash_u64(struct hash_state *s, uint64_t n);
 struct hash hash_end(struct hash_state *s);
 struct hash hash_of(struct span bytes); /* of bytes as they are */
+/* Of each of `n`: HASH_LANES at once where the processor can, which takes a half or a quarter of the time. */
+void hash_of_each(const struct span *bytes, size_t n, struct hash *ret);
+#define HASH_LANES 8
 
 bool hash_equal(struct hash a, struct hash b);
 bool hash_is_none(struct hash h);

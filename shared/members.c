@@ -49,11 +49,8 @@ enum err members_read(struct members *m, struct span object, struct reason *why)
 	it.frame = m->frame;
 	while (read_next(m, &it, next, &i, &key, &value)) {
 		m->failed_at = value.raw.at;
-		if (i == m->n) {
-			if (m->extra)
-				m->extra(m->ctx, key, value.raw);
+		if (i == m->n)
 			continue;
-		}
 		if (m->values[i].raw.at)
 			return members_refuse(m, i, why, "comes twice");
 		m->values[i] = value;

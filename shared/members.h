@@ -17,16 +17,11 @@
 		name, sizeof(name) - 1 \
 	}
 
-/* Called for each member that is not wanted. */
-typedef void members_extra_fn(void *ctx, struct span key, struct span raw_value);
-
 struct members {
 	const struct span *names;  /* in the order they usually come */
 	struct json_value *values; /* one for each name, zeroed; raw.at == NULL = absent */
 	size_t n;
-	unsigned frame;          /* levels around a body within a member (json_iter); 0 = none */
-	members_extra_fn *extra; /* may be NULL */
-	void *ctx;
+	unsigned frame;        /* levels around a body within a member (json_iter); 0 = none */
 	const char *failed_at; /* out: near where the text is wrong; NULL = not known */
 };
 

@@ -381,40 +381,80 @@ static void refuse(
 	p->refused[p->n_refused++] = (struct page_refused){.claim = *claim, .line = line, .why = *why};
 }
 
-/* *ret_seq: its place, whatever it is. */
-static enum err take_line(
-	struct page *p, struct span line, struct span owner, uint64_t *ret_seq, struct reason *why)
+/* A line that is no record; *ret_seq: its place all the same. */
+static enum err take_refused(
+	struct page *p, struct span line, const struct reason *inner, uint64_t *ret_seq, struct reason *why)
 {
-	const struct record_decode how = {.owner = owner};
-	struct record *r = &p->records[p->n];
 	struct record_claim claim;
-	struct reason inner = {0};
 
-	if (record_decode(r, line, &how, &p->arena, &inner) == OK) {
-		*ret_seq = r->seq;
-		p->n++;
-		return OK;
-	}
 	if (!record_claim(line, &claim, &p->arena))
-		return fail(INVALID, why, "%s", inner.text);
+		return fail(INVALID, why, "%s", inner->text);
 	if (p->n_refused == PAGE_REFUSED_MAX)
 		return fail(INVALID, why, "more than %d lines are no records; this one: %.120s",
-			PAGE_REFUSED_MAX, inner.text);
+			PAGE_REFUSED_MAX, inner->text);
 	*ret_seq = claim.seq;
-	refuse(p, line, &claim, &inner);
+	refuse(p, line, &claim, inner);
 	return OK;
+}
+
+/* Which lines the records are of that are decoded behind the first p->n. */
+struct unproven {
+	size_t line[HASH_LANES];
+	size_t n;
+};
+
+/* Those whose hash fits join the first p->n. */
+static enum err prove(struct page *p, const struct page_lines *lines, struct unproven *u, struct reason *why)
+{
+	const struct record *records[HASH_LANES] = {NULL};
+	bool fits[HASH_LANES];
+	struct reason inner = {0}, wrong = {"hash: " RECORD_HASH_RULE};
+	uint64_t seq;
+
+	for (size_t i = 0; i < u->n; i++)
+		records[i] = &p->records[p->n + i];
+	record_prove(records, u->n, fits);
+	for (size_t i = 0; i < u->n; i++) {
+		if (fits[i])
+			p->records[p->n++] = *records[i];
+		else if (take_refused(p, lines->at[u->line[i]], &wrong, &seq, &inner))
+			return page_lines_fail(u->line[i] + 1, why, &inner);
+	}
+	u->n = 0;
+	return OK;
+}
+
+/* *ret_seq: its place, whatever it is. */
+static enum err take_line(struct page *p, const struct page_lines *lines, size_t i, struct span owner,
+	struct unproven *u, uint64_t *ret_seq, struct reason *why)
+{
+	const struct record_decode how = {.owner = owner, .unproven = true};
+	struct record *r = &p->records[p->n + u->n];
+	struct reason wrong = {0}, inner = {0};
+	enum err e;
+
+	if (record_decode(r, lines->at[i], &how, &p->arena, &wrong) == OK) {
+		*ret_seq = r->seq;
+		u->line[u->n++] = i;
+		return u->n < HASH_LANES ? OK : prove(p, lines, u, why);
+	}
+	e = prove(p, lines, u, why);
+	if (e == OK && (e = take_refused(p, lines->at[i], &wrong, ret_seq, &inner)))
+		return page_lines_fail(i + 1, why, &inner);
+	return e;
 }
 
 static enum err take_records(
 	struct page *p, const struct page_lines *lines, struct span owner, uint64_t after, struct reason *why)
 {
-	struct reason inner = {0};
+	struct unproven unproven = {.n = 0};
 	uint64_t last = after, seq = 0;
+	enum err e;
 
 	p->records = arena_alloc(&p->arena, (lines->n - 2) * sizeof(*p->records));
 	for (size_t i = 1; i + 1 < lines->n; i++) {
-		if (take_line(p, lines->at[i], owner, &seq, &inner))
-			return page_lines_fail(i + 1, why, &inner);
+		if ((e = take_line(p, lines, i, owner, &unproven, &seq, why)))
+			return e;
 		if (seq <= last || seq > p->end.to.seq)
 			return fail(INVALID, why,
 				"line %zu: seq: %llu, where one from %llu to %llu was expected", i + 1,
@@ -422,7 +462,7 @@ static enum err take_records(
 				(unsigned long long)p->end.to.seq);
 		last = seq;
 	}
-	return OK;
+	return prove(p, lines, &unproven, why);
 }
 
 static enum err decode(

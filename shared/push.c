@@ -34,34 +34,19 @@ void push_item_encode(const struct push_item *item, struct buf *out)
 	buf_text(out, "}\n");
 }
 
-struct expected {
-	struct span raw;
-	unsigned times;
-};
-
-static void take_extra(void *ctx, struct span key, struct span raw)
-{
-	struct expected *x = ctx;
-
-	if (json_key_is(key, span_of("expected"))) {
-		x->raw = raw;
-		x->times++;
-	}
-}
-
 static enum err decode_item(
 	struct push_item *ret, struct span line, struct span owner, struct arena *a, struct reason *why)
 {
-	struct expected x = {0};
-	const struct record_decode how = {.owner = owner, .extra = take_extra, .ctx = &x};
+	struct json_value x = {.raw = {NULL, 0}};
+	const struct record_decode how = {.owner = owner, .expected = &x, .unproven = true};
 	struct push_item item = {0};
 	enum err e = record_decode(&item.record, line, &how, a, why);
 
 	if (e)
 		return e;
-	if (x.times != 1)
-		return fail(INVALID, why, "expected: %s", x.times == 0 ? "missing" : "comes twice");
-	if (!span_is(x.raw, "null")) {
+	if (!x.raw.at)
+		return fail(INVALID, why, "expected: missing");
+	if (x.kind != JSON_NULL) {
 		if (x.raw.len != 34 || !hash_parse((struct span){x.raw.at + 1, 32}, &item.expected) ||
 			hash_is_none(item.expected))
 			return fail(INVALID, why, "expected: neither null nor 32 hex digits");
@@ -110,7 +95,7 @@ static size_t count_lines(struct span body)
 	return n;
 }
 
-static void add_bad(struct push *p, const struct push_bad *bad)
+static void add_bad(struct push *p, struct span id, const struct reason *why)
 {
 	if ((p->n_bad & (p->n_bad - 1)) == 0) { /* few, if any */
 		struct push_bad *more = arena_alloc(&p->arena, (2 * p->n_bad + 1) * sizeof(*more));
@@ -119,7 +104,8 @@ static void add_bad(struct push *p, const struct push_bad *bad)
 			memcpy(more, p->bad, p->n_bad * sizeof(*more));
 		p->bad = more;
 	}
-	p->bad[p->n_bad++] = *bad;
+	p->bad[p->n_bad] = (struct push_bad){.line = p->n + p->n_bad + 1, .id = id, .why = *why};
+	p->n_bad++;
 }
 
 enum err push_begin(struct push *ret, struct span body, struct span owner, struct reason *why)
@@ -135,19 +121,43 @@ enum err push_begin(struct push *ret, struct span body, struct span owner, struc
 	return OK;
 }
 
+/* So many behind the first p->n are decoded: those whose hash fits join them. */
+static void prove(struct push *p, size_t n)
+{
+	struct push_item *items = p->items + p->n;
+	const struct record *records[HASH_LANES] = {NULL};
+	bool fits[HASH_LANES];
+
+	for (size_t i = 0; i < n; i++)
+		records[i] = &items[i].record;
+	record_prove(records, n, fits);
+	for (size_t i = 0; i < n; i++) {
+		if (fits[i])
+			p->items[p->n++] = items[i];
+		else
+			add_bad(p, items[i].record.id, &(struct reason){"hash: " RECORD_HASH_RULE});
+	}
+}
+
 bool push_more(struct push *p, size_t lines)
 {
 	const char *at = p->rest.at, *end = at + p->rest.len;
+	size_t unproven = 0;
+	struct reason wrong; /* large: once, not for each line */
 
 	for (size_t i = 0; i < lines && at < end; i++) {
 		struct span text = next_line(&at, end);
-		struct reason wrong;
+		bool good = decode_item(&p->items[p->n + unproven], text, p->owner, &p->arena, &wrong) == OK;
 
-		if (decode_item(&p->items[p->n], text, p->owner, &p->arena, &wrong) == OK)
-			p->n++;
-		else
-			add_bad(p, &(struct push_bad){p->n + p->n_bad + 1, find_id(text), wrong});
+		unproven += good;
+		if (good && unproven < HASH_LANES)
+			continue;
+		prove(p, unproven);
+		unproven = 0;
+		if (!good)
+			add_bad(p, find_id(text), &wrong);
 	}
+	prove(p, unproven);
 	p->rest = (struct span){at, (size_t)(end - at)};
 	return at < end;
 }

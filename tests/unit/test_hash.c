@@ -46,6 +46,33 @@ static void hashes_pieces_like_the_whole(void **unused)
 		hash_of((struct span){"\2\0\0\0ab\4\3\2\1\x88\x77\x66\x55\x44\x33\x22\x11", 18})));
 }
 
+/* Of all lengths around a block's end, side by side, against the library's. */
+static void hashes_eight_at_once_like_each_alone(void **unused)
+{
+	static char text[HASH_LANES][700];
+	struct span from[HASH_LANES + 3];
+	struct hash got[HASH_LANES + 3];
+
+	(void)unused;
+	entropy_bytes(text, sizeof text);
+	for (size_t round = 0; round < 3000; round++) {
+		size_t n = HASH_LANES + round % 4;
+
+		for (size_t i = 0; i < n; i++) {
+			size_t len = round < 1000 ? (round + i * (round & 1)) % 400 : 0;
+
+			if (round >= 1000)
+				entropy_bytes(&len, 2);
+			from[i] = (struct span){text[i % HASH_LANES], len % sizeof text[0]};
+			if (from[i].len == 0)
+				from[i].at = NULL;
+		}
+		hash_of_each(from, n, got);
+		for (size_t i = 0; i < n; i++)
+			assert_true(hash_equal(got[i], hash_of(from[i])));
+	}
+}
+
 static void reads_halves_little_endian(void **unused)
 {
 	struct hash h = parsed("4cfe8b9d750c34434774fb2c8c14fb77");
@@ -205,6 +232,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hashes_bytes),
 		cmocka_unit_test(hashes_pieces_like_the_whole),
+		cmocka_unit_test(hashes_eight_at_once_like_each_alone),
 		cmocka_unit_test(reads_halves_little_endian),
 		cmocka_unit_test(refuses_wrong_hex),
 		cmocka_unit_test(puts_ids_into_buckets),

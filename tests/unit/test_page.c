@@ -566,6 +566,43 @@ static void many_broken_lines_are_all_put_aside(void **unused)
 	buf_done(&b);
 }
 
+/* Hashes are proven several at once: wherever wrong ones stand, the others keep their places. */
+static void wrong_hashes_are_put_aside_wherever_they_stand(void **unused)
+{
+	const struct page_end end = end_at(99, 99);
+
+	(void)unused;
+	for (uint64_t pattern = 1; pattern <= 60; pattern++) {
+		struct buf b = {0};
+		struct page p;
+		struct reason why = {0};
+		size_t good = 0, aside = 0;
+
+		page_encode_begin(&begin, &b);
+		for (uint64_t seq = 1; seq <= 40; seq++) {
+			add_record(&b, "a", seq);
+			if (seq * pattern % 13 < 2)
+				replace_last(&b, seq * pattern % 13 ? "\"type\":\"t\"" : "\"body\":{\"a\":1}",
+					seq * pattern % 13 ? "\"type\":\"T\"" : "\"body\":{\"a\":2}");
+		}
+		page_encode_end(&end, &b);
+		assert_int_equal(decode(&p, &b, 0, &why), OK);
+		for (uint64_t seq = 1; seq <= 40; seq++) {
+			if (seq * pattern % 13 >= 2) {
+				assert_int_equal(p.records[good++].seq, seq);
+				continue;
+			}
+			assert_int_equal(p.refused[aside].claim.seq, seq);
+			assert_true((strstr(p.refused[aside++].why.text, "hash: ") != NULL) ==
+				    (seq * pattern % 13 == 0));
+		}
+		assert_int_equal(p.n, good);
+		assert_int_equal(p.n_refused, aside);
+		page_done(&p);
+		buf_done(&b);
+	}
+}
+
 /* Short lines that only claim to be records: what is kept of each is much larger than the line. */
 static void claims_without_records_are_bounded(void **unused)
 {
@@ -676,6 +713,7 @@ int main(void)
 		cmocka_unit_test(refuses_wrong_frames),
 		cmocka_unit_test(a_broken_line_is_put_aside_or_refuses_the_page),
 		cmocka_unit_test(many_broken_lines_are_all_put_aside),
+		cmocka_unit_test(wrong_hashes_are_put_aside_wherever_they_stand),
 		cmocka_unit_test(claims_without_records_are_bounded),
 		cmocka_unit_test(passes_over_new_members),
 		cmocka_unit_test(refuses_too_many_records),

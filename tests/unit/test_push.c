@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -107,6 +108,48 @@ static void keeps_bad_lines_apart(void **unused)
 	assert_string_equal(p.bad[6].why.text, "owner: site-b, where only records of site-a belong");
 	push_done(&p);
 	buf_done(&body);
+}
+
+/* Hashes are proven several at once: wherever a wrong one or a line that is none stands, all others keep their places. */
+static void a_wrong_hash_among_many_is_kept_apart_alone(void **unused)
+{
+	(void)unused;
+	for (unsigned pattern = 0; pattern < 200; pattern++) {
+		char ids[40][8];
+		struct buf body = {0};
+		struct push p;
+		struct reason why;
+		size_t good = 0, bad = 0;
+
+		for (unsigned i = 0; i < 40; i++) {
+			unsigned kind = pattern == 0 ? 0 : (i * pattern + i * i / 5) % 11;
+
+			snprintf(ids[i], sizeof ids[i], "i%u", i);
+			struct push_item item = item_of(ids[i], (struct hash){0});
+			item.record.hash.half[1] ^= kind == 1;
+			if (kind == 2)
+				buf_text(&body, "rubbish\n");
+			else
+				push_item_encode(&item, &body);
+		}
+		assert_int_equal(push_decode(&p, buf_span(&body), owner, &why), OK);
+		for (unsigned i = 0; i < 40; i++) {
+			unsigned kind = pattern == 0 ? 0 : (i * pattern + i * i / 5) % 11;
+
+			if (kind != 1 && kind != 2) {
+				assert_span(p.items[good++].record.id, ids[i]);
+				continue;
+			}
+			assert_int_equal(p.bad[bad].line, i + 1);
+			assert_span(p.bad[bad].id, kind == 1 ? ids[i] : "");
+			assert_string_equal(p.bad[bad++].why.text,
+				kind == 1 ? "hash: does not fit the record" : "not a JSON object");
+		}
+		assert_int_equal(p.n, good);
+		assert_int_equal(p.n_bad, bad);
+		push_done(&p);
+		buf_done(&body);
+	}
 }
 
 static void names_no_id_of_a_line_without_one(void **unused)
@@ -406,6 +449,7 @@ int main(void)
 		cmocka_unit_test(says_the_request),
 		cmocka_unit_test(carries_records_and_what_is_expected),
 		cmocka_unit_test(keeps_bad_lines_apart),
+		cmocka_unit_test(a_wrong_hash_among_many_is_kept_apart_alone),
 		cmocka_unit_test(names_no_id_of_a_line_without_one),
 		cmocka_unit_test(refuses_what_cannot_be_expected),
 		cmocka_unit_test(refuses_too_many),
