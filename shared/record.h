@@ -63,7 +63,7 @@ void record_encode_open(const struct record *r, struct buf *out);
 /*
  * Reads one such object, strictly, and checks limits and hash.  Unknown fields are passed
  * over, an absent `owner` is taken from `owner`; another owner than `owner` (unless that is
- * empty) is refused.  * Spans point into `line` or `a`.  INVALID with the cause.
+ * empty) is refused.  Spans point into `line` or `a`.  INVALID with the cause.
  */
 struct record_decode {
 	struct span owner;           /* empty: any */
