@@ -31,7 +31,7 @@ export const en = {
 	"state.in_sync": "In sync", "state.catching_up": "Catching up", "state.reconciling": "Reconciling", "state.offline": "Offline", "state.paused": "Paused", "state.never_seen": "Never seen",
 	"state.diverged": "Diverged", "state.unwell": "Not well", "state.identity_conflict": "Identity conflict", "state.incompatible": "Incompatible",
 
-	"verdict.all": {one: "The node is in step", other: "All {n} nodes are in step"}, "verdict.some": "{n} of {total} nodes in step", "verdict.empty": "No nodes yet", "verdict.store": "The centre's own store does not work",
+	"verdict.all": {one: "The node is in step", other: "All {n} nodes are in step"}, "verdict.unwell": {one: ", {n} is not well", other: ", {n} are not well"}, "verdict.some": "{n} of {total} nodes in step", "verdict.empty": "No nodes yet", "verdict.store": "The centre's own store does not work",
 	"sum.records": "Records", "sum.pull": "To pull", "sum.push": "To push", "sum.left": "Time left",
 	"tiles.label": "Nodes by state; choose one to see only these", "tiles.all": "All nodes",
 	"needs.none": "Nothing needs you", "needs.moving": "Goes on by itself", "needs.head": {one: "Needs you: {n}", other: "Needs you: {n}"}, "needs.since": "{state} for {time}.", "needs.nothing": "Nobody needs to do anything.",

@@ -19,6 +19,8 @@ function verdict(status) {
 		return ["error", t("verdict.store")];
 	if (total === 0)
 		return ["info", t("verdict.empty")];
+	if (n.in_sync === total && status.nodes_unwell > 0)
+		return ["warn", t("verdict.all", {n: total}) + t("verdict.unwell", {n: status.nodes_unwell})];
 	if (n.in_sync === total)
 		return ["in_sync", t("verdict.all", {n: total})];
 	return [worstState(n), t("verdict.some", {n: n.in_sync, total})];

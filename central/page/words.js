@@ -151,10 +151,13 @@ export function reasonOf(node) {
 	return text ? {text, literal: node.reason} : {text: sentence(node.reason), literal: null};
 }
 
-// One thing of `unwell`: what it is, in a word or two, and the centre's sentence; in another language the page's own one first.
+// One thing of `unwell`: what it is, in a word or two, and the centre's sentence, without those words where it begins with them; in another
+// language the page's own one first.
 export function unwellWords({kind, text}) {
 	const said = sentence(text), own = `unwell.${kind}.what`;
-	return {head: has(`unwell.${kind}`) ? t(`unwell.${kind}`) : sentence(kind.replaceAll("_", " ")), ...(has(own) ? {text: t(own), literal: said} : {text: said, literal: null})};
+	const head = has(`unwell.${kind}`) ? t(`unwell.${kind}`) : sentence(kind.replaceAll("_", " ")), begins = head.replace(/\.$/, ": ");
+	const rest = said.startsWith(begins) ? sentence(said.slice(begins.length)) : said;
+	return {head, ...(has(own) ? {text: t(own), literal: said} : {text: rest, literal: null})};
 }
 
 export function sentence(text) {

@@ -246,7 +246,11 @@ def test_a_node_that_is_not_well_is_marked_and_named_though_it_is_in_step(three,
     centre.tool("verify", "cedar", check=False)
     lab.wait_until("it is not well", lambda: [u for u in centre.node("cedar")["unwell"] if u["level"] == "error"] and centre.node("cedar")["state"] == "in_sync")
     browser.open(centre.url + "/")
-    browser.see("h1", "All 3 nodes are in step")
+    browser.see("h1", "All 3 nodes are in step, 1 is not well")
+    assert browser.all("h1.is-warn") and not browser.all("h1.is-in_sync")
+    said = browser.run("return import('/page/words.js').then(w => w.unwellWords("
+                       "{kind: 'clock_unsynchronised', text: 'nothing keeps its clock: nobody answers'}))")
+    assert (said["head"], said["text"]) == ("Nothing keeps its clock.", "Nobody answers.")  # each word once
     assert in_sight(browser, f"{ROW}:first-child .mark", "Database damaged")
     assert list(states(browser)) == ["cedar", "amber", "birch"]
     assert in_sight(browser, ".needs h2", "Needs you: 1")
